@@ -1,0 +1,1 @@
+from .engine import backward, grad, steps, Step

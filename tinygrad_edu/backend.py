@@ -1,0 +1,142 @@
+"""Devices: where arrays live. The only file that imports CuPy.
+
+NumPy hands CuPy's arrays to CuPy by itself: `np.tanh(a)` of a CuPy array is `cupy.tanh(a)` (NEP 13 and NEP 18), and
+`np.zeros_like(a, shape=...)` makes its array where `a` is. So operations are written once, with `np`, and run on both.
+What NumPy cannot hand over is here: moving arrays, making them on a device, special functions and random numbers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+from .errors import DeviceError
+
+GET_CUPY = 'pip install "tinygrad-edu[cuda13]" (or [cuda12]) on a machine with an NVIDIA GPU and its driver'
+
+
+class device:
+    """A place for tensors: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, as `torch.device`."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, name: str | device, index: int | None = None) -> None:
+        if isinstance(name, device):
+            self.type, self.index = name.type, name.index
+            return
+        kind, _, number = str(name).partition(":")
+        if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+            raise DeviceError(f'there is no device {name!r}; write "cpu", "cuda" or "cuda:0"')
+        self.type = kind
+        self.index = int(number) if number else index
+        if kind == "cuda" and self.index is None:
+            self.index = 0
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            other = device(other)
+        return isinstance(other, device) and (self.type, self.index or 0) == (other.type, other.index or 0)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index or 0))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+
+CPU = device("cpu")
+_default = CPU
+
+
+def get_default_device() -> device:
+    """The device on which tensors are made when no `device=` is given."""
+    return _default
+
+
+def set_default_device(where: str | device) -> None:
+    """Make tensors on this device from now on; `DeviceError` if it is not there."""
+    global _default
+    where = device(where)
+    namespace(where)
+    _default = where
+
+
+def namespace(where: device) -> Any:
+    """The array module of a device: `numpy`, or `cupy` with a GPU behind it."""
+    if where.type == "cpu":
+        return np
+    try:
+        cupy = importlib.import_module("cupy")
+        count = cupy.cuda.runtime.getDeviceCount()
+    except ImportError as error:
+        raise DeviceError(f'device "{where}" needs CuPy, which is not installed: {GET_CUPY}') from error
+    except Exception as error:  # CuPy is there, the driver or the GPU is not
+        raise DeviceError(f'device "{where}" cannot be used: {error}. It takes {GET_CUPY}') from error
+    if (where.index or 0) >= count:
+        raise DeviceError(f'there is no device "{where}": this machine has {count} GPU(s)')
+    return cupy
+
+
+def device_of(array: Any) -> device:
+    """Where an array lives."""
+    return CPU if isinstance(array, np.ndarray | np.generic) else device("cuda", array.device.id)
+
+
+def place(array: Any, where: device) -> Any:
+    """The array on that device: itself if it is there already, else a copy."""
+    here = device_of(array)
+    if here == where:
+        return array
+    if where.type == "cpu":
+        return array.get()
+    cupy = namespace(where)
+    with cupy.cuda.Device(where.index):
+        return cupy.asarray(array)
+
+
+def as_array(result: Any) -> Any:
+    """A device's array of what an operation returned: NumPy turns 0-d results into scalars, CuPy does not."""
+    return np.asarray(result) if isinstance(result, np.generic | float | int) else result
+
+
+def special(array: Any) -> Any:
+    """SciPy's special functions (erf, digamma ...), from SciPy or from CuPy, whichever owns the array."""
+    name = "scipy.special" if isinstance(array, np.ndarray | np.generic | float) else "cupyx.scipy.special"
+    return importlib.import_module(name)
+
+
+class cuda:
+    """The few questions PyTorch programs ask of `torch.cuda`."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether `device="cuda"` can be used here."""
+        return cuda.device_count() > 0
+
+    @staticmethod
+    def device_count() -> int:
+        """How many GPUs CuPy sees."""
+        try:
+            return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+        except Exception:  # no CuPy, no driver or no GPU: there is none to use
+            return 0
+
+    @staticmethod
+    def synchronize() -> None:
+        """Wait until the GPU has done what it was given (for timing)."""
+        if cuda.is_available():
+            importlib.import_module("cupy").cuda.Device().synchronize()
+
+    @staticmethod
+    def manual_seed_all(seed: int) -> None:
+        """As `manual_seed`, which seeds every device."""
+        from .ops.random import manual_seed
+
+        manual_seed(seed)
+
+    manual_seed = manual_seed_all

@@ -1,0 +1,85 @@
+"""Dtypes: NumPy's own objects under PyTorch's names, and PyTorch's rules for mixing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError
+
+float16 = np.dtype("float16")
+float32 = np.dtype("float32")
+float64 = np.dtype("float64")
+int8 = np.dtype("int8")
+int16 = np.dtype("int16")
+int32 = np.dtype("int32")
+int64 = np.dtype("int64")
+uint8 = np.dtype("uint8")
+bool_ = np.dtype("bool")
+finfo, iinfo = np.finfo, np.iinfo
+
+ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)
+FLOATS = frozenset((float16, float32, float64))
+_default = float32
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that Python floats become: float32 unless set otherwise."""
+    return _default
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make Python floats become `dtype` (float16, float32 or float64) in tensors made from now on."""
+    global _default
+    dtype = as_dtype(dtype)
+    if dtype not in FLOATS:
+        raise DtypeError(f"the default dtype must be a floating one (float16, float32, float64), not {dtype}")
+    _default = dtype
+
+
+def as_dtype(dtype: Any) -> np.dtype:
+    """The dtype meant by `float32`, `np.float32`, `"float32"` or Python's `float`; DtypeError if not offered here."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found not in ALL:
+        raise DtypeError(f"dtype {dtype!r} is not offered; use one of {', '.join(str(d) for d in ALL)}")
+    return found.newbyteorder("=")
+
+
+def result_dtype(inputs: Any) -> np.dtype:
+    """The dtype that arrays and Python scalars are brought to together, by PyTorch's rules.
+
+    Each input is in a category (bool < integer < float). Arrays with dimensions decide; 0-d arrays, then Python scalars
+    matter only if their category is higher.
+    Source: https://pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    ranks: list[np.dtype | None] = [None, None, None]  # of arrays with dimensions, of 0-d arrays, of Python scalars
+    for x in inputs:
+        if x is None:
+            continue
+        if hasattr(x, "dtype"):
+            rank, dtype = (0 if x.ndim else 1), x.dtype
+        else:
+            rank, dtype = 2, bool_ if isinstance(x, bool) else int64 if isinstance(x, int) else _default
+        held = ranks[rank]
+        ranks[rank] = dtype if held is None else _promote(held, dtype)
+    result = None
+    for dtype in ranks:
+        if result is None or (dtype is not None and _category(dtype) > _category(result)):
+            result = dtype
+    return _default if result is None else result
+
+
+def _category(dtype: np.dtype) -> int:
+    return "biuf".index(dtype.kind) if dtype.kind != "u" else 1
+
+
+def _promote(a: np.dtype, b: np.dtype) -> np.dtype:
+    if a.kind != "f" and b.kind == "f":  # PyTorch keeps the float: int64 with float16 is float16, where NumPy says float64
+        return b
+    if a.kind == "f" and b.kind != "f":
+        return a
+    return np.promote_types(a, b)

@@ -1,0 +1,70 @@
+"""What is said when something is refused: what was given, what was expected, what to do."""
+
+from __future__ import annotations
+
+import linecache
+from typing import Any
+
+
+class ShapeError(RuntimeError, ValueError):
+    """Shapes that do not fit (PyTorch raises RuntimeError, NumPy ValueError: both catch it)."""
+
+
+class DtypeError(RuntimeError, TypeError):
+    """A dtype that an operation cannot take."""
+
+
+class DeviceError(RuntimeError):
+    """A device that is not there, or tensors on different devices."""
+
+
+class GraphError(RuntimeError):
+    """A backward pass that cannot be run, or would be wrong."""
+
+
+class InplaceError(GraphError):
+    """A change in place that would make a gradient wrong."""
+
+
+class AnomalyError(GraphError):
+    """A NaN or an infinity, found under `detect_anomaly`."""
+
+
+def source_line(where: Any) -> str:
+    """Where an operation was called, as `file.py:12: y = w * x`; the empty string where that is not known."""
+    if where is None:
+        return ""
+    code, instruction = where
+    line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
+    if line is None:
+        return ""
+    text = linecache.getline(code.co_filename, line).strip()
+    return f"{code.co_filename.rpartition('/')[2]}:{line}" + (f": {text}" if text else "")
+
+
+def describe(x: Any) -> str:
+    """A tensor as a message names it: `w (2, 3) float32, made at file.py:3: w = u * v`."""
+    if not hasattr(x, "shape"):
+        return repr(x)
+    name = f"{x.name} " if getattr(x, "name", None) else ""
+    made = source_line(getattr(x, "where", None))
+    return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
+
+
+def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:
+    """The error to raise when an operation's forward computation failed with `error`."""
+    given = "; ".join(describe(x) for x in inputs)
+    tensors = [x for x in inputs if hasattr(x, "shape")]
+    devices = {str(x.device) for x in tensors if hasattr(x, "device")}
+    if len(devices) > 1:
+        return DeviceError(
+            f"{name}: the inputs are on different devices ({', '.join(sorted(devices))}): {given}. "
+            f'Move one of them, for example with x.to("{min(devices)}").'
+        )
+    if isinstance(error, ValueError) and "broadcast" in str(error) and not isinstance(error, ShapeError):
+        return ShapeError(
+            f"{name}: these shapes do not broadcast together: {given}. Broadcasting aligns shapes at the right; "
+            f"each pair of sizes must be equal or one of them 1. Reshape one, for example with unsqueeze."
+        )
+    error.add_note(f"in {name}({given}" + "".join(f", {k}={v!r:.80}" for k, v in settings.items()) + ")")
+    return error

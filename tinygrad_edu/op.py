@@ -1,0 +1,285 @@
+"""@op: how an operation and its derivative are declared, and how a call is recorded.
+
+    @op(dx=lambda g, z, x, y: g * y,
+        dy=lambda g, z, x, y: g * x)
+    def mul(x, y):
+        '''z = x·y;  ∂x = g·y;  ∂y = g·x'''
+        return x * y
+
+The function computes on arrays. One rule per differentiable input says how the gradient `g` of the output becomes the
+gradient of that input; it also gets the output `z`, the inputs and the settings (the keyword-only parameters), and uses
+nothing else. A rule calls operations, a forward computation calls NumPy: an operation called with arrays returns an array,
+called with a Tensor it returns a Tensor. So the same rule serves an ordinary backward pass, on arrays, and derivatives of
+derivatives, on tensors. Broadcasting is undone by the engine; a rule may ignore it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from typing import Any
+
+import numpy as np
+
+from . import backend, dtypes
+from .errors import DtypeError, describe, explain
+from .tensor import Tensor, call_site, tick, to_array, wrap
+
+registry: dict[str, Op] = {}  # every operation by name
+watchers: list[Callable[[Tensor], None]] = []  # called with every result while somebody watches (detect_anomaly, profile)
+
+_new = object.__new__
+_PLAIN = frozenset((int, float, bool, type(None)))
+
+
+class Op:
+    """An operation: its forward computation, its rules and how its inputs are brought together."""
+
+    def __init__(self, forward: Callable, rules: dict[str, Callable], *, joint: Any, dtype: str | None, view: bool) -> None:
+        self.name = forward.__name__.strip("_")
+        self.forward = forward
+        self.formula = inspect.getdoc(forward) or ""
+        self.dtype = dtype
+        self.view = view
+        self.joint = joint
+        parameters = inspect.signature(forward).parameters.values()
+        inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in inputs)
+        self.inputs = [p.name for p in inputs]
+        self.required = sum(p.default is p.empty for p in inputs)
+        self.settings = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        unknown = [name for name in rules if name[:1] != "d" or name[1:] not in self.inputs]
+        if unknown:
+            raise TypeError(
+                f"op {self.name}: the rule {unknown[0]!r} belongs to no input; its inputs are {', '.join(self.inputs)}, "
+                f"so rules are called {', '.join('d' + name for name in self.inputs)}."
+            )
+        self.rules = tuple(rules.get("d" + name) for name in self.inputs)
+        self.differentiable = bool(rules or joint)
+
+    def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        """Sort a call's arguments into inputs and settings; settings may be positional too, as in PyTorch."""
+        count = len(args) if self.variadic else min(len(self.inputs), len(args))
+        inputs, settings = list(args[:count]), dict(self.settings)
+        positional = list(zip(self.settings, args[count:], strict=False))
+        for name, value in (*positional, *kwargs.items()):
+            name = _ALIASES.get(name, name) if name not in settings else name
+            if name in settings:
+                settings[name] = value.array if isinstance(value, Tensor) else value
+            elif name in self.inputs and self.inputs.index(name) >= len(inputs):
+                missing = self.inputs.index(name) - len(inputs)
+                inputs += [None] * missing + [value]
+            elif name in ("input", "other") and len(inputs) == (name == "other"):
+                inputs.append(value)
+            else:
+                raise TypeError(f"{self.name}() does not take {name!r}; its arguments are {self.signature()}.")
+        absent = [name for name, value in settings.items() if value is inspect.Parameter.empty]
+        absent += [] if self.variadic else self.inputs[len(inputs) : self.required]
+        if absent or len(args) - count > len(positional):
+            problem = f"needs {', '.join(absent)}" if absent else f"got {len(args)} positional arguments"
+            raise TypeError(f"{self.name}() {problem}; its arguments are {self.signature()}.")
+        return tuple(inputs) + (None,) * (len(self.inputs) - len(inputs) - self.variadic), settings
+
+    def signature(self) -> str:
+        """The arguments, as `x, y, *, dim=None`."""
+        return str(inspect.signature(self.forward))
+
+    def __repr__(self) -> str:
+        return f"op {self.name}{self.signature()}"
+
+
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
+
+
+def op(
+    function: Callable | None = None, *, joint: Callable | None = None, dtype: str | None = None, view: bool = False, **rules: Callable
+) -> Any:
+    """Declare an operation.
+
+    Args:
+        **rules: `d` + the name of an input = the rule for its gradient; an input without a rule gets none.
+        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat).
+        dtype: how inputs of different dtypes are brought together, by casts that are recorded: "common" (PyTorch's
+            promotion), "float" (the same, and integers become the default float), "same" (refused unless equal),
+            or None (the inputs are taken as they are).
+        view: the result may share memory with its input.
+
+    Raises:
+        TypeError: a rule is named after no input.
+
+    >>> import numpy as np
+    >>> from tinygrad_edu import op, tensor, cos
+    >>> @op(dx=lambda g, z, x: g * cos(x))
+    ... def my_sin(x):
+    ...     '''z = sin x;  ∂x = g·cos x'''
+    ...     return np.sin(x)
+    >>> x = tensor(0.0, requires_grad=True)
+    >>> my_sin(x).backward()
+    >>> x.grad
+    tensor(1.)
+    """
+
+    def declare(forward: Callable) -> Callable:
+        return _recording(Op(forward, rules, joint=joint, dtype=dtype, view=view))
+
+    return declare if function is None else declare(function)
+
+
+def _recording(this: Op) -> Callable[..., Any]:
+    """The function users call: compute on the arrays, and note in the result how it was made."""
+    forward, count, differentiable, view = this.forward, len(this.inputs), this.differentiable, this.view
+    simple = not this.settings and not this.variadic
+    unify = this.dtype is not None
+    nothing: dict[str, Any] = {}
+
+    @functools.wraps(forward)
+    def call(*inputs: Any, **kwargs: Any) -> Any:
+        if simple and not kwargs and len(inputs) == count:
+            settings = nothing
+        else:
+            inputs, settings = this.bind(inputs, kwargs)
+        arrays, dtype, is_tensor, tracked, mixed, foreign = [], None, False, False, False, False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                is_tensor = True
+                if x._requires_grad:
+                    tracked = True
+                x = x.array
+                if x.dtype is not dtype:
+                    if dtype is not None:
+                        mixed = True
+                    dtype = x.dtype
+            elif type(x) not in _PLAIN:
+                foreign = True
+            arrays.append(x)
+        if not is_tensor:
+            return forward(*arrays, **settings)
+        try:
+            if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
+                inputs, arrays = _bring_together(this, inputs)
+            out = forward(*arrays, **settings)
+        except Exception as error:
+            raise explain(this.name, inputs, settings, error) from None
+        z = _new(Tensor)
+        z.array = out if type(out) is np.ndarray else backend.as_array(out)
+        if tracked and differentiable and grad_mode.enabled:
+            z._requires_grad = True
+            z.op = this
+            z.inputs = inputs
+            z.values = arrays
+            z.settings = settings
+            z.serial = tick()
+            z.where = call_site(2)
+        if view:
+            inputs[0].viewed = True
+        if watchers:
+            for watch in watchers:
+                watch(z)
+        return z
+
+    registry[this.name] = this
+    call.op = this  # type: ignore[attr-defined]
+    return call
+
+
+def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
+    """Inputs that are not all tensors of one float dtype: arrays become tensors, and casts are recorded where needed."""
+    found = []
+    for x in inputs:
+        if isinstance(x, np.generic):
+            x = x.item()
+        elif not isinstance(x, Tensor) and type(x) not in _PLAIN:
+            x = wrap(to_array(x, None, None, copy=True))  # copied: the caller may change the array later
+        found.append(x)
+    tensors = [x for x in found if isinstance(x, Tensor)]
+    if this.dtype == "same" and len({x.dtype for x in tensors}) > 1:
+        given = "; ".join(describe(x) for x in tensors)
+        raise DtypeError(f"{this.name}: the inputs must have one dtype, but they are {given}. Convert one with .to(dtype).")
+    if this.dtype in ("common", "float"):
+        target = dtypes.result_dtype(found)
+        if this.dtype == "float" and target not in dtypes.FLOATS:
+            target = dtypes.get_default_dtype()
+        found = [cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
+    return tuple(found), [x.array if isinstance(x, Tensor) else x for x in found]
+
+
+@op(dx=lambda g, z, x, dtype: cast(g, dtype=x.dtype))
+def cast(x: Any, *, dtype: Any) -> Any:
+    """z = x in another dtype;  ∂x = g in x's dtype"""
+    return x.astype(dtype)
+
+
+# -- whether operations are recorded ---------------------------------------------------------------------------------
+class _GradMode(threading.local):
+    enabled = True  # per thread, so that a data loader's no_grad does not switch off the training's recording
+
+
+grad_mode = _GradMode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require grad are recorded now, in this thread."""
+    return grad_mode.enabled
+
+
+class _Switch(ContextDecorator):
+    """A context manager that is a decorator as well."""
+
+    def __init__(self, mode: bool) -> None:
+        self._mode = bool(mode)
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(grad_mode.enabled)
+        grad_mode.enabled = self._mode
+
+    def __exit__(self, *error: object) -> None:
+        grad_mode.enabled = self._before.pop()
+
+    def _recreate_cm(self) -> _Switch:  # a decorated function may run in several threads at once
+        return _Switch(self._mode)
+
+
+def no_grad(function: Callable | None = None) -> Any:
+    """Do not record: `with no_grad():` or `@no_grad()` (also `@no_grad`).
+
+    >>> from tinygrad_edu import tensor, no_grad
+    >>> w = tensor(2.0, requires_grad=True)
+    >>> with no_grad():
+    ...     y = w * w
+    >>> y.requires_grad
+    False
+    """
+    return _Switch(False) if function is None else _Switch(False)(function)
+
+
+def enable_grad(function: Callable | None = None) -> Any:
+    """Record again inside a `no_grad`; used like it."""
+    return _Switch(True) if function is None else _Switch(True)(function)
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """As `no_grad`; `inference_mode(False)` changes nothing."""
+    if callable(mode):
+        return _Switch(False)(mode)
+    return _Switch(False if mode else grad_mode.enabled)
+
+
+class set_grad_enabled(_Switch):
+    """Record or not from here on; as a context manager, until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(mode)
+        self._at_start = grad_mode.enabled
+        grad_mode.enabled = self._mode
+
+    def __enter__(self) -> None:
+        self._before.append(self._at_start)
+        grad_mode.enabled = self._mode
+
+    def __call__(self, function: Callable) -> Any:
+        grad_mode.enabled = self._at_start  # a decorator: nothing changes until the function runs
+        return super().__call__(function)

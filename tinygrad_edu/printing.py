@@ -1,0 +1,1 @@
+def tensor_repr(t): return f"tensor({t.array})"

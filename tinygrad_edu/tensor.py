@@ -1,0 +1,465 @@
+"""Tensor: an array that remembers how it was made.
+
+The value is the node of the graph. A tensor made by an operation holds that operation (`op`), what went in (`inputs`) and
+the operation's settings; a tensor made by the user holds none of these and is a leaf. There is no other graph object:
+following `inputs` from a loss walks the whole computation, and dropping the last reference to the loss frees it.
+Operators and methods are given to Tensor in `ops/__init__.py`, where each one is listed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import backend, dtypes
+from .errors import DeviceError, DtypeError, GraphError, InplaceError, source_line
+
+if TYPE_CHECKING:
+    from .op import Op
+
+# One clock for everything: a tensor made by an operation carries the time it was made, a changed array the time it was
+# changed. So "was this value changed after it was used?" is a comparison, and recording pays next to nothing for it.
+tick = itertools.count(1).__next__
+
+# Files whose frames are not the user's: the source line of a tensor is the first one outside this package.
+OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")}
+
+
+class Tensor:
+    """An n-dimensional array with an optional gradient and the history needed to compute it.
+
+    Args:
+        data: numbers, nested lists of them, a NumPy or CuPy array or a tensor; it is copied.
+        requires_grad: whether operations on it are recorded and `backward` fills its `grad`.
+        dtype: default: Python floats become the default dtype (float32), ints int64, arrays keep theirs.
+        device: "cpu" (default) or "cuda".
+        name: what pictures and messages call it.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    tensor([2., 4.])
+    """
+
+    # Defaults live on the class; an instance holds only what differs.
+    array: Any
+    _requires_grad = False
+    _grad: Tensor | None = None
+    name: str | None = None
+    op: Op | None = None  # what made it; None for a leaf
+    inputs: tuple = ()  # what went into op: tensors, scalars or None
+    values: Any = ()  # their arrays at that moment, which the rules for ordinary gradients read
+    settings: dict[str, Any] = {}  # noqa: RUF012 (never changed: an instance that has settings holds its own)
+    serial = 0  # when it was recorded
+    where: Any = None  # the user's code object and instruction that made it
+    spent = False  # backward went through it
+    viewed = False  # another tensor shares its memory
+    _retains_grad = False
+    _hooks: Any = None
+    __array_priority__ = 1000  # so that array * tensor asks the tensor
+
+    def __init__(
+        self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
+    ) -> None:
+        self.array = to_array(data, dtype, device, copy=True)
+        self.name = name
+        if requires_grad:
+            self.requires_grad = True
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.array.dtype
+
+    @property
+    def device(self) -> backend.device:
+        return backend.device_of(self.array)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it: `backward` leaves gradients in leaves."""
+        return self.op is None
+
+    @property
+    def grad_fn(self) -> GradFn | None:
+        """The operation that made it and that operation's inputs, for reading; None for a leaf."""
+        return None if self.op is None else GradFn(self)
+
+    # -- gradients -------------------------------------------------------------------------------------------------
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.array.dtype.kind != "f":
+            raise DtypeError(
+                f"only floating-point tensors can require grad; this one is {self.dtype}. "
+                "Make it from floats (1.0 instead of 1) or convert it with .float()."
+            )
+        if not value and self.op is not None:
+            raise GraphError("a tensor that an operation made cannot stop requiring grad; use .detach() instead.")
+        if value and not self._requires_grad:
+            self.serial = tick()  # what used it before now used a constant
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` left here, or None; gradients add up until they are set to None."""
+        if self._grad is None and self.op is not None and not self._retains_grad:
+            warnings.warn(
+                "reading .grad of a tensor that is not a leaf: backward() keeps gradients only in leaves. "
+                f"Call .retain_grad() on it before backward(). It was made at {source_line(self.where) or 'an unknown line'}.",
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape or value.dtype != self.dtype):
+            given = f"{value.shape} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(f".grad must be None or a tensor like its owner, {self.shape} {self.dtype}; this is {given}.")
+        self._grad = value
+
+    def retain_grad(self) -> None:
+        """Let `backward` leave this tensor's gradient in `.grad` although it is not a leaf."""
+        if not self._requires_grad:
+            raise GraphError("retain_grad() on a tensor that does not require grad: no gradient will ever reach it.")
+        self._retains_grad = self.op is not None
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._retains_grad
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
+        """Call `hook(gradient)` when this tensor's gradient is complete; what it returns, if anything, replaces it."""
+        if not self._requires_grad:
+            raise GraphError("register_hook() on a tensor that does not require grad: no gradient will ever reach it.")
+        if self._hooks is None:
+            self._hooks = {}
+        return HookHandle(self._hooks, hook)
+
+    def detach(self) -> Tensor:
+        """The same values without history; shares memory with this tensor."""
+        self.viewed = True
+        return wrap(self.array)
+
+    def detach_(self) -> Tensor:
+        """Forget how this tensor was made: it becomes a leaf that does not require grad."""
+        for attribute in ("op", "inputs", "values", "settings", "where", "_requires_grad", "_retains_grad"):
+            self.__dict__.pop(attribute, None)
+        self.serial = tick()
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The values as a tensor without history, sharing memory; assigning replaces them."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        array = value.array if isinstance(value, Tensor) else to_array(value, None, None, copy=True)
+        if self._requires_grad and array.dtype.kind != "f":
+            raise DtypeError(f"the data of a tensor that requires grad must be floating-point, not {array.dtype}.")
+        self.array = array
+        mark_changed(array)
+
+    # -- leaving the world of tensors ------------------------------------------------------------------------------
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as a NumPy array that shares memory; with `force=True` also of tracked and GPU tensors."""
+        if force:
+            return backend.place(self.array, backend.CPU)
+        if self._requires_grad:
+            raise GraphError("numpy() of a tensor that requires grad would lose its history: write x.detach().numpy().")
+        if not isinstance(self.array, np.ndarray):
+            raise DeviceError(f"numpy() of a tensor on {self.device}: write x.cpu().numpy().")
+        self.viewed = True
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self) -> Any:
+        """The one number in it, as a Python scalar."""
+        if self.array.size != 1:
+            raise GraphError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists (a scalar for a 0-d tensor)."""
+        return self.array.tolist()
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise GraphError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; say .any() or .all(), "
+                "or use where(condition, a, b) to choose element by element."
+            )
+        return bool(self.array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub":
+            raise TypeError(f"only integer tensors of one element can be used as an index; this one is {self.dtype}.")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor: it holds one number and has no length.")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor: it holds one number; use .item().")
+        return iter(self.unbind(0))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        from .printing import tensor_repr
+
+        return tensor_repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and not self.array.ndim else repr(self)
+
+    # -- copies ----------------------------------------------------------------------------------------------------
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if self.op is not None:
+            raise GraphError("only leaves can be deep-copied; use x.detach().clone(), or x.clone() to stay in the graph.")
+        copy = object.__new__(type(self))
+        memo[id(self)] = copy
+        copy.__setstate__(self.__getstate__())
+        copy._grad = None if self._grad is None else wrap(self._grad.array.copy())
+        return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.op is not None:
+            raise GraphError("only leaves can be pickled; use x.detach().")
+        extra = {k: v for k, v in self.__dict__.items() if k not in _OWN_STATE}
+        return {"array": self.array.copy(), "requires_grad": self._requires_grad, "name": self.name, "extra": extra}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.array, self.name = state["array"], state["name"]
+        self._requires_grad = state["requires_grad"]
+        self.__dict__.update(state["extra"])
+
+    if TYPE_CHECKING:  # what ops/__init__.py adds
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __floordiv__(self, other: Any) -> Tensor: ...
+        def __mod__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __rpow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __xor__(self, other: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+
+
+_OWN_STATE = {"array", "name", "_requires_grad", "_grad", "_hooks", "serial", "viewed", "_retains_grad", "spent"}
+
+
+class GradFn:
+    """A recorded operation, for reading: its name, its inputs and the inputs' own `grad_fn`."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+
+    def name(self) -> str:
+        """PyTorch's style of name: `MulBackward`."""
+        assert self._tensor.op is not None
+        return "".join(part.capitalize() for part in self._tensor.op.name.split("_")) + "Backward"
+
+    @property
+    def op(self) -> Any:
+        return self._tensor.op
+
+    @property
+    def inputs(self) -> tuple:
+        return self._tensor.inputs
+
+    @property
+    def next_functions(self) -> tuple:
+        """The inputs' own operations, as PyTorch gives them: (grad_fn, 0) for each input, None for a constant or a leaf."""
+        return tuple((x.grad_fn if isinstance(x, Tensor) else None, 0) for x in self.inputs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradFn) and other._tensor is self._tensor
+
+    def __hash__(self) -> int:
+        return hash(self._tensor)
+
+    def __repr__(self) -> str:
+        made = source_line(self._tensor.where)
+        return f"<{self.name()}" + (f" at {made}>" if made else ">")
+
+
+class HookHandle:
+    """What `register_hook` returns: `remove()` takes the hook away."""
+
+    def __init__(self, hooks: dict, hook: Callable) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self, None)
+
+
+# -- making tensors from what is not one ---------------------------------------------------------------------------
+def wrap(array: Any) -> Tensor:
+    """A constant tensor that holds this very array."""
+    t = object.__new__(Tensor)
+    t.array = array
+    return t
+
+
+def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
+    """The array meant by `data`: a tensor, an array, or (nested lists of) Python numbers and 0-d tensors."""
+    where = None if device is None else backend.device(device)
+    wanted = None if dtype is None else dtypes.as_dtype(dtype)
+    if isinstance(data, Tensor):
+        data = data.array
+    if not hasattr(data, "__array_function__"):  # Python's own data: PyTorch's defaults for dtype and device
+        data = _from_python(data, wanted)
+        copy = False
+        where = where or backend.get_default_device()
+    elif isinstance(data, np.generic):
+        data = np.asarray(data)
+    wanted = dtypes.as_dtype(data.dtype if wanted is None else wanted)
+    moved = data if where is None else backend.place(data, where)
+    if moved.dtype != wanted:
+        return moved.astype(wanted)
+    return moved.copy() if copy and moved is data else moved
+
+
+def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
+    if isinstance(data, list | tuple):
+        data = _plain(data)
+    try:
+        array = np.asarray(data)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"cannot make a tensor of {data!r:.80}: rows must have equal lengths and hold numbers only.") from error
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise TypeError(f"cannot make a tensor of {type(data).__name__} {data!r:.80}: give numbers, nested lists of them, or an array.")
+    if wanted is not None:
+        return array.astype(wanted)
+    if isinstance(data, list | tuple | bool | int | float):
+        floating = array.dtype.kind == "f"
+        return array.astype(dtypes.get_default_dtype()) if floating and not _holds_arrays(data) else array
+    return array
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with every tensor in them replaced by its values."""
+    if isinstance(data, Tensor):
+        return data.numpy(force=True)
+    return [_plain(x) for x in data] if isinstance(data, list | tuple) else data
+
+
+def _holds_arrays(data: Any) -> bool:
+    while isinstance(data, list | tuple) and data:
+        data = data[0]
+    return isinstance(data, np.ndarray | np.generic) and not isinstance(data, float)
+
+
+# -- source lines and changes --------------------------------------------------------------------------------------
+def call_site(depth: int = 1) -> Any:
+    """The code object and instruction outside this package that is running now."""
+    frame: Any = sys._getframe(depth)
+    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code, frame.f_lasti
+
+
+_changes: dict[int, tuple[Any, int]] = {}  # id of the array that owns the memory -> (weak reference, time of last change)
+last_change = 0
+
+
+def owner(array: Any) -> Any:
+    """The array that owns the memory an array looks at."""
+    while isinstance(array.base, type(array)):
+        array = array.base
+    return array
+
+
+def mark_changed(array: Any) -> None:
+    """Note that this memory was changed now; every in-place operation and optimizer calls it."""
+    global last_change
+    last_change = tick()
+    owned = owner(array)
+    key = id(owned)
+    known = _changes.get(key)
+    reference = known[0] if known is not None else weakref.ref(owned, lambda _: _changes.pop(key, None))
+    _changes[key] = reference, last_change
+
+
+def changed_since(array: Any, serial: int) -> bool:
+    """Whether this memory was changed after that time."""
+    known = _changes.get(id(owner(array)))
+    return known is not None and known[1] > serial
+
+
+def rebind(target: Tensor, result: Tensor) -> None:
+    """Let `target` become `result`, a recorded function of it: how a tracked tensor changes in place.
+
+    Nothing is overwritten. The old value lives on as a tensor of its own, the first input of the new one; what used the old
+    value finds it there, because it is older than the new one.
+    """
+    if target.viewed or (target.op is not None and target.op.view):
+        raise InplaceError(
+            "changing a tracked tensor in place while another tensor shares its memory (a view: x[0], reshape, T, detach ...) "
+            f"is not offered, because the other one would not follow; it was made at {source_line(target.where) or 'an unknown line'}. "
+            "Make the new value with where, cat, stack or index_put, or clone() first."
+        )
+    old: Tensor = object.__new__(type(target))
+    old.__dict__ = target.__dict__
+    target.__dict__ = {**result.__dict__, "name": old.name}
+    target.inputs = tuple(old if x is target else x for x in target.inputs)
