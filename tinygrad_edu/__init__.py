@@ -8,7 +8,9 @@ from .backend import cuda, device, get_default_device, set_default_device
 from .dtypes import finfo, float16, float32, float64, get_default_dtype, iinfo, int8, int16, int32, int64, set_default_dtype, uint8
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.arithmetic import *
+from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.products import *
 from .ops.reduction import *
 from .ops.shape import *
 from .tensor import Tensor

@@ -140,3 +140,11 @@ class cuda:
         manual_seed(seed)
 
     manual_seed = manual_seed_all
+
+
+def add_at(array: Any, index: Any, values: Any) -> None:
+    """array[index] += values, with repeated positions counted as often as they occur."""
+    if isinstance(array, np.ndarray):
+        np.add.at(array, index, values)
+    else:
+        importlib.import_module("cupyx").scatter_add(array, index, values)

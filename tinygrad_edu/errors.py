@@ -47,7 +47,7 @@ def describe(x: Any) -> str:
     if not hasattr(x, "shape"):
         return repr(x)
     name = f"{x.name} " if getattr(x, "name", None) else ""
-    made = source_line(getattr(x, "where", None))
+    made = source_line(getattr(x, "made_at", None))
     return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
 
 

@@ -172,7 +172,7 @@ def _recording(this: Op) -> Callable[..., Any]:
             z.values = arrays
             z.settings = settings
             z.serial = tick()
-            z.where = call_site(2)
+            z.made_at = call_site(2)
         if view:
             inputs[0].viewed = True
         if watchers:

@@ -58,7 +58,7 @@ class Tensor:
     values: Any = ()  # their arrays at that moment, which the rules for ordinary gradients read
     settings: dict[str, Any] = {}  # noqa: RUF012 (never changed: an instance that has settings holds its own)
     serial = 0  # when it was recorded
-    where: Any = None  # the user's code object and instruction that made it
+    made_at: Any = None  # the user's code object and instruction that made it
     spent = False  # backward went through it
     viewed = False  # another tensor shares its memory
     _retains_grad = False
@@ -129,7 +129,7 @@ class Tensor:
         if self._grad is None and self.op is not None and not self._retains_grad:
             warnings.warn(
                 "reading .grad of a tensor that is not a leaf: backward() keeps gradients only in leaves. "
-                f"Call .retain_grad() on it before backward(). It was made at {source_line(self.where) or 'an unknown line'}.",
+                f"Call .retain_grad() on it before backward(). It was made at {source_line(self.made_at) or 'an unknown line'}.",
                 stacklevel=2,
             )
         return self._grad
@@ -166,7 +166,7 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was made: it becomes a leaf that does not require grad."""
-        for attribute in ("op", "inputs", "values", "settings", "where", "_requires_grad", "_retains_grad"):
+        for attribute in ("op", "inputs", "values", "settings", "made_at", "_requires_grad", "_retains_grad"):
             self.__dict__.pop(attribute, None)
         self.serial = tick()
         return self
@@ -338,7 +338,7 @@ class GradFn:
         return hash(self._tensor)
 
     def __repr__(self) -> str:
-        made = source_line(self._tensor.where)
+        made = source_line(self._tensor.made_at)
         return f"<{self.name()}" + (f" at {made}>" if made else ">")
 
 
@@ -456,7 +456,7 @@ def rebind(target: Tensor, result: Tensor) -> None:
     if target.viewed or (target.op is not None and target.op.view):
         raise InplaceError(
             "changing a tracked tensor in place while another tensor shares its memory (a view: x[0], reshape, T, detach ...) "
-            f"is not offered, because the other one would not follow; it was made at {source_line(target.where) or 'an unknown line'}. "
+            f"is not offered, because the other one would not follow; it was made at {source_line(target.made_at) or 'an unknown line'}. "
             "Make the new value with where, cat, stack or index_put, or clone() first."
         )
     old: Tensor = object.__new__(type(target))

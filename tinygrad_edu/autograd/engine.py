@@ -232,7 +232,7 @@ def _check_unchanged(node: Tensor, this: Op) -> None:
         if tensors.changed_since(array, node.serial) or (isinstance(x, Tensor) and tensors.changed_since(x.array, node.serial)):
             what = f"its input {describe(x)}" if isinstance(x, Tensor) else "its result" if array is node.array else "a setting"
             raise InplaceError(
-                f"{this.name} at {source_line(node.where) or 'an unknown line'} needs a value for its gradient that was changed in "
+                f"{this.name} at {source_line(node.made_at) or 'an unknown line'} needs a value for its gradient that was changed in "
                 f"place after it was used: {what}. Call backward() before changing it, or change a copy (x = x.clone())."
             )
 

@@ -13,14 +13,21 @@ from ..tensor import Tensor
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
-    "shape": "reshape",
-    "indexing": "",
-    "arithmetic": "add sub mul div neg",
+    "shape": "broadcast_to chunk contiguous diag diag_embed diagflat diagonal diff dsplit expand expand_as flatten flip fliplr "
+    "flipud hsplit moveaxis movedim narrow numel permute ravel repeat repeat_interleave reshape reshape_as roll rot90 select "
+    "split split_with_sizes squeeze swapaxes swapdims t tensor_split tile transpose tril triu unbind unflatten unfold unsqueeze "
+    "view view_as vsplit",
+    "indexing": "argwhere gather index_add index_copy index_fill index_put index_select masked_fill masked_scatter masked_select "
+    "nonzero put scatter scatter_add scatter_reduce take take_along_dim where",
+    "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
+    "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract true_divide xlogy",
     "comparison": "",
     "elementwise": "exp tanh sin cos",
     "activation": "",
     "reduction": "sum",
     "sorting": "",
+    "einsum": "inner",
+    "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
     "linalg": "",
     "creation": "",
     "random": "",
@@ -28,13 +35,15 @@ METHODS = {
 
 # Python's operators: name of the special method, file, function. Reflected ones (2 - x) are made from the plain ones.
 OPERATORS = {
-    "__add__": ("arithmetic", "add"),
-    "__sub__": ("arithmetic", "sub"),
+    "__getitem__": ("indexing", "getitem"),
+    "__add__": ("arithmetic", "_add"),
+    "__sub__": ("arithmetic", "_sub"),
     "__mul__": ("arithmetic", "mul"),
-    "__truediv__": ("arithmetic", "div"),
-    "__neg__": ("arithmetic", "neg"),
+    "__truediv__": ("arithmetic", "_div"),
+    "__neg__": ("arithmetic", "_neg"),
+    "__matmul__": ("products", "matmul"),
 }
-REFLECTED = "add sub mul truediv"
+REFLECTED = "add sub mul truediv matmul"
 
 
 def _reflected(function: Any) -> Any:

@@ -6,34 +6,476 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
+from ..errors import DtypeError, describe
 from ..op import op
+from ..tensor import Tensor
+
+__all__ = [
+    "add", "addcdiv", "addcmul", "arctan2", "atan2", "copysign", "div", "divide", "float_power", "floor_divide", "fmax", "fmin",
+    "fmod", "gcd", "hypot", "lcm", "lerp", "logaddexp", "logaddexp2", "maximum", "minimum", "mul", "multiply", "neg", "negative",
+    "positive", "pow", "reciprocal", "remainder", "rsub", "sub", "subtract", "true_divide", "xlogy",
+]  # fmt: skip
 
 
+# -- the four operations ---------------------------------------------------------------------------------------------
 @op(dtype="common", dx=lambda g, z, x, y: g, dy=lambda g, z, x, y: g)
-def add(x: Any, y: Any) -> Any:
-    """z = x + y;  ∂x = g;  ∂y = g"""
+def _add(x: Any, y: Any) -> Any:
+    """Add element by element; the gradient passes to both unchanged.
+
+    z = x + y;  ∂x = g;  ∂y = g
+    """
     return x + y
 
 
+def add(x: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """x + alpha·other, element by element; the gradient passes to both.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.add.html
+    """
+    return _add(x, other if alpha == 1 else _scaled("add", x, other, alpha))
+
+
 @op(dtype="common", dx=lambda g, z, x, y: g, dy=lambda g, z, x, y: -g)
-def sub(x: Any, y: Any) -> Any:
-    """z = x - y;  ∂x = g;  ∂y = -g"""
+def _sub(x: Any, y: Any) -> Any:
+    """Subtract element by element; the gradient passes to the second with its sign turned.
+
+    z = x - y;  ∂x = g;  ∂y = -g
+    """
     return x - y
+
+
+def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """x - alpha·other, element by element.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.sub.html
+    """
+    _no_bools("subtract", x, other)
+    return _sub(x, other if alpha == 1 else _scaled("sub", x, other, alpha))
+
+
+def rsub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """other - alpha·x."""
+    return sub(other if isinstance(other, Tensor) else x * 0 + other, x, alpha=alpha)
+
+
+subtract = sub
+
+
+def _scaled(name: str, x: Any, other: Any, alpha: Any) -> Any:
+    """alpha·other; a fractional alpha is refused where the result is of integers."""
+    kinds = [dtypes.result_dtype((x, other)).kind] if isinstance(x, Tensor) or isinstance(other, Tensor) else ["f"]
+    if isinstance(alpha, bool) and kinds != ["b"]:
+        raise DtypeError(f"{name}: alpha must be a number, not {alpha}, for tensors that are not of bools.")
+    if isinstance(alpha, float) and kinds != ["f"]:
+        raise DtypeError(f"{name}: alpha={alpha} is a fraction, but the tensors hold integers; convert them with .float().")
+    return other * alpha
+
+
+def _no_bools(what: str, *tensors: Any) -> None:
+    for x in tensors:
+        if isinstance(x, bool) or (isinstance(x, Tensor) and x.dtype == np.bool_):
+            raise DtypeError(f"cannot {what} bools: use logical_not, ^ or logical_xor, or convert to numbers first.")
 
 
 @op(dtype="common", dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * x)
 def mul(x: Any, y: Any) -> Any:
-    """z = x·y;  ∂x = g·y;  ∂y = g·x"""
+    """Multiply element by element; each factor's gradient is scaled by the other factor.
+
+    z = x·y;  ∂x = g·y;  ∂y = g·x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.mul.html
+    """
     return x * y
 
 
+multiply = mul
+
+
 @op(dtype="float", dx=lambda g, z, x, y: g / y, dy=lambda g, z, x, y: -g * z / y)
-def div(x: Any, y: Any) -> Any:
-    """z = x / y;  ∂x = g / y;  ∂y = -g·z / y"""
+def _div(x: Any, y: Any) -> Any:
+    """Divide element by element.
+
+    z = x / y;  ∂x = g / y;  ∂y = -g·z / y
+    """
     return x / y
 
 
+@op(dtype="common", dx=lambda g, z, x, y, down: g * 0, dy=lambda g, z, x, y, down: g * 0)
+def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
+    """Divide and round, towards minus infinity if `down`, else towards zero: a staircase, so its gradient is 0.
+
+    z = ⌊x / y⌋;  ∂x = 0;  ∂y = 0
+    """
+    integers = not _floating(x, y)
+    y = _divisor(x, y)
+    if down:
+        z = np.floor_divide(x, y)
+        return z if integers else np.where(np.isfinite(z), z, x / y)  # as PyTorch: 1 // 0 is inf
+    return np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y) if integers else np.trunc(x / y)
+
+
+def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Divide element by element: exactly (None), rounded towards zero ("trunc") or down ("floor").
+
+    z = x / other
+
+    Source: https://pytorch.org/docs/stable/generated/torch.div.html
+    """
+    if rounding_mode is None:
+        return _div(x, other)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}.')
+    return _div_rounded(x, other, down=rounding_mode == "floor")
+
+
+divide = true_divide = div
+
+
+def floor_divide(x: Any, other: Any) -> Any:
+    """x / other, rounded down.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.floor_divide.html
+    """
+    return _div_rounded(x, other, down=True)
+
+
+@op(dtype="common", dx=lambda g, z, x, y: g, dy=lambda g, z, x, y: -g * _div_rounded(x, y, down=True))
+def remainder(x: Any, y: Any) -> Any:
+    """What is left of x after division by y, with the sign of y.
+
+    z = x - y·⌊x/y⌋;  ∂x = g;  ∂y = -g·⌊x/y⌋
+
+    Source: https://pytorch.org/docs/stable/generated/torch.remainder.html
+    """
+    return np.remainder(x, _divisor(x, y))
+
+
+@op(dtype="common", dx=lambda g, z, x, y: g, dy=lambda g, z, x, y: -g * _div_rounded(x, y, down=False))
+def fmod(x: Any, y: Any) -> Any:
+    """What is left of x after division by y, with the sign of x.
+
+    z = x - y·trunc(x/y);  ∂x = g;  ∂y = -g·trunc(x/y)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.fmod.html
+    """
+    return np.fmod(x, _divisor(x, y))
+
+
+def _divisor(x: Any, y: Any) -> Any:
+    """y, refused if integers would be divided by zero."""
+    if not _floating(x, y) and not np.all(y):
+        raise ZeroDivisionError("integers cannot be divided by zero")
+    return y
+
+
+def _floating(*arrays: Any) -> bool:
+    return any(isinstance(a, float) or (hasattr(a, "dtype") and a.dtype.kind == "f") for a in arrays)
+
+
 @op(dx=lambda g, z, x: -g)
-def neg(x: Any) -> Any:
-    """z = -x;  ∂x = -g"""
+def _neg(x: Any) -> Any:
+    """The sign turned.
+
+    z = -x;  ∂x = -g
+    """
     return -x
+
+
+def neg(x: Any) -> Any:
+    """The sign turned.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.neg.html
+    """
+    _no_bools("negate", x)
+    return _neg(x)
+
+
+negative = neg
+
+
+def positive(x: Any) -> Any:
+    """The tensor itself; refused for bools."""
+    _no_bools("take +x of", x)
+    return x
+
+
+@op(dtype="float", dx=lambda g, z, x: -g * z * z)
+def reciprocal(x: Any) -> Any:
+    """One divided by x.
+
+    z = 1 / x;  ∂x = -g·z²
+
+    Source: https://pytorch.org/docs/stable/generated/torch.reciprocal.html
+    """
+    return 1 / x
+
+
+# -- powers ----------------------------------------------------------------------------------------------------------
+def _pow_base(g: Any, z: Any, x: Any, y: Any) -> Any:
+    if not hasattr(y, "shape"):
+        return g * 0 if y == 0 else g * (y * x ** (y - 1))
+    zero = y == 0
+    return _masked(g * (y * x ** (y - 1 + zero)), ~zero)  # 0 where y is 0, also at x = 0, where x**-1 is infinite
+
+
+def _pow_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
+    from .elementwise import log
+
+    if not hasattr(x, "shape"):
+        return g * z * float(np.log(x)) if x > 0 else g * 0 if x == 0 else g * z * float("nan")
+    zero = (x == 0) & (y >= 0)
+    return _masked(g * z * log(x + zero), ~zero)
+
+
+def _masked(x: Any, mask: Any) -> Any:
+    from .indexing import where
+
+    return where(mask, x, 0)
+
+
+@op(dtype="common", dx=_pow_base, dy=_pow_exponent)
+def _pow(x: Any, y: Any) -> Any:
+    """Raise to a power, element by element.
+
+    z = xʸ;  ∂x = g·y·xʸ⁻¹ (0 where y = 0);  ∂y = g·z·ln x (0 where x = 0 and y ≥ 0)
+    """
+    if isinstance(y, float | int):  # squares and roots are worth a shortcut
+        if y == 2:
+            return x * x
+        if y == 0.5:
+            return np.sqrt(x)
+    return np.power(x, y)
+
+
+def pow(x: Any, exponent: Any) -> Any:
+    """Raise to a power, element by element; one of the two may be a number.
+
+    z = x^exponent
+
+    Source: https://pytorch.org/docs/stable/generated/torch.pow.html
+    """
+    if not _floating(x, exponent):
+        return _integer_power(x, exponent)
+    return _pow(x, exponent)
+
+
+def _integer_power(x: Any, y: Any) -> Any:
+    least = y if isinstance(y, int) else y.array.min() if y.array.size else 0
+    if least < 0:
+        raise RuntimeError(f"integers to a negative power ({least}) are fractions: convert them with .float() first.")
+    return _pow(x, y)
+
+
+def float_power(x: Any, exponent: Any) -> Any:
+    """`pow` in float64.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.float_power.html
+    """
+    return pow(*(a.to("float64") if isinstance(a, Tensor) else float(a) for a in (x, exponent)))
+
+
+# -- the larger, the smaller -----------------------------------------------------------------------------------------
+@op(dtype="common", dx=lambda g, z, x, y: _chosen(g, x, y), dy=lambda g, z, x, y: _chosen(g, y, x))
+def maximum(x: Any, y: Any) -> Any:
+    """The larger of two, element by element; it gets the gradient, and equal ones get half each.
+
+    z = max(x, y);  ∂x = g where x > y, g/2 where x = y;  ∂y likewise
+
+    Source: https://pytorch.org/docs/stable/generated/torch.maximum.html
+    """
+    return np.maximum(x, y)
+
+
+@op(dtype="common", dx=lambda g, z, x, y: _chosen(g, y, x), dy=lambda g, z, x, y: _chosen(g, x, y))
+def minimum(x: Any, y: Any) -> Any:
+    """The smaller of two, element by element; it gets the gradient, and equal ones get half each.
+
+    z = min(x, y);  ∂x = g where x < y, g/2 where x = y;  ∂y likewise
+
+    Source: https://pytorch.org/docs/stable/generated/torch.minimum.html
+    """
+    return np.minimum(x, y)
+
+
+def _chosen(g: Any, larger: Any, smaller: Any) -> Any:
+    """g where the first is larger, half of it where they are equal, else 0 (one NaN counts as the larger, as the result does)."""
+    return g * (larger > smaller) + (g * 0.5) * (larger == smaller)
+
+
+@op(dtype="common", dx=lambda g, z, x, y: g * _first_wins(x, y, 1), dy=lambda g, z, x, y: g * ~_first_wins(x, y, 1))
+def fmax(x: Any, y: Any) -> Any:
+    """The larger of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
+
+    z = max(x, y);  ∂x = g where x ≥ y or y is NaN, else 0;  ∂y = g - ∂x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.fmax.html
+    """
+    return np.fmax(x, y)
+
+
+@op(dtype="common", dx=lambda g, z, x, y: g * _first_wins(x, y, -1), dy=lambda g, z, x, y: g * ~_first_wins(x, y, -1))
+def fmin(x: Any, y: Any) -> Any:
+    """The smaller of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
+
+    z = min(x, y);  ∂x = g where x ≤ y or y is NaN, else 0;  ∂y = g - ∂x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.fmin.html
+    """
+    return np.fmin(x, y)
+
+
+def _first_wins(x: Any, y: Any, sign: int) -> Any:
+    return (x >= y if sign > 0 else x <= y) | (y != y)
+
+
+# -- other functions of two tensors ----------------------------------------------------------------------------------
+@op(dtype="float", dx=lambda g, z, x, y: g * (x / z), dy=lambda g, z, x, y: g * (y / z))
+def hypot(x: Any, y: Any) -> Any:
+    """The length of the hypotenuse.
+
+    z = √(x² + y²);  ∂x = g·x / z;  ∂y = g·y / z
+
+    Source: https://pytorch.org/docs/stable/generated/torch.hypot.html
+    """
+    return np.hypot(x, y)
+
+
+@op(dtype="float", dx=lambda g, z, x, y: _angle_gradient(g, x, y) * y, dy=lambda g, z, x, y: _angle_gradient(g, x, y) * -x)
+def atan2(x: Any, y: Any) -> Any:
+    """The angle of the point (y, x): arctan(x / y) in the right quadrant.
+
+    z = atan2(x, y);  ∂x = g·y / (x² + y²);  ∂y = -g·x / (x² + y²)  (0 at the origin)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.atan2.html
+    """
+    return np.arctan2(x, y)
+
+
+def _angle_gradient(g: Any, x: Any, y: Any) -> Any:
+    square = x * x + y * y
+    return g / (square + (square == 0)) * (square != 0)
+
+
+arctan2 = atan2
+
+
+@op(dtype="float", dx=lambda g, z, x, y: g * _share_of(x, z), dy=lambda g, z, x, y: g * _share_of(y, z))
+def logaddexp(x: Any, y: Any) -> Any:
+    """The logarithm of a sum of exponentials, without overflow.
+
+    z = ln(eˣ + eʸ);  ∂x = g·eˣ⁻ᶻ;  ∂y = g·eʸ⁻ᶻ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.logaddexp.html
+    """
+    return np.logaddexp(x, y)
+
+
+def _share_of(x: Any, z: Any) -> Any:
+    from .elementwise import exp
+
+    return exp(x - z)
+
+
+@op(dtype="float", dx=lambda g, z, x, y: g * _share2_of(x, z), dy=lambda g, z, x, y: g * _share2_of(y, z))
+def logaddexp2(x: Any, y: Any) -> Any:
+    """The base-2 logarithm of a sum of powers of 2, without overflow.
+
+    z = log₂(2ˣ + 2ʸ);  ∂x = g·2ˣ⁻ᶻ;  ∂y = g·2ʸ⁻ᶻ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
+    """
+    return np.logaddexp2(x, y)
+
+
+def _share2_of(x: Any, z: Any) -> Any:
+    from .elementwise import exp2
+
+    return exp2(x - z)
+
+
+def _xlogy_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    from .elementwise import log
+
+    zero = (x == 0) & (y <= 0)
+    return g * log(y + zero * (1 - y)) * ~zero if hasattr(zero, "shape") else g * log(x * 0 + y)
+
+
+@op(dtype="float", dx=_xlogy_x, dy=lambda g, z, x, y: g * x / y)
+def xlogy(x: Any, y: Any) -> Any:
+    """x·ln y, and 0 where x is 0.
+
+    z = x·ln y;  ∂x = g·ln y;  ∂y = g·x / y
+
+    Source: https://pytorch.org/docs/stable/generated/torch.special.xlogy.html
+    """
+    zero = (x == 0) & ~np.isnan(y)
+    return np.where(zero, 0, x * np.log(np.where(zero, 1, y)))
+
+
+@op(dtype="float", dx=lambda g, z, x, y: g * _signs_agree(x, z))
+def copysign(x: Any, y: Any) -> Any:
+    """The size of x with the sign of y; the second one's gradient is 0.
+
+    z = |x|·sign y;  ∂x = g where the sign stayed, -g where it turned, 0 at 0
+
+    Source: https://pytorch.org/docs/stable/generated/torch.copysign.html
+    """
+    return np.copysign(x, y)
+
+
+def _signs_agree(x: Any, z: Any) -> Any:
+    return ((x > 0) & (z > 0) | (x < 0) & (z < 0)) * 1 - ((x > 0) & (z < 0) | (x < 0) & (z > 0)) * 1
+
+
+def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """x + value·tensor1·tensor2.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.addcmul.html
+    """
+    product = tensor1 * tensor2
+    return add(x, product, alpha=value)
+
+
+def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """x + value·tensor1 / tensor2.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.addcdiv.html
+    """
+    if not _floating(tensor1, tensor2):
+        raise DtypeError(f"addcdiv divides, and integers do not divide evenly: {describe(tensor1)}; convert with .float().")
+    return add(x, tensor1 / tensor2, alpha=value)
+
+
+@op(
+    dtype="same",
+    dx=lambda g, z, x, end, weight: g * (1 - weight),
+    dend=lambda g, z, x, end, weight: g * weight,
+    dweight=lambda g, z, x, end, weight: g * (end - x),
+)
+def lerp(x: Any, end: Any, weight: Any) -> Any:
+    """The point that lies `weight` of the way from x to end.
+
+    z = x + weight·(end - x);  ∂x = g·(1 - weight);  ∂end = g·weight;  ∂weight = g·(end - x)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.lerp.html
+    """
+    return x + weight * (end - x)
+
+
+@op(dtype="common")
+def gcd(x: Any, y: Any) -> Any:
+    """The greatest common divisor of integers.
+
+    z = gcd(x, y)
+    """
+    return np.gcd(x, y)
+
+
+@op(dtype="common")
+def lcm(x: Any, y: Any) -> Any:
+    """The least common multiple of integers.
+
+    z = lcm(x, y)
+    """
+    return np.lcm(x, y)

@@ -7,21 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..op import op
-from .shape import broadcast_to, reshape
-
-
-def axes(dim: Any, ndim: int) -> tuple[int, ...]:
-    """The axes meant by `dim` (None or empty: all), as non-negative ints."""
-    if dim is None or (isinstance(dim, tuple | list) and not dim):
-        return tuple(range(ndim))
-    dims = dim if isinstance(dim, tuple | list) else (dim,)
-    for d in dims:
-        if not -max(ndim, 1) <= d < max(ndim, 1):
-            raise IndexError(f"dim {d} is out of range for a tensor of {ndim} dimensions: give {-max(ndim,1)} to {max(ndim,1) - 1}.")
-    found = tuple(d % ndim for d in dims) if ndim else ()
-    if len(set(found)) < len(found):
-        raise RuntimeError(f"dim {tuple(dims)} names the same dimension twice.")
-    return found
+from .shape import axes, broadcast_to, reshape
 
 
 def spread(g: Any, shape: Any, dim: Any, keepdim: bool) -> Any:

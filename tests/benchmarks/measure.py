@@ -1,0 +1,113 @@
+"""Measuring: contestants in turns within one process, peaks of memory, and what an import costs.
+
+Speeds of two runs cannot be compared: the machine is never the same. So contestants take turns, round by round, and what
+counts is the median over the rounds of the ratio within a round.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+from typing import Any
+
+Call = Callable[[], Any]
+
+
+@dataclass
+class Contestant:
+    """Something to be timed.
+
+    call: what is timed.
+    prepare: run, untimed, before each of its turns (sets the number of threads).
+    seconds: what one call took, round by round.
+    """
+
+    name: str
+    call: Call
+    prepare: Call = lambda: None
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def typical(self) -> float:
+        """The median time of one call, in seconds."""
+        return median(self.seconds)
+
+    def ratio(self, other: Contestant) -> float:
+        """How many times as long as the other it takes: the median over the rounds."""
+        return median(self.ratios(other))
+
+    def spread(self, other: Contestant) -> float:
+        """How uncertain that is: half of the range of the middle half of the rounds' ratios, relative to their median."""
+        ratios = self.ratios(other)
+        if len(ratios) < 2:
+            return 0.0
+        low, middle, high = quantiles(ratios, n=4)
+        return (high - low) / 2 / middle
+
+    def ratios(self, other: Contestant) -> list[float]:
+        return [mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)]
+
+
+def take_turns(contestants: list[Contestant], rounds: int, turn: float, progress: Call = lambda: None) -> None:
+    """Time the contestants in turns of about `turn` seconds; every other round goes through them backwards."""
+    for c in contestants:
+        c.prepare()
+        c.call()  # the first call makes caches and buffers
+    calls = {c.name: max(1, round(turn / time_of(c.call, 3))) for c in contestants}
+    gc.collect()
+    for i in range(rounds):
+        for c in contestants if i % 2 else reversed(contestants):
+            c.prepare()
+            time_of(c.call, -(-calls[c.name] // 5))  # untimed: warms the caches, and lets another's threads fall asleep
+            c.seconds.append(time_of(c.call, calls[c.name]))
+        progress()
+
+
+def time_of(call: Call, times: int) -> float:
+    """The mean time of one call, in seconds."""
+    begin = perf_counter()
+    for _ in range(times):
+        call()
+    return (perf_counter() - begin) / times
+
+
+def memory(call: Call) -> tuple[int, int]:
+    """(the most bytes in use during a call beyond those before it, the bytes left after it), without the garbage collector."""
+    call()  # the optimizer makes its state in the first call
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        call()  # and the gradients that this one leaves are those that the next one replaces
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        call()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    return peak - before, after - before
+
+
+def import_time(times: int) -> tuple[float, float]:
+    """Seconds to import NumPy, and tinygrad_edu after it: medians over new processes, with compiled files in place."""
+    clock = "from time import perf_counter as now; start = now()"
+    program = f"{clock}; import numpy; middle = now(); import tinygrad_edu; print(middle - start, now() - middle)"
+    root = Path(__file__).parents[2]
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": cache}
+        found = []
+        for _ in range(times + 1):
+            printed = subprocess.check_output([sys.executable, "-c", program], cwd=root, env=environment, text=True)
+            found.append([float(part) for part in printed.split()])
+    numpy, beyond = zip(*found[1:], strict=True)  # the first one compiled
+    return median(numpy), median(beyond)

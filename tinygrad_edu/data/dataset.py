@@ -1,0 +1,141 @@
+"""Datasets: where samples come from, and how several are put together."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..ops.random import Generator, randperm
+from ..tensor import Tensor
+
+
+class Dataset:
+    """A collection of samples by number: write `__getitem__(index)` and, for most uses, `__len__()`.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
+    """
+
+    def __getitem__(self, index: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no __getitem__(index).")
+
+    def __add__(self, other: Dataset) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """A stream of samples: write `__iter__()`.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__().")
+
+
+class TensorDataset(Dataset):
+    """Sample i is the tuple of the i-th rows of several tensors.
+
+    Raises:
+        ValueError: tensors of different lengths.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+    """
+
+    def __init__(self, *tensors: Tensor) -> None:
+        lengths = [len(x) for x in tensors]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"the tensors of a TensorDataset must have equal lengths; these have {lengths}.")
+        self.tensors = tensors
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        return tuple(x[index] for x in self.tensors)
+
+    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, ...]]:
+        """Several samples at once: each tensor is indexed once for the whole batch."""
+        rows = [x[indices].unbind(0) for x in self.tensors]
+        return list(zip(*rows, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+
+class Subset(Dataset):
+    """The samples of a dataset at these indices.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset, self.indices = dataset, indices
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[self.indices[index]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class ConcatDataset(Dataset):
+    """Several datasets, one after another.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset needs at least one dataset.")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise TypeError("ConcatDataset takes datasets that are indexed by number; use ChainDataset for IterableDatasets.")
+        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+
+    def __getitem__(self, index: int) -> Any:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of a dataset of {len(self)}.")
+        index %= len(self)
+        which = bisect.bisect_right(self.cumulative_sizes, index)
+        return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+
+class ChainDataset(IterableDataset):
+    """Several streams, one after another.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.ChainDataset
+    """
+
+    def __init__(self, datasets: Iterable[IterableDataset]) -> None:
+        self.datasets = list(datasets)
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain.from_iterable(self.datasets)
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
+    """Split a dataset at random into parts of these lengths, or of these fractions if they add up to 1.
+
+    Raises:
+        ValueError: the lengths do not add up to the dataset's.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+    """
+    sizes = list(lengths)
+    if math.isclose(sum(sizes), 1) and sum(sizes) <= 1 + 1e-9:
+        if any(not 0 <= part <= 1 for part in sizes):
+            raise ValueError(f"fractions must be between 0 and 1; these are {sizes}.")
+        parts = [math.floor(len(dataset) * part) for part in sizes]
+        for i in range(len(dataset) - sum(parts)):  # what rounding left over goes to the first parts, one each
+            parts[i % len(parts)] += 1
+        sizes = list(parts)
+    if sum(sizes) != len(dataset):
+        raise ValueError(f"the lengths {sizes} add up to {sum(sizes)}, but the dataset has {len(dataset)} samples.")
+    order = randperm(len(dataset), generator=generator).tolist()
+    ends = list(itertools.accumulate(int(n) for n in sizes))
+    return [Subset(dataset, order[end - int(n) : end]) for n, end in zip(sizes, ends, strict=True)]

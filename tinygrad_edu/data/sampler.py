@@ -1,0 +1,132 @@
+"""Samplers: in which order a loader takes samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any
+
+from ..ops.random import Generator, multinomial, randint, randperm
+from ..tensor import Tensor
+
+
+class Sampler:
+    """The base: write `__iter__()`, which yields indices, and `__len__()`.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__} has no __iter__().")
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2 ...
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.SequentialSampler
+    """
+
+    def __init__(self, data_source: Sized) -> None:
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+
+class RandomSampler(Sampler):
+    """Every index once in a random order; with `replacement`, each drawn anew; `num_samples` of them.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler
+    """
+
+    def __init__(
+        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, generator: Generator | None = None
+    ) -> None:
+        if num_samples is not None and num_samples <= 0:
+            raise ValueError(f"num_samples must be positive, not {num_samples}.")
+        self.data_source, self.replacement, self.generator = data_source, replacement, generator
+        self._num_samples = num_samples
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        n, wanted = len(self.data_source), self.num_samples
+        if self.replacement:
+            yield from randint(0, n, (wanted,), generator=self.generator).tolist()
+            return
+        while wanted > 0:
+            order = randperm(n, generator=self.generator).tolist()
+            yield from order[:wanted]
+            wanted -= n
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class SubsetRandomSampler(Sampler):
+    """These indices, in a random order.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.SubsetRandomSampler
+    """
+
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
+        self.indices, self.generator = indices, generator
+
+    def __iter__(self) -> Iterator[int]:
+        return (self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist())
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler):
+    """`num_samples` indices drawn with these weights.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
+    """
+
+    def __init__(
+        self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
+    ) -> None:
+        if num_samples <= 0:
+            raise ValueError(f"num_samples must be positive, not {num_samples}.")
+        self.weights = Tensor(weights, dtype="float64")
+        if self.weights.ndim != 1:
+            raise ValueError(f"weights must be a sequence of numbers, but their shape is {self.weights.shape}.")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist())
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class BatchSampler(Sampler):
+    """Lists of `batch_size` indices of another sampler; a last, shorter one unless `drop_last`.
+
+    Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.BatchSampler
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+            raise ValueError(f"batch_size must be a positive integer, not {batch_size!r}.")
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for index in self.sampler:
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return full + (rest > 0 and not self.drop_last)

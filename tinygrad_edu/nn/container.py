@@ -1,0 +1,224 @@
+"""Containers: modules and parameters in a row or by name."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..tensor import Tensor
+from .module import Module
+from .parameter import Parameter
+
+
+class _Listed(Module):
+    """What lists of modules and of parameters share: items are attributes named "0", "1" ..."""
+
+    _kind: type = Module
+
+    def _items(self) -> list[Any]:
+        return [value for _, value in self._own(self._kind)]
+
+    def _keys(self) -> list[str]:
+        return [name for name, _ in self._own(self._kind)]
+
+    def _key(self, index: int) -> str:
+        keys = self._keys()
+        try:
+            return keys[index]
+        except IndexError:
+            raise IndexError(f"index {index} is out of range for {type(self).__name__} of length {len(keys)}.") from None
+
+    def _replace_all(self, items: list[Any]) -> None:
+        for key in self._keys():
+            object.__delattr__(self, key)
+        for i, item in enumerate(items):
+            setattr(self, str(i), self._checked(item))
+
+    def _checked(self, item: Any) -> Any:
+        if not isinstance(item, self._kind):
+            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {type(item).__name__}.")
+        return item
+
+    def __len__(self) -> int:
+        return len(self._keys())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._sliced(index)
+        return getattr(self, self._key(index))
+
+    def _sliced(self, index: slice) -> Any:
+        return type(self)(self._items()[index])
+
+    def __setitem__(self, index: int, item: Any) -> None:
+        setattr(self, self._key(index), self._checked(item))
+
+    def __delitem__(self, index: Any) -> None:
+        items = self._items()
+        del items[index]
+        self._replace_all(items)
+
+    def append(self, item: Any) -> Any:
+        """Add one at the end; returns the container."""
+        setattr(self, str(len(self)), self._checked(item))
+        return self
+
+    def extend(self, items: Iterable[Any]) -> Any:
+        """Add several at the end; returns the container."""
+        for item in list(items):
+            self.append(item)
+        return self
+
+    def insert(self, index: int, item: Any) -> None:
+        """Put one before position `index`."""
+        items = self._items()
+        items.insert(index, item)
+        self._replace_all(items)
+
+    def pop(self, index: int = -1) -> Any:
+        """Take one out and return it."""
+        item = self[index]
+        del self[index]
+        return item
+
+    def __iadd__(self, items: Iterable[Any]) -> Any:
+        return self.extend(items)
+
+
+class Sequential(_Listed):
+    """Modules one after another: each gets what the one before it returned.
+
+    z = fₙ(... f₂(f₁(x)))
+
+    Args:
+        *modules: the modules, or one OrderedDict of names and modules.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.add_module(name, module)
+        else:
+            self.extend(modules)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+    def _sliced(self, index: slice) -> Sequential:
+        return Sequential(OrderedDict(list(self._own(Module))[index]))
+
+
+class ModuleList(_Listed):
+    """A list whose modules belong to the model.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        self.extend(modules or [])
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+
+class ParameterList(_Listed):
+    """A list whose parameters belong to the model; tensors in it become parameters.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ParameterList.html
+    """
+
+    _kind = Parameter
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self.extend(values or [])
+
+    def _checked(self, item: Any) -> Any:
+        return super()._checked(Parameter(item) if isinstance(item, Tensor) and not isinstance(item, Parameter) else item)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"({name}): {tuple(p.shape)}" for name, p in self._own(Parameter))
+
+
+class _Named(Module):
+    """What dicts of modules and of parameters share."""
+
+    _kind: type = Module
+
+    def __init__(self, items: Any = None) -> None:
+        super().__init__()
+        self.update(items or {})
+
+    def update(self, items: Any) -> None:
+        """Add or replace items from a mapping or from pairs."""
+        for key, value in dict(items).items():
+            self[key] = value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if isinstance(value, Tensor) and self._kind is Parameter and not isinstance(value, Parameter):
+            value = Parameter(value)
+        if not isinstance(value, self._kind):
+            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {type(value).__name__}.")
+        self._register(key, value)
+
+    def __getitem__(self, key: str) -> Any:
+        return dict(self._own(self._kind))[key]
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        object.__delattr__(self, key)
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def keys(self) -> list[str]:
+        return [name for name, _ in self._own(self._kind)]
+
+    def values(self) -> list[Any]:
+        return [value for _, value in self._own(self._kind)]
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(self._own(self._kind))
+
+    def pop(self, key: str) -> Any:
+        """Take one out and return it."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def clear(self) -> None:
+        """Take all out."""
+        for key in self.keys():
+            del self[key]
+
+
+class ModuleDict(_Named):
+    """A dict whose modules belong to the model.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
+    """
+
+
+class ParameterDict(_Named):
+    """A dict whose parameters belong to the model; tensors in it become parameters.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ParameterDict.html
+    """
+
+    _kind = Parameter

@@ -1,0 +1,405 @@
+"""Module: a function with parameters.
+
+A module's parameters, buffers and submodules are ordinary attributes; whoever asks for them (`parameters()`, `state_dict()`)
+gets them by walking the attributes in the order in which they were assigned.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..op import no_grad
+from ..ops.shape import alias
+from ..tensor import HookHandle, Tensor
+from .parameter import Buffer, Parameter
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base of every layer and model: write `forward`, assign parameters and submodules as attributes, call it.
+
+    >>> from tinygrad_edu import nn, ones
+    >>> class Double(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.linear = nn.Linear(3, 2)
+    ...     def forward(self, x):
+    ...         return 2 * self.linear(x)
+    >>> model = Double()
+    >>> model(ones(5, 3)).shape
+    (5, 2)
+    >>> [name for name, _ in model.named_parameters()]
+    ['linear.weight', 'linear.bias']
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    training = True
+    _forward_hooks: dict | None = None  # {HookHandle: hook}; None while there are none
+    _forward_pre_hooks: dict | None = None
+    _backward_hooks: dict | None = None
+
+    def __init__(self) -> None:
+        self.training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward(): write `def forward(self, x): ...` in its class.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_hooks is None and self._forward_pre_hooks is None and self._backward_hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._call_with_hooks(args, kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = self.__dict__.get(name)
+        if isinstance(held, Parameter) and not isinstance(value, Parameter) and value is not None:
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}, which would not be trained: "
+                f"assign nn.Parameter(...), None, or change its values with no_grad() and {name}.copy_(...)."
+            )
+        if isinstance(held, Buffer) and isinstance(value, Tensor) and not isinstance(value, Buffer):
+            value = Buffer(value, persistent=held.persistent)
+        if isinstance(value, list | tuple | dict) and not name.startswith("_"):
+            inside = value.values() if isinstance(value, dict) else value
+            if any(isinstance(v, Module | Parameter) for v in inside):
+                kind = type(value).__name__
+                warnings.warn(
+                    f"{type(self).__name__}.{name} is a plain {kind} of modules or parameters: parameters() does not look into it, so "
+                    "they would not be trained. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList.",
+                    stacklevel=2,
+                )
+        object.__setattr__(self, name, value)
+
+    # -- what it holds ---------------------------------------------------------------------------------------------
+    def _own(self, kind: type) -> Iterator[tuple[str, Any]]:
+        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, kind))
+
+    def _walk(self, kind: type, prefix: str, recurse: bool, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
+        seen: set = set()
+        for path, module in self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]:
+            for name, value in module._own(kind):
+                if not remove_duplicate or value not in seen:
+                    seen.add(value)
+                    yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) of this module and, unless `recurse=False`, of those inside it; a shared one once."""
+        return self._walk(Parameter, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter, once: what an optimizer is given."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer): tensors that belong to the state without being trained."""
+        return self._walk(Buffer, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules directly inside this one, each once."""
+        seen = set()
+        for name, module in self._own(Module):
+            if module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module, with path "", and of every one inside it."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._own(Module):
+            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a path such as "layers.0"; AttributeError if there is none."""
+        found: Any = self
+        for part in target.split(".") if target else []:
+            found = getattr(found, part)
+        if not isinstance(found, Module):
+            raise AttributeError(f"{target!r} is not a module but a {type(found).__name__}.")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path such as "layers.0.weight"."""
+        path, _, name = target.rpartition(".")
+        found = getattr(self.get_submodule(path), name)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"{target!r} is not a parameter but a {type(found).__name__}.")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a path."""
+        path, _, name = target.rpartition(".")
+        found = getattr(self.get_submodule(path), name)
+        if not isinstance(found, Buffer):
+            raise AttributeError(f"{target!r} is not a buffer but a {type(found).__name__}.")
+        return found
+
+    @property
+    def _parameters(self) -> dict[str, Parameter]:  # PyTorch programs read these three
+        return dict(self._own(Parameter))
+
+    @property
+    def _buffers(self) -> dict[str, Tensor]:
+        return dict(self._own(Buffer))
+
+    @property
+    def _modules(self) -> dict[str, Module]:
+        return dict(self._own(Module))
+
+    # -- adding ----------------------------------------------------------------------------------------------------
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Assign a parameter (or None, for one that is left out) under a name."""
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"register_parameter({name!r}) takes an nn.Parameter or None, not a {type(param).__name__}.")
+        self._register(name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Assign a tensor that moves and is saved with the module (not saved if `persistent=False`), but is not trained."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"register_buffer({name!r}) takes a tensor or None, not a {type(tensor).__name__}.")
+        self._register(name, None if tensor is None else Buffer(tensor, persistent=persistent))
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Assign a submodule under a name."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"add_module({name!r}) takes a Module or None, not a {type(module).__name__}.")
+        self._register(name, module)
+
+    register_module = add_module
+
+    def _register(self, name: str, value: Any) -> None:
+        if not name or "." in name:
+            raise KeyError(f"a name must not be empty or contain a dot; this one is {name!r}.")
+        if hasattr(self, name) and self.__dict__.get(name) is None and name not in self.__dict__:
+            raise KeyError(f"{type(self).__name__} already has an attribute {name!r}; choose another name.")
+        setattr(self, name, value)
+
+    # -- changing all of it ----------------------------------------------------------------------------------------
+    def apply(self, fn: Callable[[Module], Any]) -> Module:
+        """Call `fn` with every module inside this one, then with this one; returns the module."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Training behaviour (dropout drops, batch norm uses the batch) for this module and all inside it."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Module:
+        """Evaluation behaviour: `train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Train the parameters, or freeze them."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients (they would otherwise add up)."""
+        for p in self.parameters():
+            if p._grad is not None:
+                p.grad = None if set_to_none else p._grad * 0
+
+    def to(self, *args: Any, **kwargs: Any) -> Module:
+        """Move parameters and buffers to a device and/or a floating dtype, in place: `to("cuda")`, `to(float64)`, `to(tensor)`."""
+
+        def convert(t: Tensor) -> Tensor:
+            moved = t.to(*args, **kwargs)
+            return moved if t.dtype.kind == "f" or moved.dtype == t.dtype else t.to(moved.device)
+
+        return self._convert(convert)
+
+    def _convert(self, convert: Callable[[Tensor], Tensor]) -> Module:
+        with no_grad():
+            for _, t in [*self._walk(Parameter, "", True), *self._walk(Buffer, "", True)]:
+                gradient, t._grad = t._grad, None
+                t.data = convert(t.detach())
+                t._grad = None if gradient is None else convert(gradient)
+        return self
+
+    def _floats(self, dtype: str) -> Module:
+        return self._convert(lambda t: t.to(dtype) if t.dtype.kind == "f" else t)
+
+    def float(self) -> Module:
+        """All floating parameters and buffers to float32."""
+        return self._floats("float32")
+
+    def double(self) -> Module:
+        """All floating parameters and buffers to float64."""
+        return self._floats("float64")
+
+    def half(self) -> Module:
+        """All floating parameters and buffers to float16."""
+        return self._floats("float16")
+
+    def cuda(self, device: int | None = None) -> Module:
+        return self.to(f"cuda:{device or 0}")
+
+    def cpu(self) -> Module:
+        return self.to("cpu")
+
+    # -- state -----------------------------------------------------------------------------------------------------
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+        """Every parameter and persistent buffer by its path; the tensors share memory with the module's."""
+        state: OrderedDict[str, Tensor] = OrderedDict()
+        for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
+            own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
+            for name, value in own:
+                state[f"{path}.{name}" if path else name] = value if keep_vars else value.detach()
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+        """Copy values from a state dict into parameters and buffers of the same names; nothing is changed if anything is refused.
+
+        Raises:
+            RuntimeError: lists every missing and every unexpected name (if `strict`) and every wrong shape.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
+        own = self.state_dict(keep_vars=True)
+        given = {name: value if isinstance(value, Tensor) else Tensor(value) for name, value in state_dict.items()}
+        missing = [name for name in own if name not in given]
+        unexpected = [name for name in given if name not in own]
+        wrong = [
+            f"{name}: the model has {own[name].shape}, the state dict {given[name].shape}"
+            for name in own
+            if name in given and own[name].shape != given[name].shape
+        ]
+        problems = [f"missing: {', '.join(missing)}"] if strict and missing else []
+        problems += [f"unexpected: {', '.join(unexpected)}"] if strict and unexpected else []
+        problems += [f"wrong shapes: {'; '.join(wrong)}"] if wrong else []
+        if problems:
+            raise RuntimeError(f"this state dict does not fit {type(self).__name__}. " + ". ".join(problems) + ".")
+        with no_grad():
+            for name in own:
+                if name in given:
+                    if assign:
+                        own[name].data = given[name].detach().clone()
+                    else:
+                        own[name].copy_(given[name])
+        return IncompatibleKeys(missing, unexpected)
+
+    # -- hooks -----------------------------------------------------------------------------------------------------
+    def register_forward_pre_hook(self, hook: Callable, *, with_kwargs: bool = False) -> HookHandle:
+        """Call `hook(module, args)` before `forward`; what it returns, if anything, replaces the arguments."""
+        self._forward_pre_hooks = self._forward_pre_hooks or {}
+        return HookHandle(self._forward_pre_hooks, (hook, with_kwargs))  # type: ignore[arg-type]
+
+    def register_forward_hook(self, hook: Callable, *, with_kwargs: bool = False) -> HookHandle:
+        """Call `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output."""
+        self._forward_hooks = self._forward_hooks or {}
+        return HookHandle(self._forward_hooks, (hook, with_kwargs))  # type: ignore[arg-type]
+
+    def register_full_backward_hook(self, hook: Callable) -> HookHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known; what it returns, if
+        anything, replaces grad_input."""
+        self._backward_hooks = self._backward_hooks or {}
+        return HookHandle(self._backward_hooks, hook)
+
+    def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs in list((self._forward_pre_hooks or {}).values()):
+            replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if replaced is not None:
+                args, kwargs = replaced if with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
+        backward = _BackwardHooks(self) if self._backward_hooks else None
+        if backward:
+            args = backward.inputs(args)
+        output = self.forward(*args, **kwargs)
+        for hook, with_kwargs in list((self._forward_hooks or {}).values()):
+            replaced = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+            output = output if replaced is None else replaced
+        return backward.outputs(output) if backward else output
+
+    # -- looks -----------------------------------------------------------------------------------------------------
+    def extra_repr(self) -> str:
+        """What `repr` prints between the parentheses."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._own(Module)]
+        extra = self.extra_repr()
+        if not children:
+            return f"{type(self).__name__}({extra})"
+        lines = ([extra] if extra else []) + children
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+class _BackwardHooks:
+    """Collects the gradients of one call's outputs and inputs for the module's backward hooks.
+
+    Inputs and outputs pass through `alias`, so that a tensor used elsewhere too shows only what flows through this call.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.grad_input: list[Any] = []
+        self.grad_output: list[Any] = []
+        self.waiting = 0
+
+    def inputs(self, args: tuple) -> tuple:
+        self.grad_input = [None] * len(args)
+        passed = list(args)
+        for i, x in enumerate(args):
+            if isinstance(x, Tensor) and x.requires_grad:
+                passed[i] = alias(x)
+                if passed[i].requires_grad:
+                    self.waiting += 1
+                    passed[i].register_hook(lambda g, i=i: self._input_known(i, g))
+        return tuple(passed)
+
+    def outputs(self, output: Any) -> Any:
+        several = isinstance(output, tuple)
+        outputs = list(output) if several else [output]
+        self.grad_output = [None] * len(outputs)
+        for i, y in enumerate(outputs):
+            if isinstance(y, Tensor) and y.requires_grad:
+                outputs[i] = alias(y)
+                if outputs[i].requires_grad:
+                    outputs[i].register_hook(lambda g, i=i: self._output_known(i, g))
+        return tuple(outputs) if several else outputs[0]
+
+    def _output_known(self, i: int, g: Tensor) -> None:
+        self.grad_output[i] = g
+        if not self.waiting:  # no input requires grad: the hooks run when the output's gradient is there
+            self._run()
+
+    def _input_known(self, i: int, g: Tensor) -> Tensor | None:
+        self.grad_input[i] = g
+        self.waiting -= 1
+        if self.waiting:
+            return None
+        return self._run()[i]
+
+    def _run(self) -> tuple:
+        grads = tuple(self.grad_input)
+        for hook in list((self.module._backward_hooks or {}).values()):
+            replaced = hook(self.module, grads, tuple(self.grad_output))
+            if replaced is not None:
+                grads = replaced if isinstance(replaced, tuple) else (replaced,)
+        return grads

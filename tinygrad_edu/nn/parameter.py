@@ -1,0 +1,37 @@
+"""Parameter: a tensor that a module trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor, tick
+
+
+class Parameter(Tensor):
+    """A tensor that a `Module` finds in its attributes and an optimizer changes; it requires grad and shares its data's memory.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+    """
+
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        if data is None:
+            data = np.empty(0, "float32")
+        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+        self.serial = tick()
+        self.requires_grad = requires_grad
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state without being trained, as batch norm's running mean.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
+    """
+
+    def __init__(self, data: Any, *, persistent: bool = True) -> None:
+        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+        self.persistent = persistent

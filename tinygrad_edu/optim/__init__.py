@@ -1,0 +1,28 @@
+"""Optimizers and learning-rate schedules, as `torch.optim`."""
+
+from __future__ import annotations
+
+from . import lr_scheduler
+from .adaptive import Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
+from .lbfgs import LBFGS
+from .muon import Muon
+from .optimizer import Optimizer
+from .sgd import ASGD, SGD, Rprop
+
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+]

@@ -1,0 +1,142 @@
+"""The base of every optimizer: parameter groups, state, and the loop over parameters.
+
+An optimizer of your own writes one method, the update of one parameter:
+
+    class SignSGD(Optimizer):
+        def __init__(self, params, lr=0.01):
+            super().__init__(params, {"lr": lr})
+
+        def update(self, p, g, state, group):
+            p -= group["lr"] * np.sign(g)
+
+`p` and `g` are arrays (NumPy's or CuPy's) and `p` is changed in place; `state` is a dict that belongs to the parameter and
+lasts; `group` holds the hyperparameters. To treat parameters by name, pass `model.named_parameters()`: the name is then in
+`state["name"]`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from typing import Any
+
+from ..op import enable_grad
+from ..tensor import Tensor, mark_changed, wrap
+
+
+class Optimizer:
+    """Changes parameters after their gradients.
+
+    Args:
+        params: parameters, (name, parameter) pairs, or dicts {"params": ..., "lr": ...} that make groups of their own.
+        defaults: the hyperparameters of groups that do not set them.
+
+    Raises:
+        ValueError: no parameters; the same one in two groups; a hyperparameter out of its range.
+        TypeError: something that is not a tensor, or a tensor that is not a leaf.
+
+    Source: https://pytorch.org/docs/stable/optim.html
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("an optimizer takes a list of parameters, such as model.parameters(); this is a single tensor: write [w].")
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        groups = list(params)
+        if not groups:
+            raise ValueError("an optimizer got no parameters: pass model.parameters(), and not a generator that was used up before.")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with hyperparameters of their own."""
+        given = param_group["params"]
+        pairs = [given] if isinstance(given, Tensor) else list(given)
+        names = [pair[0] for pair in pairs if isinstance(pair, tuple)]
+        params = [pair[1] if isinstance(pair, tuple) else pair for pair in pairs]
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"an optimizer takes tensors, not a {type(p).__name__}.")
+            if not p.is_leaf:
+                raise ValueError("an optimizer can only change leaves; this tensor was made by an operation. Detach it first.")
+        held = {p for group in self.param_groups for p in group["params"]}
+        if len({*params}) < len(params) or any(p in held for p in params):
+            raise ValueError("a parameter is in the optimizer twice; it would be changed twice in each step.")
+        group = {**self.defaults, **param_group, "params": params}
+        self.check(group)
+        if names:
+            group["param_names"] = names
+            for name, p in zip(names, params, strict=True):
+                self.state[p]["name"] = name
+        self.param_groups.append(group)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Refuse hyperparameters out of range, before anything is changed."""
+        limits = {"lr": 0, "momentum": 0, "weight_decay": 0, "eps": 0, "alpha": 0, "rho": 0, "lr_decay": 0, "initial_accumulator_value": 0}
+        for name, least in limits.items():
+            if name in group and group[name] < least:
+                raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {group[name]}.")
+        for i, beta in enumerate(group.get("betas", ())):
+            if not 0 <= beta < 1:
+                raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p._grad = None if set_to_none or p._grad is None else p._grad.detach() * 0
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient; `closure`, if given, computes the loss first, and its value is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p._grad is not None:
+                    g = p._grad.array
+                    self.update(p.array, -g if group.get("maximize") else g, self.state[p], group)
+                    mark_changed(p.array)
+        return loss
+
+    def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Change the array `p` in place after its gradient `g`: what a subclass writes."""
+        raise NotImplementedError(f"{type(self).__name__} has no update(p, g, state, group).")
+
+    def state_dict(self) -> dict[str, Any]:
+        """State and hyperparameters, with parameters numbered in order; arrays become tensors that share memory."""
+        index = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        state = {
+            index[p]: {k: wrap(v) if hasattr(v, "shape") and not isinstance(v, Tensor) else v for k, v in held.items()}
+            for p, held in self.state.items()
+            if p in index and held
+        }
+        groups = [{**group, "params": [index[p] for p in group["params"]]} for group in self.param_groups]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a saved optimizer stopped; it must have groups of the same sizes, else ValueError and nothing is changed."""
+        groups = state_dict["param_groups"]
+        mine, theirs = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
+        if mine != theirs:
+            raise ValueError(f"this state is of an optimizer with groups of {theirs} parameters; this optimizer has {mine}.")
+        params = [p for group in self.param_groups for p in group["params"]]
+        numbers = [i for group in groups for i in group["params"]]
+        by_number = dict(zip(numbers, params, strict=True))
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, held in state_dict["state"].items():
+            state[by_number[number]] = {k: v.array.copy() if isinstance(v, Tensor) else deepcopy(v) for k, v in held.items()}
+        self.state = state
+        for group, saved in zip(self.param_groups, groups, strict=True):
+            group.update({k: deepcopy(v) for k, v in saved.items() if k != "params"})
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            settings = "\n".join(f"    {k}: {group[k]}" for k in sorted(group) if k not in ("params", "param_names"))
+            lines.append(f"Parameter Group {i}\n{settings}")
+        return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
