@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from . import ops  # noqa: I001 (Tensor gets its methods first)
-from . import autograd
+from . import autograd, linalg
 from .backend import cuda, device, get_default_device, set_default_device
-from .dtypes import finfo, float16, float32, float64, get_default_dtype, iinfo, int8, int16, int32, int64, set_default_dtype, uint8
+from .dtypes import bool_, finfo, float16, float32, float64, get_default_dtype, iinfo, int8, int16, int32, int64, set_default_dtype, uint8
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
+from .ops.activation import *
+from .ops.activation import *
 from .ops.arithmetic import *
+from .ops.comparison import *
+from .ops.creation import *
+from .ops.comparison import *
 from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.indexing import *
+from .ops.linalg import *
+from .ops.matrix import *
+from .ops.norms import *
 from .ops.products import *
 from .ops.reduction import *
 from .ops.shape import *
+from .ops.sorting import *
 from .tensor import Tensor
+
+# PyTorch's other names for dtypes. They shadow Python's own names in this module only.
+float, double, half = float32, float64, float16
+int, long, short, char, byte = int32, int64, int16, int8, uint8
+bool = bool_
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """Every operation, and the one list of what Tensor gets from them.
 
 Files, each importing only from those above it: shape, indexing, arithmetic, comparison, elementwise, activation, reduction,
-sorting, linalg; creation, random and inplace stand beside them.
+sorting, products, einsum, linalg, matrix, norms; creation, random and inplace stand beside them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,22 @@ METHODS = {
     "nonzero put scatter scatter_add scatter_reduce take take_along_dim where",
     "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
     "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract true_divide xlogy",
-    "comparison": "",
-    "elementwise": "exp tanh sin cos",
-    "activation": "",
-    "reduction": "sum",
-    "sorting": "",
+    "comparison": "allclose bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq equal ge greater "
+    "greater_equal gt isclose isfinite isinf isnan isneginf isposinf le less less_equal logical_and logical_not logical_or "
+    "logical_xor lt ne not_equal signbit",
+    "elementwise": "abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max "
+    "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p log2 "
+    "logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
+    "activation": "hardshrink prelu relu",
+    "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
+    "logsumexp max mean min nanmean nansum prod softmax std sum trace var",
+    "sorting": "argsort bincount kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
-    "linalg": "",
-    "creation": "",
+    "linalg": "cholesky inverse qr svd",
+    "matrix": "det logdet matrix_exp matrix_power pinverse slogdet",
+    "norms": "norm",
+    "creation": "clone",
     "random": "",
 }
 
@@ -40,10 +47,27 @@ OPERATORS = {
     "__sub__": ("arithmetic", "_sub"),
     "__mul__": ("arithmetic", "mul"),
     "__truediv__": ("arithmetic", "_div"),
+    "__floordiv__": ("arithmetic", "floor_divide"),
+    "__mod__": ("arithmetic", "remainder"),
+    "__pow__": ("arithmetic", "pow"),
     "__neg__": ("arithmetic", "_neg"),
+    "__pos__": ("arithmetic", "positive"),
+    "__abs__": ("elementwise", "abs"),
+    "__eq__": ("comparison", "eq"),
+    "__ne__": ("comparison", "ne"),
+    "__lt__": ("comparison", "lt"),
+    "__le__": ("comparison", "le"),
+    "__gt__": ("comparison", "gt"),
+    "__ge__": ("comparison", "ge"),
+    "__and__": ("comparison", "bitwise_and"),
+    "__or__": ("comparison", "bitwise_or"),
+    "__xor__": ("comparison", "bitwise_xor"),
+    "__invert__": ("comparison", "bitwise_not"),
+    "__lshift__": ("comparison", "bitwise_left_shift"),
+    "__rshift__": ("comparison", "bitwise_right_shift"),
     "__matmul__": ("products", "matmul"),
 }
-REFLECTED = "add sub mul truediv matmul"
+REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
 
 
 def _reflected(function: Any) -> Any:
@@ -57,3 +81,12 @@ for _special, (_file, _name) in OPERATORS.items():
     setattr(Tensor, _special, getattr(importlib.import_module(f"{__name__}.{_file}"), _name))
 for _name in REFLECTED.split():
     setattr(Tensor, f"__r{_name}__", _reflected(getattr(Tensor, f"__{_name}__")))
+
+from . import inplace  # noqa: E402, F401 (gives Tensor x[i] = v, += and the methods that end in an underscore)
+from .creation import EXTRA_METHODS, EXTRA_PROPERTIES  # noqa: E402
+from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
+
+for _name, _method in EXTRA_METHODS.items():
+    setattr(Tensor, _name, _method)
+for _name, _getter in {**EXTRA_PROPERTIES, "T": _reversed_dims, "mT": _matrix_transpose}.items():
+    setattr(Tensor, _name, property(_getter))

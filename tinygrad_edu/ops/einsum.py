@@ -6,6 +6,7 @@ them two at a time by one operation, whose gradients are einsums of the same kin
 
 from __future__ import annotations
 
+import functools
 import math
 import string
 from typing import Any
@@ -75,9 +76,8 @@ def einsum(equation: Any, *operands: Any) -> Any:
 
     >>> from tinygrad_edu import tensor, einsum
     >>> x = tensor([[1.0, 2.0], [3.0, 4.0]])
-    >>> einsum("ii->", x), einsum("ij,kj->ik", x, x)
-    (tensor(5.), tensor([[ 5., 11.],
-            [11., 25.]]))
+    >>> einsum("ii->", x)
+    tensor(5.)
 
     Source: https://pytorch.org/docs/stable/generated/torch.einsum.html
     """
@@ -85,8 +85,7 @@ def einsum(equation: Any, *operands: Any) -> Any:
         equation, operands = _from_sublists((equation, *operands))
     elif len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
-    terms, out = _parse(equation, operands)
-    size = _sizes(equation, terms, operands)
+    terms, out, size = _parse(equation, tuple(x.shape for x in operands))
     z, have = operands[0], ""
     for i, (x, term) in enumerate(zip(operands, terms, strict=True)):
         later = "".join(terms[i + 1 :]) + out
@@ -113,21 +112,22 @@ def _tidy(x: Any, term: str, size: dict[str, int], needed: str) -> tuple[Any, st
     return (sum(x, dim=tuple(alone)) if alone else x), "".join(c for c in term if c in needed)
 
 
-def _parse(equation: str, operands: tuple) -> tuple[list[str], str]:
-    """One letter for every dimension: the operands' terms and the output's, with letters for what `...` stands for."""
+@functools.lru_cache(maxsize=256)
+def _parse(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
+    """The operands' terms and the output's, with letters for what `...` stands for; and every letter's size."""
 
     def refuse(why: str) -> ShapeError:
-        return ShapeError(f"einsum({equation!r}): {why}. The operands are {', '.join(str(tuple(x.shape)) for x in operands)}.")
+        return ShapeError(f"einsum({equation!r}): {why}. The operands are {', '.join(map(str, shapes))}.")
 
     left, arrow, out = equation.replace(" ", "").partition("->")
     terms = left.split(",")
-    if len(terms) != len(operands):
-        raise refuse(f"there are {len(terms)} terms for {len(operands)} operands")
+    if len(terms) != len(shapes):
+        raise refuse(f"there are {len(terms)} terms for {len(shapes)} operands")
     for term in [*terms, out]:
         letters = term.replace("...", "", 1)
         if not all(c in string.ascii_letters for c in letters):
             raise refuse(f"the term {term!r} may hold only letters and one ellipsis (...)")
-    hidden = [x.ndim - len(term.replace("...", "")) for x, term in zip(operands, terms, strict=True)]
+    hidden = [len(shape) - len(term.replace("...", "")) for shape, term in zip(shapes, terms, strict=True)]
     for term, rest in zip(terms, hidden, strict=True):
         if rest < 0 or (rest > 0 and "..." not in term):
             raise refuse(f"the term {term!r} must have one letter per dimension of its operand")
@@ -143,23 +143,15 @@ def _parse(equation: str, operands: tuple) -> tuple[list[str], str]:
     for c in out:
         if out.count(c) > 1 or not any(c in term for term in terms):
             raise refuse(f"the output's {c!r} must occur once in the output and somewhere in the operands")
-    return terms, out
-
-
-def _sizes(equation: str, terms: list[str], operands: tuple) -> dict[str, int]:
-    """The size of every letter; sizes of 1 broadcast."""
     size: dict[str, int] = {}
-    for term, x in zip(terms, operands, strict=True):
+    for term, shape in zip(terms, shapes, strict=True):
         own: dict[str, int] = {}
-        for c, n in zip(term, x.shape, strict=True):
+        for c, n in zip(term, shape, strict=True):
             if own.setdefault(c, n) != n or (size.setdefault(c, n) != n and 1 not in (size[c], n)):
                 other = size[c] if own[c] == n else own[c]
-                raise ShapeError(
-                    f"einsum({equation!r}): all dimensions of one letter must have one size, but one of these has {other} and one {n} "
-                    f"in {', '.join(str(tuple(x.shape)) for x in operands)}."
-                )
+                raise refuse(f"all dimensions of one letter must have one size, but {c!r} has {other} and {n}")
             size[c] = n if size[c] == 1 else size[c]
-    return size
+    return terms, out, size
 
 
 def _from_sublists(given: tuple) -> tuple[str, tuple]:

@@ -1,0 +1,326 @@
+"""PyTorch's own samples for its operators, run here: same values, dtypes, first and second gradients, same refusals.
+
+`torch.testing._internal.common_methods_invocations.op_db` describes about 700 operators: samples of their arguments, and
+arguments that they must refuse. Every operator that exists here under the same name is compared; the others are not
+looked at. To run one: `pytest tests/oracle -p no:xdist -k "add or matmul"`, or `...::test_values[add-float64]`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+import unittest
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+
+torch = pytest.importorskip("torch")
+if importlib.util.find_spec("expecttest") is None:  # PyTorch's test helpers import it, and nothing here uses it
+    sys.modules["expecttest"] = types.ModuleType("expecttest")
+    sys.modules["expecttest"].TestCase = unittest.TestCase  # type: ignore[attr-defined]
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    op_db = importlib.import_module("torch.testing._internal.common_methods_invocations").op_db
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+DTYPES = (torch.float64, torch.float32, torch.int64, torch.bool)
+
+# Deliberate differences: the part of a test's id, "operator", "operator/variant" or either with "-dtype", and the reason.
+DIFFERENT: dict[str, str] = {}
+
+# Their numbers are drawn from another generator, or are whatever was in memory: only shape and dtype are compared.
+RANDOM = """
+    bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn randn_like uniform
+    nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.rrelu
+    nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d
+    empty empty_like new_empty empty_permuted empty_strided new_empty_strided svd_lowrank pca_lowrank
+""".split()
+
+# Decompositions are unique up to signs: compared after PyTorch's own reduction to what is unique.
+UP_TO_SIGNS = ("linalg.eigh", "linalg.svd", "svd", "linalg.qr", "qr", "geqrf")
+
+# What an operator of PyTorch needs of the kinds that are not offered here, so that the sample is left out.
+NOT_OFFERED = (torch.complex32, torch.complex64, torch.complex128, torch.bfloat16, torch.uint16, torch.uint32, torch.uint64)
+LEFT_OUT_ARGUMENTS = ("layout", "memory_format", "pin_memory", "non_blocking")
+
+
+# -- which operators are offered here --------------------------------------------------------------------------------
+def find(root: Any, name: str) -> Any:
+    """root.a.b.c, or None; modules do not count."""
+    for part in name.split("."):
+        root = getattr(root, part, None)
+    return root if callable(root) or isinstance(root, property) else None
+
+
+def offered(info: Any) -> Callable[..., Any] | None:
+    """The function of tinygrad_edu that is PyTorch's operator `info`, or None."""
+    for name in (info.name, *(alias.name for alias in info.aliases)):
+        found = find(tg, name) or find(tg.Tensor, name) or find(tg.Tensor, name + "_")
+        if found is None:
+            continue
+        if type(info.op) is types.FunctionType and info.op.__module__.startswith("torch.testing"):
+            # PyTorch's own way to call it, such as `lambda tensors, equation: torch.einsum(equation, tensors)`, on this library
+            return types.FunctionType(info.op.__code__, {**info.op.__globals__, "torch": tg}, None, info.op.__defaults__)
+        return found
+    return None
+
+
+OFFERED = {info.full_name if not info.variant_test_name else f"{info.name}/{info.variant_test_name}": info for info in op_db}
+OFFERED = {name: info for name, info in OFFERED.items() if offered(info)}
+
+
+# -- from PyTorch to here --------------------------------------------------------------------------------------------
+class LeaveOut(Exception):
+    """A sample of something that is not offered: complex numbers, sparse tensors, other devices, out=."""
+
+
+def translate(value: Any, memo: dict[int, Any]) -> Any:
+    """PyTorch's tensors, dtypes and devices as this library's, in nested arguments; one tensor stays one tensor."""
+    if isinstance(value, torch.Tensor):
+        if value.dtype in NOT_OFFERED or value.layout is not torch.strided or value.device.type != "cpu" or value.ndim > 64:
+            raise LeaveOut
+        if id(value) not in memo:
+            memo[id(value)] = tg.Tensor(value.detach().resolve_neg().numpy(), requires_grad=value.requires_grad)
+        return memo[id(value)]
+    if isinstance(value, torch.dtype):
+        if value in NOT_OFFERED:
+            raise LeaveOut
+        return np.dtype(str(value).removeprefix("torch."))
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, complex | torch.Generator | torch.layout | torch.memory_format):
+        raise LeaveOut
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    if isinstance(value, list | tuple):
+        parts = [translate(x, memo) for x in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    if isinstance(value, dict):
+        return {k: translate(x, memo) for k, x in value.items() if k not in LEFT_OUT_ARGUMENTS}
+    if isinstance(value, str) and value.partition(":")[0] in ("cuda", "meta"):
+        raise LeaveOut
+    return value
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The tensors and numbers in a nested result."""
+    if isinstance(value, list | tuple):
+        for x in value:
+            yield from leaves(x)
+    elif isinstance(value, dict):
+        yield from leaves(list(value.values()))
+    else:
+        yield value
+
+
+def to_torch(x: Any) -> Any:
+    """A result as PyTorch's tensor (or dtype), to be compared."""
+    if isinstance(x, tg.Tensor):
+        return torch.from_numpy(np.array(x.array))
+    return x
+
+
+# -- comparing -------------------------------------------------------------------------------------------------------
+def same(ours: Any, theirs: Any, what: str, only_kind: bool = False) -> None:
+    """Same value, shape and dtype; None stands for zeros."""
+    __tracebackhide__ = True
+    if ours is None and theirs is None:
+        return
+    if not isinstance(ours, tg.Tensor) and not isinstance(theirs, torch.Tensor):
+        assert ours == theirs or (ours != ours and theirs != theirs) or str(theirs) == f"torch.{ours}", (
+            f"{what}: {ours!r}, in PyTorch {theirs!r}"
+        )
+        return
+    ours = torch.zeros_like(theirs) if ours is None else to_torch(ours)
+    assert isinstance(ours, torch.Tensor), f"{what}: a {type(ours).__name__}, in PyTorch a tensor"
+    theirs = torch.zeros_like(ours) if theirs is None else theirs
+    assert isinstance(theirs, torch.Tensor), f"{what}: a tensor, in PyTorch a {type(theirs).__name__}"
+    theirs = theirs.detach()
+    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype), (
+        f"{what}: {tuple(ours.shape)} {ours.dtype}, in PyTorch {tuple(theirs.shape)} {theirs.dtype}"
+    )
+    if only_kind:
+        return
+    tolerance = {torch.float64: 1e-6, torch.float32: 2e-4, torch.float16: 1e-2}.get(theirs.dtype, 0)
+    torch.testing.assert_close(
+        ours,
+        theirs,
+        rtol=tolerance,
+        atol=tolerance,
+        equal_nan=True,
+        msg=lambda report: f"{what}: {report}\nhere: {ours}\nPyTorch: {theirs}",
+    )
+
+
+def samples(info: Any, dtype: Any, requires_grad: bool = False) -> Iterator[tuple[Any, Any, str]]:
+    """PyTorch's samples of an operator: PyTorch's arguments, ours, and a description."""
+    torch.manual_seed(0)
+    for number, sample in enumerate(info.sample_inputs("cpu", dtype, requires_grad=requires_grad)):
+        try:
+            memo: dict[int, Any] = {}
+            ours = translate([sample.input, list(sample.args), sample.kwargs], memo)
+        except LeaveOut:
+            continue
+        pairs = [(memo[id(x)], x) for x in leaves([sample.input, *sample.args, sample.kwargs]) if id(x) in memo]
+        yield sample, (ours, pairs), f"sample {number} of {info.name} {dtype}: {str(sample)[:1500]}"
+
+
+def run_both(info: Any, sample: Any, ours: Any, what: str) -> tuple[list[Any], list[Any]]:
+    """The results here and in PyTorch, flat."""
+    __tracebackhide__ = True
+    theirs = info.op(sample.input, *sample.args, **sample.kwargs)
+    if any(
+        isinstance(x, torch.Tensor) and (x.is_complex() or x.layout is not torch.strided or x.dtype in NOT_OFFERED)
+        for x in leaves(theirs)
+    ):
+        raise LeaveOut
+    function, (first, args, kwargs) = offered(info), ours
+    assert function is not None
+    try:
+        found = function(first, *args, **kwargs)
+    except Exception as error:
+        raise AssertionError(f"{what}\nraised {type(error).__name__}: {error}") from error
+    if info.name in UP_TO_SIGNS:
+        process = sample.output_process_fn_grad
+        rebuilt = types.FunctionType(
+            process.__code__, {**process.__globals__, "torch": tg}, None, process.__defaults__, process.__closure__
+        )
+        found, theirs = rebuilt(found), process(theirs)
+    found, theirs = list(leaves(found)), list(leaves(theirs))
+    assert len(found) == len(theirs), f"{what}\ngives {len(found)} results, in PyTorch {len(theirs)}"
+    return found, theirs
+
+
+CASES = [
+    pytest.param(info, dtype, id=f"{name}-{str(dtype)[6:]}")
+    for name, info in OFFERED.items()
+    for dtype in DTYPES
+    if dtype in info.dtypes and not {name, f"{name}-{str(dtype)[6:]}"} & set(DIFFERENT)
+]
+
+
+@pytest.mark.parametrize(("info", "dtype"), CASES)
+def test_values(info: Any, dtype: Any) -> None:
+    __tracebackhide__ = True
+    for sample, (ours, _), what in samples(info, dtype):
+        try:
+            found, theirs = run_both(info, sample, ours, what)
+        except LeaveOut:
+            continue
+        for i, (a, b) in enumerate(zip(found, theirs, strict=True)):
+            same(a, b, f"{what}\nresult {i}", only_kind=info.name in RANDOM)
+
+
+FLOAT_CASES = [case for case in CASES if case.values[0].supports_autograd and case.values[1].is_floating_point]
+
+
+@pytest.mark.parametrize(("info", "dtype"), FLOAT_CASES)
+def test_gradients(info: Any, dtype: Any) -> None:
+    """First gradients in both of this library's ways (arrays, recorded), and in float64 second gradients."""
+    __tracebackhide__ = True
+    if info.name in RANDOM:
+        pytest.skip("random numbers")
+    rng = np.random.default_rng(0)
+    for sample, (ours, pairs), what in samples(info, dtype, requires_grad=True):
+        inputs = [pair for pair in dict.fromkeys(pairs) if pair[1].requires_grad]
+        try:
+            found, theirs = run_both(info, sample, ours, what)
+        except LeaveOut:
+            continue
+        outputs = []
+        for i, (a, b) in enumerate(zip(found, theirs, strict=True)):
+            if isinstance(b, torch.Tensor) and b.is_floating_point():
+                assert a.requires_grad == b.requires_grad, (
+                    f"{what}\nresult {i}: requires_grad={a.requires_grad}, in PyTorch {b.requires_grad}"
+                )
+                if b.requires_grad:
+                    outputs.append((a, b))
+        if not outputs or not inputs:
+            continue
+        seeds = [pair_of(rng, b) for _, b in outputs]
+        first, first_torch = both_gradients(outputs, inputs, seeds, what, create_graph=True)
+        quick = tg.autograd.grad(*ours_of(outputs, inputs, seeds), retain_graph=True, allow_unused=True)
+        for i, (a, b, c) in enumerate(zip(first, first_torch, quick, strict=True)):
+            same(a, b, f"{what}\ngradient of input {i} (create_graph)")
+            same(c, b, f"{what}\ngradient of input {i}")
+        if dtype is torch.float64 and info.supports_gradgrad:
+            second_gradients(rng, list(zip(first, first_torch, strict=True)), inputs + seeds, what)
+
+
+def second_gradients(rng: np.random.Generator, firsts: list, inputs: list, what: str) -> None:
+    __tracebackhide__ = True
+    roots = [(a, b) for a, b in firsts if b is not None and b.requires_grad]
+    stray = [a for a, b in firsts if a is not None and a.requires_grad and (b is None or not b.requires_grad)]
+    for a in stray:  # PyTorch says: a constant. A recorded zero is fine
+        for g in tg.autograd.grad(a, [x for x, _ in inputs], tg.Tensor(np.ones(a.shape)), retain_graph=True, allow_unused=True):
+            assert g is None or not g.array.any(), f"{what}\na second gradient is not 0; PyTorch says it is"
+    constant = [(a, b) for a, b in roots if a is None or not a.requires_grad]
+    roots = [(a, b) for a, b in roots if a is not None and a.requires_grad]
+    for _, b in constant:
+        for g in torch.autograd.grad(b, [x for _, x in inputs], torch.ones_like(b), retain_graph=True, allow_unused=True):
+            assert g is None or not g.any(), f"{what}\na first gradient is constant here; in PyTorch it has a gradient"
+    if roots:
+        seeds = [pair_of(rng, b) for _, b in roots]
+        second, second_torch = both_gradients(roots, inputs, seeds, what)
+        for i, (a, b) in enumerate(zip(second, second_torch, strict=True)):
+            same(a, b, f"{what}\nsecond gradient, of input (or incoming gradient) {i}")
+
+
+def pair_of(rng: np.random.Generator, like: Any) -> tuple[Any, Any]:
+    """Random numbers as a tensor of both libraries."""
+    array = rng.normal(size=tuple(like.shape)).astype(str(like.dtype)[6:])
+    return tg.Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+
+
+def ours_of(*pairs: list) -> list:
+    return [[a for a, _ in each] for each in pairs]
+
+
+def both_gradients(outputs: list, inputs: list, seeds: list, what: str, **how: Any) -> tuple[Any, Any]:
+    __tracebackhide__ = True
+    theirs = torch.autograd.grad(*([b for _, b in each] for each in (outputs, inputs, seeds)), allow_unused=True, **how)
+    try:
+        return tg.autograd.grad(*ours_of(outputs, inputs, seeds), allow_unused=True, **how), theirs
+    except Exception as error:
+        raise AssertionError(f"{what}\nits gradient raised {type(error).__name__}: {error}") from error
+
+
+@pytest.mark.parametrize("name", [n for n, info in OFFERED.items() if info.error_inputs_func and n not in DIFFERENT])
+def test_refuses(name: str) -> None:
+    """What PyTorch refuses is refused, but for numbers where PyTorch insists on tensors."""
+    __tracebackhide__ = True
+    info = OFFERED[name]
+    for number, error in enumerate(info.error_inputs("cpu")):
+        sample = error.sample_input
+        number_for_tensor = not error.error_regex and any(isinstance(x, int | float) for x in (sample.input, *sample.args))
+        if "out" in sample.kwargs or number_for_tensor:
+            continue
+        try:
+            first, args, kwargs = translate([sample.input, list(sample.args), sample.kwargs], {})
+        except LeaveOut:
+            continue
+        function = offered(info)
+        assert function is not None
+        try:
+            found = function(first, *args, **kwargs)
+        except Exception:
+            continue
+        said = f"error input {number} of {name} was accepted; PyTorch says {error.error_regex!r}"
+        pytest.fail(f"{said}: {str(sample)[:1500]}\nresult: {found}")
+
+
+def test_how_many_are_offered(capsys: pytest.CaptureFixture) -> None:
+    missing = sorted(
+        {info.name for info in op_db if not offered(info) and not info.name.startswith(("masked.", "signal.", "fft.", "_"))}
+    )
+    with capsys.disabled():
+        print(f"\n{len(OFFERED)} of {len(op_db)} operators of PyTorch are offered and compared; not offered: {' '.join(missing)}")
+    unknown = {key for key in DIFFERENT if key.partition("-")[0] not in OFFERED}
+    assert not unknown, f"deliberate differences are listed for operators that are not offered: {unknown}"

@@ -1,0 +1,359 @@
+"""Making tensors, and bringing them to another dtype or device."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import backend, dtypes
+from ..op import cast, op
+from ..tensor import Tensor, to_array, wrap
+from .shape import ints
+
+__all__ = [
+    "arange", "as_tensor", "asarray", "can_cast", "clone", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
+    "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
+    "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+# -- from data -------------------------------------------------------------------------------------------------------
+def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, name: str | None = None) -> Tensor:
+    """A tensor with these numbers, which are copied.
+
+    Args:
+        data: numbers, nested lists of them, an array or a tensor.
+        dtype: default: Python floats become the default dtype (float32), ints int64, bools bool; arrays keep theirs.
+        device: "cpu" (default) or "cuda".
+        requires_grad: whether operations on it are recorded.
+        name: what pictures and messages call it.
+
+    >>> tensor([[1, 2], [3, 4]], dtype=float)
+    tensor([[1., 2.],
+            [3., 4.]], dtype=float64)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.tensor.html
+    """
+    return Tensor(data, requires_grad, dtype=dtype, device=device, name=name)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """As `tensor`, but shares memory with an array, and returns a tensor itself, where dtype and device allow it.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.as_tensor.html
+    """
+    if isinstance(data, Tensor):
+        return to(data, dtype=dtype, device=device)
+    return wrap(to_array(data, dtype, device, copy=False))
+
+
+def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+    """`as_tensor`, or with `copy=True` `tensor`."""
+    found = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    return found.requires_grad_(True) if requires_grad else found
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares memory with a NumPy array.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.from_numpy.html
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy takes a NumPy array, not a {type(ndarray).__name__}; use tensor().")
+    dtypes.as_dtype(ndarray.dtype)
+    return wrap(ndarray)
+
+
+def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor, of the default dtype unless another is given."""
+    return tensor(value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+# -- filled ----------------------------------------------------------------------------------------------------------
+def _made(array: np.ndarray, device: Any, requires_grad: bool, name: str | None = None) -> Tensor:
+    """A new tensor of an array that nobody else holds."""
+    t = wrap(backend.place(array, backend.get_default_device() if device is None else backend.device(device)))
+    t.name = name
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def _sizes(size: tuple) -> tuple[int, ...]:
+    shape = ints(size)
+    if builtins.any(n < 0 for n in shape):
+        raise RuntimeError(f"sizes must not be negative: {shape}.")
+    return shape
+
+
+def _float_default(dtype: Any) -> np.dtype:
+    return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor of this shape filled with a number, whose kind decides on the dtype.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.full.html
+    """
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return _made(np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])), device, requires_grad, name)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor of zeros.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.zeros.html
+    """
+    return _made(np.zeros(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor of ones.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.ones.html
+    """
+    return _made(np.ones(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor whose elements are whatever was in memory: to be filled.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.empty.html
+    """
+    return _made(np.empty(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+
+
+def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """As `full`, with the shape, dtype and device of another tensor."""
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
+    t = wrap(array if device is None else backend.place(array, backend.device(device)))
+    return t.requires_grad_(True) if requires_grad else t
+
+
+def zeros_like(input: Any, **options: Any) -> Tensor:
+    """Zeros with the shape, dtype and device of another tensor."""
+    return full_like(input, 0, **options)
+
+
+def ones_like(input: Any, **options: Any) -> Tensor:
+    """Ones with the shape, dtype and device of another tensor."""
+    return full_like(input, 1, **options)
+
+
+def empty_like(input: Any, **options: Any) -> Tensor:
+    """As `empty`, with the shape, dtype and device of another tensor."""
+    return full_like(input, 0, **options)
+
+
+def _new(make: Any) -> Any:
+    def method(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any) -> Tensor:
+        options = {"dtype": dtype or self.dtype, "device": device or self.device, "requires_grad": requires_grad}
+        return make(*size, **options, **rest)
+
+    return method
+
+
+new_zeros, new_ones, new_empty, new_full, new_tensor = map(_new, (zeros, ones, empty, full, tensor))
+
+
+# -- ranges and grids ------------------------------------------------------------------------------------------------
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step ... up to, but without, end; of integers unless one of the three is a float.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.arange.html
+    """
+    start, end, step = (a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step)))
+    if not step:
+        raise RuntimeError("arange: the step must not be 0.")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"arange: from {start} to {end} a step of {step} leads the wrong way.")
+    if not all(math.isfinite(a) for a in (start, end, step)):
+        raise RuntimeError(f"arange: start, end and step must be finite: {start}, {end}, {step}.")
+    wanted = dtypes.as_dtype(dtype) if dtype is not None else dtypes.result_dtype([start, end, step])
+    count = math.ceil((end - start) / step)
+    integers = all(isinstance(a, int) for a in (start, end, step))
+    values = np.arange(count, dtype=np.int64 if integers else np.float64) * step + start
+    return _made(values.astype(wanted), device, requires_grad)
+
+
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """So many numbers at equal distances from start to end, both included.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
+    """
+    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    if steps < 0:
+        raise RuntimeError(f"linspace: the number of steps must not be negative, and it is {steps}.")
+    wanted = _float_default(dtype)
+    values = np.linspace(start, end, steps)
+    return _made((np.trunc(values + np.copysign(1e-9, values)) if wanted.kind != "f" else values).astype(wanted), device, requires_grad)
+
+
+def logspace(
+    start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """base to the power of so many numbers at equal distances from start to end.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
+    """
+    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    if steps < 0:
+        raise RuntimeError(f"logspace: the number of steps must not be negative, and it is {steps}.")
+    return _made(np.power(float(base), np.linspace(start, end, steps)).astype(_float_default(dtype)), device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones on the main diagonal, zeros elsewhere.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.eye.html
+    """
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"eye: sizes must not be negative: {n}, {m}.")
+    return _made(np.eye(n, m, dtype=_float_default(dtype)), device, requires_grad)
+
+
+def _triangle_indices(name: str, find: Any, words: str) -> Any:
+    def indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
+        if row < 0 or col < 0:
+            raise RuntimeError(f"{name}: sizes must not be negative: {row}, {col}.")
+        return _made(np.stack(find(row, offset, col)).astype(dtypes.as_dtype(dtype or dtypes.int64)), device, False)
+
+    indices.__name__ = indices.__qualname__ = name
+    indices.__doc__ = f"""The positions {words} a diagonal of a matrix: a row of row numbers and a row of column numbers.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.{name}.html
+    """
+    return indices
+
+
+tril_indices = _triangle_indices("tril_indices", np.tril_indices, "on and below")
+triu_indices = _triangle_indices("triu_indices", np.triu_indices, "on and above")
+
+
+# -- copies, dtypes, devices -----------------------------------------------------------------------------------------
+@op(dx=lambda g, z, x: g)
+def clone(x: Any) -> Any:
+    """A copy that stays in the graph.
+
+    z = x;  ∂x = g
+    """
+    return x.copy()
+
+
+@op(dx=lambda g, z, x, device: _move(g, device=backend.device_of(x.array if isinstance(x, Tensor) else x)))
+def _move(x: Any, *, device: Any) -> Any:
+    """A copy on another device; the gradient comes back.
+
+    z = x, elsewhere;  ∂x = g, back where x is
+    """
+    return backend.place(x, device)
+
+
+def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+    """Bring to a dtype and/or a device: `to(float64)`, `to("cuda")`, `to("cuda", float64)`, `to(other)`; itself if there already.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
+    """
+    for arg in args:
+        if isinstance(arg, Tensor):
+            device, dtype = arg.device, arg.dtype
+        elif isinstance(arg, backend.device) or (isinstance(arg, str) and arg.partition(":")[0] in ("cpu", "cuda")):
+            device = arg
+        elif isinstance(arg, bool):
+            pass  # non_blocking, by position
+        elif arg is not None:
+            dtype = arg
+    z = x
+    if device is not None and backend.device(device) != x.device:
+        z = _move(z, device=backend.device(device))
+    if dtype is not None and dtypes.as_dtype(dtype) != x.dtype:
+        z = cast(z, dtype=dtypes.as_dtype(dtype))
+    return clone(x) if copy and z is x else z
+
+
+def _caster(dtype: np.dtype) -> Any:
+    def method(self: Tensor) -> Tensor:
+        return self if self.array.dtype == dtype else cast(self, dtype=dtype)
+
+    method.__doc__ = f"`to({dtype})`."
+    return method
+
+
+def type_(self: Tensor, dtype: Any = None) -> Any:
+    """`to(dtype)`; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are floating-point numbers."""
+    return input.dtype.kind == "f"
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> np.dtype:
+    """The dtype of an operation on these two (tensors or numbers).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.result_type.html
+    """
+    return dtypes.result_dtype([tensor1, tensor2])
+
+
+def promote_types(type1: Any, type2: Any) -> np.dtype:
+    """The smallest dtype that both can be brought to."""
+    return dtypes.result_dtype([np.empty(1, dtypes.as_dtype(type1)), np.empty(1, dtypes.as_dtype(type2))])
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether PyTorch's rules allow this conversion in place: not from float to integer, not from numbers to bool."""
+    a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
+    rank = {"b": 0, "u": 1, "i": 1, "f": 2}
+    return rank[a.kind] <= rank[b.kind] and not (a.kind == "i" and b.kind == "u")
+
+
+# -- what Tensor gets besides functions of the same name -------------------------------------------------------------
+EXTRA_METHODS: dict[str, Any] = {
+    "to": to,
+    "type": type_,
+    "float": _caster(dtypes.float32),
+    "double": _caster(dtypes.float64),
+    "half": _caster(dtypes.float16),
+    "int": _caster(dtypes.int32),
+    "long": _caster(dtypes.int64),
+    "short": _caster(dtypes.int16),
+    "char": _caster(dtypes.int8),
+    "byte": _caster(dtypes.uint8),
+    "bool": _caster(dtypes.bool_),
+    "type_as": lambda self, other: to(self, other),
+    "cpu": lambda self: to(self, backend.CPU),
+    "cuda": lambda self, device=None: to(self, f"cuda:{device or 0}" if isinstance(device, int | None) else device),
+    "new_zeros": new_zeros,
+    "new_ones": new_ones,
+    "new_empty": new_empty,
+    "new_full": new_full,
+    "new_tensor": new_tensor,
+    "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
+    "dim": lambda self: self.ndim,
+    "ndimension": lambda self: self.ndim,
+    "nelement": lambda self: self.array.size,
+    "element_size": lambda self: self.array.itemsize,
+    "stride": lambda self, dim=None: _stride(self) if dim is None else _stride(self)[dim],
+    "is_contiguous": lambda self: bool(self.array.flags.c_contiguous),
+    "pin_memory": lambda self: self,
+    "is_complex": lambda self: False,
+}
+EXTRA_PROPERTIES: dict[str, Any] = {
+    "itemsize": lambda self: self.array.itemsize,
+    "nbytes": lambda self: self.array.nbytes,
+    "is_cuda": lambda self: self.device.type == "cuda",
+}
+
+
+def _stride(x: Tensor) -> tuple[int, ...]:
+    return tuple(s // x.array.itemsize for s in x.array.strides)
+

@@ -1,0 +1,191 @@
+"""Norms: how large a vector or a matrix is, and how far apart vectors are."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import as_dtype
+from ..errors import DtypeError, ShapeError, describe
+from ..op import cast, op
+from .arithmetic import div, mul, sub
+from .elementwise import abs, sign
+from .linalg import inv, ratio, svdvals
+from .reduction import amax, amin, keep, sum
+from .shape import axes, permute, reshape, unsqueeze
+
+__all__ = ["cdist", "norm", "pdist"]
+
+INF = float("inf")
+
+
+def _numpy_names(function: Callable) -> Callable:
+    """Take `axis` and `keepdims` for `dim` and `keepdim`, as PyTorch does."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{_NAMES.get(name, name): value for name, value in kwargs.items()})
+
+    return call
+
+
+_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
+    g = keep(g, x.shape, dim, keepdim)
+    t = ratio(x, keep(z, x.shape, dim, keepdim))  # 0 where the norm is 0
+    if ord == 2:
+        return g * t
+    return g * (t * abs(t) ** (ord - 2) if ord > 2 else ratio(t, abs(t) ** (2 - ord)))
+
+
+@op(dx=_p_norm_dx)
+def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    """The length of vectors: the root of the sum of powers of their elements' sizes.
+
+    z = (Σ |x|ᵖ)^(1/p);  ∂x = g·sign(x)·(|x|/z)^(p-1), and 0 where z is 0
+    """
+    over = axes(dim, x.ndim)
+    if ord == 2:
+        return np.sqrt(np.sum(x * x, axis=over, keepdims=keepdim))
+    return np.sum(np.abs(x) ** ord, axis=over, keepdims=keepdim) ** (1 / ord)
+
+
+@_numpy_names
+def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The size of vectors; its gradient points along the vector and is 0 at 0.
+
+    Args:
+        ord: p in (Σ |x|ᵖ)^(1/p); inf is the largest |x|, -inf the smallest, and 0 counts the elements that are not 0.
+        dim: the dimension or dimensions that make up a vector; all by default.
+        dtype: convert to it first.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+    """
+    x = _floating("vector_norm", x, dtype)
+    if isinstance(ord, str):
+        raise ValueError(f"vector_norm: ord must be a number, not {ord!r}; matrix_norm knows names.")
+    if ord == INF:
+        return amax(abs(x), dim=dim, keepdim=keepdim)
+    if ord == -INF:
+        return amin(abs(x), dim=dim, keepdim=keepdim)
+    if ord == 0:
+        return sum(abs(sign(x)), dim=dim, keepdim=keepdim)
+    if ord == 1:
+        return sum(abs(x), dim=dim, keepdim=keepdim)
+    return _p_norm(x, ord=ord, dim=dim, keepdim=keepdim)
+
+
+def _floating(name: str, x: Any, dtype: Any) -> Any:
+    wanted = x.dtype if dtype is None else as_dtype(dtype)
+    if x.dtype.kind != "f" or wanted.kind != "f" or wanted.itemsize < x.dtype.itemsize:
+        raise DtypeError(f"{name}: takes floats, and as dtype nothing narrower; got {describe(x)}, dtype {wanted}.")
+    return x if x.dtype == wanted else cast(x, dtype=wanted)
+
+
+@_numpy_names
+def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The size of matrices.
+
+    Args:
+        ord: "fro" (root of the sum of squares), "nuc" (sum of the singular values), 2 and -2 (largest and smallest singular
+            value), 1 and -1 (largest and smallest sum of a column's sizes), inf and -inf (of a row's).
+        dim: the two dimensions that make up a matrix.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linalg.matrix_norm.html
+    """
+    A = _floating("matrix_norm", A, dtype)
+    if A.ndim < 2:
+        raise ShapeError(f"matrix_norm: expected at least 2 dimensions, but got {describe(A)}.")
+    over = axes(tuple(dim), A.ndim)
+    if len(over) != 2:
+        raise ShapeError(f"matrix_norm: dim must name 2 dimensions, not {dim}.")
+    if ord == "fro":
+        return _p_norm(A, ord=2, dim=over, keepdim=keepdim)
+    if ord in ("nuc", 2, -2):
+        s = svdvals(permute(A, (*(i for i in range(A.ndim) if i not in over), *over)))
+        z = sum(s, dim=-1) if ord == "nuc" else (amax if ord == 2 else amin)(s, dim=-1)
+        return keep(z, A.shape, over, keepdim=False) if keepdim else z
+    if ord in (1, -1, INF, -INF):
+        summed, picked = over if ord in (1, -1) else over[::-1]
+        z = (amax if ord > 0 else amin)(sum(abs(A), dim=summed, keepdim=True), dim=picked, keepdim=True)
+        return z if keepdim else reshape(z, shape=tuple(n for i, n in enumerate(A.shape) if i not in over))
+    raise ValueError(f'matrix_norm: ord must be "fro", "nuc", 1, -1, 2, -2, inf or -inf, not {ord!r}.')
+
+
+@_numpy_names
+def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """`vector_norm` or `matrix_norm`, whichever `dim` and `ord` mean.
+
+    Args:
+        ord: None for the root of the sum of squares.
+        dim: one dimension for vectors, two for matrices; with ord and without dim, A must be a vector or a matrix.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+    """
+    if ord is None:
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
+    if dim is None:
+        if A.ndim not in (1, 2):
+            raise ShapeError(f"norm: with ord and without dim it takes vectors and matrices, not {describe(A)}; give dim.")
+        dim = tuple(range(A.ndim))
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) == 1:
+        return vector_norm(A, ord, dims, keepdim, dtype=dtype)
+    return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
+
+
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    """The root of the sum of squares, or another norm p of all elements over dim; `linalg.norm` is clearer.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.norm.html
+    """
+    if p == "nuc":
+        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
+
+
+def cond(A: Any, p: Any = None) -> Any:
+    """The condition number: by how much solving with A may enlarge a relative error.
+
+    Args:
+        p: the norm, as in `matrix_norm`; with None, 2 and -2 it is a quotient of singular values, otherwise ‖A‖·‖A⁻¹‖.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
+    """
+    if p in (None, 2, -2):
+        s = svdvals(A)
+        return div(s[..., -1], s[..., 0]) if p == -2 else div(s[..., 0], s[..., -1])
+    return mul(matrix_norm(A, p), matrix_norm(inv(A), p))
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """The distance of every vector in x1 from every vector in x2, (..., n, d) and (..., m, d) to (..., n, m).
+
+    Args:
+        p: the norm of the differences, 0 or more.
+        compute_mode: accepted for PyTorch's sake, and ignored.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cdist.html
+    """
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(f"cdist: expected (..., n, d) and (..., m, d), but got {describe(x1)}; {describe(x2)}.")
+    if p < 0:
+        raise ValueError(f"cdist: p must be 0 or more, not {p}.")
+    return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """The distances between all pairs of rows of a matrix (n, d), each pair once: n·(n-1)/2 of them.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
+    """
+    if input.ndim != 2 or p < 0:
+        raise ShapeError(f"pdist: expected a matrix (n, d) and p ≥ 0, but got {describe(input)} and p={p}.")
+    n = len(input)
+    first, second = np.triu_indices(n, 1)
+    return vector_norm(sub(input[first], input[second]), p, -1)
