@@ -20,6 +20,7 @@ from .ops.linalg import *
 from .ops.matrix import *
 from .ops.norms import *
 from .ops.products import *
+from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *

@@ -94,6 +94,19 @@ class Op:
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
 
 
+def numpy_names(function: Callable) -> Callable:
+    """Let a plain function take NumPy's names, and `input` for its first argument, as operations do."""
+    names = {**_ALIASES, "input": next(iter(inspect.signature(function).parameters))}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            kwargs = {names.get(name, name): value for name, value in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return call
+
+
 def op(
     function: Callable | None = None, *, joint: Callable | None = None, dtype: str | None = None, view: bool = False, **rules: Callable
 ) -> Any:

@@ -1,6 +1,7 @@
 """Rows for ops/einsum.py."""
 
 import numpy as np
+
 import tinygrad_edu as tg
 
 from . import Case, real

@@ -1,6 +1,7 @@
 """Rows for ops/products.py."""
 
 import numpy as np
+
 import tinygrad_edu as tg
 from tinygrad_edu.ops.products import sum_rows
 

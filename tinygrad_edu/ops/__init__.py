@@ -13,7 +13,7 @@ from ..tensor import Tensor
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
-    "shape": "broadcast_to chunk contiguous diag diag_embed diagflat diagonal diff dsplit expand expand_as flatten flip fliplr "
+    "shape": "broadcast_to chunk contiguous diag diag_embed diagflat diagonal clone diff dsplit expand expand_as flatten flip fliplr "
     "flipud hsplit moveaxis movedim narrow numel permute ravel repeat repeat_interleave reshape reshape_as roll rot90 select "
     "split split_with_sizes squeeze swapaxes swapdims t tensor_split tile transpose tril triu unbind unflatten unfold unsqueeze "
     "view view_as vsplit",
@@ -36,8 +36,8 @@ METHODS = {
     "linalg": "cholesky inverse qr svd",
     "matrix": "det logdet matrix_exp matrix_power pinverse slogdet",
     "norms": "norm",
-    "creation": "clone",
-    "random": "",
+    "creation": "",
+    "random": "bernoulli bernoulli_ exponential_ multinomial normal_ random_ uniform_",
 }
 
 # Python's operators: name of the special method, file, function. Reflected ones (2 - x) are made from the plain ones.
@@ -53,8 +53,8 @@ OPERATORS = {
     "__neg__": ("arithmetic", "_neg"),
     "__pos__": ("arithmetic", "positive"),
     "__abs__": ("elementwise", "abs"),
-    "__eq__": ("comparison", "eq"),
-    "__ne__": ("comparison", "ne"),
+    "__eq__": ("comparison", "_equals"),
+    "__ne__": ("comparison", "_differs"),
     "__lt__": ("comparison", "lt"),
     "__le__": ("comparison", "le"),
     "__gt__": ("comparison", "gt"),
@@ -88,5 +88,5 @@ from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
 
 for _name, _method in EXTRA_METHODS.items():
     setattr(Tensor, _name, _method)
-for _name, _getter in {**EXTRA_PROPERTIES, "T": _reversed_dims, "mT": _matrix_transpose}.items():
+for _name, _getter in {**EXTRA_PROPERTIES, "T": _reversed_dims, "mT": _matrix_transpose, "mH": _matrix_transpose, "H": _matrix_transpose}.items():
     setattr(Tensor, _name, property(_getter))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, describe
-from ..op import op
+from ..op import cast, op
 from ..tensor import Tensor
+from .indexing import where
 
 __all__ = [
-    "add", "addcdiv", "addcmul", "arctan2", "atan2", "copysign", "div", "divide", "float_power", "floor_divide", "fmax", "fmin",
-    "fmod", "gcd", "hypot", "lcm", "lerp", "logaddexp", "logaddexp2", "maximum", "minimum", "mul", "multiply", "neg", "negative",
-    "positive", "pow", "reciprocal", "remainder", "rsub", "sub", "subtract", "true_divide", "xlogy",
+    "add", "addcdiv", "addcmul", "arctan2", "atan2", "copysign", "div", "divide", "float_power", "floor_divide", "fmax",
+    "fmin", "fmod", "gcd", "hypot", "lcm", "lerp", "logaddexp", "logaddexp2", "maximum", "minimum", "mul", "multiply", "neg",
+    "negative", "positive", "pow", "reciprocal", "remainder", "rsub", "sub", "subtract", "true_divide", "xlogy",
 ]  # fmt: skip
 
 
@@ -55,8 +57,11 @@ def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
 
 
 def rsub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """other - alpha·x."""
-    return sub(other if isinstance(other, Tensor) else x * 0 + other, x, alpha=alpha)
+    """other - alpha·x.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.rsub.html
+    """
+    return sub(other, x, alpha=alpha)
 
 
 subtract = sub
@@ -212,59 +217,38 @@ def reciprocal(x: Any) -> Any:
 
 
 # -- powers ----------------------------------------------------------------------------------------------------------
-def _pow_base(g: Any, z: Any, x: Any, y: Any) -> Any:
-    if not hasattr(y, "shape"):
-        return g * 0 if y == 0 else g * (y * x ** (y - 1))
-    zero = y == 0
-    return _masked(g * (y * x ** (y - 1 + zero)), ~zero)  # 0 where y is 0, also at x = 0, where x**-1 is infinite
+def _pow_base(g: Any, z: Any, x: Any, exponent: Any) -> Any:
+    if not hasattr(exponent, "shape"):
+        return g * (exponent * x ** (exponent - 1)) if exponent else g * 0
+    flat = exponent == 0  # x⁰ is 1 everywhere, also at 0, where x⁻¹ is infinite
+    return where(flat, 0, g * (exponent * x ** (exponent - 1 + flat)))
 
 
-def _pow_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
+def _pow_exponent(g: Any, z: Any, x: Any, exponent: Any) -> Any:
     from .elementwise import log
 
-    if not hasattr(x, "shape"):
-        return g * z * float(np.log(x)) if x > 0 else g * 0 if x == 0 else g * z * float("nan")
-    zero = (x == 0) & (y >= 0)
-    return _masked(g * z * log(x + zero), ~zero)
+    flat = (x == 0) & (exponent >= 0)
+    if hasattr(x, "shape"):
+        return where(flat, 0, g * (z * log(x + flat)))
+    return where(flat, 0, g * (z * (math.log(x) if x > 0 else math.nan if x else -math.inf)))
 
 
-def _masked(x: Any, mask: Any) -> Any:
-    from .indexing import where
-
-    return where(mask, x, 0)
-
-
-@op(dtype="common", dx=_pow_base, dy=_pow_exponent)
-def _pow(x: Any, y: Any) -> Any:
-    """Raise to a power, element by element.
-
-    z = xʸ;  ∂x = g·y·xʸ⁻¹ (0 where y = 0);  ∂y = g·z·ln x (0 where x = 0 and y ≥ 0)
-    """
-    if isinstance(y, float | int):  # squares and roots are worth a shortcut
-        if y == 2:
-            return x * x
-        if y == 0.5:
-            return np.sqrt(x)
-    return np.power(x, y)
-
-
+@op(dtype="common", dx=_pow_base, dexponent=_pow_exponent)
 def pow(x: Any, exponent: Any) -> Any:
     """Raise to a power, element by element; one of the two may be a number.
 
-    z = x^exponent
+    z = xⁿ;  ∂x = g·n·xⁿ⁻¹ (0 where n = 0);  ∂n = g·z·ln x (0 where x = 0 and n ≥ 0)
+
+    Raises:
+        RuntimeError: integers to a negative number.
 
     Source: https://pytorch.org/docs/stable/generated/torch.pow.html
     """
-    if not _floating(x, exponent):
-        return _integer_power(x, exponent)
-    return _pow(x, exponent)
-
-
-def _integer_power(x: Any, y: Any) -> Any:
-    least = y if isinstance(y, int) else y.array.min() if y.array.size else 0
-    if least < 0:
-        raise RuntimeError(f"integers to a negative power ({least}) are fractions: convert them with .float() first.")
-    return _pow(x, y)
+    if _floating(x, exponent):
+        return x**exponent
+    if isinstance(exponent, int) and exponent < 0:
+        raise RuntimeError(f"integers to a negative power ({exponent}) are fractions: convert them with .float() first.")
+    return np.power(x, np.abs(exponent)) * ((exponent >= 0) | (np.abs(x) == 1))  # 2⁻¹ is a fraction and becomes 0, as in PyTorch
 
 
 def float_power(x: Any, exponent: Any) -> Any:
@@ -272,7 +256,7 @@ def float_power(x: Any, exponent: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.float_power.html
     """
-    return pow(*(a.to("float64") if isinstance(a, Tensor) else float(a) for a in (x, exponent)))
+    return pow(*(cast(a, dtype=dtypes.float64) if isinstance(a, Tensor) else float(a) for a in (x, exponent)))
 
 
 # -- the larger, the smaller -----------------------------------------------------------------------------------------
@@ -299,8 +283,8 @@ def minimum(x: Any, y: Any) -> Any:
 
 
 def _chosen(g: Any, larger: Any, smaller: Any) -> Any:
-    """g where the first is larger, half of it where they are equal, else 0 (one NaN counts as the larger, as the result does)."""
-    return g * (larger > smaller) + (g * 0.5) * (larger == smaller)
+    """g, 0 where the first is not the larger, half where they are equal; all of it where one is NaN, as the result is."""
+    return g * ~(larger < smaller) - (g * 0.5) * (larger == smaller)
 
 
 @op(dtype="common", dx=lambda g, z, x, y: g * _first_wins(x, y, 1), dy=lambda g, z, x, y: g * ~_first_wins(x, y, 1))
@@ -394,14 +378,7 @@ def _share2_of(x: Any, z: Any) -> Any:
     return exp2(x - z)
 
 
-def _xlogy_x(g: Any, z: Any, x: Any, y: Any) -> Any:
-    from .elementwise import log
-
-    zero = (x == 0) & (y <= 0)
-    return g * log(y + zero * (1 - y)) * ~zero if hasattr(zero, "shape") else g * log(x * 0 + y)
-
-
-@op(dtype="float", dx=_xlogy_x, dy=lambda g, z, x, y: g * x / y)
+@op(dtype="float", dx=lambda g, z, x, y: where((x == 0) & (y <= 0), 0, xlogy(g, y)), dy=lambda g, z, x, y: g * x / y)
 def xlogy(x: Any, y: Any) -> Any:
     """x·ln y, and 0 where x is 0.
 
@@ -410,10 +387,16 @@ def xlogy(x: Any, y: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.special.xlogy.html
     """
     zero = (x == 0) & ~np.isnan(y)
-    return np.where(zero, 0, x * np.log(np.where(zero, 1, y)))
+    return x * np.log(np.where(zero, 1, y))
 
 
-@op(dtype="float", dx=lambda g, z, x, y: g * _signs_agree(x, z))
+def _copysign_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    from .elementwise import sign
+
+    return g * sign(x) * sign(z)
+
+
+@op(dtype="float", dx=_copysign_x)
 def copysign(x: Any, y: Any) -> Any:
     """The size of x with the sign of y; the second one's gradient is 0.
 
@@ -424,17 +407,12 @@ def copysign(x: Any, y: Any) -> Any:
     return np.copysign(x, y)
 
 
-def _signs_agree(x: Any, z: Any) -> Any:
-    return ((x > 0) & (z > 0) | (x < 0) & (z < 0)) * 1 - ((x > 0) & (z < 0) | (x < 0) & (z > 0)) * 1
-
-
 def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """x + value·tensor1·tensor2.
 
     Source: https://pytorch.org/docs/stable/generated/torch.addcmul.html
     """
-    product = tensor1 * tensor2
-    return add(x, product, alpha=value)
+    return add(x, tensor1 * tensor2, alpha=value)
 
 
 def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError, describe
+from ..errors import DtypeError, describe
 from ..op import op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "eq", "equal",
-    "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "le", "less",
-    "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal", "signbit",
+    "allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "eq",
+    "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf",
+    "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "not_equal", "signbit",
 ]  # fmt: skip
 
 
-def _declared(name: str, sentence: str, formula: str, compute: Any, inputs: int = 2, link: str | None = None, dtype: str | None = "common") -> Any:
+def _declared(name: str, sentence: str, formula: str, compute: Any, inputs: int = 2) -> Any:
     """An operation without a gradient, from a NumPy function."""
     if inputs == 2:
 
@@ -30,8 +30,8 @@ def _declared(name: str, sentence: str, formula: str, compute: Any, inputs: int 
             return compute(x)
 
     forward.__name__ = forward.__qualname__ = name
-    forward.__doc__ = f"{sentence}\n\nz = {formula}\n\nSource: https://pytorch.org/docs/stable/generated/torch.{link or name}.html"
-    return op(dtype=dtype)(forward)
+    forward.__doc__ = f"{sentence}\n\nz = {formula}\n\nSource: https://pytorch.org/docs/stable/generated/torch.{name}.html"
+    return op(dtype="common" if inputs == 2 else None)(forward)
 
 
 eq = _declared("eq", "Whether elements are equal.", "x = y", np.equal)
@@ -41,17 +41,30 @@ le = less_equal = _declared("le", "Whether elements of the first are not larger.
 gt = greater = _declared("gt", "Whether elements of the first are larger.", "x > y", np.greater)
 ge = greater_equal = _declared("ge", "Whether elements of the first are not smaller.", "x ≥ y", np.greater_equal)
 
+
+def _equals(self: Tensor, other: Any) -> Any:
+    """`==`: as `eq`, and what is neither a tensor nor numbers (None, a string) is not equal, as always in Python."""
+    return eq(self, other) if hasattr(other, "dtype") or isinstance(other, int | float) else NotImplemented
+
+
+def _differs(self: Tensor, other: Any) -> Any:
+    """`!=`: as `ne`, and what is neither a tensor nor numbers is different."""
+    return ne(self, other) if hasattr(other, "dtype") or isinstance(other, int | float) else NotImplemented
+
+
 logical_and = _declared("logical_and", "Whether both are true (not 0).", "x and y", np.logical_and)
 logical_or = _declared("logical_or", "Whether one or both are true (not 0).", "x or y", np.logical_or)
 logical_xor = _declared("logical_xor", "Whether exactly one is true (not 0).", "x ≠ y as truths", np.logical_xor)
-logical_not = _declared("logical_not", "Whether an element is false (0).", "not x", np.logical_not, 1, dtype=None)
+logical_not = _declared("logical_not", "Whether an element is false (0).", "not x", np.logical_not, 1)
 
 
 def _bitwise(ufunc: Any) -> Any:
     @functools.wraps(ufunc)
     def compute(*arrays: Any) -> Any:
         if any(isinstance(a, float) or (hasattr(a, "dtype") and a.dtype.kind == "f") for a in arrays):
-            raise DtypeError("bits are those of integers and bools, and there is a floating-point operand; convert it with .long() or .bool().")
+            raise DtypeError(
+                "only integers and bools have bits, and there is a floating-point operand: convert it with .long() or .bool()."
+            )
         return ufunc(*arrays)
 
     return compute
@@ -60,18 +73,18 @@ def _bitwise(ufunc: Any) -> Any:
 bitwise_and = _declared("bitwise_and", "The bits set in both.", "x & y", _bitwise(np.bitwise_and))
 bitwise_or = _declared("bitwise_or", "The bits set in one or both.", "x | y", _bitwise(np.bitwise_or))
 bitwise_xor = _declared("bitwise_xor", "The bits set in exactly one.", "x ^ y", _bitwise(np.bitwise_xor))
-bitwise_not = _declared("bitwise_not", "Every bit turned (of bools: not).", "~x", _bitwise(np.invert), 1, dtype=None)
+bitwise_not = _declared("bitwise_not", "Every bit turned (of bools: not).", "~x", _bitwise(np.invert), 1)
 bitwise_left_shift = _declared("bitwise_left_shift", "The bits moved up.", "x·2ʸ", _bitwise(np.left_shift))
 bitwise_right_shift = _declared("bitwise_right_shift", "The bits moved down.", "⌊x / 2ʸ⌋", _bitwise(np.right_shift))
 
-isnan = _declared("isnan", "Whether an element is not a number.", "x is NaN", np.isnan, 1, dtype=None)
-isinf = _declared("isinf", "Whether an element is infinite.", "|x| = ∞", np.isinf, 1, dtype=None)
-isfinite = _declared("isfinite", "Whether an element is neither infinite nor NaN.", "|x| < ∞", np.isfinite, 1, dtype=None)
-isposinf = _declared("isposinf", "Whether an element is infinity.", "x = ∞", lambda x: x == np.inf, 1, dtype=None)
-isneginf = _declared("isneginf", "Whether an element is minus infinity.", "x = -∞", lambda x: x == -np.inf, 1, dtype=None)
+isnan = _declared("isnan", "Whether an element is not a number.", "x is NaN", np.isnan, 1)
+isinf = _declared("isinf", "Whether an element is infinite.", "|x| = ∞", np.isinf, 1)
+isfinite = _declared("isfinite", "Whether an element is neither infinite nor NaN.", "|x| < ∞", np.isfinite, 1)
+isposinf = _declared("isposinf", "Whether an element is infinity.", "x = ∞", lambda x: x == np.inf, 1)
+isneginf = _declared("isneginf", "Whether an element is minus infinity.", "x = -∞", lambda x: x == -np.inf, 1)
 signbit = _declared(
     "signbit", "Whether the sign is minus (also that of -0.0).", "sign bit of x",
-    lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, 1, dtype=None,
+    lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, 1,
 )  # fmt: skip
 
 
@@ -121,12 +134,12 @@ def equal(x: Tensor, other: Tensor) -> bool:
     return x.shape == other.shape and bool((x.array == other.array).all())
 
 
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element occurs in `test_elements`.
+@op
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Whether each element occurs in `test_elements` (or, with `invert`, does not).
+
+    z = x ∈ test_elements
 
     Source: https://pytorch.org/docs/stable/generated/torch.isin.html
     """
-    if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
-        raise ShapeError("isin: at least one of the two must be a tensor.")
-    arrays = [a.array if isinstance(a, Tensor) else a for a in (elements, test_elements)]
-    return wrap(np.asarray(np.isin(arrays[0], arrays[1], assume_unique=assume_unique, invert=invert)))
+    return np.isin(elements, test_elements, assume_unique=assume_unique, invert=invert)

@@ -11,10 +11,10 @@ import numpy as np
 from .. import backend, dtypes
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
-from .shape import ints
+from .shape import broadcast_to, clone, ints
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "can_cast", "clone", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
+    "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
@@ -124,6 +124,18 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return _made(np.empty(_sizes(size), _float_default(dtype)), device, requires_grad, name)
 
 
+def fill(input: Any, value: Any) -> Any:
+    """A tensor like another one in which every element is this number (or 0-d tensor, which gets all of the gradient).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
+    """
+    if not isinstance(value, Tensor):
+        return full_like(input, value)
+    if value.ndim:
+        raise RuntimeError(f"fill takes a number or a 0-d tensor, not one of shape {value.shape}.")
+    return clone(broadcast_to(to(value, input.dtype), shape=input.shape)) + input * 0
+
+
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """As `full`, with the shape, dtype and device of another tensor."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
@@ -172,6 +184,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     if not all(math.isfinite(a) for a in (start, end, step)):
         raise RuntimeError(f"arange: start, end and step must be finite: {start}, {end}, {step}.")
     wanted = dtypes.as_dtype(dtype) if dtype is not None else dtypes.result_dtype([start, end, step])
+    if wanted.kind != "f":
+        start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
     integers = all(isinstance(a, int) for a in (start, end, step))
     values = np.arange(count, dtype=np.int64 if integers else np.float64) * step + start
@@ -187,8 +201,9 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     if steps < 0:
         raise RuntimeError(f"linspace: the number of steps must not be negative, and it is {steps}.")
     wanted = _float_default(dtype)
-    values = np.linspace(start, end, steps)
-    return _made((np.trunc(values + np.copysign(1e-9, values)) if wanted.kind != "f" else values).astype(wanted), device, requires_grad)
+    if wanted.kind != "f":
+        start, end = int(start), int(end)
+    return _made(_even(start, end, steps).astype(wanted), device, requires_grad)
 
 
 def logspace(
@@ -201,7 +216,17 @@ def logspace(
     start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
     if steps < 0:
         raise RuntimeError(f"logspace: the number of steps must not be negative, and it is {steps}.")
-    return _made(np.power(float(base), np.linspace(start, end, steps)).astype(_float_default(dtype)), device, requires_grad)
+    wanted = _float_default(dtype)
+    if wanted.kind != "f":
+        start, end = int(start), int(end)
+    return _made(np.power(float(base), _even(start, end, steps)).astype(wanted), device, requires_grad)
+
+
+def _even(start: float, end: float, steps: int) -> np.ndarray:
+    """So many numbers at equal distances, counted from the nearer end, so that both ends are exact."""
+    step = (end - start) / (steps - 1) if steps > 1 else 0.0
+    i = np.arange(steps)
+    return np.where(i < steps // 2 if steps > 1 else i < 1, start + i * step, end - (steps - 1 - i) * step)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -233,15 +258,6 @@ triu_indices = _triangle_indices("triu_indices", np.triu_indices, "on and above"
 
 
 # -- copies, dtypes, devices -----------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x: g)
-def clone(x: Any) -> Any:
-    """A copy that stays in the graph.
-
-    z = x;  ∂x = g
-    """
-    return x.copy()
-
-
 @op(dx=lambda g, z, x, device: _move(g, device=backend.device_of(x.array if isinstance(x, Tensor) else x)))
 def _move(x: Any, *, device: Any) -> Any:
     """A copy on another device; the gradient comes back.

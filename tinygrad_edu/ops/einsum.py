@@ -17,7 +17,7 @@ from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import add, mul
 from .reduction import sum
-from .shape import broadcast_to, diagonal, permute
+from .shape import broadcast_to, diagonal, one_dim, permute
 
 __all__ = ["bilinear", "einsum", "inner", "tensordot"]
 
@@ -177,15 +177,14 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ShapeError(f"tensordot: dims={dims} asks for more dimensions than {describe(a)} and {describe(b)} have.")
         dims = range(a.ndim - dims, a.ndim), range(dims)
-    letters = iter(string.ascii_letters)
-    first, second = [next(letters) for _ in a.shape], [next(letters) for _ in b.shape]
-    pairs = list(zip(dims[0], dims[1], strict=True))
-    for i, j in pairs:
+    dims_a, dims_b = [one_dim(d, a.ndim) for d in dims[0]], [one_dim(d, b.ndim) for d in dims[1]]
+    if len(dims_a) != len(dims_b) or len(set(dims_a)) < len(dims_a) or len(set(dims_b)) < len(dims_b):
+        raise ShapeError(f"tensordot: dims must be two equally long lists, neither with a dimension twice, not {dims}.")
+    letters = string.ascii_letters
+    first, second = list(letters[: a.ndim]), list(letters[a.ndim : a.ndim + b.ndim])
+    for i, j in zip(dims_a, dims_b, strict=True):
         second[j] = first[i]
-    met = {first[i] for i, _ in pairs}
-    if len(met) < len(pairs) or len(set(second)) < b.ndim:
-        raise ShapeError(f"tensordot: dims {dims} names a dimension twice.")
-    out = [c for c in first + second if c not in met]
+    out = [c for c in first + second if first.count(c) + second.count(c) == 1]
     return einsum(f"{''.join(first)},{''.join(second)}->{''.join(out)}", a, b)
 
 

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, dtypes
 from ..errors import DtypeError, describe
-from ..op import op
+from ..op import cast, op
 from ..tensor import Tensor
-from .arithmetic import maximum, minimum
 from .indexing import where
 
 __all__ = [
-    "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh", "atan", "atanh",
-    "ceil", "clamp", "clamp_max", "clamp_min", "clip", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc", "erfinv", "exp", "exp2",
-    "expm1", "fix", "floor", "frac", "heaviside", "lgamma", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "polygamma",
-    "rad2deg", "round", "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+    "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
+    "atan", "atanh", "ceil", "clamp", "clamp_max", "clamp_min", "clip", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc",
+    "erfinv", "exp", "exp2", "expm1", "fix", "floor", "frac", "heaviside", "lgamma", "log", "log10", "log1p", "log2", "logit",
+    "nan_to_num", "polygamma", "rad2deg", "round", "rsqrt", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "sqrt", "square",
+    "tan", "tanh", "trunc",
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def square(x: Any) -> Any:
 
     z = x²;  ∂x = 2·g·x
     """
-    return x * x
+    return x * x if x.dtype != np.bool_ else x.astype(np.int64)
 
 
 @op(dtype="float", dx=lambda g, z, x: g / (2 * z))
@@ -345,7 +345,7 @@ def _clamp(x: Any, *, low: Any, high: Any) -> Any:
 
     z = low if x < low, high if x > high, else x;  ∂x = g where low ≤ x ≤ high, else 0
     """
-    return np.clip(x, low, high).astype(x.dtype)
+    return np.clip(x, low, high)
 
 
 def _within(x: Any, low: Any, high: Any) -> Any:
@@ -364,12 +364,11 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         z = x if min is None else _clamp_low(x, min)
         return z if max is None else _clamp_high(z, max)
-    if isinstance(x, Tensor) and x.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
-        x = x.to(np.dtype("float32"))
-    if isinstance(x, Tensor) and x.dtype == np.bool_:
-        raise DtypeError(f"clamp: bools have no limits to keep within; this is {describe(x)}.")
-    if (min is not None and min != min) or (max is not None and max != max):
-        return x * math.nan
+    if isinstance(x, Tensor) and x.dtype.kind != "f":
+        if isinstance(min, float) or isinstance(max, float):
+            x = cast(x, dtype=dtypes.get_default_dtype())
+        elif x.dtype == np.bool_:
+            raise DtypeError(f"clamp: bools have no limits to keep within; this is {describe(x)}.")
     return _clamp(x, low=min, high=max)
 
 
@@ -395,13 +394,19 @@ clip = clamp
 
 
 def clamp_min(x: Any, min: Any) -> Any:
-    """Not below a limit."""
-    return maximum(x, min) if isinstance(min, Tensor) else clamp(x, min)
+    """Not below a limit, a number or a tensor.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.clamp.html
+    """
+    return clamp(x, min)
 
 
 def clamp_max(x: Any, max: Any) -> Any:
-    """Not above a limit."""
-    return minimum(x, max) if isinstance(max, Tensor) else clamp(x, None, max)
+    """Not above a limit, a number or a tensor.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.clamp.html
+    """
+    return clamp(x, None, max)
 
 
 @op(dx=lambda g, z, x, nan, posinf, neginf: g * (x - x == 0))
@@ -417,12 +422,13 @@ def nan_to_num(x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf:
 
 # -- special functions -----------------------------------------------------------------------------------------------
 @op(dtype="float", dx=lambda g, z, x: g * (z * (1 - z)))
+@np.errstate(over="ignore")  # where e⁻ˣ overflows, 1 / ∞ is the right 0
 def sigmoid(x: Any) -> Any:
     """Squash to (0, 1); steepest at 0 (slope 1/4), flat where it saturates.
 
     z = 1 / (1 + e⁻ˣ);  ∂x = g·z·(1 - z)
     """
-    return 1 / (1 + np.exp(-x))  # where e⁻ˣ overflows, 1 / ∞ is the right 0
+    return 1 / (1 + np.exp(-x))
 
 
 def logit(x: Any, eps: float | None = None) -> Any:
@@ -448,7 +454,7 @@ def _logit(x: Any) -> Any:
 def _special(function: str, x: Any, *before: Any) -> Any:
     """A special function of SciPy's (CuPy's), in x's own dtype."""
     z = getattr(backend.special(x), function)(*before, x.astype(np.float32) if x.dtype == np.float16 else x)
-    return z.astype(x.dtype)
+    return z.astype(x.dtype, copy=False)
 
 
 @op(dtype="float", dx=lambda g, z, x: g * exp(-x * x) * (2 / math.sqrt(math.pi)))
@@ -493,9 +499,7 @@ def digamma(x: Any) -> Any:
 
     z = ψ(x) = Γ'(x) / Γ(x);  ∂x = g·ψ⁽¹⁾(x)
     """
-    z = _special("psi", x)
-    pole = x == 0
-    return np.where(pole, np.copysign(np.inf, -x), z).astype(x.dtype) if pole.any() else z
+    return np.where(x == 0, np.copysign(math.inf, -x), _special("psi", x))  # ∓∞ at ±0, where SciPy has -∞ or NaN
 
 
 @op(dtype="float", dx=lambda g, z, x, n: g * _polygamma(x, n=n + 1))

@@ -15,7 +15,7 @@ from ..dtypes import result_dtype
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
 from ..tensor import Tensor, wrap
-from .shape import broadcast_shapes, broadcast_to, one_dim, ravel, reshape
+from .shape import broadcast_shapes, broadcast_to, clone, one_dim, ravel, reshape
 
 __all__ = [
     "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_fill", "masked_scatter",
@@ -283,9 +283,11 @@ def _checked_index(name: str, x: Any, dim: int, index: Any, exact: bool = False)
     """dim as a non-negative int and the index as an array of x's number of dims, checked."""
     dim = one_dim(dim, x.ndim)
     found = raw(index)
-    if not hasattr(found, "dtype") or found.dtype not in (np.int64, np.int32):
+    if not hasattr(found, "dtype") or (found.dtype not in (np.int64, np.int32) and found.size):
         raise DtypeError(f"{name}: the index must be a tensor of int64, not {describe(index)}; convert it with .long().")
-    if found.size and max(found.ndim, 1) != max(x.ndim, 1):
+    if not found.size:
+        return dim, found.astype(np.int64)
+    if max(found.ndim, 1) != max(x.ndim, 1):
         raise ShapeError(f"{name}: the index must have as many dims as the tensor: {describe(index)} and {describe(x)}.")
     sizes = x.shape if x.ndim else (1,)
     if found.size and any(n > m for d, (n, m) in enumerate(zip(found.shape or (1,), sizes, strict=True)) if d != dim):
@@ -308,13 +310,10 @@ def gather(x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.gather.html
     """
     dim, found = _checked_index("gather", x, dim, index)
-    if not x.ndim:
-        return reshape(_gather(reshape(x, 1), dim=0, index=found.reshape(-1)), shape=found.shape)
-    if not found.ndim:
-        return reshape(_gather(x, dim=0, index=found.reshape(1)), shape=())
-    if found.ndim != x.ndim:  # an empty index of other dims
-        return reshape(x, -1)[:0].reshape(found.shape) if x.size else x.reshape(found.shape)
-    return _gather(x, dim=dim, index=found)
+    if x.ndim and x.ndim == found.ndim:
+        return _gather(x, dim=dim, index=found)
+    # A 0-d tensor counts as a vector of one, and an index of nothing may have any dims.
+    return reshape(_index(ravel(x), index=(found.reshape(-1),)), shape=found.shape)
 
 
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
@@ -323,8 +322,10 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
     """
     if dim is None:
-        return gather(ravel(x), 0, ravel(indices))
+        return take_along_dim(ravel(x), ravel(indices), 0)
     dim = one_dim(dim, x.ndim)
+    if raw(indices).size and int(raw(indices).min()) < 0:  # counted from the end
+        indices = where(indices < 0, indices + x.shape[dim], indices)
     if x.ndim != indices.ndim:
         raise ShapeError(f"take_along_dim: tensor and indices must have equally many dims; they are {describe(x)} and {describe(indices)}.")
     shape = broadcast_shapes(*(tuple(1 if i == dim else n for i, n in enumerate(a.shape)) for a in (x, indices)))
@@ -402,7 +403,7 @@ def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None,
 
 
 def _spread_value(x: Any, index: Any, value: Any) -> Any:
-    return broadcast_to(_filler("scatter", x, value), shape=tuple(index.shape))
+    return broadcast_to(_in_dtype(value, x.dtype, x) if isinstance(x, Tensor) else value, shape=tuple(index.shape))
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
@@ -422,7 +423,7 @@ def _scattered(name: str, operation: Any, x: Any, dim: int, index: Any, src: Any
     if found.size and (src.ndim != found.ndim or any(n > m for n, m in zip(found.shape, src.shape, strict=True))):
         raise ShapeError(f"{name}: the index {tuple(found.shape)} must not be larger than the source {tuple(src.shape)} in any dim.")
     if not found.size:
-        return x + 0 if x.dtype != np.bool_ else x | False
+        return clone(x)
     if not x.ndim:
         return reshape(operation(reshape(x, 1), reshape(src, 1), dim=0, index=found.reshape(1)), shape=())
     if found.shape != tuple(src.shape):
@@ -435,15 +436,21 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.scatter_reduce_.html
     """
-    if reduce == "sum" and include_self:
+    if reduce == "sum" and include_self and x.dtype != np.bool_:
         return scatter_add(x, dim, index, src)
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f'scatter_reduce: reduce must be "sum", "prod", "mean", "amax" or "amin", not {reduce!r}.')
+    if x.dtype == np.bool_:  # as numbers 0 and 1, and back
+        numbers = scatter_reduce(x.to("int64"), dim, index, src.to("int64"), reduce, include_self=include_self)
+        return numbers != 0
     return _scatter_reduced(x, dim, index, src, reduce, include_self)
 
 
 def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
     """The other reductions, from scatter_add and gather: each place's group of elements is what index says."""
+    if not x.ndim:
+        vectors = (reshape(x, 1), 0, reshape(index, 1), reshape(src, 1))
+        return reshape(_scatter_reduced(*vectors, reduce, include_self), shape=())
     ones = src * 0 + 1
     own = 1 if include_self else 0
     count = scatter_add(x * 0 + own, dim, index, ones)
@@ -464,8 +471,7 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
             np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max
         )
         extreme[touched.array] = bound
-    where_to = _at(raw(index), one_dim(dim, x.ndim)) if x.ndim else ()
-    better.at(extreme, where_to, raw(src)[tuple(slice(0, n) for n in index.shape)])
+    better.at(extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)])
     if x.dtype.kind != "f":
         return wrap(extreme)
     # The gradient is shared evenly by all elements that are the extreme: an average of them that is equal to it.
@@ -517,7 +523,7 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
     if not x.ndim:
         if found.size != 1:
             raise IndexError("index_select of a 0-d tensor takes exactly one index.")
-        return x + 0
+        return clone(x)
     return _index(x, index=(slice(None),) * dim + (found,))
 
 
@@ -559,6 +565,7 @@ def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"index_fill takes a number or a 0-d tensor, not {describe(value)}.")
     dim, found = _row_index("index_fill", x, dim, index)
+    found = np.unique(found)  # a position named twice is filled once
     value = _filler("index_fill", x, value)
     if not x.ndim:
         return reshape(_index_put(reshape(x, 1), reshape(value, 1), index=(found,), accumulate=False), shape=())

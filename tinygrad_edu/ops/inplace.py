@@ -16,7 +16,7 @@ from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..op import grad_mode
 from ..tensor import Tensor, mark_changed, rebind
 from ..tensor import wrap as constant
-from . import activation, arithmetic, comparison, elementwise, indexing, reduction, shape
+from . import activation, arithmetic, comparison, creation, elementwise, indexing, reduction, shape
 from .indexing import normal_index, setitem
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -74,7 +74,7 @@ def check_leaf(target: Tensor, recording: bool) -> None:
 def _writable(target: Tensor) -> None:
     """Refuse to write to elements that share one place in memory (expanded tensors)."""
     array = target.array
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+    if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
         raise InplaceError(f"{describe(target)} was expanded: several of its elements are one place in memory. Use clone() first.")
 
 
@@ -117,17 +117,8 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Every element becomes this number."""
-    return assign(self, self * 0 + value if isinstance(value, Tensor) and value._requires_grad else _constant(self, value))
-
-
-def _constant(self: Tensor, value: Any) -> Tensor:
-    from .creation import full_like
-
-    if isinstance(value, Tensor) and value.ndim:
-        raise ShapeError(f"fill_ takes a number or a 0-d tensor, not {describe(value)}.")
-    number = value.item() if isinstance(value, Tensor) else value
-    return full_like(self, number)
+    """Every element becomes this number, or 0-d tensor."""
+    return assign(self, creation.fill(self, value))
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -208,7 +208,7 @@ def _qr_dx(g: Any, z: Any, x: Any, mode: str) -> Any:
 
 
 @op(dx=_qr_dx)
-def _qr(x: Any, *, mode: str) -> Any:
+def _qr(x: Any, *, mode: Any) -> Any:
     """Write a matrix with no more columns than rows as Q·R: orthonormal columns and an upper triangle.
 
     z = [Q, R];  ∂x = (∂Q + Q·copyltu(R·∂Rᵀ - ∂Qᵀ·Q))·R⁻ᵀ, where copyltu mirrors the lower triangle and g = [∂Q, ∂R]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import op
+from ..op import no_grad, op
 from .elementwise import log
 from .linalg import check, identity, inv, is_vector, linalg_svd, svdvals
 from .products import matmul, mt
@@ -53,7 +53,7 @@ def _tolerance(x: Any, s: Any, atol: Any, rtol: Any) -> Any:
     return np.maximum(atol, rtol * largest)
 
 
-def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+def pinv(A: Any, rtol: Any = None, hermitian: bool = False, *, atol: Any = None) -> Any:
     """Invert as far as possible: Moore and Penrose's pseudo-inverse, for matrices of any shape and rank.
 
     Args:
@@ -118,14 +118,16 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Le
         raise ShapeError(f"lstsq: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: B must be (..., m, k) or (..., m).")
     x = matmul(pinv(A, rtol=rcond), b)
     m, n = A.shape[-2:]
-    rank, s = matrix_rank(A, rtol=rcond), svdvals(A)
-    nothing = reshape(s, shape=(-1,))[:0]
+    rank = matrix_rank(A, rtol=rcond)
+    with no_grad():
+        s = svdvals(A)
+    residuals = sum((matmul(A, x) - b) ** 2, dim=-2)
     known = m > n and driver not in (None, "gelsy") and not (rank < n).any()
     return LeastSquares(
         squeeze(x, dim=-1) if vector else x,
-        sum((matmul(A, x) - b) ** 2, dim=-2) if known else nothing,
+        residuals if known else reshape(residuals, shape=(-1,))[:0],
         reshape(rank, shape=(-1,))[:0] if driver == "gels" else rank,
-        s if driver in ("gelsd", "gelss") else nothing,
+        s if driver in ("gelsd", "gelss") else reshape(s, shape=(-1,))[:0],
     )
 
 
@@ -212,8 +214,11 @@ def matrix_power(A: Any, n: int) -> Any:
         return matrix_power(inv(A), -n)
     if n == 0:
         return diag_embed(diagonal(A, 0, -2, -1) ** 0)  # ones, and a gradient of 0
-    half = A if n == 1 else matrix_power(A, n // 2)
-    return half if n == 1 else matmul(half, half) if n % 2 == 0 else matmul(matmul(half, half), A)
+    if n == 1:
+        return A * 1  # not A itself, which a change in place would change too
+    half = matrix_power(A, n // 2)
+    whole = matmul(half, half)
+    return matmul(whole, A) if n % 2 else whole
 
 
 def _matrix_exp_dx(g: Any, z: Any, x: Any) -> Any:
@@ -233,7 +238,7 @@ def matrix_exp(x: Any) -> Any:
     """
     check("matrix_exp", x)
     largest = np.max(np.sum(np.abs(x), axis=-1, keepdims=True), axis=-2, keepdims=True) if x.size else x
-    halvings = np.ceil(np.log2(np.maximum(largest, 0.25))) + 2  # then no row's absolute sum is above 1/4
+    halvings = np.nan_to_num(np.ceil(np.log2(np.maximum(largest, 0.25))) + 2, posinf=0)  # then no row's sizes add up to over 1/4
     small = x / 2**halvings
     z = term = identity(x)
     for i in range(1, 14):  # 0.25¹⁴ / 14! is below float64's rounding

@@ -20,6 +20,7 @@ from .shape import axes, permute, reshape, unsqueeze
 __all__ = ["cdist", "norm", "pdist"]
 
 INF = float("inf")
+_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 
 def _numpy_names(function: Callable) -> Callable:
@@ -30,9 +31,6 @@ def _numpy_names(function: Callable) -> Callable:
         return function(*args, **{_NAMES.get(name, name): value for name, value in kwargs.items()})
 
     return call
-
-
-_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 
 def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
@@ -101,20 +99,27 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     A = _floating("matrix_norm", A, dtype)
     if A.ndim < 2:
         raise ShapeError(f"matrix_norm: expected at least 2 dimensions, but got {describe(A)}.")
-    over = axes(tuple(dim), A.ndim)
-    if len(over) != 2:
+    if not isinstance(dim, tuple | list) or len(dim) != 2:
         raise ShapeError(f"matrix_norm: dim must name 2 dimensions, not {dim}.")
+    over = axes(tuple(dim), A.ndim)
     if ord == "fro":
         return _p_norm(A, ord=2, dim=over, keepdim=keepdim)
     if ord in ("nuc", 2, -2):
         s = svdvals(permute(A, (*(i for i in range(A.ndim) if i not in over), *over)))
-        z = sum(s, dim=-1) if ord == "nuc" else (amax if ord == 2 else amin)(s, dim=-1)
+        z = sum(s, dim=-1) if ord == "nuc" else _extreme(ord, s, -1)
         return keep(z, A.shape, over, keepdim=False) if keepdim else z
     if ord in (1, -1, INF, -INF):
         summed, picked = over if ord in (1, -1) else over[::-1]
-        z = (amax if ord > 0 else amin)(sum(abs(A), dim=summed, keepdim=True), dim=picked, keepdim=True)
+        z = _extreme(ord, sum(abs(A), dim=summed, keepdim=True), picked, keepdim=True)
         return z if keepdim else reshape(z, shape=tuple(n for i, n in enumerate(A.shape) if i not in over))
     raise ValueError(f'matrix_norm: ord must be "fro", "nuc", 1, -1, 2, -2, inf or -inf, not {ord!r}.')
+
+
+def _extreme(ord: float, x: Any, dim: int, keepdim: bool = False) -> Any:
+    """The largest number for a positive ord (0 if there is none), the smallest for a negative one."""
+    if ord > 0 and not x.shape[dim]:
+        return sum(x, dim=dim, keepdim=keepdim)
+    return (amax if ord > 0 else amin)(x, dim=dim, keepdim=keepdim)
 
 
 @_numpy_names
@@ -127,16 +132,15 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
 
     Source: https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
     """
+    dims = (dim,) if isinstance(dim, int) else dim
+    if dims is not None and len(dims) not in (1, 2):
+        raise ShapeError(f"norm: dim must name one dimension or two, not {dim}.")
     if ord is None:
-        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
-    if dim is None:
-        if A.ndim not in (1, 2):
-            raise ShapeError(f"norm: with ord and without dim it takes vectors and matrices, not {describe(A)}; give dim.")
-        dim = tuple(range(A.ndim))
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    if len(dims) == 1:
-        return vector_norm(A, ord, dims, keepdim, dtype=dtype)
-    return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
+        return vector_norm(A, 2, dims, keepdim, dtype=dtype)
+    if dims is None and A.ndim not in (1, 2):
+        raise ShapeError(f"norm: with ord and without dim it takes vectors and matrices, not {describe(A)}; give dim.")
+    dims = tuple(range(A.ndim)) if dims is None else dims
+    return (vector_norm if len(dims) == 1 else matrix_norm)(A, ord, dims, keepdim, dtype=dtype)
 
 
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
@@ -145,7 +149,7 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     Source: https://pytorch.org/docs/stable/generated/torch.norm.html
     """
     if p == "nuc":
-        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        return matrix_norm(input, "nuc", tuple(range(input.ndim)) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype=dtype)
 
 

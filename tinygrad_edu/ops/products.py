@@ -20,8 +20,8 @@ from .reduction import sum
 from .shape import broadcast_to, reshape, squeeze, transpose, unsqueeze
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "cross", "dot", "ger", "kron", "linear", "matmul", "mm", "mv",
-    "outer", "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "cross", "dot", "ger", "kron", "linear", "matmul", "mm",
+    "mv", "outer", "vdot",
 ]  # fmt: skip
 
 
@@ -285,9 +285,12 @@ def _plus(name: str, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
     """beta·input + alpha·product, where the input broadcasts to the product and not the other way."""
     if input.dtype != product.dtype:
         raise DtypeError(f"{name}: the dtypes must be equal, but they are {input.dtype} and {product.dtype}.")
+    if product.dtype.kind == "b":
+        beta, alpha = bool(beta), bool(alpha)
     if product.dtype.kind != "f" and not (isinstance(beta, int) and isinstance(alpha, int)):
         raise DtypeError(f"{name}: beta {beta} and alpha {alpha} must be integers for tensors of integers.")
-    if np.broadcast_shapes(input.shape, product.shape) != product.shape:
+    sizes = zip(input.shape[::-1], product.shape[::-1], strict=False)
+    if input.ndim > product.ndim or any(n not in (1, m) for n, m in sizes):
         raise ShapeError(f"{name}: an input of shape {input.shape} does not broadcast to the product's shape {product.shape}.")
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:  # as in PyTorch: a NaN in the input does not matter then
@@ -374,10 +377,9 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.cross.html
     """
     if dim is None:
-        shape = np.broadcast_shapes(input.shape, other.shape)
-        if 3 not in shape:
+        if 3 not in input.shape:
             raise ShapeError(f"cross: no dimension has size 3: {describe(input)}; {describe(other)}.")
-        dim = shape.index(3)
+        dim = input.shape.index(3)
     return _cross(input, other, dim=dim)
 
 

@@ -15,7 +15,7 @@ from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
 from .elementwise import exp
 from .indexing import gather, where
-from .shape import axes, broadcast_to, flip, one_dim, reshape
+from .shape import axes, broadcast_to, clone, flip, one_dim, reshape
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -228,7 +228,7 @@ def _pick(x: Any, dim: int, keepdim: bool, find: Any) -> Extremes:
     """The elements that `find` (np.argmax, np.argmin) points at along a dim; the gradient goes to exactly these."""
     if not x.ndim:
         one_dim(dim, 0)
-        return Extremes(x + 0 if x.dtype != np.bool_ else x | False, wrap(np.zeros_like(x.array, dtype=np.int64)))
+        return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
     dim = one_dim(dim, x.ndim)
     _nonempty("max or min", x, dim)
     index = wrap(np.expand_dims(find(x.array, axis=dim), dim))
@@ -582,7 +582,7 @@ def _running(name: str, words: str, better: Any) -> Any:
     def running(x: Any, dim: int) -> Extremes:
         if not x.ndim:
             one_dim(dim, 0)
-            return Extremes(x + 0, wrap(np.zeros_like(x.array, dtype=np.int64)))
+            return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
         d = one_dim(dim, x.ndim)
         extremes = better.accumulate(x.array, axis=d)
         here = np.arange(x.shape[d], like=x.array).reshape((-1,) + (1,) * (x.ndim - d - 1))

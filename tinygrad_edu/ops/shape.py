@@ -16,7 +16,7 @@ from ..tensor import Tensor
 
 __all__ = [
     "alias", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
-    "cartesian_prod", "cat", "chunk", "column_stack", "combinations", "concat", "concatenate", "contiguous", "diag", "diag_embed",
+    "cartesian_prod", "cat", "chunk", "clone", "column_stack", "combinations", "concat", "concatenate", "contiguous", "diag", "diag_embed",
     "diagflat", "diagonal", "diff", "dsplit", "dstack", "expand", "expand_as", "flatten", "flip", "fliplr", "flipud", "hsplit",
     "hstack", "meshgrid", "moveaxis", "movedim", "narrow", "numel", "pad", "permute", "ravel", "repeat", "repeat_interleave",
     "reshape", "reshape_as", "roll", "rot90", "row_stack", "select", "split", "split_with_sizes", "squeeze", "stack", "sum_to",
@@ -27,7 +27,9 @@ __all__ = [
 
 # -- what dims and sizes mean ----------------------------------------------------------------------------------------
 def one_dim(dim: Any, ndim: int) -> int:
-    """A dimension as a non-negative int; IndexError if there is none such."""
+    """A dimension as a non-negative int; IndexError if there is none such, TypeError if it is no int."""
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise TypeError(f"a dim must be an int, not {dim!r}.")
     ndim = builtins.max(ndim, 1)
     dim = dim.__index__()
     if not -ndim <= dim < ndim:
@@ -45,8 +47,9 @@ def axes(dim: Any, ndim: int) -> tuple[int, ...]:
     return found if ndim else ()
 
 
-def ints(numbers: Sequence[Any]) -> tuple[int, ...]:
-    """Sizes or dims given as f(2, 3), f((2, 3)) or f([2, 3])."""
+def ints(numbers: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
+    """Sizes or dims given as f(2, 3), f((2, 3)), f([2, 3]) or by keyword."""
+    numbers = numbers if keyword is None else (keyword,)
     if len(numbers) == 1 and isinstance(numbers[0], tuple | list):
         numbers = numbers[0]
     return tuple(n.__index__() for n in numbers)
@@ -86,12 +89,12 @@ def broadcast_to(x: Any, *, shape: Any) -> Any:
     return np.broadcast_to(x, shape)
 
 
-def expand(x: Any, *sizes: Any) -> Any:
+def expand(x: Any, *sizes: Any, size: Any = None) -> Any:
     """Repeat dims of size 1, and new dims at the left, to these sizes without copying; -1 keeps a size.
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.expand.html
     """
-    shape = ints(sizes)
+    shape = ints(sizes, size)
     extra = len(shape) - x.ndim
     if extra < 0 or -1 in shape[:extra]:
         raise ShapeError(f"expand{shape} needs at least {x.ndim} sizes, with -1 only for dims that are there; this is {describe(x)}.")
@@ -129,6 +132,17 @@ def alias(x: Any) -> Any:
     z = x;  ∂x = g
     """
     return x[...]
+
+
+@op(dx=lambda g, z, x: g)
+def clone(x: Any) -> Any:
+    """A copy that stays in the graph.
+
+    z = x;  ∂x = g
+
+    Source: https://pytorch.org/docs/stable/generated/torch.clone.html
+    """
+    return x.copy()
 
 
 @op(view=True, dx=lambda g, z, x, shape: _reshape(g, shape=x.shape))
@@ -250,12 +264,12 @@ def _permute(x: Any, *, dims: Any) -> Any:
     return np.transpose(x, dims)
 
 
-def permute(x: Any, *dims: Any) -> Any:
+def permute(x: Any, *args: Any, dims: Any = None) -> Any:
     """The dims in another order, each named once.
 
     Source: https://pytorch.org/docs/stable/generated/torch.permute.html
     """
-    found = ints(dims)
+    found = ints(args, dims)
     if len(found) != x.ndim:
         raise RuntimeError(f"permute{found} must name each of the {x.ndim} dims of {describe(x)} once.")
     return _permute(x, dims=axes(found, x.ndim) if found else ())
@@ -323,12 +337,12 @@ def _flip(x: Any, *, dims: Any) -> Any:
     return np.flip(x, dims).copy()
 
 
-def flip(x: Any, *dims: Any) -> Any:
+def flip(x: Any, *args: Any, dims: Any = None) -> Any:
     """The order of the elements along these dims reversed.
 
     Source: https://pytorch.org/docs/stable/generated/torch.flip.html
     """
-    found = ints(dims)
+    found = ints(args, dims)
     return _flip(x, dims=axes(found, x.ndim) if found else ())
 
 
@@ -379,7 +393,7 @@ def rot90(x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     if len(dims) != 2 or x.ndim < 2 or one_dim(dims[0], x.ndim) == one_dim(dims[1], x.ndim):
         raise RuntimeError(f"rot90 needs two different dims of a tensor of at least two; got {tuple(dims)} for {describe(x)}.")
     a, b = one_dim(dims[0], x.ndim), one_dim(dims[1], x.ndim)
-    turned = [lambda: x + 0, lambda: flip(transpose(x, a, b), a), lambda: flip(x, a, b), lambda: flip(transpose(x, a, b), b)]
+    turned = [lambda: clone(x), lambda: flip(transpose(x, a, b), a), lambda: flip(x, a, b), lambda: flip(transpose(x, a, b), b)]
     return turned[k % 4]()
 
 
@@ -391,6 +405,8 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     """
     if not x.ndim:
         raise RuntimeError("narrow() of a 0-d tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
+        raise RuntimeError(f"narrow: start must be an integer or a 0-d tensor of one, not {describe(start)}.")
     dim, start = one_dim(dim, x.ndim), int(start)
     n = x.shape[dim]
     if not -n <= start <= n:
@@ -780,26 +796,26 @@ def block_diag(*tensors: Any) -> Any:
 
 
 # -- repeating -------------------------------------------------------------------------------------------------------
-def repeat(x: Any, *repeats: Any) -> Any:
+def repeat(x: Any, *args: Any, repeats: Any = None) -> Any:
     """The whole tensor repeated so often along each dim (new dims at the left).
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.repeat.html
     """
-    times = ints(repeats)
+    times = ints(args, repeats)
     if len(times) < x.ndim or any(n < 0 for n in times):
         raise RuntimeError(f"repeat{times} needs a number, 0 or more, for each of the {x.ndim} dims of {describe(x)}.")
     shape = (1,) * (len(times) - x.ndim) + tuple(x.shape)
     doubled = reshape(x, shape=tuple(k for n in shape for k in (1, n)))
     spread = broadcast_to(doubled, shape=tuple(k for n, r in zip(shape, times, strict=True) for k in (r, n)))
-    return reshape(spread, shape=tuple(n * r for n, r in zip(shape, times, strict=True))) + 0
+    return reshape(clone(spread), shape=tuple(n * r for n, r in zip(shape, times, strict=True)))
 
 
-def tile(x: Any, *dims: Any) -> Any:
+def tile(x: Any, *args: Any, dims: Any = None) -> Any:
     """As `repeat`, with as many numbers as you like: missing ones at the left are 1.
 
     Source: https://pytorch.org/docs/stable/generated/torch.tile.html
     """
-    times = ints(dims)
+    times = ints(args, dims)
     return repeat(x, *((1,) * (x.ndim - len(times)) + times))
 
 
@@ -902,7 +918,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
 def cartesian_prod(*tensors: Any) -> Any:
     """All combinations of one element of each vector, as rows."""
     if len(tensors) == 1:
-        return tensors[0] + 0
+        return clone(tensors[0])
     return stack([ravel(grid) for grid in meshgrid(*tensors)], 1)
 
 
@@ -911,9 +927,5 @@ def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     if x.ndim != 1 or r < 0:
         raise RuntimeError(f"combinations takes a vector and r of 0 or more, not {describe(x)} and {r}.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(x.shape[0]), r))
-    array = x.array if isinstance(x, Tensor) else x
-    chosen = np.zeros_like(array, shape=(len(rows), r), dtype=np.int64)
-    for i, row in enumerate(rows):
-        chosen[i] = np.array(row) if isinstance(chosen, np.ndarray) else row
-    return x[chosen] if rows and r else reshape(x[:0], 0)
+    rows = np.array(list(choose(range(x.shape[0]), r)), dtype=np.int64).reshape(-1, r)
+    return x[rows] if r else reshape(x[:0], 0)

@@ -12,7 +12,7 @@ from ..errors import DtypeError, describe
 from ..tensor import Tensor, wrap
 from .indexing import gather, where
 from .reduction import Extremes
-from .shape import one_dim, ravel, reshape
+from .shape import clone, one_dim, ravel, reshape
 
 __all__ = [
     "argsort", "bincount", "bucketize", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile", "searchsorted",
@@ -20,10 +20,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _order(array: Any, dim: int, descending: bool, stable: bool) -> Any:
-    """The indices that sort along a dim; NaN counts as the largest."""
+def _order(array: Any, dim: int, descending: bool) -> Any:
+    """The indices that sort along a dim, equal elements in their old order; NaN counts as the largest."""
     if not descending:
-        return np.argsort(array, axis=dim, kind="stable" if stable else None)
+        return np.argsort(array, axis=dim, kind="stable")
     # Reversed twice around a stable sort, so that equal elements keep their order.
     flipped = np.argsort(np.flip(array, dim), axis=dim, kind="stable")
     return array.shape[dim] - 1 - np.flip(flipped, dim)
@@ -46,7 +46,7 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = F
     Source: https://pytorch.org/docs/stable/generated/torch.argsort.html
     """
     d = one_dim(dim, x.ndim)
-    return wrap(_order(x.array, d, descending, stable) if x.ndim else np.zeros_like(x.array, dtype=np.int64))
+    return wrap(_order(x.array, d, descending) if x.ndim else np.zeros_like(x.array, dtype=np.int64))
 
 
 def msort(x: Any) -> Any:
@@ -72,7 +72,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 def _at_rank(x: Any, dim: int, rank: int, keepdim: bool, array: Any = None) -> Extremes:
     """The element of this rank along a dim, and where it stands."""
     if not x.ndim:
-        return Extremes(x + 0, wrap(np.zeros_like(x.array, dtype=np.int64)))
+        return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
     order = np.argsort(x.array if array is None else array, axis=dim, kind="stable")
     index = order[(slice(None),) * dim + (slice(rank, rank + 1),)].copy()
     return _taken(x, dim, index, keepdim)
@@ -201,14 +201,17 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
     missing = np.isnan(rows.array).sum(-1, keepdims=True)
     count = rows.shape[-1] - missing if skip_nan else np.full_like(missing, rows.shape[-1])
     results = []
-    for part in parts.reshape(-1):
+    given = ravel(q) if isinstance(q, Tensor) and q.requires_grad else None
+    for i, part in enumerate(parts.reshape(-1)):
         position = part * np.maximum(count - 1, 0)
         low, high = np.floor(position).astype(np.int64), np.ceil(position).astype(np.int64)
         if interpolation in ("lower", "higher", "nearest"):
             chosen = {"lower": low, "higher": high, "nearest": np.round(position).astype(np.int64)}[interpolation]
             value = gather(rows, -1, wrap(chosen))
         else:
-            weight = wrap((position - low).astype(x.dtype)) if interpolation == "linear" else 0.5
+            weight = wrap((position - low).astype(x.dtype))
+            if given is not None:  # the result moves with q as well
+                weight = given[i] * wrap(np.maximum(count - 1, 0).astype(x.dtype)) - wrap(low.astype(x.dtype))
             below, above = gather(rows, -1, wrap(low)), gather(rows, -1, wrap(high))
             value = below + (above - below) * weight if interpolation == "linear" else (below + above) / 2
         if not skip_nan:  # a NaN anywhere is the answer
@@ -220,6 +223,8 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
         results = [value.reshape((1,) * full) for value in results]
     from .shape import stack
 
+    if not full:
+        results = [reshape(value, shape=()) for value in results]
     return stack(results) if parts.ndim else results[0]
 
 
@@ -250,7 +255,7 @@ def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: b
     """
     rows = x.array.reshape(-1) if dim is None else np.moveaxis(x.array, one_dim(dim, x.ndim), 0)
     n = rows.shape[0]
-    differs = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), -1).any(1) if n and rows.size else np.zeros(max(n - 1, 0), bool)
+    differs = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), math.prod(rows.shape[1:])).any(1)
     starts = np.concatenate([np.ones(min(n, 1), bool), differs])
     found = rows[starts]
     counts = np.diff(np.append(np.nonzero(starts)[0], n))
@@ -275,10 +280,12 @@ def searchsorted(
     if sequence.ndim == 1:
         found = np.asarray(np.searchsorted(sequence, wanted, where_to))
     else:
+        if not wanted.size:
+            return wrap(np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64))
         if sequence.shape[:-1] != wanted.shape[:-1]:
             raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
         rows = zip(sequence.reshape(-1, sequence.shape[-1]), wanted.reshape(-1, wanted.shape[-1]), strict=True)
-        found = np.stack([np.searchsorted(a, v, where_to) for a, v in rows]).reshape(wanted.shape) if wanted.size else wanted.astype(np.int64)
+        found = np.stack([np.searchsorted(a, v, where_to) for a, v in rows]).reshape(wanted.shape)
     return wrap(found.astype(np.int32 if out_int32 else np.int64))
 
 
