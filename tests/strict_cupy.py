@@ -1,7 +1,7 @@
 """A stand-in for CuPy, for machines without a GPU: arrays that are as strict as CuPy's, on NumPy's own.
 
-What goes wrong on a GPU goes wrong here: an array of the device refuses to become a NumPy array by itself, refuses NumPy arrays as
-operands, indices and outputs, and knows only functions, keywords and methods that CuPy (13.4) has. After `install`
+What goes wrong on a GPU goes wrong here: an array of the device refuses to become a NumPy array by itself, refuses NumPy
+arrays as operands, indices and outputs, and knows only functions, keywords and methods that CuPy (13.4) has. After `install`
 `device="cuda"` is this.
 
 Sources: https://docs.cupy.dev/en/stable/reference/comparison.html, .../user_guide/difference.html, .../reference/ufunc.html
@@ -21,22 +21,22 @@ import scipy.special
 # -- what CuPy has ---------------------------------------------------------------------------------------------------
 FUNCTIONS = """
     all allclose amax amin angle any append apply_along_axis arange argmax argmin argpartition argsort argwhere around array
-    array_equal array_split asanyarray asarray ascontiguousarray asfortranarray atleast_1d atleast_2d atleast_3d average bincount
-    broadcast_arrays broadcast_to can_cast choose clip column_stack compress concatenate convolve copy copyto corrcoef correlate
-    count_nonzero cov cross cumprod cumsum delete diag diag_indices diagflat diagonal diff digitize dot dsplit dstack einsum
-    empty_like expand_dims extract eye fill_diagonal fix flatnonzero flip fliplr flipud full full_like gradient histogram
-    hsplit hstack i0 in1d indices inner interp intersect1d isclose isin isneginf isposinf ix_ kron lexsort linspace logspace max may_share_memory
-    mean median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin nanprod
-    nanstd nansum nanvar ndim nonzero ones ones_like outer pad partition percentile place prod ptp put putmask quantile ravel
-    ravel_multi_index repeat require reshape resize result_type roll rollaxis rot90 round searchsorted select setdiff1d setxor1d
-    shape shares_memory sinc size sort split squeeze stack std sum swapaxes take take_along_axis tensordot tile trace transpose tri
-    tril trim_zeros triu union1d unique unravel_index unwrap vander var vdot vsplit vstack where zeros zeros_like
-    absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor cbrt ceil copysign cos cosh
-    deg2rad degrees divide divmod equal exp exp2 expm1 fabs float_power floor floor_divide fmax fmin fmod frexp gcd greater
-    greater_equal heaviside hypot invert isfinite isinf isnan lcm ldexp left_shift less less_equal log log10 log1p log2 logaddexp
-    logaddexp2 logical_and logical_not logical_or logical_xor matmul maximum minimum modf multiply negative nextafter not_equal
-    positive power rad2deg radians reciprocal remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh
-    true_divide trunc
+    array_equal array_split asanyarray asarray ascontiguousarray asfortranarray atleast_1d atleast_2d atleast_3d average
+    bincount broadcast_arrays broadcast_to can_cast choose clip column_stack compress concatenate convolve copy copyto
+    corrcoef correlate count_nonzero cov cross cumprod cumsum delete diag diag_indices diagflat diagonal diff digitize dot
+    dsplit dstack einsum empty_like expand_dims extract eye fill_diagonal fix flatnonzero flip fliplr flipud full full_like
+    gradient histogram hsplit hstack i0 in1d indices inner interp intersect1d isclose isin isneginf isposinf ix_ kron lexsort
+    linspace logspace max may_share_memory mean median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod
+    nancumsum nanmax nanmean nanmedian nanmin nanprod nanstd nansum nanvar ndim nonzero ones ones_like outer pad partition
+    percentile place prod ptp put putmask quantile ravel ravel_multi_index repeat require reshape resize result_type roll
+    rollaxis rot90 round searchsorted select setdiff1d setxor1d shape shares_memory sinc size sort split squeeze stack std sum
+    swapaxes take take_along_axis tensordot tile trace transpose tri tril trim_zeros triu union1d unique unravel_index unwrap
+    vander var vdot vsplit vstack where zeros zeros_like absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh
+    bitwise_and bitwise_or bitwise_xor cbrt ceil copysign cos cosh deg2rad degrees divide divmod equal exp exp2 expm1 fabs
+    float_power floor floor_divide fmax fmin fmod frexp gcd greater greater_equal heaviside hypot invert isfinite isinf isnan
+    lcm ldexp left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or
+    logical_xor matmul maximum minimum modf multiply negative nextafter not_equal positive power rad2deg radians reciprocal
+    remainder right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
 """
 LINALG = "cholesky det eigh eigvalsh inv lstsq matrix_power matrix_rank norm pinv qr slogdet solve svd tensorinv tensorsolve"
 KNOWN = {
@@ -262,6 +262,9 @@ def scatter_add(array: ndarray, index: Any, value: Any) -> None:
     np.add.at(array._held, strip(index, array._device), strip(value, array._device))
 
 
+DRAWS = "beta binomial exponential gamma integers poisson random standard_exponential standard_normal uniform"
+
+
 class Generator:
     """cupy.random.Generator: fewer methods than NumPy's."""
 
@@ -269,10 +272,7 @@ class Generator:
         self._rng = np.random.default_rng(seed)
 
     def __getattr__(self, name: str) -> Any:
-        if (
-            name
-            not in "beta binomial exponential gamma integers poisson random standard_exponential standard_normal uniform".split()
-        ):
+        if name not in DRAWS.split():
             raise AttributeError(f"cupy.random.Generator has no {name!r}")
         return lambda *args, **kwargs: run(getattr(self._rng, name), args, kwargs)
 

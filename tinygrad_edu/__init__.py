@@ -5,7 +5,21 @@ from __future__ import annotations
 from . import ops  # noqa: I001 (Tensor gets its methods first)
 from . import autograd, linalg
 from .backend import cuda, device, get_default_device, set_default_device
-from .dtypes import bool_, finfo, float16, float32, float64, get_default_dtype, iinfo, int8, int16, int32, int64, set_default_dtype, uint8
+from .dtypes import (
+    bool_,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
 from .ops.activation import *

@@ -57,10 +57,14 @@ def print_backward(console: Console) -> None:
         if step.kind == "seed":
             console.print(f"  start      ∂loss/∂loss = {step.after:g}")
         elif step.kind == "visit":
-            console.print(f"  {step.node.name or '':9}  complete: ∂loss/∂{step.node.name} = {step.after:.4f}", style="bold", highlight=False)
+            console.print(
+                f"  {step.node.name or '':9}  complete: ∂loss/∂{step.node.name} = {step.after:.4f}", style="bold", highlight=False
+            )
         elif step.kind == "contribute" and step.to is not None and step.node.op is not None:
             parts = f", part {step.got} of {step.uses}: now {step.after:.4f}" if step.uses > 1 else ""
-            console.print(f"               {step.node.op.name} sends {step.reduced:+.4f} to {step.to.name}{parts}", highlight=False)
+            console.print(
+                f"               {step.node.op.name} sends {step.reduced:+.4f} to {step.to.name}{parts}", highlight=False
+            )
     loss.backward()
     grads = ", ".join(f"{leaf.name}.grad = {leaf.grad.item():.4f}" for leaf in (w, x, b) if leaf.grad is not None)
     console.print(f"  after loss.backward(): {grads}")

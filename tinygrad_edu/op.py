@@ -29,7 +29,7 @@ from .errors import DtypeError, describe, explain
 from .tensor import Tensor, call_site, tick, to_array, wrap
 
 registry: dict[str, Op] = {}  # every operation by name
-watchers: list[Callable[[Tensor], None]] = []  # called with every result while somebody watches (detect_anomaly, profile)
+watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every result while somebody watches (detect_anomaly)
 
 _new = object.__new__
 _PLAIN = frozenset((int, float, bool, type(None)))
@@ -108,7 +108,12 @@ def numpy_names(function: Callable) -> Callable:
 
 
 def op(
-    function: Callable | None = None, *, joint: Callable | None = None, dtype: str | None = None, view: bool = False, **rules: Callable
+    function: Callable | None = None,
+    *,
+    joint: Callable | None = None,
+    dtype: str | None = None,
+    view: bool = False,
+    **rules: Callable,
 ) -> Any:
     """Declare an operation.
 
@@ -190,7 +195,7 @@ def _recording(this: Op) -> Callable[..., Any]:
             inputs[0].viewed = True
         if watchers:
             for watch in watchers:
-                watch(z)
+                watch(this.name, z, inputs)
         return z
 
     registry[this.name] = this

@@ -104,7 +104,9 @@ def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
         items = []
         for key, item in value.items():
             if not isinstance(key, str | int):
-                raise TypeError(f"cannot save a dict with the key {key!r} at {path or 'the top'}: keys must be strings or integers.")
+                raise TypeError(
+                    f"cannot save a dict with the key {key!r} at {path or 'the top'}: keys must be strings or integers."
+                )
             items.append([key, _pack(item, f"{path}.{key}" if path else str(key), tensors)])
         return {"dict": items}
     if isinstance(value, list | tuple):

@@ -388,7 +388,9 @@ def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
     except (ValueError, TypeError) as error:
         raise ValueError(f"cannot make a tensor of {data!r:.80}: rows must have equal lengths and hold numbers only.") from error
     if array.dtype == object or array.dtype.kind not in "biuf":
-        raise TypeError(f"cannot make a tensor of {type(data).__name__} {data!r:.80}: give numbers, nested lists of them, or an array.")
+        raise TypeError(
+            f"cannot make a tensor of {type(data).__name__} {data!r:.80}: give numbers, nested lists of them, or an array."
+        )
     if wanted is not None:
         return array.astype(wanted)
     if isinstance(data, list | tuple | bool | int | float):

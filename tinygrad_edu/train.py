@@ -48,7 +48,13 @@ def train_iris(epochs: int = 60, seed: int = 0, console: Console | None = None) 
         return (batch @ w1 + b1).tanh() @ w2 + b2
 
     losses = []
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=epochs, loss=float("nan"))
         for _ in range(epochs):

@@ -60,18 +60,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [key for key in chosen if key not in keys]:
         parser.error(f"there is no workload {unknown[0]!r}; there are {', '.join(keys)}")
     rounds = options.rounds or (30 if options.quick else 100)
-    turn = 0.01 if options.quick else 0.02
+    turn, limit = (0.01, 5) if options.quick else (0.02, 60)
 
     console = Console()
     if not console.is_terminal:  # a file or a log: wide enough for the table
         console = Console(width=120)
     found: dict[str, Any] = {"machine": machine(), "rounds": rounds}
     console.print(", ".join(f"{name} {value}" for name, value in found["machine"].items()), highlight=False)
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if busy > 0.5:
+        console.print(
+            f"Other programs are running (load {busy:.1f}): ratios are less certain, threads suffer most.", style="yellow"
+        )
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bars:
-        found["workloads"] = {w.key: measure(w, rounds, turn, bars) for w in WORKLOADS if w.key in chosen}
+        found["workloads"] = {w.key: measure(w, rounds, turn, limit, bars) for w in WORKLOADS if w.key in chosen}
         if options.only is None:
-            found["scaling"] = scaling(max(1, rounds // 10), bars)
+            found["scaling"] = scaling(max(1, rounds // 10), limit, bars)
             found["memory"] = peaks(bars)
             found["import"] = dict(zip(("numpy", "tinygrad_edu"), import_time(max(1, rounds // 10)), strict=True))
     show(found, console)
@@ -90,7 +95,7 @@ def machine() -> dict[str, Any]:
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
-def measure(workload: Workload, rounds: int, turn: float, bars: Progress) -> dict[str, Any]:
+def measure(workload: Workload, rounds: int, turn: float, limit: float, bars: Progress) -> dict[str, Any]:
     """Time one workload's contestants in turns; the first is bare NumPy, the second tinygrad_edu, then PyTorch, if there."""
     start = workload.start()
     contestants = [
@@ -103,7 +108,7 @@ def measure(workload: Workload, rounds: int, turn: float, bars: Progress) -> dic
             contestants.append(Contestant(f"PyTorch, {threads} thread{'s'[: threads - 1]}", workload.step(torch, start), prepare))
     check_losses(workload, contestants)
     bar = bars.add_task(f"{workload.key}  {workload.title}", total=rounds)
-    take_turns(contestants, rounds, turn, progress=partial(bars.advance, bar))
+    take_turns(contestants, rounds, turn, limit, progress=partial(bars.advance, bar))
     bars.remove_task(bar)
     numpy, mine, *torches = contestants
     result = {
@@ -128,13 +133,13 @@ def check_losses(workload: Workload, contestants: list[Contestant], steps: int =
             raise SystemExit(f"workload {workload.key}: the losses of {name} are {found}, those of bare NumPy {expected}.")
 
 
-def scaling(rounds: int, bars: Progress) -> dict[str, dict[int, float]]:
+def scaling(rounds: int, limit: float, bars: Progress) -> dict[str, dict[int, float]]:
     """Seconds per op, forward and backward, in chains of growing length."""
     lengths = [10, 100, 1_000, 10_000, 100_000]
     libraries = [tinygrad_edu] if torch is None else [tinygrad_edu, torch]
     contestants = [Contestant(f"{lib.__name__} {n}", chain(lib, n)) for lib in libraries for n in lengths]
     bar = bars.add_task("cost per op in long chains", total=rounds)
-    take_turns(contestants, rounds, turn=0.01, progress=partial(bars.advance, bar))
+    take_turns(contestants, rounds, turn=0.01, limit=limit, progress=partial(bars.advance, bar))
     bars.remove_task(bar)
     typical = {c.name: c.typical for c in contestants}
     return {lib.__name__: {n: typical[f"{lib.__name__} {n}"] / n for n in lengths} for lib in libraries}
@@ -166,7 +171,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.caption = (
         "÷ NumPy: how many times as long as the same step by hand, without autograd.\n"
         "÷ PyTorch: its eager mode, at its best number of threads. In brackets: the goal.\n"
-        f"Medians over {found['rounds']} rounds, of which the middle half lie within ±{spread:.0%}."
+        f"Medians over up to {found['rounds']} rounds, of which the middle half lie within ±{spread:.0%}."
     )
     console.print(table)
     if {"a1", "a"} <= found["workloads"].keys():

@@ -57,19 +57,29 @@ class Contestant:
         return [mine / theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)]
 
 
-def take_turns(contestants: list[Contestant], rounds: int, turn: float, progress: Call = lambda: None) -> None:
-    """Time the contestants in turns of about `turn` seconds; every other round goes through them backwards."""
+def take_turns(
+    contestants: list[Contestant], rounds: int, turn: float, limit: float = 60.0, progress: Call = lambda: None
+) -> None:
+    """Time the contestants in turns of about `turn` seconds; every other round goes through them backwards.
+
+    After `limit` seconds there are no more rounds, except that there are at least five (or `rounds`).
+    """
     for c in contestants:
         c.prepare()
         c.call()  # the first call makes caches and buffers
     calls = {c.name: max(1, round(turn / time_of(c.call, 3))) for c in contestants}
     gc.collect()
+    gc.freeze()  # what is there now, PyTorch's modules for one, is not the garbage collector's work in what is timed
+    begin = perf_counter()
     for i in range(rounds):
+        if i >= 5 and perf_counter() - begin > limit:
+            break
         for c in contestants if i % 2 else reversed(contestants):
             c.prepare()
             time_of(c.call, -(-calls[c.name] // 5))  # untimed: warms the caches, and lets another's threads fall asleep
             c.seconds.append(time_of(c.call, calls[c.name]))
         progress()
+    gc.unfreeze()
 
 
 def time_of(call: Call, times: int) -> float:

@@ -61,7 +61,17 @@ unit = between(-0.9, 0.9)
 probability = between(0.05, 0.95)
 
 # Shapes of a pair of inputs that broadcast together, in the ways that broadcasting can happen.
-PAIRS = [((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((), ()), ((4, 1, 3), (2, 1)), ((0, 3), (3,))]
+PAIRS = [
+    ((2, 3), (2, 3)),
+    ((2, 3), (3,)),
+    ((3,), (2, 3)),
+    ((2, 1), (1, 3)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((), ()),
+    ((4, 1, 3), (2, 1)),
+    ((0, 3), (3,)),
+]
 SINGLES = [((2, 3),), ((),), ((0, 3),), ((5,),), ((2, 1, 3),)]
 
 
@@ -94,7 +104,9 @@ class Case:
 
     def __post_init__(self) -> None:
         if self.shapes is None:
-            self.shapes = SINGLES if len(self.domains) == 1 else PAIRS if len(self.domains) == 2 else [((2, 3),) * len(self.domains)]
+            self.shapes = (
+                SINGLES if len(self.domains) == 1 else PAIRS if len(self.domains) == 2 else [((2, 3),) * len(self.domains)]
+            )
         if self.ops is None:
             self.ops = (self.name.rpartition(".")[2],)
 

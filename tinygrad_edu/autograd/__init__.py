@@ -5,9 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from ..op import enable_grad, inference_mode, no_grad, set_grad_enabled
+from . import functional
+from .anomaly import detect_anomaly, set_detect_anomaly
 from .engine import Step, backward, grad, steps
+from .function import Function, once_differentiable
 
-__all__ = ["Step", "backward", "grad", "steps"]
+__all__ = [
+    "Function",
+    "Step",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "functional",
+    "grad",
+    "inference_mode",
+    "no_grad",
+    "once_differentiable",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "steps",
+]
 
 
 def _backward(

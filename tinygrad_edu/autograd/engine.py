@@ -25,6 +25,8 @@ from ..tensor import Tensor, wrap
 # training needs little memory; a smaller one stays, so that it can be drawn after backward.
 KEEP_GRAPH_BYTES = 16 * 2**20
 
+check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
+
 
 class Step(NamedTuple):
     """One step of a backward pass, as `steps` yields it. Gradients are arrays.
@@ -148,6 +150,8 @@ def _chain_rule(
                     raw = rule(g, z, *values, **settings) if settings else rule(g, z, *values)
                 if raw is None:
                     continue
+                if check_gradient is not None:
+                    check_gradient(node, slot, x, g, raw)
                 part = raw if raw.shape == x.array.shape else sum_to(raw, shape=x.array.shape)
                 before = grads.get(x)
                 if before is None:
@@ -244,7 +248,7 @@ def _values_read(rule: Any, count: int) -> frozenset[int]:
     code = getattr(rule, "__code__", None)
     if code is None or code.co_flags & 0x04 or code.co_cellvars:  # *args, or names used in an inner function: assume all
         return frozenset(range(count + 1))
-    names = code.co_varnames[1 : code.co_argcount]
+    names = code.co_varnames[1 : 2 + count]  # z and the inputs; g before and the settings behind them do not count
     found: set[int] = set()
     instructions = list(dis.get_instructions(rule))
     for instruction, following in zip(instructions, [*instructions[1:], None], strict=True):
@@ -363,9 +367,7 @@ def steps(root: Tensor, gradient: Any = None) -> Iterator[Step]:
 
 
 def _run(roots: Any, seeds: Any, deliver: Any, targets: Any, retain_graph: bool, create_graph: bool) -> None:
-    walk = _chain_rule(
-        roots, seeds, deliver=deliver, targets=targets, retain_graph=retain_graph, create_graph=create_graph
-    )
+    walk = _chain_rule(roots, seeds, deliver=deliver, targets=targets, retain_graph=retain_graph, create_graph=create_graph)
     if create_graph:
         with enable_grad():
             deque(walk, maxlen=0)

@@ -40,10 +40,14 @@ def default_collate(batch: list[Any]) -> Any:
         return {key: default_collate([sample[key] for sample in batch]) for key in first}
     if isinstance(first, tuple | list):
         if any(len(sample) != len(first) for sample in batch):
-            raise RuntimeError("the samples of a batch must have equal numbers of items; pass collate_fn= to put them together otherwise.")
+            raise RuntimeError(
+                "the samples of a batch must have equal numbers of items; pass collate_fn= to put them together otherwise."
+            )
         columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
-    raise TypeError(f"default_collate cannot make a batch of {type(first).__name__}: give tensors, arrays, numbers, strings, tuples or dicts.")
+    raise TypeError(
+        f"default_collate cannot make a batch of {type(first).__name__}: give tensors, arrays, numbers, strings, tuples or dicts."
+    )
 
 
 class DataLoader:

@@ -91,7 +91,9 @@ class Module:
                     seen.add(value)
                     yield f"{path}.{name}" if path else name, value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """(path, parameter) of this module and, unless `recurse=False`, of those inside it; a shared one once."""
         return self._walk(Parameter, prefix, recurse, remove_duplicate)
 
@@ -99,7 +101,9 @@ class Module:
         """Every parameter, once: what an optimizer is given."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """(path, buffer): tensors that belong to the state without being trained."""
         return self._walk(Buffer, prefix, recurse, remove_duplicate)
 
@@ -117,7 +121,9 @@ class Module:
     def children(self) -> Iterator[Module]:
         return (module for _, module in self.named_children())
 
-    def named_modules(self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """(path, module) of this module, with path "", and of every one inside it."""
         memo = set() if memo is None else memo
         if self in memo:

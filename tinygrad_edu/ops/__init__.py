@@ -7,9 +7,13 @@ sorting, products, einsum, linalg, matrix, norms; creation, random and inplace s
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 from ..tensor import Tensor
+
+# As in PyTorch, 1/0 is inf and 0/0 is NaN without a word; detect_anomaly finds where they arise.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.ops")
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
@@ -29,8 +33,8 @@ METHODS = {
     "logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
-    "logsumexp max mean min nanmean nansum prod softmax std sum trace var",
-    "sorting": "argsort bincount kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
+    "logsumexp max mean min nanmean nansum prod renorm softmax std sum trace var",
+    "sorting": "argsort bincount histc kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
     "linalg": "cholesky inverse qr svd",
@@ -88,5 +92,11 @@ from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
 
 for _name, _method in EXTRA_METHODS.items():
     setattr(Tensor, _name, _method)
-for _name, _getter in {**EXTRA_PROPERTIES, "T": _reversed_dims, "mT": _matrix_transpose, "mH": _matrix_transpose, "H": _matrix_transpose}.items():
+for _name, _getter in {
+    **EXTRA_PROPERTIES,
+    "T": _reversed_dims,
+    "mT": _matrix_transpose,
+    "mH": _matrix_transpose,
+    "H": _matrix_transpose,
+}.items():
     setattr(Tensor, _name, property(_getter))

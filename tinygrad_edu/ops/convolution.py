@@ -45,7 +45,10 @@ def padded(x: Any, padding: tuple[int, ...], value: float = 0) -> Any:
 def window_slices(kernel: tuple[int, ...], out: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
     """For each kernel offset: the offset, and the slices that take from a padded input what that offset meets at every position."""
     for offset in itertools.product(*(range(k) for k in kernel)):
-        yield offset, (..., *(slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(offset, out, stride, dilation, strict=True)))
+        yield (
+            offset,
+            (..., *(slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(offset, out, stride, dilation, strict=True))),
+        )
 
 
 def columns(x: Any, kernel: tuple[int, ...], out: tuple[int, ...], stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -54,7 +57,9 @@ def columns(x: Any, kernel: tuple[int, ...], out: tuple[int, ...], stride: Any, 
     x = padded(x, padding)
     # One strided copy per kernel offset into memory that is laid out for the matrix product.
     rows = np.empty_like(x, shape=(groups, n, *out, channels // groups, *kernel))
-    grouped = np.moveaxis(np.reshape(x, (n, groups, channels // groups, *x.shape[2:])), (1, 2), (0, -1))  # (groups, n, sizes, channels)
+    grouped = np.moveaxis(
+        np.reshape(x, (n, groups, channels // groups, *x.shape[2:])), (1, 2), (0, -1)
+    )  # (groups, n, sizes, channels)
     for offset, (_, *where) in window_slices(kernel, out, stride, dilation):
         rows[(..., *offset)] = grouped[(slice(None), slice(None), *where)]
     return np.reshape(rows, (groups, n * math.prod(out), channels // groups * math.prod(kernel)))
@@ -153,7 +158,9 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
     if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
         raise DtypeError(f"{name}: input, weight and bias must have one dtype; they are {describe(x)} and {describe(weight)}.")
     if groups < 1 or weight.shape[0] % groups:
-        raise ShapeError(f"{name}: groups={groups} does not divide the {weight.shape[0]} channels of the weight {tuple(weight.shape)}.")
+        raise ShapeError(
+            f"{name}: groups={groups} does not divide the {weight.shape[0]} channels of the weight {tuple(weight.shape)}."
+        )
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[-dims - 1] != channels:
         raise ShapeError(
@@ -161,7 +168,9 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
         )
     outputs = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (outputs,):
-        raise ShapeError(f"{name}: the bias must have shape ({outputs},), one number per output channel, not {tuple(bias.shape)}.")
+        raise ShapeError(
+            f"{name}: the bias must have shape ({outputs},), one number per output channel, not {tuple(bias.shape)}."
+        )
 
 
 def _conv(dims: int) -> Any:
@@ -183,7 +192,14 @@ def _conv(dims: int) -> Any:
                 f"padding {padding}."
             )
         one = x.ndim == dims + 1
-        z = conv_nd(reshape(x, shape=(1, *x.shape)) if one else x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        z = conv_nd(
+            reshape(x, shape=(1, *x.shape)) if one else x,
+            weight,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+        )
         z = z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
         return reshape(z, shape=z.shape[1:]) if one else z
 
@@ -212,7 +228,9 @@ def _named_padding(name: str, x: Any, weight: Any, padding: str, stride: Any, di
     if padding == "valid":
         return x, 0
     if padding != "same" or any(s != 1 for s in stride):
-        raise RuntimeError(f'{name}: padding must be a number, "valid" or (with stride 1) "same"; it is {padding!r} with stride {stride}.')
+        raise RuntimeError(
+            f'{name}: padding must be a number, "valid" or (with stride 1) "same"; it is {padding!r} with stride {stride}.'
+        )
     totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
     if any(total % 2 for total in totals):
         x = pad(x, [side for total in reversed(totals) for side in (0, total % 2)])
@@ -221,16 +239,27 @@ def _named_padding(name: str, x: Any, weight: Any, padding: str, stride: Any, di
 
 def _conv_transpose(dims: int) -> Any:
     def conv(
-        x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1
+        x: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
     ) -> Any:
         name = conv.__name__
         _checked(name, x, weight, bias, dims, groups, True)
         stride, dilation = per_dim(stride, dims, "stride"), per_dim(dilation, dims, "dilation")
         padding, extra = per_dim(padding, dims, "padding"), per_dim(output_padding, dims, "output_padding")
         if min(stride) < 1 or min(dilation) < 1 or min(padding) < 0:
-            raise RuntimeError(f"{name}: stride and dilation must be positive and padding not negative: {stride}, {dilation}, {padding}.")
+            raise RuntimeError(
+                f"{name}: stride and dilation must be positive and padding not negative: {stride}, {dilation}, {padding}."
+            )
         if any(e < 0 or (e >= s and e >= d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-            raise RuntimeError(f"{name}: output_padding {extra} must be smaller than the stride {stride} or the dilation {dilation}.")
+            raise RuntimeError(
+                f"{name}: output_padding {extra} must be smaller than the stride {stride} or the dilation {dilation}."
+            )
         kernel = weight.shape[2:]
         sizes = tuple(
             (n - 1) * s - 2 * p + d * (k - 1) + e + 1

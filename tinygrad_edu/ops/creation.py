@@ -21,7 +21,15 @@ __all__ = [
 
 
 # -- from data -------------------------------------------------------------------------------------------------------
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, name: str | None = None) -> Tensor:
+def tensor(
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    name: str | None = None,
+) -> Tensor:
     """A tensor with these numbers, which are copied.
 
     Args:
@@ -91,13 +99,20 @@ def _float_default(dtype: Any) -> np.dtype:
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor of this shape filled with a number, whose kind decides on the dtype.
 
     Source: https://pytorch.org/docs/stable/generated/torch.full.html
     """
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return _made(np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])), device, requires_grad, name)
+    return _made(
+        np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])),
+        device,
+        requires_grad,
+        name,
+    )
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
@@ -160,7 +175,9 @@ def empty_like(input: Any, **options: Any) -> Tensor:
 
 
 def _new(make: Any) -> Any:
-    def method(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any) -> Tensor:
+    def method(
+        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any
+    ) -> Tensor:
         options = {"dtype": dtype or self.dtype, "device": device or self.device, "requires_grad": requires_grad}
         return make(*size, **options, **rest)
 
@@ -171,12 +188,16 @@ new_zeros, new_ones, new_empty, new_full, new_tensor = map(_new, (zeros, ones, e
 
 
 # -- ranges and grids ------------------------------------------------------------------------------------------------
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """start, start + step ... up to, but without, end; of integers unless one of the three is a float.
 
     Source: https://pytorch.org/docs/stable/generated/torch.arange.html
     """
-    start, end, step = (a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step)))
+    start, end, step = (
+        a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step))
+    )
     if not step:
         raise RuntimeError("arange: the step must not be 0.")
     if (end - start) * step < 0:
@@ -372,4 +393,3 @@ EXTRA_PROPERTIES: dict[str, Any] = {
 
 def _stride(x: Tensor) -> tuple[int, ...]:
     return tuple(s // x.array.itemsize for s in x.array.strides)
-

@@ -100,7 +100,9 @@ def _index_part(x: Any, part: Any) -> Any:
     elif isinstance(array, np.generic):
         array = np.asarray(array)
     if not hasattr(array, "dtype"):
-        raise TypeError(f"a tensor cannot be indexed with a {type(part).__name__}: use integers, slices, None, ..., lists, masks or integer tensors.")
+        raise TypeError(
+            f"a tensor cannot be indexed with a {type(part).__name__}: use integers, slices, None, ..., lists, masks or integer tensors."
+        )
     if array.dtype.kind not in "iub":
         raise IndexError(f"an index must hold integers or be a mask of bools; this one is {array.dtype}.")
     home = x.array if isinstance(x, Tensor) else x
@@ -187,7 +189,15 @@ def _filler(name: str, x: Any, value: Any) -> Any:
     """A number or 0-d tensor brought to x's dtype; refused where that would lose its fraction."""
     if not isinstance(x, Tensor):
         return value
-    kind = value.dtype.kind if isinstance(value, Tensor) else "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
+    kind = (
+        value.dtype.kind
+        if isinstance(value, Tensor)
+        else "b"
+        if isinstance(value, bool)
+        else "i"
+        if isinstance(value, int)
+        else "f"
+    )
     if kind == "f" and x.dtype.kind != "f" or (kind != "b" and x.dtype == np.bool_ and kind == "f"):
         raise RuntimeError(f"{name}: a float does not fit into {describe(x)}; convert the tensor first.")
     return _in_dtype(value, x.dtype, x)
@@ -222,7 +232,9 @@ def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
     chosen = reshape(mask, -1) if math.prod(shape) else reshape(mask, 0)
     count = int(raw(chosen).sum())
     if count > math.prod(source.shape):
-        raise RuntimeError(f"masked_scatter: the mask holds {count} times, but source has only {math.prod(source.shape)} elements.")
+        raise RuntimeError(
+            f"masked_scatter: the mask holds {count} times, but source has only {math.prod(source.shape)} elements."
+        )
     flat = index_put(ravel(x), (np.nonzero(raw(chosen))[0],), ravel(source)[:count])
     return reshape(flat, shape=shape)
 
@@ -291,7 +303,9 @@ def _checked_index(name: str, x: Any, dim: int, index: Any, exact: bool = False)
         raise ShapeError(f"{name}: the index must have as many dims as the tensor: {describe(index)} and {describe(x)}.")
     sizes = x.shape if x.ndim else (1,)
     if found.size and any(n > m for d, (n, m) in enumerate(zip(found.shape or (1,), sizes, strict=True)) if d != dim):
-        raise ShapeError(f"{name}: except along dim {dim}, the index {tuple(found.shape)} must not be larger than the tensor {tuple(x.shape)}.")
+        raise ShapeError(
+            f"{name}: except along dim {dim}, the index {tuple(found.shape)} must not be larger than the tensor {tuple(x.shape)}."
+        )
     check_range(found, x, dim)
     return dim, found.copy()
 
@@ -327,7 +341,9 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     if raw(indices).size and int(raw(indices).min()) < 0:  # counted from the end
         indices = where(indices < 0, indices + x.shape[dim], indices)
     if x.ndim != indices.ndim:
-        raise ShapeError(f"take_along_dim: tensor and indices must have equally many dims; they are {describe(x)} and {describe(indices)}.")
+        raise ShapeError(
+            f"take_along_dim: tensor and indices must have equally many dims; they are {describe(x)} and {describe(indices)}."
+        )
     shape = broadcast_shapes(*(tuple(1 if i == dim else n for i, n in enumerate(a.shape)) for a in (x, indices)))
     sized = [tuple(a.shape[i] if i == dim else n for i, n in enumerate(shape)) for a in (x, indices)]
     return gather(broadcast_to(x, shape=sized[0]), dim, broadcast_to(indices, shape=sized[1]))
@@ -421,7 +437,9 @@ def _scattered(name: str, operation: Any, x: Any, dim: int, index: Any, src: Any
     if src.dtype != x.dtype:
         raise DtypeError(f"{name}: source and tensor must have one dtype; they are {describe(src)} and {describe(x)}.")
     if found.size and (src.ndim != found.ndim or any(n > m for n, m in zip(found.shape, src.shape, strict=True))):
-        raise ShapeError(f"{name}: the index {tuple(found.shape)} must not be larger than the source {tuple(src.shape)} in any dim.")
+        raise ShapeError(
+            f"{name}: the index {tuple(found.shape)} must not be larger than the source {tuple(src.shape)} in any dim."
+        )
     if not found.size:
         return clone(x)
     if not x.ndim:
@@ -467,8 +485,10 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
     better = np.maximum if reduce == "amax" else np.minimum
     extreme = raw(x).copy()
     if not include_self:
-        bound = (-np.inf if reduce == "amax" else np.inf) if x.dtype.kind == "f" else (
-            np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max
+        bound = (
+            (-np.inf if reduce == "amax" else np.inf)
+            if x.dtype.kind == "f"
+            else (np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max)
         )
         extreme[touched.array] = bound
     better.at(extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)])
@@ -549,7 +569,9 @@ def _rows_put(name: str, x: Any, dim: int, index: Any, source: Any, accumulate: 
         raise DtypeError(f"{name}: source and tensor must have one dtype; they are {describe(source)} and {describe(x)}.")
     if not x.ndim or not source.ndim:
         if found.size != 1 or x.ndim > 1 or source.ndim > 1 or math.prod(source.shape) != 1:
-            raise IndexError(f"{name}: {found.size} indices, a source {tuple(source.shape)} and a tensor {tuple(x.shape)} do not fit.")
+            raise IndexError(
+                f"{name}: {found.size} indices, a source {tuple(source.shape)} and a tensor {tuple(x.shape)} do not fit."
+            )
         return reshape(_index_put(reshape(x, -1), reshape(source, 1), index=(found,), accumulate=accumulate), shape=x.shape)
     wanted = (*x.shape[:dim], found.size, *x.shape[dim + 1 :])
     if tuple(source.shape) != wanted:
@@ -616,7 +638,9 @@ def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
     extra = value.ndim - raw(x)[found].ndim
     if extra > 0:  # sizes 1 at the left may go
         if any(n != 1 for n in value.shape[:extra]):
-            raise ShapeError(f"values of shape {tuple(value.shape)} do not fit where shape {tuple(raw(x)[found].shape)} is indexed.")
+            raise ShapeError(
+                f"values of shape {tuple(value.shape)} do not fit where shape {tuple(raw(x)[found].shape)} is indexed."
+            )
         value = reshape(value, shape=value.shape[extra:])
     return _index_put(x, value, index=found, accumulate=False)
 
@@ -633,5 +657,3 @@ def put(x: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
         raise ShapeError(f"put: {found.size} positions need as many elements, not {math.prod(source.shape)}.")
     flat = _index_put(ravel(x), ravel(source), index=(found,), accumulate=accumulate)
     return reshape(flat, shape=x.shape)
-
-

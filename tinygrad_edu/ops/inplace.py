@@ -50,8 +50,12 @@ def assign(target: Tensor, result: Tensor) -> Tensor:
     recording = grad_mode.enabled
     check_leaf(target, recording)
     if result.shape != target.shape:
-        raise ShapeError(f"in place, {describe(target)} cannot take a result of shape {result.shape}; write x = ... for a new tensor.")
-    if "buif".index(result.dtype.kind) > "buif".index(target.dtype.kind) and not (result.dtype.kind == "i" and target.dtype.kind == "u"):
+        raise ShapeError(
+            f"in place, {describe(target)} cannot take a result of shape {result.shape}; write x = ... for a new tensor."
+        )
+    if "buif".index(result.dtype.kind) > "buif".index(target.dtype.kind) and not (
+        result.dtype.kind == "i" and target.dtype.kind == "u"
+    ):
         raise DtypeError(f"in place, {describe(target)} cannot take a result of {result.dtype}; write x = ... for a new tensor.")
     if recording and (target._requires_grad or result._requires_grad):
         rebind(target, result if result.dtype == target.dtype else result.to(target.dtype))
@@ -75,7 +79,9 @@ def _writable(target: Tensor) -> None:
     """Refuse to write to elements that share one place in memory (expanded tensors)."""
     array = target.array
     if array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        raise InplaceError(f"{describe(target)} was expanded: several of its elements are one place in memory. Use clone() first.")
+        raise InplaceError(
+            f"{describe(target)} was expanded: several of its elements are one place in memory. Use clone() first."
+        )
 
 
 def _in_place(function: Any) -> Any:
@@ -101,7 +107,9 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
     _writable(self)
     if isinstance(value, Tensor):
         if value.device != self.device:
-            raise DeviceError(f"x[...] = value: the tensor is on {self.device}, the value on {value.device}; move one with .to().")
+            raise DeviceError(
+                f"x[...] = value: the tensor is on {self.device}, the value on {value.device}; move one with .to()."
+            )
         value = value.array
     found = normal_index(self, index)
     place = self.array[found]
@@ -112,7 +120,9 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
         self.array[found] = value
     except ValueError as error:
         shape = getattr(value, "shape", None)
-        raise ShapeError(f"x[...] = value: a value of shape {shape} does not fit where shape {place.shape} is indexed.") from error
+        raise ShapeError(
+            f"x[...] = value: a value of shape {shape} does not fit where shape {place.shape} is indexed."
+        ) from error
     mark_changed(self.array)
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import dtypes
+from .. import backend, dtypes
 from ..errors import DtypeError, describe
-from ..op import cast, op
+from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
 from .elementwise import exp
 from .indexing import gather, where
-from .shape import axes, broadcast_to, clone, flip, one_dim, reshape
+from .shape import _pad, axes, broadcast_to, diagonal, flip, one_dim, reshape, squeeze
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
-    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "softmax", "softmin",
+    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "renorm", "softmax", "softmin",
     "std", "std_mean", "sum", "trace", "var", "var_mean",
 ]  # fmt: skip
 
@@ -38,33 +39,61 @@ def keep(a: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
     return reshape(a, shape=tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
+def along(function: Callable, x: Any, dim: int, **settings: Any) -> Any:
+    """A function along one dim; a 0-d tensor counts as a vector of one element."""
+    d = one_dim(dim, x.ndim)
+    if x.ndim:
+        return function(x, dim=d, **settings)
+    found = function(reshape(x, shape=(1,)), dim=0, **settings)
+    return Picked(*(reshape(part, shape=()) for part in found)) if isinstance(found, Picked) else reshape(found, shape=())
+
+
 def _count(shape: Any, dim: Any) -> int:
     """How many elements go into one result."""
     return math.prod(shape[d] for d in axes(dim, len(shape)))
 
 
-def _as(x: Any, dtype: Any) -> Any:
+def _in(x: Any, dtype: Any) -> Any:
     """x in the dtype that was asked for, if any was."""
-    return x if dtype is None or not isinstance(x, Tensor) or x.dtype == dtypes.as_dtype(dtype) else cast(x, dtype=dtypes.as_dtype(dtype))
+    return x if dtype is None or x.dtype == dtypes.as_dtype(dtype) else cast(x, dtype=dtypes.as_dtype(dtype))
 
 
-def _floating(name: str, x: Any) -> None:
+def floating(name: str, x: Any, dtype: Any = None) -> Any:
+    """x in the dtype that was asked for; refused if that is of integers or bools."""
+    x = _in(x, dtype)
     if x.dtype.kind != "f":
         raise DtypeError(f"{name} takes floating-point tensors, and this is {describe(x)}; convert it with .float().")
+    return x
 
 
 # -- sums and means --------------------------------------------------------------------------------------------------
+# The dtype to add up in, where it is not the tensor's own: integers as int64, float16 as float32.
+_WIDE: dict[Any, Any] = dict.fromkeys((dtypes.bool_, dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32), dtypes.int64)
+_WIDE[dtypes.float16] = dtypes.float32
+
+
+def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
+    """Σ x / divisor, added up with enough digits."""
+    over, wide = axes(dim, x.ndim), _WIDE.get(x.dtype)
+    if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
+        wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
+    z = np.sum(x, axis=over, keepdims=keepdim, dtype=wide)
+    if divisor is not None:
+        z = z / divisor
+    return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
+
+
 @op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim))
 def _sum(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """Add up; every element gets the gradient of the sum it went into.
 
     z = Σ x over dim;  ∂x = g, repeated over dim
     """
-    dtype = np.int64 if x.dtype.kind in "biu" else None
-    return np.sum(x, axis=axes(dim, x.ndim), keepdims=keepdim, dtype=dtype)
+    return _total(x, dim, keepdim)
 
 
-def sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: bool | None = None) -> Any:
+@numpy_names
+def sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Add up all elements, or those along some dims; every element gets the gradient of the sum it went into.
 
     z = Σ x over dim
@@ -76,93 +105,189 @@ def sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, ax
 
     Source: https://pytorch.org/docs/stable/generated/torch.sum.html
     """
-    return _sum(_as(x, dtype), dim=dim if axis is None else axis, keepdim=keepdim if keepdims is None else keepdims)
+    return _in(_sum(_in(x, dtype), dim=dim, keepdim=keepdim), dtype)
 
 
-@op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim) / _count(x.shape, dim))
+@op(dx=lambda g, z, x, dim, keepdim: spread(g / _count(x.shape, dim), x.shape, dim, keepdim))
 def _mean(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """The average; every element gets its share of the gradient.
 
-    z = Σ x / n;  ∂x = g / n, repeated over dim
+    z = Σ x / n over dim;  ∂x = g / n, repeated over dim
     """
-    return np.sum(x, axis=axes(dim, x.ndim), keepdims=keepdim) / x.dtype.type(_count(x.shape, dim) or math.nan)
+    return _total(x, dim, keepdim, _count(x.shape, dim))
 
 
-def mean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: bool | None = None) -> Any:
+@numpy_names
+def mean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The average of all elements, or along some dims; every element gets its share of the gradient.
 
     z = Σ x / n over dim
 
     Source: https://pytorch.org/docs/stable/generated/torch.mean.html
     """
-    x = _as(x, dtype)
-    _floating("mean", x)
-    return _mean(x, dim=dim if axis is None else axis, keepdim=keepdim if keepdims is None else keepdims)
+    return _mean(floating("mean", x, dtype), dim=dim, keepdim=keepdim)
 
 
+@numpy_names
 def nansum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum of the elements that are not NaN; those get no gradient.
 
+    z = Σ x over dim, where x is a number
+
     Source: https://pytorch.org/docs/stable/generated/torch.nansum.html
     """
-    x = _as(x, dtype)
-    return sum(where(x != x, x * 0 if x.dtype.kind != "f" else 0.0, x), dim, keepdim)
+    return sum(where(x != x, 0, x), dim, keepdim, dtype=dtype)
 
 
+@numpy_names
 def nanmean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The average of the elements that are not NaN.
 
+    z = Σ x / n over dim, where x is a number, and n counts these
+
     Source: https://pytorch.org/docs/stable/generated/torch.nanmean.html
     """
-    x = _as(x, dtype)
-    _floating("nanmean", x)
+    x = floating("nanmean", x, dtype)
     return nansum(x, dim, keepdim) / sum(x == x, dim, keepdim)
 
 
 def trace(x: Any) -> Any:
     """The sum of a matrix's main diagonal.
 
+    z = Σ x[i, i]
+
     Source: https://pytorch.org/docs/stable/generated/torch.trace.html
     """
     if x.ndim != 2:
         raise RuntimeError(f"trace takes a matrix, not {describe(x)}.")
-    from .shape import diagonal
-
     return sum(diagonal(x))
 
 
+# -- running totals --------------------------------------------------------------------------------------------------
+def _part(x: Any, dim: int, start: int, stop: int | None = None) -> Any:
+    """x[start:stop] along a dim."""
+    return x[(slice(None),) * dim + (slice(start, stop),)]
+
+
+@op(dx=lambda g, z, x, dim: flip(_cumsum(flip(g, dim), dim=dim), dim))
+def _cumsum(x: Any, *, dim: int) -> Any:
+    """Running sums; each element gets the gradients of all sums from its own on.
+
+    zᵢ = x₁ + ... + xᵢ, in short z = cumsum(x);  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
+    """
+    return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+
+
+@numpy_names
+def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
+    """Running sums along a dim.
+
+    zᵢ = x₁ + ... + xᵢ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cumsum.html
+    """
+    return _in(along(_cumsum, _in(x, dtype), dim), dtype)
+
+
+def _from_front(g: Any, factors: Any, dim: int) -> Any:
+    """The gradient of `_from_behind`: the same sum in the other direction, tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁."""
+    return flip(_from_behind(flip(g, dim), flip(factors, dim), dim=dim), dim)
+
+
+@op(
+    dx=lambda g, z, x, factors, dim: _from_front(g, factors, dim),
+    dfactors=lambda g, z, x, factors, dim: _part(_from_front(g, factors, dim), dim, 0, -1) * _part(z, dim, 1),
+)
+def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
+    """Add up from the last element to the first, and multiply what is there so far by a factor before each step.
+
+    This is how gradients come back through running products, and, with both gradients, through itself.
+
+    zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
+    """
+    z = x.copy()
+    rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
+    for i in range(len(rows) - 2, -1, -1):
+        rows[i] += factors[i] * rows[i + 1]
+    return z
+
+
+def _before(z: Any, dim: int) -> Any:
+    """What stood before each element along a dim: z moved on by one, with 1 before the first."""
+    padded = _pad(z, sides=tuple((int(i == dim), 0) for i in range(z.ndim)), value=1)
+    return _part(padded, dim, 0, z.shape[dim])
+
+
+# With p the product before xᵢ: zⱼ = p·xᵢ·xᵢ₊₁ ··· xⱼ, so ∂xᵢ = p·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...))), which divides by no x.
+@op(dx=lambda g, z, x, dim: _before(z, dim) * _from_behind(g, _part(x, dim, 1), dim=dim))
+def _cumprod(x: Any, *, dim: int) -> Any:
+    """Running products; exact with zeros too.
+
+    zᵢ = x₁ · ... · xᵢ, in short z = cumprod(x);  ∂xᵢ = zᵢ₋₁·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...)))
+    """
+    return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+
+
+@numpy_names
+def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
+    """Running products along a dim.
+
+    zᵢ = x₁ · ... · xᵢ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cumprod.html
+    """
+    return _in(along(_cumprod, _in(x, dtype), dim), dtype)
+
+
+def _running(combine: Callable, array: Any, dim: int) -> Any:
+    """combine(a₁, ..., aᵢ) for every i along a dim, reaching twice as far back with every step."""
+    z = np.moveaxis(array, dim, 0).copy()
+    step = 1
+    while step < len(z):
+        z[step:] = combine(z[step:], z[:-step])
+        step *= 2
+    return np.ascontiguousarray(np.moveaxis(z, 0, dim))
+
+
+# ∂zⱼ/∂xᵢ = e^(xᵢ - zⱼ), which is e^(xᵢ - zᵢ) times a factor e^(zₖ - zₖ₊₁) for each step from i to j; none of them overflows.
+@op(dx=lambda g, z, x, dim: exp(x - z) * _from_behind(g, exp(_part(z, dim, 0, -1) - _part(z, dim, 1)), dim=dim))
+def _logcumsumexp(x: Any, *, dim: int) -> Any:
+    """The logarithm of running sums of exponentials, without overflow.
+
+    zᵢ = ln(e^x₁ + ... + e^xᵢ), in short z = ln(cumsum(eˣ));  ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ)
+    """
+    return _running(np.logaddexp, x, dim)
+
+
+@numpy_names
+def logcumsumexp(x: Any, dim: int) -> Any:
+    """The logarithm of running sums of exponentials along a dim.
+
+    zᵢ = ln(e^x₁ + ... + e^xᵢ)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
+    """
+    return along(_logcumsumexp, floating("logcumsumexp", x), dim)
+
+
 # -- products --------------------------------------------------------------------------------------------------------
-def _prod_rule(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
-    return spread(g, x.shape, dim, keepdim) * _product_of_others(x, dim)
-
-
-@op(dx=_prod_rule)
-def _prod(x: Any, *, dim: Any, keepdim: bool) -> Any:
+@op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim) * _product_of_others(x, dim))
+def _prod(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Multiply all together; each element's gradient is the product of the others, exact with zeros too.
 
     z = Π x over dim;  ∂x = g·Π of the others
     """
-    dtype = np.int64 if x.dtype.kind in "biu" else None
-    return np.prod(x, axis=dim, keepdims=keepdim, dtype=dtype)
+    return np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-def _product_of_others(x: Any, dim: Any) -> Any:
-    """For each element the product of the others along dim: of those before it times those behind it, without dividing."""
+def _product_of_others(x: Any, dim: int | None) -> Any:
+    """For each element the product of those before it and of those behind it along a dim."""
     if dim is None:
         return reshape(_product_of_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
-    n = x.shape[dim] if x.ndim else 1
-    if n < 2:
-        return x * 0 + 1
-    at = (slice(None),) * dim
-    before, behind = [x[(*at, slice(0, 1))] * 0 + 1], [x[(*at, slice(0, 1))] * 0 + 1]
-    for i in range(n - 1):
-        before.append(before[-1] * x[(*at, slice(i, i + 1))])
-        behind.append(behind[-1] * x[(*at, slice(n - 1 - i, n - i))])
-    from .shape import _cat
-
-    return _cat(*before, dim=dim) * _cat(*behind[::-1], dim=dim)
+    return _before(_cumprod(x, dim=dim), dim) * flip(_before(_cumprod(flip(x, dim), dim=dim), dim), dim)
 
 
+@numpy_names
 def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Multiply all elements, or those along a dim; each one's gradient is the product of the others.
 
@@ -170,16 +295,25 @@ def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = 
 
     Source: https://pytorch.org/docs/stable/generated/torch.prod.html
     """
-    return _prod(_as(x, dtype), dim=None if dim is None or not x.ndim else one_dim(dim, x.ndim), keepdim=keepdim)
+    x = _in(x, dtype)
+    return _in(_prod(x) if dim is None else along(_prod, x, dim, keepdim=keepdim), dtype)
 
 
 # -- the largest and the smallest ------------------------------------------------------------------------------------
+def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    """g shared evenly by the elements that are equal to the result (or, if that is NaN, by the NaNs)."""
+    found = keep(z, x.shape, dim, keepdim)
+    equal = cast((x == found) | ((x != x) & (found != found)), dtype=g.dtype)
+    return keep(g, x.shape, dim, keepdim) / _sum(equal, dim=dim, keepdim=True) * equal
+
+
 def _nonempty(name: str, x: Any, dim: Any) -> None:
-    if any_empty := [d for d in axes(dim, x.ndim) if not x.shape[d]]:
-        raise IndexError(f"{name}: dim {any_empty[0]} of {describe(x)} is empty, and nothing is the largest or smallest of nothing.")
+    empty = [d for d in axes(dim, x.ndim) if not x.shape[d]]
+    if empty:
+        raise IndexError(f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing.")
 
 
-@op(dx=lambda g, z, x, dim, keepdim: _tied(g, z, x, dim, keepdim))
+@op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))
 def amax(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     """The largest element; equal ones share its gradient evenly.
 
@@ -191,7 +325,7 @@ def amax(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     return np.max(x, axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
-@op(dx=lambda g, z, x, dim, keepdim: _tied(g, z, x, dim, keepdim))
+@op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))
 def amin(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     """The smallest element; equal ones share its gradient evenly.
 
@@ -203,15 +337,8 @@ def amin(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     return np.min(x, axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
-def _tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
-    """g at the elements equal to the result (or, if that is NaN, at the NaNs), shared evenly."""
-    extreme = keep(z, x.shape, dim, keepdim)
-    best = (x == extreme) | ((x != x) & (extreme != extreme))
-    return spread(g, x.shape, dim, keepdim) * best / _sum(best, dim=dim, keepdim=True)
-
-
-class Extremes(NamedTuple):
-    """Values and where they stand."""
+class Picked(NamedTuple):
+    """Elements of a tensor and where they stood."""
 
     values: Any
     indices: Any
@@ -224,100 +351,150 @@ class MinMax(NamedTuple):
     max: Any
 
 
-def _pick(x: Any, dim: int, keepdim: bool, find: Any) -> Extremes:
-    """The elements that `find` (np.argmax, np.argmin) points at along a dim; the gradient goes to exactly these."""
-    if not x.ndim:
-        one_dim(dim, 0)
-        return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
-    dim = one_dim(dim, x.ndim)
-    _nonempty("max or min", x, dim)
-    index = wrap(np.expand_dims(find(x.array, axis=dim), dim))
-    values = gather(x, dim, index)
-    if keepdim:
-        return Extremes(values, index)
-    shape = x.shape[:dim] + x.shape[dim + 1 :]
-    return Extremes(reshape(values, shape=shape), wrap(index.array.reshape(shape)))
+def pick(x: Any, dim: int, index: Any, keepdim: bool = True) -> Picked:
+    """The elements at an index along a dim, which each gradient goes back to; without keepdim the dim (of size 1) is left out."""
+    found = Picked(gather(x, dim, wrap(index)), wrap(index))
+    return found if keepdim else Picked(*(squeeze(part, dim) for part in found))
 
 
-def _extreme(name: str, words: str, find: Any, full: Any, both: Any) -> Any:
-    def reduce(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-        if isinstance(dim, Tensor):
-            dim, other = None, dim
-        if other is not None:
-            return both(x, other)
-        if dim is None:
-            if not math.prod(x.shape):
-                raise RuntimeError(f"{name}() of no elements: {describe(x)} is empty.")
-            return full(x)
-        return _pick(x, dim, keepdim, find)
+@numpy_names
+def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """The largest element: of all; along a dim, with its index; or of two tensors, element by element.
 
-    reduce.__name__ = reduce.__qualname__ = name
-    reduce.__doc__ = f"""The {words} element: of all; along a dim, with its index; or of two tensors, element by element.
-
-    z = {name} x
+    z = max x
 
     Returns:
-        {name}(x): a 0-d tensor; equal elements share the gradient. {name}(x, dim): (values, indices); the gradient goes to the element
-        at the index returned. {name}(x, other): as {name}imum.
+        max(x): a 0-d tensor; equal elements share the gradient. max(x, dim): (values, indices); the gradient goes to the
+        element at the index returned. max(x, other): as `maximum`.
 
-    Source: https://pytorch.org/docs/stable/generated/torch.{name}.html
+    >>> from tinygrad_edu import max, tensor
+    >>> max(tensor([[1, 5], [7, 2]]), 1).indices
+    tensor([1, 0])
+
+    Source: https://pytorch.org/docs/stable/generated/torch.max.html
     """
-    return reduce
+    return _extreme("max", x, dim, keepdim, other, maximum, amax, np.argmax)
 
 
-max = _extreme("max", "largest", np.argmax, amax, maximum)
-min = _extreme("min", "smallest", np.argmin, amin, minimum)
+@numpy_names
+def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """The smallest element, in the three forms of `max`.
+
+    z = min x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.min.html
+    """
+    return _extreme("min", x, dim, keepdim, other, minimum, amin, np.argmin)
 
 
+def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any, of_all: Any, find: Any) -> Any:
+    if other is not None or isinstance(dim, Tensor):
+        return of_two(x, dim if other is None else other)
+    if dim is None:
+        if keepdim:
+            raise TypeError(f"{name}: keepdim needs a dim; of all elements, a{name}(x, keepdim=True) keeps the dims.")
+        return of_all(x)
+
+    def at_index(x: Any, dim: int) -> Picked:
+        _nonempty(name, x, dim)
+        return pick(x, dim, np.expand_dims(find(x.array, axis=dim), dim), keepdim)
+
+    return along(at_index, x, dim)
+
+
+@numpy_names
 def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
-    """The smallest and the largest element.
+    """The smallest and the largest element; equal ones share the gradient.
 
     Source: https://pytorch.org/docs/stable/generated/torch.aminmax.html
     """
-    return MinMax(amin(x, dim=() if dim is None else dim, keepdim=keepdim), amax(x, dim=() if dim is None else dim, keepdim=keepdim))
+    return MinMax(amin(x, dim=dim, keepdim=keepdim), amax(x, dim=dim, keepdim=keepdim))
 
 
-def _arg(name: str, words: str, find: Any) -> Any:
-    def search(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-        if not math.prod(x.shape) and (dim is None or not x.shape[one_dim(dim, x.ndim)]):
-            raise IndexError(f"{name}: there is nothing to choose from in {describe(x)}.")
-        if x.dtype == np.bool_:
-            raise DtypeError(f"{name} of bools is not offered, as in PyTorch; convert with .long().")
-        array = x.array
-        if dim is None or not x.ndim:
-            one_dim(dim or 0, x.ndim)
-            found = np.asarray(find(array))
-            return wrap(found.reshape((1,) * x.ndim) if keepdim else found)
-        found = np.asarray(find(array, axis=one_dim(dim, x.ndim)))
-        return wrap(np.expand_dims(found, one_dim(dim, x.ndim)) if keepdim else found)
+@numpy_names
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the largest element (the first of several): in the flattened tensor, or along a dim.
 
-    search.__name__ = search.__qualname__ = name
-    search.__doc__ = f"""The index of the {words} element: of the flattened tensor, or along a dim.
-
-    Source: https://pytorch.org/docs/stable/generated/torch.{name}.html
+    Source: https://pytorch.org/docs/stable/generated/torch.argmax.html
     """
-    return search
+    return _where_extreme("argmax", x, dim, keepdim, np.argmax)
 
 
-argmax, argmin = _arg("argmax", "largest", np.argmax), _arg("argmin", "smallest", np.argmin)
+@numpy_names
+def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index of the smallest element (the first of several): in the flattened tensor, or along a dim.
 
-
-def _truths(name: str, words: str, function: Any) -> Any:
-    def reduce(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
-        z = function(x, axis=axes(dim, x.ndim), keepdims=keepdim)
-        return z.astype(np.uint8) if x.dtype == np.uint8 else z
-
-    reduce.__name__ = reduce.__qualname__ = name
-    reduce.__doc__ = f"""Whether {words} element is true (not 0): of all, or along dims.
-
-    z = {name} of x
-
-    Source: https://pytorch.org/docs/stable/generated/torch.{name}.html
+    Source: https://pytorch.org/docs/stable/generated/torch.argmin.html
     """
-    return op(reduce)
+    return _where_extreme("argmin", x, dim, keepdim, np.argmin)
 
 
-any, all = _truths("any", "any", np.any), _truths("all", "every", np.all)
+def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool, find: Any) -> Tensor:
+    _nonempty(name, x, dim)
+    if x.dtype == np.bool_:
+        raise DtypeError(f"{name} of bools is not offered, as in PyTorch; convert them with .long().")
+    found = backend.as_array(find(x.array, axis=dim if x.ndim else None))
+    return keep(wrap(found), x.shape, dim, not keepdim)
+
+
+def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
+    """The best element so far along a dim, the last one of several."""
+    array = x.array
+    extremes = _running(best, array, dim)
+    position = np.arange(x.shape[dim], like=array).reshape((-1,) + (1,) * (x.ndim - dim - 1))
+    reached = (array == extremes) | ((array != array) & (extremes != extremes))
+    return pick(x, dim, _running(np.maximum, np.where(reached, position, 0), dim))
+
+
+@numpy_names
+def cummax(x: Any, dim: int) -> Picked:
+    """The largest element so far along a dim, and its index, to which the gradient goes.
+
+    zᵢ = max(x₁, ..., xᵢ)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cummax.html
+    """
+    return along(_running_extreme, x, dim, best=np.maximum)
+
+
+@numpy_names
+def cummin(x: Any, dim: int) -> Picked:
+    """The smallest element so far along a dim, and its index, to which the gradient goes.
+
+    zᵢ = min(x₁, ..., xᵢ)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cummin.html
+    """
+    return along(_running_extreme, x, dim, best=np.minimum)
+
+
+# -- truth -----------------------------------------------------------------------------------------------------------
+@op
+def any(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether any element is true (not 0): of all, or along dims.
+
+    z = x₁ or x₂ or ...
+
+    Source: https://pytorch.org/docs/stable/generated/torch.any.html
+    """
+    return _truth(np.any, x, dim, keepdim)
+
+
+@op
+def all(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether every element is true (not 0): of all, or along dims.
+
+    z = x₁ and x₂ and ...
+
+    Source: https://pytorch.org/docs/stable/generated/torch.all.html
+    """
+    return _truth(np.all, x, dim, keepdim)
+
+
+def _truth(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
+    over = () if isinstance(dim, tuple | list) and not dim else axes(dim, x.ndim)  # no dims are no dims here, unlike elsewhere
+    z = function(x, axis=over, keepdims=keepdim)
+    return z.astype(np.uint8) if x.dtype == np.uint8 else z
 
 
 @op
@@ -325,92 +502,131 @@ def count_nonzero(x: Any, *, dim: Any = None) -> Any:
     """How many elements are not 0.
 
     z = number of x ≠ 0
+
+    Source: https://pytorch.org/docs/stable/generated/torch.count_nonzero.html
     """
     return np.sum(x != 0, axis=axes(dim, x.ndim), dtype=np.int64)
 
 
-# -- spread ----------------------------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, dim, correction, keepdim: spread(g, x.shape, dim, keepdim) * _centred(x, dim) * (2 / _freedom(x.shape, dim, correction)))
-def _var(x: Any, *, dim: Any, correction: float, keepdim: bool) -> Any:
+# -- how far numbers lie apart ---------------------------------------------------------------------------------------
+@op(
+    dx=lambda g, z, x, dim, correction, keepdim: (
+        keep(g * 2 / _freedom(x, dim, correction), x.shape, dim, keepdim) * _centred(x, dim)
+    )
+)
+def _var(x: Any, *, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
     """The mean squared distance from the mean.
 
     z = Σ (x - mean)² / (n - correction);  ∂x = g·2·(x - mean) / (n - correction)
     """
     centred = _centred(x, dim)
-    return np.sum(centred * centred, axis=axes(dim, x.ndim), keepdims=keepdim) / x.dtype.type(_freedom(x.shape, dim, correction))
+    return _total(centred * centred, dim, keepdim, _freedom(x, dim, correction))
 
 
 def _centred(x: Any, dim: Any) -> Any:
     return x - _mean(x, dim=dim, keepdim=True)
 
 
-def _freedom(shape: Any, dim: Any, correction: float) -> float:
-    """n - correction; 0 becomes NaN's cause, as dividing by it would."""
-    return builtins.max(_count(shape, dim) - correction, 0) or math.nan
+def _freedom(x: Any, dim: Any, correction: float) -> float:
+    """n - correction, and at least 0: the variance of one number is 0 / 0, nan."""
+    return builtins.max(_count(x.shape, dim) - correction, 0)
 
 
-def _settings(x: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
-    """dim and correction from PyTorch's two ways of calling: var(x, unbiased) and var(x, dim, unbiased)."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None and correction is not None:
-        raise TypeError("give either unbiased or correction, not both.")
-    return dim, (1 if correction is None else correction) if unbiased is None else int(unbiased)
-
-
+@numpy_names
 def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """The variance: the mean squared distance from the mean, with n - correction in place of n.
 
     z = Σ (x - mean)² / (n - correction)
 
+    Args:
+        unbiased: True for correction=1 (the default), False for correction=0.
+
     Source: https://pytorch.org/docs/stable/generated/torch.var.html
     """
-    _floating("var", x)
-    dim, correction = _settings(x, dim, unbiased, correction)
-    return _var(x, dim=dim, correction=correction, keepdim=keepdim)
+    if isinstance(dim, bool):  # var(x, unbiased)
+        dim, unbiased = None, dim
+    if unbiased is not None and correction is not None:
+        raise TypeError("var, std: give either unbiased or correction, not both.")
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    return _var(floating("var, std", x), dim=dim, correction=correction, keepdim=keepdim)
 
 
-def std(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
-    """The standard deviation: the root of the variance; where it is 0 so is its gradient.
-
-    z = √var x
-
-    Source: https://pytorch.org/docs/stable/generated/torch.std.html
-    """
-    _floating("std", x)
-    return _root(var(x, dim, unbiased, keepdim, correction=correction))
-
-
-@op(dx=lambda g, z, x: where(z == 0, g * 0, g / (2 * where(z == 0, z * 0 + 1, z))))
+@op(dx=lambda g, z, x: g * (z != 0) / (2 * z + (z == 0)))
 def _root(x: Any) -> Any:
-    """The square root whose gradient counts as 0 at 0.
+    """The square root, with 0 for its gradient at 0.
 
     z = √x;  ∂x = g / (2·z), 0 where z = 0
     """
     return np.sqrt(x)
 
 
-def var_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
-    """(variance, mean)."""
-    chosen, _ = _settings(x, dim, unbiased, correction)
-    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, chosen, keepdim)
+@numpy_names
+def std(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
+    """The standard deviation: the root of the variance. Where it is 0, so is its gradient.
+
+    z = √var(x)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.std.html
+    """
+    return _root(var(x, dim, unbiased, keepdim, correction=correction))
 
 
-def std_mean(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
-    """(standard deviation, mean)."""
-    chosen, _ = _settings(x, dim, unbiased, correction)
-    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, chosen, keepdim)
+@numpy_names
+def var_mean(
+    x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """(variance, mean).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.var_mean.html
+    """
+    return var(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@numpy_names
+def std_mean(
+    x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """(standard deviation, mean).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.std_mean.html
+    """
+    return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
+
+
+@numpy_names
 def dist(x: Any, other: Any, p: float = 2) -> Any:
-    """The distance of two tensors: the p-norm of their difference."""
+    """The distance of two tensors: the p-norm of their difference.
+
+    z = ‖x - other‖ₚ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.dist.html
+    """
     from .norms import vector_norm
 
     return vector_norm(x - other, p)
 
 
+@numpy_names
+def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Shrink every slice along a dim whose p-norm is above maxnorm to that norm.
+
+    z = x·min(1, maxnorm / ‖x‖ₚ), slice by slice
+
+    Source: https://pytorch.org/docs/stable/generated/torch.renorm.html
+    """
+    from .norms import vector_norm
+
+    if x.ndim < 2 or p <= 0 or maxnorm < 0:
+        raise RuntimeError(
+            f"renorm takes at least 2 dims, p > 0 and maxnorm of 0 or more, not {describe(x)}, p={p}, maxnorm={maxnorm}."
+        )
+    norms = vector_norm(x, p, [d for d in range(x.ndim) if d != one_dim(dim, x.ndim)], keepdim=True)
+    return x * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)
+
+
 # -- exponentials ----------------------------------------------------------------------------------------------------
-@op(dtype="float", dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim) * exp(x - keep(z, x.shape, dim, keepdim)))
+@op(dtype="float", dx=lambda g, z, x, dim, keepdim: keep(g, x.shape, dim, keepdim) * exp(x - keep(z, x.shape, dim, keepdim)))
 def logsumexp(x: Any, *, dim: Any, keepdim: bool = False) -> Any:
     """The logarithm of the sum of exponentials, a smooth max, without overflow; each element's gradient is its softmax.
 
@@ -418,25 +634,30 @@ def logsumexp(x: Any, *, dim: Any, keepdim: bool = False) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.logsumexp.html
     """
-    found = axes(dim, x.ndim)
-    top = np.max(x, axis=found, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-    z = np.log(np.sum(np.exp(x - top), axis=found, keepdims=True)) + top
-    return z if keepdim else np.squeeze(z, found)
+    over = axes(dim, x.ndim)
+    if not x.size:
+        return np.log(np.sum(x, axis=over, keepdims=keepdim))  # ln of an empty sum: minus infinity
+    top = np.max(x, axis=over, keepdims=True)
+    top = np.where(np.isinf(top), 0, top)
+    z = np.log(np.sum(np.exp(x - top), axis=over, keepdims=True)) + top
+    return z if keepdim else np.squeeze(z, over)
 
 
-@op(dtype="float", dx=lambda g, z, x, dim: z * (g - _sum(g * z, dim=dim, keepdim=True)))
+@op(dx=lambda g, z, x, dim: z * (g - _sum(g * z, dim=dim, keepdim=True)))
 def _softmax(x: Any, *, dim: int) -> Any:
     """Positive numbers that add up to 1, larger for larger elements; raising one lowers the others.
 
     z = eˣ / Σ eˣ over dim;  ∂x = z·(g - Σ g·z)
     """
-    z = np.exp(x - np.max(x, axis=dim, keepdims=True, initial=-np.inf)) if x.size else x.copy()
+    if not x.size:
+        return x.copy()
+    z = x - np.max(x, axis=dim, keepdims=True)
+    np.exp(z, out=z)
     z /= np.sum(z, axis=dim, keepdims=True)
     return z
 
 
-@op(dtype="float", dx=lambda g, z, x, dim: g - exp(z) * _sum(g, dim=dim, keepdim=True))
+@op(dx=lambda g, z, x, dim: g - exp(z) * _sum(g, dim=dim, keepdim=True))
 def _log_softmax(x: Any, *, dim: int) -> Any:
     """The logarithm of softmax, without overflow.
 
@@ -444,160 +665,48 @@ def _log_softmax(x: Any, *, dim: int) -> Any:
     """
     if not x.size:
         return x.copy()
-    shifted = x - np.max(x, axis=dim, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=dim, keepdims=True))
+    z = x - np.max(x, axis=dim, keepdims=True)
+    z -= np.log(np.sum(np.exp(z), axis=dim, keepdims=True))
+    return z
 
 
-def _along(x: Any, dim: int | None, function: Any, dtype: Any) -> Any:
-    """A function along one dim; a 0-d tensor counts as one element."""
-    x = _as(x, dtype)
-    if dim is None:
-        dim = 0 if x.ndim in (0, 1, 3) else 1  # what PyTorch assumes, with a warning, where none is given
-    d = one_dim(dim, x.ndim)
-    return function(x, dim=d) if x.ndim else reshape(function(reshape(x, shape=(1,)), dim=0), shape=())
+def _usual_dim(x: Any, dim: int | None) -> int:
+    """What PyTorch assumes where no dim is given to softmax and its relatives."""
+    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
 
 
-def softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+@numpy_names
+def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """Positive numbers that add up to 1 along a dim, larger for larger elements.
 
     z = eˣ / Σ eˣ over dim
 
+    >>> from tinygrad_edu import softmax, tensor
+    >>> softmax(tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
     """
-    return _along(x, dim if axis is None else axis, _softmax, dtype)
+    return along(_softmax, floating("softmax", x, dtype), _usual_dim(x, dim))
 
 
-def log_softmax(x: Any, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Any:
+@numpy_names
+def log_softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """The logarithm of softmax, without overflow.
 
     z = x - ln Σ eˣ over dim
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
     """
-    return _along(x, dim if axis is None else axis, _log_softmax, dtype)
+    return along(_log_softmax, floating("log_softmax", x, dtype), _usual_dim(x, dim))
 
 
-def softmin(x: Any, dim: int | None = None, *, dtype: Any = None) -> Any:
-    """softmax of -x: larger for smaller elements."""
+@numpy_names
+def softmin(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
+    """softmax of -x: larger for smaller elements.
+
+    z = e⁻ˣ / Σ e⁻ˣ over dim
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html
+    """
     return softmax(-x, dim, dtype=dtype)
-
-
-# -- running totals --------------------------------------------------------------------------------------------------
-def _reverse_cumsum(g: Any, dim: int) -> Any:
-    return flip(_cumsum(flip(g, dim), dim=dim), dim)
-
-
-@op(dx=lambda g, z, x, dim: _reverse_cumsum(g, dim))
-def _cumsum(x: Any, *, dim: int) -> Any:
-    """Running sums; each element gets the gradients of all sums from its own on.
-
-    zᵢ = x₁ + ... + xᵢ, z = running sum of x;  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
-    """
-    return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running sums along a dim.
-
-    zᵢ = x₁ + ... + xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumsum.html
-    """
-    return _along(x, dim, _cumsum, dtype)
-
-
-def _cumprod_rule(g: Any, z: Any, x: Any, dim: int) -> Any:
-    # ∂zⱼ/∂xᵢ = Π of the others up to j. Without zeros that is zⱼ / xᵢ; with them, one running product per element i.
-    from .shape import _cat
-
-    n = x.shape[dim]
-    at = (slice(None),) * dim
-    parts = []
-    for i in range(n):
-        running = z[(*at, slice(i - 1, i))] if i else x[(*at, slice(0, 1))] * 0 + 1  # the product before xᵢ
-        total = g[(*at, slice(i, i + 1))] * running
-        for j in range(i + 1, n):
-            running = running * x[(*at, slice(j, j + 1))]
-            total = total + g[(*at, slice(j, j + 1))] * running
-        parts.append(total)
-    return _cat(*parts, dim=dim) if parts else g
-
-
-@op(dx=_cumprod_rule)
-def _cumprod(x: Any, *, dim: int) -> Any:
-    """Running products.
-
-    zᵢ = x₁ · ... · xᵢ, z = running product of x;  ∂xᵢ = Σ over j ≥ i of gⱼ·Π of the others up to j
-    """
-    return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running products along a dim.
-
-    zᵢ = x₁ · ... · xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumprod.html
-    """
-    return _along(x, dim, _cumprod, dtype)
-
-
-def _logcumsumexp_rule(g: Any, z: Any, x: Any, dim: int) -> Any:
-    # ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ): a running sum from the end, of numbers that could overflow on their own.
-    from .shape import _cat
-
-    n = x.shape[dim]
-    at = (slice(None),) * dim
-    parts: list[Any] = []
-    behind = None  # Σ over j > i of gⱼ·e^(zᵢ - zⱼ)
-    for i in reversed(range(n)):
-        here = (*at, slice(i, i + 1))
-        total = g[here] if behind is None else g[here] + behind
-        parts.append(total * exp(x[here] - z[here]))
-        if i:
-            behind = total * exp(z[(*at, slice(i - 1, i))] - z[here])
-    return _cat(*parts[::-1], dim=dim) if parts else g
-
-
-@op(dtype="float", dx=_logcumsumexp_rule)
-def _logcumsumexp(x: Any, *, dim: int) -> Any:
-    """The logarithm of running sums of exponentials, without overflow.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ), z = ln of the running sum of eˣ;  ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ)
-    """
-    return np.logaddexp.accumulate(x, axis=dim)
-
-
-def logcumsumexp(x: Any, dim: int) -> Any:
-    """The logarithm of running sums of exponentials along a dim.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
-    """
-    return _along(x, dim, _logcumsumexp, None)
-
-
-def _running(name: str, words: str, better: Any) -> Any:
-    def running(x: Any, dim: int) -> Extremes:
-        if not x.ndim:
-            one_dim(dim, 0)
-            return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
-        d = one_dim(dim, x.ndim)
-        extremes = better.accumulate(x.array, axis=d)
-        here = np.arange(x.shape[d], like=x.array).reshape((-1,) + (1,) * (x.ndim - d - 1))
-        found = (x.array == extremes) | ((x.array != x.array) & (extremes != extremes))
-        index = np.maximum.accumulate(np.where(found, here, 0), axis=d)
-        return Extremes(gather(x, d, wrap(index)), wrap(index))
-
-    running.__name__ = running.__qualname__ = name
-    running.__doc__ = f"""The {words} element so far along a dim, and its index; the gradient goes to the element at that index.
-
-    zᵢ = {name[3:]}(x₁, ..., xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.{name}.html
-    """
-    return running
-
-
-cummax, cummin = _running("cummax", "largest", np.maximum), _running("cummin", "smallest", np.minimum)

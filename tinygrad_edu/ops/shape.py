@@ -97,7 +97,9 @@ def expand(x: Any, *sizes: Any, size: Any = None) -> Any:
     shape = ints(sizes, size)
     extra = len(shape) - x.ndim
     if extra < 0 or -1 in shape[:extra]:
-        raise ShapeError(f"expand{shape} needs at least {x.ndim} sizes, with -1 only for dims that are there; this is {describe(x)}.")
+        raise ShapeError(
+            f"expand{shape} needs at least {x.ndim} sizes, with -1 only for dims that are there; this is {describe(x)}."
+        )
     return broadcast_to(x, shape=tuple(x.shape[i - extra] if n == -1 else n for i, n in enumerate(shape)))
 
 
@@ -180,11 +182,15 @@ def view(x: Any, *sizes: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
     """
     if len(sizes) == 1 and not isinstance(sizes[0], tuple | list | int) and not hasattr(sizes[0], "__index__"):
-        raise TypeError("view(dtype), which reads the same bytes as another dtype, is not offered; use .to(dtype) to convert numbers.")
+        raise TypeError(
+            "view(dtype), which reads the same bytes as another dtype, is not offered; use .to(dtype) to convert numbers."
+        )
     array = x.array if isinstance(x, Tensor) else x
     shape = _filled(ints(sizes), math.prod(x.shape))
     if array.size and not array.flags.c_contiguous and not np.shares_memory(np.reshape(array, shape), array):
-        raise ShapeError(f"view{shape}: the elements of {describe(x)} do not lie in this order in memory. Use reshape(), which copies.")
+        raise ShapeError(
+            f"view{shape}: the elements of {describe(x)} do not lie in this order in memory. Use reshape(), which copies."
+        )
     return _reshape(x, shape=shape)
 
 
@@ -530,7 +536,10 @@ def _diagonal(x: Any, *, offset: int, dim1: int, dim2: int) -> Any:
 
     z[i] = x[i, i + offset];  ∂x[i, i + offset] = g[i], else 0
     """
-    return np.diagonal(x, offset, dim1, dim2)
+    z = np.diagonal(x, offset, dim1, dim2)
+    if isinstance(z, np.ndarray):
+        z.flags.writeable = x.flags.writeable  # NumPy forbids writing here, but x.diagonal().fill_(0) is common
+    return z
 
 
 @op(dx=lambda g, z, x, shape, offset, dim1, dim2: _diagonal(g, offset=offset, dim1=dim1, dim2=dim2))
@@ -662,7 +671,11 @@ def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = N
     if n < 0:
         raise RuntimeError(f"diff: n must not be negative, and it is {n}.")
     dim = one_dim(dim, x.ndim)
-    x = cat([part for part in (prepend, x, append) if part is not None], dim) if n and (prepend is not None or append is not None) else x
+    x = (
+        cat([part for part in (prepend, x, append) if part is not None], dim)
+        if n and (prepend is not None or append is not None)
+        else x
+    )
     for _ in range(n):
         length = builtins.max(x.shape[dim] - 1, 0)
         after, before = narrow(x, dim, builtins.min(1, x.shape[dim]), length), narrow(x, dim, 0, length)
@@ -701,7 +714,9 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     first = kept[0].shape
     for x in kept:
         if x.ndim != len(first) or x.shape[:dim] + x.shape[dim + 1 :] != first[:dim] + first[dim + 1 :]:
-            raise ShapeError(f"cat along dim {dim}: all other sizes must be equal, but there are {describe(kept[0])} and {describe(x)}.")
+            raise ShapeError(
+                f"cat along dim {dim}: all other sizes must be equal, but there are {describe(kept[0])} and {describe(x)}."
+            )
     return _cat(*kept, dim=dim)
 
 
@@ -830,7 +845,9 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
     n = x.shape[dim] if x.ndim else 1
     counts = repeats.array if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.ndim > 1 or counts.dtype.kind != "i" or (counts < 0).any() or counts.size not in (1, n):
-        raise RuntimeError(f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}.")
+        raise RuntimeError(
+            f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}."
+        )
     array = x.array if isinstance(x, Tensor) else x
     chosen = np.repeat(np.arange(n, like=array), counts.item() if counts.size == 1 else counts)
     return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (chosen,)]
@@ -908,7 +925,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     vectors = [tensors[1], tensors[0], *tensors[2:]] if swap else list(tensors)
     shape = tuple(numel(x) for x in vectors)
     grids = [
-        broadcast_to(reshape(x, shape=(1,) * i + (numel(x),) + (1,) * (len(vectors) - i - 1)), shape=shape) for i, x in enumerate(vectors)
+        broadcast_to(reshape(x, shape=(1,) * i + (numel(x),) + (1,) * (len(vectors) - i - 1)), shape=shape)
+        for i, x in enumerate(vectors)
     ]
     if swap:
         grids = [grids[1], grids[0], *grids[2:]]

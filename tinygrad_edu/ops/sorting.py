@@ -3,173 +3,200 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, describe
+from ..op import numpy_names, op
 from ..tensor import Tensor, wrap
-from .indexing import gather, where
-from .reduction import Extremes
-from .shape import clone, one_dim, ravel, reshape
+from .indexing import gather
+from .reduction import Picked, along, pick, tied
+from .shape import movedim, one_dim, ravel, reshape, unsqueeze
 
 __all__ = [
-    "argsort", "bincount", "bucketize", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile", "searchsorted",
-    "sort", "topk", "unique", "unique_consecutive",
+    "argsort", "bincount", "bucketize", "histc", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
+    "searchsorted", "sort", "topk", "unique", "unique_consecutive",
 ]  # fmt: skip
 
 
-def _order(array: Any, dim: int, descending: bool) -> Any:
-    """The indices that sort along a dim, equal elements in their old order; NaN counts as the largest."""
+# -- sorting ---------------------------------------------------------------------------------------------------------
+def _order(array: Any, dim: int, descending: bool = False) -> Any:
+    """The indices that sort along a dim. Equal elements keep their order, NaN counts as the largest."""
     if not descending:
         return np.argsort(array, axis=dim, kind="stable")
-    # Reversed twice around a stable sort, so that equal elements keep their order.
-    flipped = np.argsort(np.flip(array, dim), axis=dim, kind="stable")
-    return array.shape[dim] - 1 - np.flip(flipped, dim)
+    backwards = np.argsort(np.flip(array, dim), axis=dim, kind="stable")  # turned round twice: equal elements keep their order
+    return array.shape[dim] - 1 - np.flip(backwards, dim)
 
 
-def sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Extremes:
+def _sorted(x: Any, dim: int, descending: bool) -> Picked:
+    return pick(x, dim, _order(x.array, dim, descending))
+
+
+@numpy_names
+def sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Picked:
     """The elements in order along a dim, and where they stood; each gradient goes back to where its element stood.
+
+    Args:
+        stable: equal elements always keep their order here.
+
+    >>> from tinygrad_edu import sort, tensor
+    >>> sort(tensor([3, 1, 2]))
+    Picked(values=tensor([1, 2, 3]), indices=tensor([1, 2, 0]))
 
     Source: https://pytorch.org/docs/stable/generated/torch.sort.html
     """
-    if isinstance(dim, bool):
-        dim, stable = -1, dim
-    index = argsort(x, dim, descending, stable=stable)
-    return Extremes(gather(x, dim, index), index)
+    return along(_sorted, x, dim, descending=descending)
 
 
-def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:
+@numpy_names
+def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
     """The indices that put the elements in order along a dim.
 
     Source: https://pytorch.org/docs/stable/generated/torch.argsort.html
     """
-    d = one_dim(dim, x.ndim)
-    return wrap(_order(x.array, d, descending) if x.ndim else np.zeros_like(x.array, dtype=np.int64))
+    return along(lambda x, dim: wrap(_order(x.array, dim, descending)), x, dim)
 
 
 def msort(x: Any) -> Any:
-    """The elements in order along the first dim."""
+    """The elements in order along the first dim.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.msort.html
+    """
     return sort(x, 0).values
 
 
-def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Extremes:
+# -- elements by their rank ------------------------------------------------------------------------------------------
+@numpy_names
+def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Picked:
     """The k largest (or smallest) elements along a dim, in order, and where they stood.
 
     Source: https://pytorch.org/docs/stable/generated/torch.topk.html
     """
-    d = one_dim(dim, x.ndim)
-    n = x.shape[d] if x.ndim else 1
-    if not 0 <= k <= n:
-        raise RuntimeError(f"topk: k={k} must be between 0 and the size {n} of dim {dim}.")
-    index = argsort(x, dim, largest)
-    if x.ndim:
-        index = wrap(index.array[(slice(None),) * d + (slice(0, k),)].copy())
-    return Extremes(gather(x, dim, index), index)
+
+    def first_k(x: Any, dim: int) -> Picked:
+        _check_rank("topk", x, k, dim, 0)
+        return pick(x, dim, _order(x.array, dim, largest)[(slice(None),) * dim + (slice(k),)])
+
+    return along(first_k, x, dim)
 
 
-def _at_rank(x: Any, dim: int, rank: int, keepdim: bool, array: Any = None) -> Extremes:
-    """The element of this rank along a dim, and where it stands."""
-    if not x.ndim:
-        return Extremes(clone(x), wrap(np.zeros_like(x.array, dtype=np.int64)))
-    order = np.argsort(x.array if array is None else array, axis=dim, kind="stable")
-    index = order[(slice(None),) * dim + (slice(rank, rank + 1),)].copy()
-    return _taken(x, dim, index, keepdim)
-
-
-def _taken(x: Any, dim: int, index: Any, keepdim: bool) -> Extremes:
-    values = gather(x, dim, wrap(index))
-    if keepdim:
-        return Extremes(values, wrap(index))
-    shape = x.shape[:dim] + x.shape[dim + 1 :]
-    return Extremes(reshape(values, shape=shape), wrap(index.reshape(shape)))
-
-
-def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Extremes:
+@numpy_names
+def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
     """The k-th smallest element along a dim (k counts from 1), and where it stands.
 
     Source: https://pytorch.org/docs/stable/generated/torch.kthvalue.html
     """
-    d = one_dim(dim, x.ndim)
-    n = x.shape[d] if x.ndim else 1
-    if not 1 <= k <= n:
-        raise RuntimeError(f"kthvalue: k={k} must be between 1 and the size {n} of dim {dim}.")
-    return _at_rank(x, d, k - 1, keepdim)
+
+    def kth(x: Any, dim: int) -> Picked:
+        _check_rank("kthvalue", x, k, dim, 1)
+        return pick(x, dim, _order(x.array, dim)[(slice(None),) * dim + (slice(k - 1, k),)], keepdim)
+
+    return along(kth, x, dim)
 
 
+def _check_rank(name: str, x: Any, k: int, dim: int, least: int) -> None:
+    if not least <= k <= x.shape[dim]:
+        raise RuntimeError(f"{name}: k={k} must be between {least} and the size {x.shape[dim]} of dim {dim} of {describe(x)}.")
+
+
+@op(dx=lambda g, z, x, skip_nan: tied(g, z, x, None, False))
+def _median(x: Any, *, skip_nan: bool) -> Any:
+    """The element in the middle of all; equal ones share its gradient evenly.
+
+    z = the middle of x;  ∂x = g / (number of elements equal to z) at those, else 0
+    """
+    array = x.reshape(-1)
+    return array[_middle(array, 0, skip_nan)[0]]
+
+
+def _middle(array: Any, dim: int, skip_nan: bool) -> Any:
+    """The index of the element in the middle along a dim: the lower one of two; the first NaN, if NaNs are not skipped."""
+    missing = np.sum(array != array, axis=dim, keepdims=True)  # NaNs, which are sorted behind all others
+    there = array.shape[dim] - missing
+    rank = np.maximum(there - 1, 0) // 2
+    if not skip_nan:
+        rank = np.where(missing > 0, there, rank)
+    return np.take_along_axis(_order(array, dim), rank, dim)
+
+
+@numpy_names
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The element in the middle (the lower one of two): of all, or along a dim with its index. NaN if there is one.
 
     Source: https://pytorch.org/docs/stable/generated/torch.median.html
     """
-    return _middle("median", x, dim, keepdim, False)
+    return _either_median("median", x, dim, keepdim, False)
 
 
+@numpy_names
 def nanmedian(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """As `median`, passing over NaNs.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nanmedian.html
     """
-    return _middle("nanmedian", x, dim, keepdim, True)
+    return _either_median("nanmedian", x, dim, keepdim, True)
 
 
-def _middle(name: str, x: Any, dim: int | None, keepdim: bool, skip_nan: bool) -> Any:
+def _either_median(name: str, x: Any, dim: int | None, keepdim: bool, skip_nan: bool) -> Any:
     if dim is None:
         if not math.prod(x.shape):
-            return x.sum() * math.nan
-        return _middle(name, ravel(x), 0, False, skip_nan).values
-    d = one_dim(dim, x.ndim)
-    if not x.ndim:
-        return _at_rank(x, d, 0, keepdim)
-    if not x.shape[d]:
+            return x.mean()  # nan, and refused for integers
+        return _median(x, skip_nan=skip_nan)
+
+    def middle(x: Any, dim: int) -> Picked:
+        _some(name, x, dim)
+        return pick(x, dim, _middle(x.array, dim, skip_nan), keepdim)
+
+    return along(middle, x, dim)
+
+
+def _some(name: str, x: Any, dim: int) -> None:
+    if not x.shape[dim]:
         raise IndexError(f"{name}: dim {dim} of {describe(x)} is empty.")
-    array = x.array
-    order = np.argsort(array, axis=d, kind="stable")
-    if array.dtype.kind != "f":
-        rank = np.full_like(order, (x.shape[d] - 1) // 2, shape=order[(slice(None),) * d + (slice(0, 1),)].shape)
-    else:
-        missing = np.isnan(array).sum(axis=d, keepdims=True)
-        middle = (x.shape[d] - missing - 1) // 2
-        # NaNs sort behind everything: the last one stands for "there is a NaN".
-        rank = np.maximum(middle, 0) if skip_nan else np.where(missing > 0, x.shape[d] - missing, middle)
-    return _taken(x, d, np.take_along_axis(order, rank, d), keepdim)
 
 
-def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Extremes:
+@numpy_names
+def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
     """The element that occurs most often along a dim (the smallest of several), and where it stands last.
 
     Source: https://pytorch.org/docs/stable/generated/torch.mode.html
     """
-    d = one_dim(dim, x.ndim)
-    if not x.ndim:
-        return _at_rank(x, 0, 0, keepdim)
-    if not x.shape[d]:
-        raise IndexError(f"mode: dim {dim} of {describe(x)} is empty.")
-    order = np.argsort(x.array, axis=d, kind="stable")
-    ordered = np.take_along_axis(x.array, order, d)
-    rows, where_to = np.moveaxis(ordered, d, -1), np.moveaxis(order, d, -1)
-    n = rows.shape[-1]
-    run = np.ones_like(where_to)  # how long the run of equal elements is up to here
-    for i in range(1, n):
-        run[..., i] = np.where(rows[..., i] == rows[..., i - 1], run[..., i - 1] + 1, 1)
-    last = np.argmax(run, axis=-1)[..., None]
-    index = np.moveaxis(np.take_along_axis(where_to, last, -1), -1, d)
-    return _taken(x, d, index, keepdim)
+
+    def most_frequent(x: Any, dim: int) -> Picked:
+        _some("mode", x, dim)
+        order = np.moveaxis(_order(x.array, dim), dim, 0)
+        rows = np.take_along_axis(np.moveaxis(x.array, dim, 0), order, 0)
+        run = np.ones_like(order)  # how many equal elements there are up to here
+        for i in range(1, len(rows)):
+            run[i] += run[i - 1] * (rows[i] == rows[i - 1])
+        last = np.expand_dims(np.argmax(run, axis=0), 0)
+        return pick(x, dim, np.moveaxis(np.take_along_axis(order, last, 0), 0, dim), keepdim)
+
+    return along(most_frequent, x, dim)
 
 
+# -- quantiles -------------------------------------------------------------------------------------------------------
+_ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+
+
+@numpy_names
 def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
-    """The value below which the part q of the elements lies, between two elements interpolated.
+    """The value below which the part q of the elements lies, interpolated between two elements. NaN if there is one.
+
+    z = x₍ᵢ₎ + (x₍ᵢ₊₁₎ - x₍ᵢ₎)·(p - i), where p = q·(n - 1), i = ⌊p⌋ and x₍₀₎ ≤ x₍₁₎ ≤ ... are the elements in order
 
     Args:
         q: a number in [0, 1], or a vector of them, which becomes the first dim of the result.
-        interpolation: "linear", "lower", "higher", "nearest" or "midpoint".
+        interpolation: "linear"; "lower", "higher" or "nearest" take one of the two elements, "midpoint" their average.
 
     Source: https://pytorch.org/docs/stable/generated/torch.quantile.html
     """
     return _quantile("quantile", x, q, dim, keepdim, interpolation, False)
 
 
+@numpy_names
 def nanquantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
     """As `quantile`, passing over NaNs.
 
@@ -183,69 +210,60 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
         raise DtypeError(f"{name} takes float32 or float64, and this is {describe(x)}.")
     if isinstance(q, Tensor) and q.dtype != x.dtype:
         raise DtypeError(f"{name}: q and the tensor must have one dtype; q is {q.dtype}, the tensor {x.dtype}.")
-    if interpolation not in ("linear", "lower", "higher", "nearest", "midpoint"):
+    if interpolation not in ("linear", "midpoint", *_ROUNDED):
         raise RuntimeError(f"{name}: there is no interpolation {interpolation!r}.")
-    parts = np.asarray(q.numpy(force=True) if isinstance(q, Tensor) else q, dtype=np.float64)
-    if parts.ndim > 1 or not ((parts >= 0) & (parts <= 1)).all():
+    q = q if isinstance(q, Tensor) else wrap(np.asarray(q, dtype=x.dtype, like=x.array))
+    if q.ndim > 1 or not ((q.array >= 0) & (q.array <= 1)).all():
         raise RuntimeError(f"{name}: q must be a number or a vector of numbers in [0, 1], not {q}.")
     if not math.prod(x.shape):
         raise RuntimeError(f"{name} of no elements: {describe(x)} is empty.")
-    full = x.ndim
-    if dim is None:
-        x, d = ravel(x), 0
+    d = 0 if dim is None else one_dim(dim, x.ndim)
+    kept = (1,) * x.ndim if dim is None else tuple(1 if i == d else n for i, n in enumerate(x.shape))  # the shape with keepdim
+    rows = movedim(sort(ravel(x) if dim is None or not x.ndim else x, d).values, d, -1)
+
+    missing = np.sum(rows.array != rows.array, axis=-1, keepdims=True)  # NaNs, which are sorted behind all others
+    last = rows.shape[-1] - 1
+    position = ravel(q) * wrap((np.maximum(last - missing, 0) if skip_nan else np.full_like(missing, last)).astype(x.dtype))
+    if not skip_nan:
+        position = position.masked_fill(wrap(missing > 0), last)
+    if interpolation in _ROUNDED:
+        z = gather(rows, -1, wrap(_ROUNDED[interpolation](position.array).astype(np.int64)))
     else:
-        d = one_dim(dim, x.ndim)
-        x = x if x.ndim else reshape(x, shape=(1,))
-    ordered = sort(x, d).values
-    rows = ordered.movedim(d, -1)
-    missing = np.isnan(rows.array).sum(-1, keepdims=True)
-    count = rows.shape[-1] - missing if skip_nan else np.full_like(missing, rows.shape[-1])
-    results = []
-    given = ravel(q) if isinstance(q, Tensor) and q.requires_grad else None
-    for i, part in enumerate(parts.reshape(-1)):
-        position = part * np.maximum(count - 1, 0)
-        low, high = np.floor(position).astype(np.int64), np.ceil(position).astype(np.int64)
-        if interpolation in ("lower", "higher", "nearest"):
-            chosen = {"lower": low, "higher": high, "nearest": np.round(position).astype(np.int64)}[interpolation]
-            value = gather(rows, -1, wrap(chosen))
-        else:
-            weight = wrap((position - low).astype(x.dtype))
-            if given is not None:  # the result moves with q as well
-                weight = given[i] * wrap(np.maximum(count - 1, 0).astype(x.dtype)) - wrap(low.astype(x.dtype))
-            below, above = gather(rows, -1, wrap(low)), gather(rows, -1, wrap(high))
-            value = below + (above - below) * weight if interpolation == "linear" else (below + above) / 2
-        if not skip_nan:  # a NaN anywhere is the answer
-            value = where(wrap(missing > 0), math.nan, value)
-        elif (count == 0).any():
-            value = where(wrap(count == 0), math.nan, value)
-        results.append(value.movedim(-1, d) if keepdim else value[..., 0])
-    if dim is None and keepdim:
-        results = [value.reshape((1,) * full) for value in results]
-    from .shape import stack
+        low = np.floor(position.array)
+        below, above = (gather(rows, -1, wrap(at.astype(np.int64))) for at in (low, np.ceil(position.array)))
+        z = below + (above - below) * (position - wrap(low) if interpolation == "linear" else 0.5)
 
-    if not full:
-        results = [reshape(value, shape=()) for value in results]
-    return stack(results) if parts.ndim else results[0]
+    z = movedim(z, -1, 0)  # one row for each q
+    if keepdim:
+        z = reshape(z, shape=(*z.shape[:1], *kept))
+    elif not x.ndim:
+        z = reshape(z, shape=z.shape[:1])
+    return z if q.ndim else z[0]
 
 
-class Unique(NamedTuple):
-    """What `unique` returns with return_inverse and return_counts."""
-
-    output: Tensor
-    inverse_indices: Any
-    counts: Any
-
-
-def unique(x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+# -- what occurs how often -------------------------------------------------------------------------------------------
+def unique(
+    x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """Every element that occurs, once and in order; with dim, every slice along it.
+
+    Returns:
+        The elements; if asked for, also where each element of x stands among them, and how often each occurs.
+
+    >>> from tinygrad_edu import tensor, unique
+    >>> unique(tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
 
     Source: https://pytorch.org/docs/stable/generated/torch.unique.html
     """
-    found, inverse, counts = np.unique(x.array, return_inverse=True, return_counts=True, axis=None if dim is None else one_dim(dim, x.ndim))
-    if dim is None:
-        inverse = inverse.reshape(x.shape)
-    results = [wrap(found)] + [wrap(inverse.reshape(-1) if dim is not None else inverse)] * return_inverse + [wrap(counts)] * return_counts
-    return results[0] if len(results) == 1 else tuple(results)
+    found, inverse, counts = np.unique(
+        x.array,
+        return_inverse=True,
+        return_counts=True,
+        axis=None if dim is None else one_dim(dim, x.ndim),
+        equal_nan=False,
+    )
+    return _asked_for(found, inverse.reshape(x.shape if dim is None else -1), counts, return_inverse, return_counts)
 
 
 def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
@@ -253,42 +271,93 @@ def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: b
 
     Source: https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
     """
-    rows = x.array.reshape(-1) if dim is None else np.moveaxis(x.array, one_dim(dim, x.ndim), 0)
-    n = rows.shape[0]
-    differs = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), math.prod(rows.shape[1:])).any(1)
-    starts = np.concatenate([np.ones(min(n, 1), bool), differs])
-    found = rows[starts]
-    counts = np.diff(np.append(np.nonzero(starts)[0], n))
-    inverse = np.cumsum(starts) - 1
-    results = [wrap(found if dim is None else np.moveaxis(found, 0, one_dim(dim, x.ndim)))]
-    results += [wrap(inverse.reshape(x.shape) if dim is None else inverse)] * return_inverse + [wrap(counts)] * return_counts
-    return results[0] if len(results) == 1 else tuple(results)
+    d = 0 if dim is None else one_dim(dim, x.ndim)
+    rows = x.array.reshape(-1) if dim is None else np.moveaxis(x.array, d, 0)
+    starts = np.ones_like(rows, shape=len(rows), dtype=bool)
+    starts[1:] = np.any(rows[1:] != rows[:-1], axis=tuple(range(1, rows.ndim)))
+    run = np.cumsum(starts) - 1
+    inverse = run.reshape(x.shape) if dim is None else run
+    return _asked_for(np.moveaxis(rows[starts], 0, d), inverse, np.bincount(run), return_inverse, return_counts)
 
 
+def _asked_for(found: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
+    results = [wrap(found)] + [wrap(inverse)] * return_inverse + [wrap(counts)] * return_counts
+    return tuple(results) if len(results) > 1 else results[0]
+
+
+@numpy_names
+def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, 2 ... occurs, or the sum of its weights.
+
+    z[i] = number of x = i
+
+    Source: https://pytorch.org/docs/stable/generated/torch.bincount.html
+    """
+    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.array < 0).any() or minlength < 0:
+        raise RuntimeError(
+            f"bincount takes a vector of integers of 0 or more, and minlength of 0 or more; got {describe(x)}, {minlength}."
+        )
+    if weights is None:
+        return wrap(np.bincount(x.array, minlength=minlength))
+    if weights.shape != x.shape:
+        raise RuntimeError(f"bincount needs one weight for each element: {describe(weights)} for {describe(x)}.")
+    counts = np.bincount(x.array, weights.array, minlength)
+    return wrap(counts.astype(np.float32) if weights.dtype == np.float32 else counts)
+
+
+@numpy_names
+def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements lie in each of some bins of equal width from min to max (both 0: from the smallest to the largest).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.histc.html
+    """
+    if x.dtype.kind != "f" or bins < 1:
+        raise RuntimeError(f"histc takes floating-point tensors and at least one bin, not {describe(x)} and {bins}.")
+    if min == max and x.array.size:
+        min, max = float(x.array.min()), float(x.array.max())
+    if min == max:
+        min, max = min - 1, max + 1
+    if not (min < max and math.isfinite(max - min)):
+        raise RuntimeError(f"histc: there are no bins from {min} to {max}.")
+    return wrap(np.histogram(x.array, bins, (min, max))[0].astype(x.dtype))
+
+
+# -- places in a sorted sequence -------------------------------------------------------------------------------------
 def searchsorted(
-    sorted_sequence: Tensor, values: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None
+    sorted_sequence: Tensor,
+    values: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
 ) -> Tensor:
     """Where each value would have to be put into a sorted sequence to keep it sorted: before equal ones, or behind if `right`.
 
+    Args:
+        sorted_sequence: a vector for all values, or one for each row of the values: equal sizes but for the last dim.
+        side: "left" or "right", another way to say `right`.
+        sorter: indices that sort the sequence, if it is not sorted.
+
     Source: https://pytorch.org/docs/stable/generated/torch.searchsorted.html
     """
-    if side is not None and (side not in ("left", "right") or (side == "left" and right)):
+    if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(f'searchsorted: side must be "left" or "right" and agree with right={right}; it is {side!r}.')
+    side = "right" if right or side == "right" else "left"
     sequence = sorted_sequence.array if sorter is None else np.take_along_axis(sorted_sequence.array, sorter.array, -1)
-    wanted = values.array if isinstance(values, Tensor) else np.asarray(values)
-    where_to = "right" if right or side == "right" else "left"
+    wanted = values.array if isinstance(values, Tensor) else np.asarray(values, like=sequence)
+    if sequence.ndim != 1 and sequence.shape[:-1] != wanted.shape[:-1]:
+        raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
+    found = np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64)
     if sequence.ndim == 1:
-        found = np.asarray(np.searchsorted(sequence, wanted, where_to))
+        found[...] = np.searchsorted(sequence, wanted, side)
     else:
-        if not wanted.size:
-            return wrap(np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64))
-        if sequence.shape[:-1] != wanted.shape[:-1]:
-            raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
-        rows = zip(sequence.reshape(-1, sequence.shape[-1]), wanted.reshape(-1, wanted.shape[-1]), strict=True)
-        found = np.stack([np.searchsorted(a, v, where_to) for a, v in rows]).reshape(wanted.shape)
-    return wrap(found.astype(np.int32 if out_int32 else np.int64))
+        for row in np.ndindex(wanted.shape[:-1]):
+            found[row] = np.searchsorted(sequence[row], wanted[row], side)
+    return wrap(found)
 
 
+@numpy_names
 def bucketize(x: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """In which of the buckets between sorted boundaries each element lies.
 
@@ -297,16 +366,3 @@ def bucketize(x: Any, boundaries: Tensor, *, out_int32: bool = False, right: boo
     if boundaries.ndim != 1:
         raise RuntimeError(f"bucketize: the boundaries must be a vector, not {describe(boundaries)}.")
     return searchsorted(boundaries, x, out_int32=out_int32, right=right)
-
-
-def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
-    """How often each of 0, 1, 2 ... occurs, or the sum of its weights.
-
-    Source: https://pytorch.org/docs/stable/generated/torch.bincount.html
-    """
-    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.array.size and int(x.array.min()) < 0) or minlength < 0:
-        raise RuntimeError(f"bincount takes a vector of integers of 0 or more, and minlength of 0 or more; got {describe(x)}, {minlength}.")
-    if weights is not None and weights.shape != x.shape:
-        raise RuntimeError(f"bincount: one weight per element is needed: {describe(weights)} for {describe(x)}.")
-    counts = np.bincount(x.array, None if weights is None else weights.array, minlength)
-    return wrap(counts.astype(np.int64) if weights is None else counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64))

@@ -52,7 +52,14 @@ class Adadelta(Optimizer):
     """
 
     def __init__(
-        self, params: Any, lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0, *, maximize: bool = False
+        self,
+        params: Any,
+        lr: float = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        *,
+        maximize: bool = False,
     ) -> None:
         if not 0 <= rho <= 1:
             raise ValueError(f"Adadelta: rho must be in [0, 1], not {rho}.")

@@ -71,7 +71,9 @@ class LBFGS(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         if closure is None:
-            raise ValueError("LBFGS evaluates the loss several times in a step: pass a closure that zeroes gradients, calls backward and returns the loss.")
+            raise ValueError(
+                "LBFGS evaluates the loss several times in a step: pass a closure that zeroes gradients, calls backward and returns the loss."
+            )
         group, state = self.param_groups[0], self.state[self.param_groups[0]["params"][0]]
         memory = state.setdefault("steps", [])  # pairs (s, y), the oldest first
         state.setdefault("n_iter", 0)

@@ -77,7 +77,9 @@ class LambdaLR(LRScheduler):
     Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
     """
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
+    ) -> None:
         self.lr_lambdas = _one_each(lr_lambda, optimizer, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
@@ -91,7 +93,9 @@ class MultiplicativeLR(LRScheduler):
     Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
     """
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
+    ) -> None:
         self.lr_lambdas = _one_each(lr_lambda, optimizer, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
@@ -152,10 +156,17 @@ class LinearLR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
     ) -> None:
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
-            raise ValueError(f"LinearLR: start_factor must be in (0, 1] and end_factor in [0, 1], not {start_factor} and {end_factor}.")
+            raise ValueError(
+                f"LinearLR: start_factor must be in (0, 1] and end_factor in [0, 1], not {start_factor} and {end_factor}."
+            )
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -275,7 +286,9 @@ class OneCycleLR(LRScheduler):
                 raise ValueError("OneCycleLR: give total_steps, or both epochs and steps_per_epoch.")
             total_steps = epochs * steps_per_epoch
         if total_steps <= 0 or not 0 <= pct_start <= 1 or anneal_strategy not in ("cos", "linear"):
-            raise ValueError('OneCycleLR: total_steps must be positive, pct_start in [0, 1] and anneal_strategy "cos" or "linear".')
+            raise ValueError(
+                'OneCycleLR: total_steps must be positive, pct_start in [0, 1] and anneal_strategy "cos" or "linear".'
+            )
         self.total_steps = total_steps
         peak = pct_start * total_steps - 1
         last = total_steps - 1
@@ -288,10 +301,14 @@ class OneCycleLR(LRScheduler):
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
         for group, top in zip(optimizer.param_groups, _one_each(max_lr, optimizer, "max_lr"), strict=True):
             if last_epoch == -1:
-                group.update(lr=top / div_factor, initial_lr=top / div_factor, max_lr=top, min_lr=top / div_factor / final_div_factor)
+                group.update(
+                    lr=top / div_factor, initial_lr=top / div_factor, max_lr=top, min_lr=top / div_factor / final_div_factor
+                )
             if cycle_momentum:
                 if "momentum" not in group and "betas" not in group:
-                    raise ValueError("OneCycleLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False.")
+                    raise ValueError(
+                        "OneCycleLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
+                    )
                 group.update(max_momentum=max_momentum, base_momentum=base_momentum)
         super().__init__(optimizer, last_epoch)
 
@@ -351,7 +368,9 @@ class CyclicLR(LRScheduler):
             if last_epoch == -1:
                 group["lr"] = group["initial_lr"] = low
             if cycle_momentum and "momentum" not in group and "betas" not in group:
-                raise ValueError("CyclicLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False.")
+                raise ValueError(
+                    "CyclicLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
+                )
         super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
@@ -374,7 +393,9 @@ class SequentialLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1) -> None:
         if not schedulers or len(milestones) != len(schedulers) - 1:
-            raise ValueError(f"SequentialLR: {len(schedulers)} schedulers need {len(schedulers) - 1} milestones, not {len(milestones)}.")
+            raise ValueError(
+                f"SequentialLR: {len(schedulers)} schedulers need {len(schedulers) - 1} milestones, not {len(milestones)}."
+            )
         if any(s.optimizer is not optimizer for s in schedulers):
             raise ValueError("SequentialLR: all schedulers must belong to the optimizer given.")
         self.optimizer, self._schedulers, self._milestones = optimizer, schedulers, milestones

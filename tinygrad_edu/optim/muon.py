@@ -38,20 +38,28 @@ class Muon(Optimizer):
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(f'Muon: adjust_lr_fn must be None, "original" or "match_rms_adamw", not {adjust_lr_fn!r}.')
         defaults = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov, "eps": eps}
-        super().__init__(params, {**defaults, "ns_coefficients": ns_coefficients, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn})
+        super().__init__(
+            params, {**defaults, "ns_coefficients": ns_coefficients, "ns_steps": ns_steps, "adjust_lr_fn": adjust_lr_fn}
+        )
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
         for p in group["params"]:
             if p.ndim != 2:
-                raise ValueError(f"Muon changes matrices only; a parameter of shape {p.shape} needs another optimizer, such as AdamW.")
+                raise ValueError(
+                    f"Muon changes matrices only; a parameter of shape {p.shape} needs another optimizer, such as AdamW."
+                )
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         v = state.setdefault("momentum_buffer", np.zeros_like(p))
         v += (1 - group["momentum"]) * (g - v)
         direction = g + group["momentum"] * (v - g) if group["nesterov"] else v
         rows, columns = p.shape
-        ratio = 0.2 * math.sqrt(max(rows, columns)) if group["adjust_lr_fn"] == "match_rms_adamw" else math.sqrt(max(1, rows / columns))
+        ratio = (
+            0.2 * math.sqrt(max(rows, columns))
+            if group["adjust_lr_fn"] == "match_rms_adamw"
+            else math.sqrt(max(1, rows / columns))
+        )
         p *= 1 - group["lr"] * group["weight_decay"]
         p -= group["lr"] * ratio * orthogonal(direction, group["ns_coefficients"], group["ns_steps"], group["eps"])
 

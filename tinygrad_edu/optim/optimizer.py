@@ -41,13 +41,17 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
-            raise TypeError("an optimizer takes a list of parameters, such as model.parameters(); this is a single tensor: write [w].")
+            raise TypeError(
+                "an optimizer takes a list of parameters, such as model.parameters(); this is a single tensor: write [w]."
+            )
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         groups = list(params)
         if not groups:
-            raise ValueError("an optimizer got no parameters: pass model.parameters(), and not a generator that was used up before.")
+            raise ValueError(
+                "an optimizer got no parameters: pass model.parameters(), and not a generator that was used up before."
+            )
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -75,7 +79,16 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Refuse hyperparameters out of range, before anything is changed."""
-        limits = {"lr": 0, "momentum": 0, "weight_decay": 0, "eps": 0, "alpha": 0, "rho": 0, "lr_decay": 0, "initial_accumulator_value": 0}
+        limits = {
+            "lr": 0,
+            "momentum": 0,
+            "weight_decay": 0,
+            "eps": 0,
+            "alpha": 0,
+            "rho": 0,
+            "lr_decay": 0,
+            "initial_accumulator_value": 0,
+        }
         for name, least in limits.items():
             if name in group and group[name] < least:
                 raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {group[name]}.")

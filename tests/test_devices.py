@@ -1,0 +1,251 @@
+"""Devices: moving between them, refusing to mix them, and what is said where there is no CuPy. CuPy is played by strict_cupy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.errors import DeviceError
+
+from . import strict_cupy
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with two GPUs."""
+    strict_cupy.install(monkeypatch)
+    yield
+    tg.set_default_device("cpu")
+
+
+@pytest.fixture
+def no_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)  # what `import cupy` then raises is an ImportError
+
+
+# -- the stand-in is strict ------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("cuda")
+class TestStandIn:
+    def array(self) -> strict_cupy.ndarray:
+        return strict_cupy.asarray(np.arange(6.0).reshape(2, 3))
+
+    def test_never_becomes_numpy_by_itself(self) -> None:
+        with pytest.raises(TypeError, match="Implicit conversion"):
+            np.asarray(self.array())
+
+    def test_refuses_numpy_operands(self) -> None:
+        for function in (
+            np.add,
+            lambda a, b: a + b,
+            lambda a, b: b + a,
+            lambda a, b: np.concatenate([a, b]),
+            lambda a, b: np.where(b > 2, a, a),
+        ):
+            with pytest.raises(TypeError):
+                function(self.array(), np.ones((2, 3)))
+
+    def test_refuses_numpy_indices_values_and_outputs(self) -> None:
+        with pytest.raises(TypeError):
+            self.array()[np.array([0, 1])]
+        with pytest.raises(TypeError):
+            self.array()[:] = np.zeros((2, 3))
+        with pytest.raises(TypeError):
+            np.exp(self.array(), out=np.zeros((2, 3)))
+
+    def test_takes_scalars(self) -> None:
+        assert (self.array() + 1 + np.float64(1)).dtype == np.float64
+        assert (strict_cupy.asarray(np.float32([1])) * 2.0).dtype == np.float32
+
+    def test_knows_only_what_cupy_knows(self) -> None:
+        for call in (
+            lambda a: np.maximum.accumulate(a),
+            lambda a: np.nanquantile(a, 0.5),
+            lambda a: np.max(a, initial=0.0),
+            lambda a: np.sort(a, kind="quicksort"),
+            lambda a: np.linalg.multi_dot([a, a.T]),
+        ):
+            with pytest.raises((TypeError, ValueError)):
+                call(self.array())
+
+    def test_views_share_memory_and_name_their_base(self) -> None:
+        a = self.array()
+        row = a[0]
+        row[1] = 9.0
+        assert float(a[0, 1]) == 9.0
+        assert row.base is a
+        assert row[1:].base is a
+
+    def test_two_devices_do_not_mix(self) -> None:
+        with strict_cupy.Device(1):
+            other = self.array()
+        with pytest.raises(ValueError, match="device"):
+            self.array() + other
+
+
+# -- tensors on devices ----------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("cuda")
+def test_round_trips_carry_gradients() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to("cuda")
+    assert y.device == "cuda"
+    assert y.device == tg.device("cuda:0")
+    z = (y * y).cpu()
+    assert z.device == "cpu"
+    z.sum().backward()
+    assert x.grad.device == "cpu"
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+@pytest.mark.usefixtures("cuda")
+def test_second_derivatives_through_a_move() -> None:
+    x = tg.tensor(3.0, requires_grad=True, dtype=tg.float64)
+    (first,) = tg.autograd.grad((x.cuda() ** 3).cpu(), x, create_graph=True)
+    (second,) = tg.autograd.grad(first, x)
+    assert (first.item(), second.item()) == (27.0, 18.0)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_to_the_place_where_it_is_is_itself() -> None:
+    x = tg.ones(2, device="cuda")
+    assert x.to("cuda") is x
+    assert x.cuda() is x
+    assert x.cpu().cpu().device == "cpu"
+    assert x.to("cuda:1").device == "cuda:1"
+    assert x.is_cuda
+
+
+@pytest.mark.usefixtures("cuda")
+def test_gradients_live_where_their_tensor_lives() -> None:
+    x = tg.ones(3, device="cuda:1", requires_grad=True)
+    (x * 2).sum().backward()
+    assert x.grad.device == "cuda:1"
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(
+    "operation", [lambda a, b: a + b, lambda a, b: a @ b, lambda a, b: tg.where(a > 0, a, b), lambda a, b: tg.cat([a, b])]
+)
+def test_mixed_devices_are_refused_and_both_named(operation) -> None:
+    here, there = tg.ones(2, 2), tg.ones(2, 2, device="cuda")
+    for a, b in ((here, there), (there, here)):
+        with pytest.raises(DeviceError, match=r"cpu.*cuda:0|cuda:0.*cpu"):
+            operation(a, b)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_python_numbers_fit_everywhere() -> None:
+    x = tg.ones(2, device="cuda")
+    assert (2 * x + 1).cpu().tolist() == [3.0, 3.0]
+
+
+@pytest.mark.usefixtures("cuda")
+def test_leaving_the_device_is_explicit() -> None:
+    x = tg.ones(2, device="cuda")
+    with pytest.raises(DeviceError, match=r"cpu\(\)"):
+        x.numpy()
+    assert x.tolist() == [1.0, 1.0]
+    assert x.sum().item() == 2.0
+    assert "cuda" in repr(x)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_default_device() -> None:
+    tg.set_default_device("cuda")
+    assert tg.get_default_device() == "cuda"
+    for made in (tg.tensor([1.0]), tg.zeros(2), tg.arange(3), tg.rand(2), tg.randint(3, (2,)), tg.eye(2)):
+        assert made.device == "cuda"
+    assert tg.tensor([1.0], device="cpu").device == "cpu"
+    tg.set_default_device("cpu")
+    assert tg.zeros(2).device == "cpu"
+
+
+@pytest.mark.usefixtures("cuda")
+def test_like_functions_stay_on_the_device() -> None:
+    x = tg.ones(2, device="cuda")
+    for made in (tg.zeros_like(x), tg.rand_like(x), x.new_zeros(3), tg.full_like(x, 2.0), x.clone(), x.detach()):
+        assert made.device == "cuda"
+
+
+@pytest.mark.usefixtures("cuda")
+def test_in_place_on_the_device() -> None:
+    x = tg.zeros(3, device="cuda")
+    x += 1
+    x[0] = 5.0
+    x.mul_(2)
+    assert x.tolist() == [10.0, 2.0, 2.0]
+
+
+@pytest.mark.usefixtures("cuda")
+def test_training_on_the_device() -> None:
+    w = tg.zeros(2, 1, device="cuda", requires_grad=True)
+    x, y = tg.randn(20, 2, device="cuda"), tg.ones(20, 1, device="cuda")
+    losses = []
+    for _ in range(20):
+        loss = ((x @ w - y) ** 2).mean()
+        loss.backward()
+        with tg.no_grad():
+            w -= 0.1 * w.grad
+        w.grad = None
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.usefixtures("cuda")
+def test_what_programs_ask() -> None:
+    assert tg.cuda.is_available()
+    assert tg.cuda.device_count() == strict_cupy.DEVICES
+    tg.cuda.synchronize()
+    tg.cuda.manual_seed_all(0)
+    with pytest.raises(DeviceError, match="no device"):
+        tg.zeros(2, device="cuda:7")
+    with pytest.raises(DeviceError, match="no device"):
+        tg.zeros(2, device="tpu")
+
+
+# -- random numbers --------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("cuda")
+def test_random_numbers_of_a_device() -> None:
+    tg.manual_seed(3)
+    a = tg.randn(4, device="cuda")
+    tg.manual_seed(3)
+    assert a.tolist() == tg.randn(4, device="cuda").tolist()
+    generator = tg.Generator("cuda").manual_seed(1)
+    for made in (
+        tg.rand(3, device="cuda", generator=generator), tg.randint(5, (3,), device="cuda"), tg.randperm(4, device="cuda"),
+        tg.bernoulli(tg.full((3,), 0.5, device="cuda")), tg.multinomial(tg.ones(4, device="cuda"), 2),
+        tg.multinomial(tg.ones(2, 4, device="cuda"), 9, replacement=True), tg.poisson(tg.ones(3, device="cuda")),
+        tg.normal(tg.zeros(3, device="cuda"), 1.0), tg.zeros(3, device="cuda").exponential_(), tg.rand(3, device="cuda:1"),
+    ):  # fmt: skip
+        assert made.device.type == "cuda"
+    with pytest.raises(DeviceError, match="generator on cpu"):
+        tg.rand(3, device="cuda", generator=tg.Generator())
+    with pytest.raises(DeviceError, match="cannot be read"):
+        generator.get_state()
+
+
+# -- without CuPy ----------------------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("no_cupy")
+def test_without_cupy_the_message_says_how_to_get_it() -> None:
+    assert not tg.cuda.is_available()
+    assert tg.cuda.device_count() == 0
+    tg.cuda.synchronize()
+    for ask in (lambda: tg.zeros(2, device="cuda"), lambda: tg.zeros(2).cuda(), lambda: tg.set_default_device("cuda")):
+        with pytest.raises(DeviceError, match="pip install"):
+            ask()
+    assert tg.get_default_device() == "cpu"
+
+
+def test_a_driver_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cupy = strict_cupy.install(monkeypatch)
+
+    def fail() -> int:
+        raise RuntimeError("cudaErrorNoDevice")
+
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", fail)
+    assert not tg.cuda.is_available()
+    with pytest.raises(DeviceError, match="cudaErrorNoDevice"):
+        tg.zeros(2, device="cuda")
