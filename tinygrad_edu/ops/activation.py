@@ -302,7 +302,7 @@ def threshold(x: Any, *, threshold: float, value: float) -> Any:
 
     z = x where x > threshold, else value;  ∂x = g where x > threshold, else 0
     """
-    return np.where(x > threshold, x, x.dtype.type(value))
+    return np.where(x <= threshold, x.dtype.type(value), x)
 
 
 def glu(x: Any, dim: int = -1) -> Any:

@@ -117,7 +117,10 @@ def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
     if down:
         z = np.floor_divide(x, y)
         return z if integers else np.where(np.isfinite(z), z, x / y)  # as PyTorch: 1 // 0 is inf
-    return np.floor_divide(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y) if integers else np.trunc(x / y)
+    if not integers:
+        return np.trunc(x / y)
+    z = np.floor_divide(x, y)
+    return z + ((z < 0) & (z * y != x))  # a negative quotient that is not exact was rounded away from zero
 
 
 def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
@@ -248,7 +251,7 @@ def pow(x: Any, exponent: Any) -> Any:
         return x**exponent
     if isinstance(exponent, int) and exponent < 0:
         raise RuntimeError(f"integers to a negative power ({exponent}) are fractions: convert them with .float() first.")
-    return np.power(x, np.abs(exponent)) * ((exponent >= 0) | (np.abs(x) == 1))  # 2⁻¹ is a fraction and becomes 0, as in PyTorch
+    return np.power(x, abs(exponent)) * ((exponent >= 0) | (abs(x) == 1))  # 2⁻¹ is a fraction and becomes 0, as in PyTorch
 
 
 def float_power(x: Any, exponent: Any) -> Any:
@@ -344,38 +347,36 @@ def _angle_gradient(g: Any, x: Any, y: Any) -> Any:
 arctan2 = atan2
 
 
-@op(dtype="float", dx=lambda g, z, x, y: g * _share_of(x, z), dy=lambda g, z, x, y: g * _share_of(y, z))
-def logaddexp(x: Any, y: Any) -> Any:
-    """The logarithm of a sum of exponentials, without overflow.
+def _first_share(x: Any, y: Any) -> Any:
+    """eˣ / (eˣ + eʸ)."""
+    from .elementwise import sigmoid
 
-    z = ln(eˣ + eʸ);  ∂x = g·eˣ⁻ᶻ;  ∂y = g·eʸ⁻ᶻ
+    return sigmoid(x - y)
+
+
+@op(dtype="float", dx=lambda g, z, x, y: g * _first_share(x, y), dy=lambda g, z, x, y: g * _first_share(y, x))
+def logaddexp(x: Any, y: Any) -> Any:
+    """The logarithm of a sum of exponentials, without overflow; each gets its share of the gradient.
+
+    z = ln(eˣ + eʸ);  ∂x = g·σ(x - y);  ∂y = g·σ(y - x)
 
     Source: https://pytorch.org/docs/stable/generated/torch.logaddexp.html
     """
     return np.logaddexp(x, y)
 
 
-def _share_of(x: Any, z: Any) -> Any:
-    from .elementwise import exp
-
-    return exp(x - z)
+LN2 = math.log(2)
 
 
-@op(dtype="float", dx=lambda g, z, x, y: g * _share2_of(x, z), dy=lambda g, z, x, y: g * _share2_of(y, z))
+@op(dtype="float", dx=lambda g, z, x, y: g * _first_share(x * LN2, y * LN2), dy=lambda g, z, x, y: g * _first_share(y * LN2, x * LN2))
 def logaddexp2(x: Any, y: Any) -> Any:
-    """The base-2 logarithm of a sum of powers of 2, without overflow.
+    """The base-2 logarithm of a sum of powers of 2, without overflow; each gets its share of the gradient.
 
-    z = log₂(2ˣ + 2ʸ);  ∂x = g·2ˣ⁻ᶻ;  ∂y = g·2ʸ⁻ᶻ
+    z = log₂(2ˣ + 2ʸ);  ∂x = g·σ((x - y)·ln 2);  ∂y = g·σ((y - x)·ln 2)
 
     Source: https://pytorch.org/docs/stable/generated/torch.logaddexp2.html
     """
     return np.logaddexp2(x, y)
-
-
-def _share2_of(x: Any, z: Any) -> Any:
-    from .elementwise import exp2
-
-    return exp2(x - z)
 
 
 @op(dtype="float", dx=lambda g, z, x, y: where((x == 0) & (y <= 0), 0, xlogy(g, y)), dy=lambda g, z, x, y: g * x / y)

@@ -204,7 +204,7 @@ def asinh(x: Any) -> Any:
     return np.arcsinh(x)
 
 
-@op(dtype="float", dx=lambda g, z, x: g * (rsqrt(x - 1) * rsqrt(x + 1)))
+@op(dtype="float", dx=lambda g, z, x: g * rsqrt((x - 1) * (x + 1)))
 def acosh(x: Any) -> Any:
     """The inverse of cosh.
 
@@ -291,11 +291,11 @@ trunc = fix = _staircase("trunc", "The next integer towards 0.", "x without its 
 
 @op(dx=lambda g, z, x: g * 0)
 def sign(x: Any) -> Any:
-    """-1, 0 or 1, as x is negative, 0 or positive; flat, so its gradient is 0.
+    """-1, 0 or 1, as x is negative, 0 (or NaN) or positive; flat, so its gradient is 0.
 
     z = sign x;  ∂x = 0
     """
-    return np.sign(x) if x.dtype != np.bool_ else x.copy()
+    return np.where(x == x, np.sign(x), 0) if x.dtype.kind == "f" else np.sign(x) if x.dtype != np.bool_ else x.copy()
 
 
 sgn = sign

@@ -1,0 +1,65 @@
+"""Rows for ops/shape.py."""
+
+import numpy as np
+
+import tinygrad_edu as tg
+
+from . import Case, real
+
+M = [((2, 3),), ((3, 3),), ((4, 2),)]
+
+
+def case(name, reference, shapes, settings, ops=(), call=None, domains=(real,)):
+    return Case(name, reference, domains, shapes, settings, call, tuple(ops))
+
+
+def one(name, reference, shape, *args, ops=(), **kwargs):
+    """A row whose function is called with fixed further arguments."""
+    return case(name, reference, [(shape,)], [{}], ops, lambda x: getattr(tg, name)(x, *args, **kwargs))
+
+
+CASES = [
+    case("sum_to", lambda x, shape: x.sum(tuple(range(x.ndim - len(shape)))).reshape(-1)[: int(np.prod(shape))].reshape(shape),
+         [((2, 3),)], [{"shape": (3,)}], ["sum_to"]),
+    case("broadcast_to", lambda x, size: np.broadcast_to(x, size), [((1, 3),), ((3,),)], [{"size": (2, 3)}], ["broadcast_to"],
+         lambda x, size: tg.broadcast_to(x, size)),
+    one("alias", lambda x: x, (2, 3), ops=["alias"]),
+    one("clone", lambda x: x, (2, 3), ops=["clone"]),
+    one("reshape", lambda x: x.reshape(3, -1), (2, 3), 3, -1, ops=["reshape"]),
+    one("flatten", lambda x: x.reshape(2, 12), (2, 3, 4), 1),
+    one("unflatten", lambda x: x.reshape(2, 3, 2), (2, 6), 1, (3, -1)),
+    one("ravel", np.ravel, (2, 3)),
+    one("squeeze", np.squeeze, (2, 1, 3)),
+    one("unsqueeze", lambda x: x[:, None], (2, 3), 1),
+    one("permute", lambda x: x.transpose(2, 0, 1), (2, 3, 4), 2, 0, 1, ops=["permute"]),
+    one("transpose", lambda x: x.swapaxes(0, 2), (2, 3, 4), 0, -1),
+    one("t", np.transpose, (2, 3)),
+    one("movedim", lambda x: np.moveaxis(x, 0, 2), (2, 3, 4), 0, 2),
+    one("flip", lambda x: np.flip(x, 1), (2, 3), 1, ops=["flip"]),
+    one("fliplr", np.fliplr, (2, 3)),
+    one("flipud", np.flipud, (2, 3)),
+    one("roll", lambda x: np.roll(x, 2, 1), (2, 3), 2, 1, ops=["roll"]),
+    one("rot90", lambda x: np.rot90(x, 3), (2, 3), 3),
+    one("expand", lambda x: np.broadcast_to(x, (4, 2, 3)), (2, 1), 4, -1, 3),
+    one("narrow", lambda x: x[:, 1:3], (2, 4), 1, 1, 2),
+    one("select", lambda x: x[:, -1], (2, 4), 1, -1),
+    one("diagonal", lambda x: np.diagonal(x, 1), (3, 4), 1, ops=["diagonal"]),
+    one("diag_embed", lambda x: np.stack([np.diag(r, -1) for r in x]), (2, 3), -1, ops=["diagonal_scatter"]),
+    one("diag", np.diag, (3,)),
+    one("diagflat", np.diagflat, (2, 2)),
+    case("tril", lambda x, diagonal=0: np.tril(x, diagonal), M, [{}, {"diagonal": 1}], ["tril"]),
+    case("triu", lambda x, diagonal=0: np.triu(x, diagonal), M, [{}, {"diagonal": -1}], ["triu"]),
+    one("unfold", lambda x: np.stack([x[:, 0:3], x[:, 2:5]], 1), (2, 6), 1, 3, 2, ops=["unfold", "fold"]),
+    one("diff", lambda x: np.diff(x, 2), (2, 5), 2),
+    case("cat", lambda *xs: np.concatenate(xs, 1), [((2, 3), (2, 1))], [{}], ["cat"], lambda *xs: tg.cat(xs, 1), (real, real)),
+    case("stack", lambda *xs: np.stack(xs, 1), [((2, 3), (2, 3))], [{}], ["stack"], lambda *xs: tg.stack(xs, 1), (real, real)),
+    case("block_diag", lambda a, b: np.block([[a, np.zeros((2, 1))], [np.zeros((3, 3)), b]]), [((2, 3), (3, 1))], [{}],
+         domains=(real, real)),
+    one("repeat", lambda x: np.tile(x, (2, 1, 3)), (2, 3), 2, 1, 3),
+    one("tile", lambda x: np.tile(x, 2), (2, 3), 2),
+    one("repeat_interleave", lambda x: np.repeat(x, [1, 0, 2], 1), (2, 3), np.array([1, 0, 2]), 1),
+    one("pad", lambda x: np.pad(x, ((0, 1), (1, 2))), (2, 3), (1, 2, 0, 1), ops=["pad"]),
+    case("pad", lambda x: np.pad(x, ((0, 0), (1, 2)), "reflect"), [((2, 4),)], [{}], (), lambda x: tg.pad(x, (1, 2), mode="reflect")),
+    case("hstack", lambda a, b: np.hstack([a, b]), [((2, 3), (2, 1)), ((3,), (2,))], [{}], (),
+         lambda a, b: tg.hstack([a, b]), (real, real)),
+]  # fmt: skip

@@ -1,0 +1,252 @@
+"""gradcheck, gradgradcheck, assert_close and the strategies: they find what is wrong and accept what is right."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, testing
+from tinygrad_edu.errors import DtypeError, GraphError
+from tinygrad_edu.op import op, registry
+from tinygrad_edu.testing import GradcheckError, assert_close, broadcastable_shapes, gradcheck, gradgradcheck, shapes, tensors
+
+quick = settings(max_examples=25, database=None, deadline=None)
+
+
+@pytest.fixture(autouse=True)
+def _own_ops_leave_no_trace():
+    before = dict(registry)
+    yield
+    registry.clear()
+    registry.update(before)
+
+
+def variable(*values: float, name: str | None = None) -> Tensor:
+    return Tensor(list(values), dtype="float64", requires_grad=True, name=name)
+
+
+# -- gradcheck -------------------------------------------------------------------------------------------------------
+def test_accepts_right_gradients() -> None:
+    x, y = variable(0.5, 1.5), variable(2.0, -1.0)
+    assert gradcheck(lambda x, y: (x * y).exp(), (x, y))
+    assert gradgradcheck(lambda x, y: (x * y).exp(), (x, y))
+    assert gradcheck(lambda x: (x * 2, x.sum(), x > 0), x), "several results, one of them not of floats"
+    assert gradcheck(lambda x: x.sum(), Tensor(0.5, dtype="float64", requires_grad=True)), "0-d"
+    assert gradcheck(lambda x: x * 2, Tensor(np.zeros((0, 2)), requires_grad=True)), "empty"
+    assert gradcheck(lambda x, k: x * k, (x, 3)), "other arguments"
+    assert gradcheck(lambda a, b: a * b, (x, x)), "one tensor twice"
+    assert x.tolist() == [0.5, 1.5], "the inputs are put back exactly"
+    assert x.grad is None
+
+
+def wrong_at_one_place() -> tuple:
+    @op(dx=lambda g, z, x: g * (2 * x + (x == 3.0)))
+    def my_square(x):
+        """z = x²;  ∂x = 2·g·x"""
+        return x * x
+
+    return my_square, variable(1.0, 2.0, 3.0, name="w")
+
+
+def test_reports_the_worst_element() -> None:
+    square, w = wrong_at_one_place()
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(square, w)
+    message = str(caught.value)
+    assert "input 0, w (3,) float64" in message
+    assert "[2]" in message
+    assert "1 of its 3 elements" in message
+    backward, numeric = map(float, re.findall(r"gives? (-?\d+\.?\d*)", message))
+    assert (backward, numeric) == (7.0, pytest.approx(6.0))
+    assert not gradcheck(square, w, raise_exception=False)
+
+
+def test_finds_what_weights_of_one_hide() -> None:
+    """The gradient of sum(softmax(x)) is 0 whatever the rule is, so long as it subtracts its mean."""
+
+    @op(dx=lambda g, z, x: (g - g.mean()) * z)
+    def my_softmax(x):
+        """z = eˣ / Σ eˣ;  ∂x = (wrong)"""
+        e = np.exp(x)
+        return e / e.sum()
+
+    with pytest.raises(GradcheckError):
+        gradcheck(my_softmax, variable(0.1, 0.2, 0.3))
+
+
+def test_finds_a_missing_gradient_and_nan() -> None:
+    @op(dx=lambda g, z, x: g * float("nan"))
+    def my_identity(x):
+        """z = x;  ∂x = NaN"""
+        return x * 1
+
+    x = variable(1.0)
+    assert not gradcheck(my_identity, x, raise_exception=False)
+    assert not gradcheck(lambda x: x.detach() * 2, x, raise_exception=False)
+    assert gradcheck(lambda x: x.detach() * 0, x), "a constant has no gradient, and that is right"
+
+
+def test_finds_a_wrong_second_derivative() -> None:
+    @op(dx=lambda g, z, x: g * 3 * (x * x).detach() if isinstance(x, Tensor) else g * 3 * x * x)
+    def my_cube(x):
+        """z = x³;  ∂x = 3·g·x²"""
+        return x**3
+
+    x = variable(0.5, 2.0)
+    assert gradcheck(my_cube, x)
+    with pytest.raises(GradcheckError):
+        gradgradcheck(my_cube, x)
+    assert gradgradcheck(lambda x: x**3, x)
+    assert gradgradcheck(lambda x: x * 2, x), "linear: only the gradient of the incoming gradient is there"
+    assert gradgradcheck(lambda x: x**3, x, variable(1.0, 2.0)), "with grad_outputs given"
+
+
+def test_says_what_it_needs() -> None:
+    with pytest.raises(DtypeError, match=r"float32.*float64"):
+        gradcheck(tg.exp, Tensor([1.0], requires_grad=True))
+    with pytest.raises(GraphError, match="requires grad"):
+        gradcheck(tg.exp, Tensor([1.0], dtype="float64"))
+
+
+def test_reaches_parameters_that_the_function_holds() -> None:
+    w = variable(2.0, 3.0)
+    assert gradcheck(lambda x, *_: x * w, (variable(1.0, 2.0), w))
+
+
+def test_restores_the_input_when_the_function_fails() -> None:
+    x = variable(1.0, 2.0)
+
+    def fails(x: Tensor) -> Tensor:
+        if x.array[0] != 1.0:
+            raise ValueError
+        return x * 1
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        gradcheck(fails, x)
+    assert x.tolist() == [1.0, 2.0]
+
+
+# -- assert_close ----------------------------------------------------------------------------------------------------
+PAIRS = {
+    "equal": ([1.0, 2.0], [1.0, 2.0], {}),
+    "within float32": (np.float32([1.0]), np.float32([1.000001]), {}),
+    "beyond float32": (np.float32([1.0]), np.float32([1.0001]), {}),
+    "beyond float64": (np.array([1.0]), np.array([1.000001]), {}),
+    "within float16": (np.float16([1.0]), np.float16([1.001]), {}),
+    "asymmetric": (np.array([1.0]), np.array([2.0]), {"rtol": 0.5, "atol": 0}),
+    "asymmetric the other way": (np.array([2.0]), np.array([1.0]), {"rtol": 0.5, "atol": 0}),
+    "shapes": (np.ones(2), np.ones(3), {}),
+    "no broadcasting": (np.ones((1, 2)), np.ones(2), {}),
+    "dtypes": (np.float32([1]), np.float64([1]), {}),
+    "dtypes allowed": (np.float32([1]), np.float64([1]), {"check_dtype": False}),
+    "nan": (np.array([np.nan]), np.array([np.nan]), {}),
+    "equal_nan": (np.array([np.nan, 1]), np.array([np.nan, 1]), {"equal_nan": True}),
+    "nan against a number": (np.array([np.nan]), np.array([1.0]), {"equal_nan": True}),
+    "infinities": (np.array([np.inf, -np.inf]), np.array([np.inf, -np.inf]), {}),
+    "opposite infinities": (np.array([np.inf]), np.array([-np.inf]), {}),
+    "infinity against a number": (np.array([1.0]), np.array([np.inf]), {}),
+    "integers": (np.array([1, 2]), np.array([1, 2]), {}),
+    "integers differ": (np.array([1, 2]), np.array([1, 3]), {}),
+    "large integers differ": (np.array([2**62]), np.array([2**62 + 1]), {}),
+    "bools": (np.array([True]), np.array([False]), {}),
+    "empty": (np.ones((0, 2)), np.ones((0, 2)), {}),
+    "nested": ([np.ones(2), {"a": np.ones(1)}], [np.ones(2), {"a": np.ones(1)}], {}),
+    "nested differ": ([np.ones(2), {"a": np.ones(1)}], [np.ones(2), {"a": np.zeros(1)}], {}),
+    "lengths": ([np.ones(2)], [np.ones(2), np.ones(2)], {}),
+    "keys": ({"a": np.ones(2)}, {"b": np.ones(2)}, {}),
+    "numbers": (1.0, 1.0 + 1e-9, {}),
+    "numbers differ": (1.0, 1.1, {}),
+    "None": (None, None, {}),
+    "one tolerance": (1.0, 1.0, {"rtol": 1.0}),
+    "text": ("a", "a", {}),
+}
+
+
+def verdict(assert_close, a, b, convert, how) -> type | None:
+    def converted(x):
+        if isinstance(x, dict):
+            return {k: converted(v) for k, v in x.items()}
+        if isinstance(x, list):
+            return [converted(v) for v in x]
+        return convert(x) if isinstance(x, np.ndarray) else x
+
+    try:
+        assert_close(converted(a), converted(b), **how)
+    except Exception as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.parametrize(("a", "b", "how"), PAIRS.values(), ids=PAIRS)
+def test_assert_close_judges_as_pytorch(a, b, how) -> None:
+    torch = pytest.importorskip("torch")
+    theirs = verdict(torch.testing.assert_close, a, b, torch.from_numpy, how)
+    assert verdict(assert_close, a, b, Tensor, how) is theirs
+    assert verdict(assert_close, a, b, lambda x: x, how) is theirs, "arrays"
+
+
+def test_assert_close_says_where() -> None:
+    with pytest.raises(AssertionError, match=r"1 of 4 elements at \['w'\] are not close.*\[1, 0\]: 5\.0, expected 3\.0"):
+        assert_close({"w": Tensor([[1.0, 2.0], [5.0, 4.0]])}, {"w": Tensor([[1.0, 2.0], [3.0, 4.0]])})
+    with pytest.raises(AssertionError, match=r"^mine$"):
+        assert_close(1.0, 2.0, msg="mine")
+    with pytest.raises(AssertionError, match=r"^mine: 1 of 1"):
+        assert_close(1.0, 2.0, msg=lambda text: f"mine: {text}")
+    with pytest.raises(TypeError, match="tensors with tensors"):
+        assert_close(Tensor([1.0]), np.ones(1))
+
+
+# -- strategies ------------------------------------------------------------------------------------------------------
+@quick
+@given(shapes(min_dims=1, max_dims=2, min_side=2, max_side=3))
+def test_shapes(shape: tuple) -> None:
+    assert 1 <= len(shape) <= 2
+    assert all(2 <= n <= 3 for n in shape)
+
+
+@quick
+@given(broadcastable_shapes(3))
+def test_broadcastable_shapes(found: list) -> None:
+    assert len(found) == 3
+    np.broadcast_shapes(*found)
+
+
+@quick
+@given(tensors(shape=(2, 3), dtype="float32", elements=(0.5, 1.5), requires_grad=True))
+def test_tensors(x: Tensor) -> None:
+    assert (x.shape, x.dtype, x.requires_grad) == ((2, 3), tg.float32, True)
+    assert 0.5 <= x.min().item() <= x.max().item() <= 1.5
+
+
+@quick
+@given(
+    tensors(dtype="int64", elements=st.sampled_from([3, 7])),
+    tensors(dtype="bool"),
+    tensors(dtype="uint8"),
+    tensors(dtype="float16"),
+)
+def test_tensors_of_other_dtypes(integers: Tensor, truths: Tensor, small: Tensor, half: Tensor) -> None:
+    assert set(integers.ravel().tolist()) <= {3, 7}
+    assert [x.dtype for x in (truths, small, half)] == [np.dtype("bool"), tg.uint8, tg.float16]
+
+
+@quick
+@given(st.data())
+def test_an_own_operation_in_three_lines(data) -> None:
+    first, second = data.draw(broadcastable_shapes(2, max_dims=2, max_side=3))
+    x, y = (data.draw(tensors(shape=s, requires_grad=True)) for s in (first, second))
+    assert gradcheck(lambda x, y: (x * y).sin(), (x, y))
+    assert gradgradcheck(lambda x, y: (x * y).sin(), (x, y))
+
+
+def test_without_hypothesis_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis.extra.numpy", None)
+    for strategy in (testing.shapes, lambda: testing.broadcastable_shapes(2), testing.tensors):
+        with pytest.raises(ImportError, match=r"tinygrad-edu\[test\]"):
+            strategy()
