@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from . import ops  # noqa: I001 (Tensor gets its methods first)
-from . import autograd, linalg
+from . import (
+    autograd,
+    data,
+    linalg,
+    nn,
+    ops,
+    optim,
+    utils,
+)
 from .backend import cuda, device, get_default_device, set_default_device
 from .dtypes import (
     bool_,
@@ -22,11 +29,10 @@ from .dtypes import (
 )
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
-from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.comparison import *
+from .ops.convolution import *
 from .ops.creation import *
-from .ops.comparison import *
 from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.indexing import *
@@ -38,6 +44,7 @@ from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
+from .serialization import load, save
 from .tensor import Tensor
 
 # PyTorch's other names for dtypes. They shadow Python's own names in this module only.

@@ -21,6 +21,8 @@ class device:
     """A place for tensors: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, as `torch.device`."""
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, name: str | device, index: int | None = None) -> None:
         if isinstance(name, device):

@@ -275,6 +275,9 @@ class Tensor:
     if TYPE_CHECKING:  # what ops/__init__.py adds
 
         def __getattr__(self, name: str) -> Any: ...
+        def backward(
+            self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+        ) -> None: ...
         def __add__(self, other: Any) -> Tensor: ...
         def __radd__(self, other: Any) -> Tensor: ...
         def __sub__(self, other: Any) -> Tensor: ...
@@ -367,12 +370,12 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(data, Tensor):
         data = data.array
+    elif isinstance(data, np.generic):
+        data = np.asarray(data)
     if not hasattr(data, "__array_function__"):  # Python's own data: PyTorch's defaults for dtype and device
         data = _from_python(data, wanted)
         copy = False
         where = where or backend.get_default_device()
-    elif isinstance(data, np.generic):
-        data = np.asarray(data)
     wanted = dtypes.as_dtype(data.dtype if wanted is None else wanted)
     moved = data if where is None else backend.place(data, where)
     if moved.dtype != wanted:
@@ -409,7 +412,7 @@ def _plain(data: Any) -> Any:
 def _holds_arrays(data: Any) -> bool:
     while isinstance(data, list | tuple) and data:
         data = data[0]
-    return isinstance(data, np.ndarray | np.generic) and not isinstance(data, float)
+    return isinstance(data, np.ndarray | np.generic)
 
 
 # -- source lines and changes --------------------------------------------------------------------------------------

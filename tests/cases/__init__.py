@@ -129,7 +129,7 @@ class Case:
         for entry in self.settings:
             shapes, settings = ([entry[0]], entry[1]) if isinstance(entry, tuple) else (self.shapes, entry)
             for sample in shapes:  # type: ignore[union-attr]
-                yield [draw(rng, shape) for draw, shape in zip(self.domains, sample, strict=True)], settings
+                yield [np.asarray(draw(rng, shape)) for draw, shape in zip(self.domains, sample, strict=True)], settings
 
 
 def catalogue() -> list[Case]:

@@ -10,12 +10,19 @@ SCALED = [{}, {"alpha": 2}, {"alpha": -0.5}]
 far = away_from(0.0, gap=0.3)  # divisors, and bases of powers
 smooth = between(0.55, 0.95)  # x / y has no integer between these and `larger`: remainders are smooth there
 larger = between(1.05, 1.45)
-elsewhere = between(-2.05, -1.55)
+elsewhere = between(-1.95, -1.55)
 
 
 def with_number(name, function, reference, domain=real):
     """A row of a function of a tensor and a number."""
     return Case(name, reference, (domain,), call=function, ops=())
+
+
+def rounded(x, y, rounding_mode):
+    return {"floor": np.floor, "trunc": np.trunc}[rounding_mode](x / y)
+
+
+ROUNDED = [{"rounding_mode": "floor"}, {"rounding_mode": "trunc"}]
 
 
 def three(shapes=None):
@@ -28,10 +35,8 @@ CASES = [
     Case("rsub", lambda x, y, alpha=1: y - alpha * x, (real, real), settings=SCALED, ops=()),
     Case("mul", np.multiply, (real, real)),
     Case("div", np.divide, (real, far)),
-    Case("div", lambda x, y, rounding_mode: {"floor": np.floor, "trunc": np.trunc}[rounding_mode](x / y), (between(-1.9, -1.1), larger),
-         settings=[{"rounding_mode": "floor"}, {"rounding_mode": "trunc"}], ops=("div_rounded",)),
-    Case("div", lambda x, y, rounding_mode: {"floor": np.floor, "trunc": np.trunc}[rounding_mode](x / y), (integers(-9, 9), integers(1, 5)),
-         settings=[{"rounding_mode": "floor"}, {"rounding_mode": "trunc"}], ops=()),
+    Case("div", rounded, (elsewhere, larger), settings=ROUNDED, ops=("div_rounded",)),
+    Case("div", rounded, (integers(-9, 9), integers(1, 5)), settings=ROUNDED, ops=()),
     Case("floor_divide", lambda x, y: np.floor(x / y), (smooth, larger), ops=()),
     Case("remainder", lambda x, y: x - y * np.floor(x / y), (elsewhere, smooth)),
     Case("fmod", lambda x, y: x - y * np.trunc(x / y), (elsewhere, smooth)),
@@ -40,8 +45,8 @@ CASES = [
     Case("positive", lambda x: x, ops=()),
     Case("reciprocal", lambda x: 1 / x, (far,)),
     Case("pow", lambda x, y: np.exp(y * np.log(x)), (positive, real)),
-    Case("pow", lambda x, y: np.prod([x] * y, axis=0), settings=[{"y": 1}, {"y": 2}, {"y": 3}], call=lambda x, y: x**y, ops=()),
-    Case("pow", lambda x, y: np.exp(y * np.log(x)), (positive,), settings=[{"y": 0.5}, {"y": -1}, {"y": -1.5}], call=lambda x, y: x**y, ops=()),
+    *(with_number("pow", lambda x, n=n: x**n, lambda x, n=n: np.prod([x] * n, axis=0)) for n in (1, 2, 3)),
+    *(with_number("pow", lambda x, n=n: x**n, lambda x, n=n: np.exp(n * np.log(x)), positive) for n in (0.5, -1, -1.5)),
     Case("pow", lambda x, y: np.vectorize(lambda a, n: float(int(a) ** int(n)), otypes=[np.int64])(x, y),
          (integers(-4, 5), integers(0, 5)), ops=()),
     with_number("pow", lambda x: x**0, lambda x: x * 0 + 1),
@@ -66,7 +71,7 @@ CASES = [
     Case("addcmul", lambda x, y, w, value=1: x + value * y * w, settings=[{}, {"value": 2}, {"value": -0.5}], ops=(), **three()),
     Case("addcdiv", lambda x, y, w, value=1: x + value * y / w, settings=[{}, {"value": 2}, {"value": -0.5}], ops=(), **three()),
     Case("lerp", lambda x, y, w: (1 - w) * x + w * y, **three()),
-    Case("lerp", lambda x, y, weight: (1 - weight) * x + weight * y, (real, real), settings=[{"weight": 0.3}], call=tg.lerp, ops=()),
+    Case("lerp", lambda x, y: 0.7 * x + 0.3 * y, (real, real), call=lambda x, y: tg.lerp(x, y, 0.3), ops=()),
     Case("gcd", np.vectorize(lambda a, b: int(np.gcd(a, b)), otypes=[np.int64]), (integers(-12, 12), integers(-12, 12)), PAIRS),
     Case("lcm", np.vectorize(lambda a, b: int(np.lcm(a, b)), otypes=[np.int64]), (integers(-12, 12), integers(-12, 12)), PAIRS),
 ]  # fmt: skip

@@ -71,4 +71,6 @@ CASES = [
     fixed("masked_select", lambda x: x[AT == 1], [((2, 3),)], lambda x: tg.masked_select(x, tg.tensor(AT == 1))),
     fixed("masked_scatter", lambda x, s: np.where(AT == 1, np.array([[0, 0, 0], [0, 0, 0]]), x) + _placed(s), [((2, 3), (4,))],
           lambda x, s: tg.masked_scatter(x, tg.tensor(AT == 1), s)),
+    Case("nonzero", np.argwhere, (boolean,), [((2, 3),)], ops=()),
+    Case("argwhere", np.argwhere, (boolean,), [((2, 3),)], ops=()),
 ]  # fmt: skip

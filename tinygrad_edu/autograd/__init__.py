@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor
 from ..op import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..tensor import Tensor
 from . import functional
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .engine import Step, backward, grad, steps

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import backend, tensor as tensors
+from .. import backend
+from .. import tensor as tensors
 from ..errors import DeviceError, GraphError, InplaceError, ShapeError, describe, source_line
 from ..op import Op, cast, enable_grad
 from ..ops.shape import sum_to
@@ -231,7 +232,7 @@ def _check_unchanged(node: Tensor, this: Op) -> None:
     candidates = [(held[i], None if i == 0 else node.inputs[i - 1]) for i in read]
     candidates += [(value, None) for value in node.settings.values()]
     for array, x in candidates:
-        if not hasattr(array, "base"):
+        if not hasattr(array, "strides"):  # a number or a dtype
             continue
         if tensors.changed_since(array, node.serial) or (isinstance(x, Tensor) and tensors.changed_since(x.array, node.serial)):
             what = f"its input {describe(x)}" if isinstance(x, Tensor) else "its result" if array is node.array else "a setting"

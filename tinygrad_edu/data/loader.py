@@ -116,6 +116,8 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.dataset, IterableDataset):
             return self._stream()
+        jobs: Any
+        fetch: Any
         if self.batch_sampler is None:
             jobs, fetch = iter(self.sampler), self._sample  # type: ignore[arg-type]
         else:

@@ -52,7 +52,8 @@ class _Listed(Module):
         return getattr(self, self._key(index))
 
     def _sliced(self, index: slice) -> Any:
-        return type(self)(self._items()[index])
+        make: Any = type(self)
+        return make(self._items()[index])
 
     def __setitem__(self, index: int, item: Any) -> None:
         setattr(self, self._key(index), self._checked(item))

@@ -368,7 +368,11 @@ def logaddexp(x: Any, y: Any) -> Any:
 LN2 = math.log(2)
 
 
-@op(dtype="float", dx=lambda g, z, x, y: g * _first_share(x * LN2, y * LN2), dy=lambda g, z, x, y: g * _first_share(y * LN2, x * LN2))
+@op(
+    dtype="float",
+    dx=lambda g, z, x, y: g * _first_share(x * LN2, y * LN2),
+    dy=lambda g, z, x, y: g * _first_share(y * LN2, x * LN2),
+)
 def logaddexp2(x: Any, y: Any) -> Any:
     """The base-2 logarithm of a sum of powers of 2, without overflow; each gets its share of the gradient.
 
@@ -388,7 +392,7 @@ def xlogy(x: Any, y: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.special.xlogy.html
     """
     zero = (x == 0) & ~np.isnan(y)
-    return x * np.log(np.where(zero, 1, y))
+    return x * np.log(np.where(zero, 1, y).astype(np.result_type(x, y)))
 
 
 def _copysign_x(g: Any, z: Any, x: Any, y: Any) -> Any:

@@ -198,7 +198,7 @@ def _filler(name: str, x: Any, value: Any) -> Any:
         if isinstance(value, int)
         else "f"
     )
-    if kind == "f" and x.dtype.kind != "f" or (kind != "b" and x.dtype == np.bool_ and kind == "f"):
+    if (kind == "f" and x.dtype.kind != "f") or (kind != "b" and x.dtype == np.bool_ and kind == "f"):
         raise RuntimeError(f"{name}: a float does not fit into {describe(x)}; convert the tensor first.")
     return _in_dtype(value, x.dtype, x)
 

@@ -160,7 +160,7 @@ def _install() -> None:
         setattr(Tensor, special, getattr(Tensor, name))
     for function in (fill_, zero_, copy_, fill_diagonal_):
         setattr(Tensor, function.__name__, function)
-    Tensor.__setitem__ = _set_item  # type: ignore[method-assign, assignment]
+    Tensor.__setitem__ = _set_item  # type: ignore[method-assign]
 
 
 _install()

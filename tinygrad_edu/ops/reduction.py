@@ -246,7 +246,7 @@ def _running(combine: Callable, array: Any, dim: int) -> Any:
     while step < len(z):
         z[step:] = combine(z[step:], z[:-step])
         step *= 2
-    return np.ascontiguousarray(np.moveaxis(z, 0, dim))
+    return np.moveaxis(z, 0, dim).copy()
 
 
 # ∂zⱼ/∂xᵢ = e^(xᵢ - zⱼ), which is e^(xᵢ - zᵢ) times a factor e^(zₖ - zₖ₊₁) for each step from i to j; none of them overflows.

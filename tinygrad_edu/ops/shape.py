@@ -801,7 +801,7 @@ def block_diag(*tensors: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.block_diag.html
     """
-    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     if any(x.ndim > 2 for x in tensors):
         raise RuntimeError("block_diag takes tensors of at most 2 dims.")
     blocks = [atleast_2d(x) for x in tensors]

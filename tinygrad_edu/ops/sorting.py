@@ -13,7 +13,7 @@ from ..op import numpy_names, op
 from ..tensor import Tensor, wrap
 from .indexing import gather
 from .reduction import Picked, along, pick, tied
-from .shape import movedim, one_dim, ravel, reshape, unsqueeze
+from .shape import movedim, one_dim, ravel, reshape
 
 __all__ = [
     "argsort", "bincount", "bucketize", "histc", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
@@ -141,6 +141,8 @@ def nanmedian(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 def _either_median(name: str, x: Any, dim: int | None, keepdim: bool, skip_nan: bool) -> Any:
     if dim is None:
+        if keepdim:
+            raise TypeError(f"{name}: keepdim needs a dim.")
         if not math.prod(x.shape):
             return x.mean()  # nan, and refused for integers
         return _median(x, skip_nan=skip_nan)
@@ -178,7 +180,7 @@ def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
 
 
 # -- quantiles -------------------------------------------------------------------------------------------------------
-_ROUNDED = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+_ROUNDED: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
 
 
 @numpy_names
@@ -343,17 +345,17 @@ def searchsorted(
     """
     if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(f'searchsorted: side must be "left" or "right" and agree with right={right}; it is {side!r}.')
-    side = "right" if right or side == "right" else "left"
+    where: Any = "right" if right or side == "right" else "left"
     sequence = sorted_sequence.array if sorter is None else np.take_along_axis(sorted_sequence.array, sorter.array, -1)
     wanted = values.array if isinstance(values, Tensor) else np.asarray(values, like=sequence)
     if sequence.ndim != 1 and sequence.shape[:-1] != wanted.shape[:-1]:
         raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
     found = np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64)
     if sequence.ndim == 1:
-        found[...] = np.searchsorted(sequence, wanted, side)
+        found[...] = np.searchsorted(sequence, wanted, where)
     else:
         for row in np.ndindex(wanted.shape[:-1]):
-            found[row] = np.searchsorted(sequence[row], wanted[row], side)
+            found[row] = np.searchsorted(sequence[row], wanted[row], where)
     return wrap(found)
 
 

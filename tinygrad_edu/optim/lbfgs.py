@@ -179,7 +179,7 @@ def strong_wolfe(
     evaluations = 1
     while count < most:
         now = (t, f_new, g_new, float(g_new @ d))
-        if f_new > f + c1 * t * slope or (count > 1 and f_new >= before[1]) or now[3] >= 0 and not abs(now[3]) <= -c2 * slope:
+        if f_new > f + c1 * t * slope or (count > 1 and f_new >= before[1]) or (now[3] >= 0 and not abs(now[3]) <= -c2 * slope):
             bracket = [before, now]
             break
         if abs(now[3]) <= -c2 * slope:

@@ -1,0 +1,61 @@
+"""Rows for ops/convolution.py."""
+
+import itertools
+
+import numpy as np
+
+import tinygrad_edu as tg
+
+from . import Case, real
+
+STRIDE, PADDING, DILATION, GROUPS = (2, 1), (1, 0), (1, 2), 2
+SETTINGS = {"stride": STRIDE, "padding": PADDING, "dilation": DILATION, "groups": GROUPS}
+SIZES = (5, 6)  # of the input; a kernel of 3 x 2 has 3 x 4 positions on it
+POSITIONS = (3, 4)
+
+
+def meetings(channels, outputs, kernel):
+    """Every (output channel, position, channel within the group, kernel offset, input channel, place in the input)."""
+    ranges = map(range, (outputs, *POSITIONS, channels // GROUPS, *kernel))
+    for o, p, q, c, k, j in itertools.product(*ranges):
+        y, x = p * STRIDE[0] + k * DILATION[0] - PADDING[0], q * STRIDE[1] + j * DILATION[1] - PADDING[1]
+        if 0 <= y < SIZES[0] and 0 <= x < SIZES[1]:
+            yield o, p, q, c, k, j, o // (outputs // GROUPS) * (channels // GROUPS) + c, y, x
+
+
+def conv(x, w, **_):
+    z = np.zeros((x.shape[0], w.shape[0], *POSITIONS))
+    for o, p, q, c, k, j, i, y, u in meetings(x.shape[1], w.shape[0], w.shape[2:]):
+        z[:, o, p, q] += x[:, i, y, u] * w[o, c, k, j]
+    return z
+
+
+def conv_input(z, w, sizes=SIZES, **_):
+    x = np.zeros((z.shape[0], w.shape[1] * GROUPS, *sizes))
+    for o, p, q, c, k, j, i, y, u in meetings(x.shape[1], w.shape[0], w.shape[2:]):
+        x[:, i, y, u] += z[:, o, p, q] * w[o, c, k, j]
+    return x
+
+
+def conv_weight(x, z, kernel, **_):
+    w = np.zeros((z.shape[1], x.shape[1] // GROUPS, *kernel))
+    for o, p, q, c, k, j, i, y, u in meetings(x.shape[1], z.shape[1], kernel):
+        w[o, c, k, j] += (x[:, i, y, u] * z[:, o, p, q]).sum()
+    return w
+
+
+X, W, Z = (2, 4, *SIZES), (4, 2, 3, 2), (2, 4, *POSITIONS)
+
+
+def row(name, reference, shapes, call, **settings):
+    return Case(name, reference, (real, real), [shapes], [settings], call, (name,))
+
+
+CASES = [
+    row("conv_nd", conv, (X, W), tg.ops.convolution.conv_nd, **SETTINGS),
+    row("conv_input", conv_input, (Z, W), tg.ops.convolution.conv_input, sizes=SIZES, **SETTINGS),
+    row("conv_weight", conv_weight, (X, Z), tg.ops.convolution.conv_weight, kernel=(3, 2), **SETTINGS),
+    Case("conv2d", conv, (real, real), [(X, W)], [SETTINGS], tg.ops.convolution.conv2d, ()),
+    Case("conv_transpose2d", lambda z, w: conv_input(z, w), (real, real), [(Z, W)], [{}],
+         lambda z, w: tg.ops.convolution.conv_transpose2d(z, w, output_padding=(1, 0), **{**SETTINGS, "padding": (1, 0)})[..., :5, :], ()),
+]  # fmt: skip

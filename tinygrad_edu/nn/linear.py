@@ -1,0 +1,34 @@
+"""Linear: every output is a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..ops.creation import empty
+from ..ops.products import linear
+from ..tensor import Tensor
+from .module import Module
+from .parameter import Parameter
+
+
+class Linear(Module):
+    """z = x·Wᵀ + b, with W of shape (out_features, in_features).
+
+    Weight and bias start uniform in ±1/√in_features.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Linear.html
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        bound = 1 / math.sqrt(in_features) if in_features else 0.0
+        self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype).uniform_(-bound, bound))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
