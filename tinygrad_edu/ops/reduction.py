@@ -77,7 +77,7 @@ def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     over, wide = axes(dim, x.ndim), _WIDE.get(x.dtype)
     if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
         wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
-    z = np.sum(x, axis=over, keepdims=keepdim, dtype=wide)
+    z = x.sum(axis=over, keepdims=keepdim, dtype=wide)
     if divisor is not None:
         z = z / divisor
     return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
@@ -651,9 +651,9 @@ def _softmax(x: Any, *, dim: int) -> Any:
     """
     if not x.size:
         return x.copy()
-    z = x - np.max(x, axis=dim, keepdims=True)
+    z = x - x.max(axis=dim, keepdims=True)
     np.exp(z, out=z)
-    z /= np.sum(z, axis=dim, keepdims=True)
+    z /= z.sum(axis=dim, keepdims=True)
     return z
 
 
@@ -665,8 +665,8 @@ def _log_softmax(x: Any, *, dim: int) -> Any:
     """
     if not x.size:
         return x.copy()
-    z = x - np.max(x, axis=dim, keepdims=True)
-    z -= np.log(np.sum(np.exp(z), axis=dim, keepdims=True))
+    z = x - x.max(axis=dim, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=dim, keepdims=True))
     return z
 
 

@@ -1,0 +1,287 @@
+"""The backward pass: what it leaves, in which order, how deep, and what it refuses."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu import autograd
+from tinygrad_edu.errors import DtypeError, GraphError, InplaceError, ShapeError
+
+UNARY = [tg.tanh, tg.sin, lambda x: x * x, lambda x: x.sum(0, keepdim=True), lambda x: -x, lambda x: x[..., :1]]
+BINARY = [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x - y]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[list, tg.Tensor]:
+    """A random graph over two leaves: tensors are used several times, and shapes broadcast."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    leaves = [tg.tensor(rng.normal(size=(2, 3)), requires_grad=True), tg.tensor(rng.normal(size=(3,)), requires_grad=True)]
+    made = list(leaves)
+    for _ in range(draw(st.integers(1, 8))):
+        if draw(st.booleans()):
+            made.append(draw(st.sampled_from(UNARY))(draw(st.sampled_from(made))))
+        else:
+            made.append(draw(st.sampled_from(BINARY))(draw(st.sampled_from(made)), draw(st.sampled_from(made))))
+    return leaves, sum(t.sum() for t in made)  # type: ignore[return-value]
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs())
+def test_steps_are_the_backward_pass(graph: tuple) -> None:
+    """reduced = raw summed, after = before + reduced, visits only when all parts are in, and the last `after` is `.grad`."""
+    leaves, loss = graph
+    seen, last, got = set(), {}, {}
+    for step in autograd.steps(loss):
+        if step.kind == "visit":
+            assert step.got == step.uses or step.node is loss
+            assert not any(isinstance(x, tg.Tensor) and x in seen for x in step.node.inputs)
+            seen.add(step.node)
+        elif step.kind == "contribute":
+            extra = step.raw.ndim - step.to.ndim
+            kept = tuple(i + extra for i, n in enumerate(step.to.shape) if n == 1 and step.raw.shape[i + extra] != 1)
+            summed = step.raw.sum(tuple(range(extra)) + kept).reshape(step.to.shape)
+            np.testing.assert_allclose(step.reduced, summed)
+            np.testing.assert_allclose(step.after, step.reduced if step.before is None else step.before + step.reduced)
+            got[step.to] = got.get(step.to, 0) + 1
+            assert step.got == got[step.to] <= step.uses
+            last[step.to] = step.after
+    assert all(x.grad is None for x in leaves)
+    loss.backward()
+    for x in leaves:
+        if x in last:
+            np.testing.assert_allclose(x.grad.array, last[x])
+
+
+@settings(max_examples=30, deadline=None)
+@given(graphs())
+def test_gradients_of_random_graphs(graph: tuple) -> None:
+    leaves, loss = graph
+    twice = autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
+    loss.backward()
+    for x, g in zip(leaves, twice, strict=True):
+        assert (x.grad is None) == (g is None)
+        if g is not None:
+            np.testing.assert_allclose(x.grad.array, g.array)
+
+
+def test_deep_and_wide_graphs_are_linear_and_freed_at_once() -> None:
+    gc.disable()
+    try:
+        x = tg.tensor(1.0, requires_grad=True)
+        y = x
+        for _ in range(100_000):
+            y = y + 1
+        y.backward()
+        assert x.grad.item() == 1
+        wide = tg.stack([x * 2 for _ in range(20_000)]).sum()
+        alive = weakref.ref(wide.inputs[0])
+        wide.backward()
+        assert x.grad.item() == 40_001
+        del wide
+        assert alive() is None
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        del y
+        assert tracemalloc.get_traced_memory()[0] <= before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@pytest.mark.slow
+def test_a_million_operations() -> None:
+    x = y = tg.tensor(1.0, requires_grad=True)
+    for _ in range(1_000_000):
+        y = y + 1
+    y.backward()
+    assert x.grad.item() == 1
+
+
+def test_gradients_do_not_share_memory() -> None:
+    a, b = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
+    (a + b).sum().backward()
+    a.grad *= 5
+    assert b.grad.tolist() == [1, 1, 1]
+
+
+def test_gradients_accumulate_until_they_are_forgotten() -> None:
+    w = tg.tensor(3.0, requires_grad=True)
+    (w * w).backward()
+    (w * w).backward()
+    assert w.grad.item() == 12
+
+
+def test_a_leaf_that_began_to_require_grad_later_was_a_constant() -> None:
+    w, x = tg.tensor(2.0, requires_grad=True), tg.tensor(5.0)
+    y = w * x
+    x.requires_grad_()
+    y.backward()
+    assert w.grad.item() == 5
+    assert x.grad is None
+
+
+def test_hooks_and_retained_gradients() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 3
+    h.retain_grad()
+    handle = h.register_hook(lambda g: g * 2)
+    h.sum().backward()
+    assert h.grad.tolist() == [2, 2]
+    assert x.grad.tolist() == [6, 6]
+    handle.remove()
+    autograd.backward((x * 3).sum(), inputs=[x])
+    assert x.grad.tolist() == [9, 9]
+
+
+# -- changes in place --------------------------------------------------------------------------------------------------
+def test_a_tracked_tensor_changed_in_place_keeps_its_earlier_uses() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 1
+    before = h * h  # uses the old h
+    h += 1
+    h[0] = 10.0
+    (before + h * 3).sum().backward()
+    assert x.grad.tolist() == [2, 2 * 2 + 3]
+
+
+def test_an_untracked_tensor_may_be_filled_with_tracked_values() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    out = tg.zeros(2, 2)
+    for i in range(2):
+        out[i] = x * (i + 1)
+    out.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_changed_values_are_noticed() -> None:
+    w, x = tg.tensor([2.0], requires_grad=True), tg.tensor([3.0], name="x")
+    y = (w * x).sum()
+    x.detach().add_(1)
+    with pytest.raises(InplaceError, match=r"mul .* changed in place .*x"):
+        y.backward()
+    z = (w + x).sum()  # a sum does not need its terms
+    x.add_(1)
+    z.backward()
+    assert w.grad.tolist() == [1]
+
+
+def test_a_leaf_cannot_be_changed_while_recording() -> None:
+    w = tg.tensor([1.0], requires_grad=True)
+    for change in (lambda: w.add_(1), lambda: w.__setitem__(0, 2.0), lambda: w.zero_()):
+        with pytest.raises(InplaceError, match="no_grad"):
+            change()
+    assert w.tolist() == [1]
+    with tg.no_grad():
+        w -= 0.5
+    assert w.tolist() == [0.5]
+
+
+def test_views_of_a_tracked_tensor_forbid_changing_it() -> None:
+    h = tg.tensor([1.0, 2.0], requires_grad=True) * 1
+    row = h[0]
+    for x in (h, row):
+        with pytest.raises(InplaceError, match="view"):
+            x += 1
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+def test_errors_say_what_to_do() -> None:
+    w = tg.tensor([[1.0, 2.0, 3.0]], requires_grad=True, name="w")
+    with pytest.raises(ShapeError, match=r"mul: .*w \(1, 3\).*\(2,\)"):
+        w * tg.ones(2)
+    with pytest.raises(GraphError, match=r"\(1, 3\).*sum\(\)"):
+        (w * 2).backward()
+    loss = (w * 2).sum()
+    loss.backward()
+    with pytest.raises(GraphError, match="retain_graph=True"):
+        loss.backward()
+    with pytest.raises(GraphError, match="does not require grad"):
+        tg.ones(1).backward()
+    with pytest.raises(DtypeError, match="float"):
+        tg.tensor([1, 2], requires_grad=True)
+    with pytest.raises(GraphError, match="one element"):
+        w.item()
+    with pytest.raises(IndexError, match="index 3 is out of range for dim 1 of size 3 of w"):
+        w[0, 3]
+    with pytest.raises(ShapeError, match="must have the tensor's shape"):
+        (w * 2).backward(tg.ones(2))
+    with pytest.warns(UserWarning, match="retain_grad"):
+        assert (w * 2).grad is None
+
+
+def test_rules_of_users_are_checked() -> None:
+    with pytest.raises(TypeError, match="dy.*belongs to no input"):
+        tg.op(dy=lambda g, z, x: g)(lambda x: x)
+
+    @tg.op(dx=lambda g, z, x: g[:1])
+    def wrong(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    x = tg.ones(3, requires_grad=True)
+    with pytest.raises(ShapeError, match=r"\(1,\).*\(3,\)") as caught:
+        wrong(x).sum().backward()
+    assert "wrong" in str(caught.value.__notes__)
+    assert x.grad is None
+
+
+class Twice(autograd.Function):
+    """Two outputs, one of which is not used."""
+
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(x)
+        return x * x, x * 3
+
+    @staticmethod
+    def backward(ctx, a, b):  # type: ignore[no-untyped-def]
+        (x,) = ctx.saved_tensors
+        return 2 * x * a + 3 * b
+
+
+def test_function() -> None:
+    x = tg.tensor([1.0, 2.0], dtype=tg.float64, requires_grad=True)
+    square, triple = Twice.apply(x)
+    g = autograd.grad(square.sum() + (triple * triple).sum(), x, create_graph=True)[0]
+    assert g.tolist() == [20, 40]
+    assert autograd.grad(g.sum(), x)[0].tolist() == [20, 20]
+
+
+def test_anomalies_are_named() -> None:
+    x = tg.tensor([1.0, 0.0], requires_grad=True, name="x")
+    with autograd.detect_anomaly():
+        with pytest.raises(tg.errors.AnomalyError, match=r"log .* infinity.*x \(2,\)"):
+            x.log()
+        y = x.sqrt().sum()
+        with pytest.raises(tg.errors.AnomalyError, match=r"sqrt .* infinity"):
+            y.backward()
+    x.log()
+
+
+def test_checkpoint_reaches_parameters() -> None:
+    w = tg.tensor([2.0, 3.0], dtype=tg.float64, requires_grad=True)
+    x = tg.tensor([0.1, 0.2], dtype=tg.float64, requires_grad=True)
+
+    def part(x: tg.Tensor) -> tg.Tensor:
+        return (w * x).tanh()
+
+    part(x).sum().backward()
+    expected = w.grad.tolist(), x.grad.tolist()
+    w.grad = x.grad = None
+    tg.utils.checkpoint.checkpoint(part, x).sum().backward()
+    assert (w.grad.tolist(), x.grad.tolist()) == expected
+
+
+def test_functional() -> None:
+    f, x = tg.autograd.functional, tg.tensor([1.0, 2.0], dtype=tg.float64)
+    assert f.jacobian(lambda x: x**3, x).tolist() == [[3, 0], [0, 12]]
+    assert f.hessian(lambda x: (x**3).sum(), x).tolist() == [[6, 0], [0, 12]]
+    assert f.jvp(lambda x: x**3, x, tg.ones(2, dtype=tg.float64))[1].tolist() == [3, 12]
+    assert f.hvp(lambda x: (x**3).sum(), x, tg.ones(2, dtype=tg.float64))[1].tolist() == [6, 12]
