@@ -150,3 +150,12 @@ def add_at(array: Any, index: Any, values: Any) -> None:
         np.add.at(array, index, values)
     else:
         importlib.import_module("cupyx").scatter_add(array, index, values)
+
+
+def extreme_at(array: Any, index: Any, values: Any, largest: bool) -> None:
+    """array[index] = the larger (or smaller) of itself and the values, with repeated positions all counted."""
+    if isinstance(array, np.ndarray):
+        (np.maximum if largest else np.minimum).at(array, index, values)
+    else:
+        cupyx = importlib.import_module("cupyx")
+        (cupyx.scatter_max if largest else cupyx.scatter_min)(array, index, values)

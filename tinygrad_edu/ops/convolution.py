@@ -92,7 +92,7 @@ def conv_nd(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups:
     weights = np.reshape(w, (groups, w.shape[0] // groups, -1))
     z = np.matmul(rows, np.swapaxes(weights, 1, 2))  # (groups, positions, channels of the group)
     z = np.reshape(z, (groups, x.shape[0], math.prod(out), -1))
-    return np.reshape(np.ascontiguousarray(np.moveaxis(z, (1, 0, 3, 2), (0, 1, 2, 3))), (x.shape[0], w.shape[0], *out))
+    return np.reshape(np.moveaxis(z, (1, 0, 3, 2), (0, 1, 2, 3)), (x.shape[0], w.shape[0], *out))
 
 
 @op(
@@ -117,7 +117,7 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
     for offset, (_, *where) in window_slices(kernel, out, stride, dilation):
         x[(slice(None), slice(None), *where)] += rows[(..., *offset)]
     x = x[(slice(None), slice(None), *(slice(p, p + s) for s, p in zip(sizes, padding, strict=True)))]
-    return np.reshape(np.ascontiguousarray(np.moveaxis(x, (0, -1), (1, 2))), (n, groups * per_group, *sizes))
+    return np.reshape(np.moveaxis(x, (0, -1), (1, 2)), (n, groups * per_group, *sizes))
 
 
 @op(

@@ -482,7 +482,6 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
         return total / shared if x.dtype.kind == "f" else total // shared
     if reduce == "prod":
         return _scatter_product(x, dim, index, src, touched, include_self)
-    better = np.maximum if reduce == "amax" else np.minimum
     extreme = raw(x).copy()
     if not include_self:
         bound = (
@@ -491,7 +490,7 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
             else (np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max)
         )
         extreme[touched.array] = bound
-    better.at(extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)])
+    backend.extreme_at(extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)], reduce == "amax")
     if x.dtype.kind != "f":
         return wrap(extreme)
     # The gradient is shared evenly by all elements that are the extreme: an average of them that is equal to it.

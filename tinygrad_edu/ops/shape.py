@@ -846,13 +846,10 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
         x, dim = ravel(x), 0
     dim = one_dim(dim, x.ndim)
     n = x.shape[dim] if x.ndim else 1
-    counts = repeats.array if isinstance(repeats, Tensor) else np.asarray(repeats)
+    counts = repeats.numpy(force=True) if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.ndim > 1 or counts.dtype.kind != "i" or (counts < 0).any() or counts.size not in (1, n):
-        raise RuntimeError(
-            f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}."
-        )
-    array = x.array if isinstance(x, Tensor) else x
-    chosen = np.repeat(np.arange(n, like=array), counts.item() if counts.size == 1 else counts)
+        raise RuntimeError(f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}.")
+    chosen = np.repeat(np.arange(n), counts.item() if counts.size == 1 else counts)
     return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (chosen,)]
 
 
