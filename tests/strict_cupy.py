@@ -262,6 +262,16 @@ def scatter_add(array: ndarray, index: Any, value: Any) -> None:
     np.add.at(array._held, strip(index, array._device), strip(value, array._device))
 
 
+def scatter_max(array: ndarray, index: Any, value: Any) -> None:
+    """cupyx.scatter_max."""
+    np.maximum.at(array._held, strip(index, array._device), strip(value, array._device))
+
+
+def scatter_min(array: ndarray, index: Any, value: Any) -> None:
+    """cupyx.scatter_min."""
+    np.minimum.at(array._held, strip(index, array._device), strip(value, array._device))
+
+
 DRAWS = "beta binomial exponential gamma integers poisson random standard_exponential standard_normal uniform"
 
 
@@ -290,7 +300,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     random = _module("cupy.random", default_rng=Generator, Generator=Generator)
     special = _module("cupyx.scipy.special", **{name: _special(name) for name in SPECIAL.split()})
     scipy_ = _module("cupyx.scipy", special=special)
-    cupyx = _module("cupyx", scatter_add=scatter_add, scipy=scipy_)
+    cupyx = _module("cupyx", scatter_add=scatter_add, scatter_max=scatter_max, scatter_min=scatter_min, scipy=scipy_)
     cupy = _module("cupy", ndarray=ndarray, asarray=asarray, asnumpy=lambda a: a.get(), cuda=cuda, random=random)
     for module in (cupy, cuda, runtime, random, cupyx, scipy_, special):
         monkeypatch.setitem(sys.modules, module.__name__, module)

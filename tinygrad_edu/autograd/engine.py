@@ -51,16 +51,17 @@ class Step(NamedTuple):
     uses: int = 0
 
 
-def topological_order(roots: Sequence[Tensor]) -> list[Tensor]:
+def topological_order(roots: Sequence[Tensor], to_look_at: bool = False) -> list[Tensor]:
     """Every tensor that requires grad and that the roots were made from, inputs before what is made from them.
 
     A tensor is always made after its inputs, so the order of creation is a topological order: collect, then sort by it.
+    Only `to_look_at` may the graph have been used up, as long as it was kept.
     """
     found, stack = set(roots), list(roots)
     while stack:
         node = stack.pop()
-        if node.spent:
-            raise GraphError(_SPENT.format(describe(node)))
+        if node.spent and not (to_look_at and node.inputs):
+            raise GraphError((_RELEASED if to_look_at else _SPENT).format(describe(node)))
         for x in node.inputs:
             if isinstance(x, Tensor) and x._requires_grad:
                 if x.serial > node.serial:  # x was changed in place after this use of it
@@ -76,6 +77,10 @@ def topological_order(roots: Sequence[Tensor]) -> list[Tensor]:
 _SPENT = (
     "backward() already went through this graph (at {}). A graph is used up by its first backward pass: compute the loss "
     "again, or call the first backward with retain_graph=True; to add several losses, sum them and call backward once."
+)
+_RELEASED = (
+    "this graph was too large to be kept after backward() (at {}), so there is nothing to look at any more. Look at it before backward, or "
+    "call backward(retain_graph=True)."
 )
 
 
@@ -105,7 +110,7 @@ def _chain_rule(
     `deliver` gets the complete gradient of each leaf (or of each of the `targets`, and then only the paths to these are
     walked). Gradients are arrays and rules run on arrays; with `create_graph` both are tensors, and what rules do is recorded.
     """
-    order = topological_order(roots)
+    order = topological_order(roots, to_look_at=watch)
     wanted = None if targets is None else set(targets)
     on_path = None if wanted is None else _leading_to(wanted, order)
     uses = _count_uses(order) if watch else {}

@@ -101,7 +101,8 @@ def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
 
     z = s·x where x > 0, else s·α·(e^(t·x) - 1);  ∂x = g·s where x > 0, else g·t·(z + s·α)
     """
-    return scale * np.maximum(x, 0) + (scale * alpha) * np.expm1(input_scale * np.minimum(x, 0))
+    t = np.tanh((0.5 * input_scale) * np.minimum(x, 0))
+    return scale * np.maximum(x, 0) + (2 * scale * alpha) * (t / (1 - t))  # eˣ - 1 = 2t / (1 - t), faster than np.expm1
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -145,20 +146,23 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}.')
-    return _gelu(x) if approximate == "none" else _gelu_tanh(x)
+    return x * _normal_cdf(x) if approximate == "none" else _gelu_tanh(x)
 
 
-@op(dtype="float", dx=lambda g, z, x: g * (_normal_cdf(x) + x * exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))))
-def _gelu(x: Any) -> Any:
-    """x times the probability that a standard normal number is smaller.
-
-    z = x·Φ(x);  ∂x = g·(Φ(x) + x·φ(x))
-    """
-    return x * _normal_cdf(x)
-
-
+@op(dtype="float", dx=lambda g, z, x: g * exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
 def _normal_cdf(x: Any) -> Any:
-    return 0.5 * (1 + erf(x * math.sqrt(0.5)))
+    """The probability that a standard normal number is smaller.
+
+    z = Φ(x) = (1 + erf(x/√2)) / 2;  ∂x = g·φ(x) = g·e^(-x²/2) / √(2π)
+
+    Below float64 a formula that is exact to 1e-7 replaces erf, which is several times slower.
+    Source: Abramowitz, Stegun, Handbook of Mathematical Functions, 26.2.17
+    """
+    if x.dtype == np.float64:
+        return 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+    t = 1 / (1 + 0.2316419 * np.abs(x))
+    series = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    return 0.5 + np.copysign(0.5 - series * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)), x)
 
 
 @op(dtype="float", dx=lambda g, z, x: g * _gelu_tanh_slope(x))
@@ -175,37 +179,24 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
 
 
-@op(dtype="float", dx=lambda g, z, x: g * _silu_slope(x))
-@np.errstate(over="ignore")  # where e⁻ˣ overflows, x / ∞ is the right 0
 def silu(x: Any) -> Any:
     """x times its sigmoid.
 
-    z = x·σ(x);  ∂x = g·σ(x)·(1 + x·(1 - σ(x)))
+    z = x·σ(x)
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
     """
-    return x / (1 + np.exp(-x))
+    return x * sigmoid(x)
 
 
-def _silu_slope(x: Any) -> Any:
-    s = sigmoid(x)
-    return s * (1 + x * (1 - s))
-
-
-@op(dtype="float", dx=lambda g, z, x: g * _mish_slope(x))
 def mish(x: Any) -> Any:
     """x times the tanh of its softplus.
 
-    z = x·tanh(ln(1 + eˣ));  ∂x = g·(t + x·(1 - t²)·σ(x)) with t = tanh(ln(1 + eˣ))
+    z = x·tanh(ln(1 + eˣ))
 
     Source: Misra 2019; https://pytorch.org/docs/stable/generated/torch.nn.functional.mish.html
     """
-    return x * np.tanh(softplus(x))
-
-
-def _mish_slope(x: Any) -> Any:
-    t = tanh(softplus(x))
-    return t + x * (1 - t * t) * sigmoid(x)
+    return x * tanh(softplus(x))
 
 
 @op(dtype="float", dx=lambda g, z, x: g * sigmoid(-x))
@@ -214,7 +205,13 @@ def logsigmoid(x: Any) -> Any:
 
     z = ln σ(x) = min(x, 0) - ln(1 + e^-|x|);  ∂x = g·σ(-x)
     """
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+    return np.minimum(x, 0) - _log1p(np.exp(-np.abs(x)))
+
+
+def _log1p(u: Any) -> Any:
+    """ln(1 + u) of 0 ≤ u ≤ 1, several times as fast as np.log1p: the second term is what rounding 1 + u lost."""
+    v = 1 + u
+    return np.log(v) - ((v - 1) - u) / v
 
 
 @op(dtype="float", dx=lambda g, z, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)))
@@ -226,7 +223,7 @@ def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
     """
     scaled = x * beta
-    smooth = (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta
+    smooth = (np.maximum(scaled, 0) + _log1p(np.exp(-np.abs(scaled)))) / beta
     return np.where(scaled > threshold, x, smooth)
 
 
@@ -278,13 +275,14 @@ def hardsigmoid(x: Any) -> Any:
     return np.clip(x + 3, 0, 6) / 6
 
 
-@op(dtype="float", dx=lambda g, z, x: where(x < -3, 0, where(x < 3, g * (x / 3 + 0.5), g)))
 def hardswish(x: Any) -> Any:
     """x times its hardsigmoid.
 
-    z = x·min(max(x + 3, 0), 6) / 6;  ∂x = 0 where x < -3, g·(x/3 + 1/2) up to 3, g above
+    z = x·min(max(x + 3, 0), 6) / 6
+
+    Source: Howard et al. 2019; https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
     """
-    return x * np.clip(x + 3, 0, 6) / 6
+    return x * hardsigmoid(x)
 
 
 @op(dtype="float", dx=lambda g, z, x: g / square(1 + abs(x)))

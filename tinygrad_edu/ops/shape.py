@@ -39,9 +39,9 @@ def one_dim(dim: Any, ndim: int) -> int:
 
 def axes(dim: Any, ndim: int) -> tuple[int, ...]:
     """The dimensions meant by `dim` (None or empty: all of them) as non-negative ints, each once."""
-    if isinstance(dim, int):
-        found = (one_dim(dim, ndim),)
-        return found if ndim else ()
+    if isinstance(dim, int):  # by far the most frequent
+        one = one_dim(dim, ndim)
+        return (one,) if ndim else ()
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
     found = tuple(one_dim(d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
