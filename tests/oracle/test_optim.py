@@ -53,7 +53,12 @@ def test_optimizer(name: str, settings: dict[str, Any], allowed: float) -> None:
 def test_lbfgs_on_rosenbrock(line_search: str | None, history: int) -> None:
     start = [-1.2, 1.0]
     x, y = Tensor(start, dtype="float64", requires_grad=True), torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    settings = {"lr": 0.001 if line_search is None else 1.0, "max_iter": 7, "history_size": history, "line_search_fn": line_search}
+    settings = {
+        "lr": 0.001 if line_search is None else 1.0,
+        "max_iter": 7,
+        "history_size": history,
+        "line_search_fn": line_search,
+    }
     a, b = optim.LBFGS([x], **settings), torch.optim.LBFGS([y], **settings)
 
     def closure(optimizer: Any, p: Any) -> Any:

@@ -490,7 +490,9 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
             else (np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max)
         )
         extreme[touched.array] = bound
-    backend.extreme_at(extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)], reduce == "amax")
+    backend.extreme_at(
+        extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)], reduce == "amax"
+    )
     if x.dtype.kind != "f":
         return wrap(extreme)
     # The gradient is shared evenly by all elements that are the extreme: an average of them that is equal to it.

@@ -848,7 +848,9 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
     n = x.shape[dim] if x.ndim else 1
     counts = repeats.numpy(force=True) if isinstance(repeats, Tensor) else np.asarray(repeats)
     if counts.ndim > 1 or counts.dtype.kind != "i" or (counts < 0).any() or counts.size not in (1, n):
-        raise RuntimeError(f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}.")
+        raise RuntimeError(
+            f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}."
+        )
     chosen = np.repeat(np.arange(n), counts.item() if counts.size == 1 else counts)
     return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (chosen,)]
 
