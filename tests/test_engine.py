@@ -218,7 +218,7 @@ def test_errors_say_what_to_do() -> None:
 
 
 def test_rules_of_users_are_checked() -> None:
-    with pytest.raises(TypeError, match="dy.*belongs to no input"):
+    with pytest.raises(TypeError, match=r"dy.*belongs to no input"):
         tg.op(dy=lambda g, z, x: g)(lambda x: x)
 
     @tg.op(dx=lambda g, z, x: g[:1])

@@ -78,10 +78,8 @@ def check_leaf(target: Tensor, recording: bool) -> None:
 def _writable(target: Tensor) -> None:
     """Refuse to write to elements that share one place in memory (expanded tensors)."""
     array = target.array
-    if (
-        not getattr(array.flags, "writeable", True)
-        or (array.size
-        and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)))
+    if not getattr(array.flags, "writeable", True) or (
+        array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True))
     ):
         raise InplaceError(
             f"{describe(target)} was expanded: several of its elements are one place in memory. Use clone() first."
