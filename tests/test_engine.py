@@ -285,3 +285,12 @@ def test_functional() -> None:
     assert f.hessian(lambda x: (x**3).sum(), x).tolist() == [[6, 0], [0, 12]]
     assert f.jvp(lambda x: x**3, x, tg.ones(2, dtype=tg.float64))[1].tolist() == [3, 12]
     assert f.hvp(lambda x: (x**3).sum(), x, tg.ones(2, dtype=tg.float64))[1].tolist() == [6, 12]
+
+
+def test_a_changed_input_of_an_operation_with_settings_is_noticed() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x.logsumexp(0)
+    with tg.no_grad():
+        x += 1
+    with pytest.raises(InplaceError, match="logsumexp"):
+        y.backward()
