@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import functional
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .linear import Linear
 from .module import Module
@@ -17,4 +18,5 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "Sequential",
+    "functional",
 ]

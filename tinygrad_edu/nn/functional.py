@@ -1,0 +1,13 @@
+"""Layers as functions, as `torch.nn.functional`: one list of where each stands.
+
+Source: https://pytorch.org/docs/stable/nn.functional.html
+"""
+
+from __future__ import annotations
+
+from ..ops.activation import *
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.elementwise import sigmoid, tanh
+from ..ops.products import linear
+from ..ops.reduction import log_softmax, softmax
+from ..ops.shape import pad
