@@ -184,15 +184,6 @@ def test_a_leaf_cannot_be_changed_while_recording() -> None:
     assert w.tolist() == [0.5]
 
 
-def test_views_of_a_tracked_tensor_forbid_changing_it() -> None:
-    h = tg.tensor([1.0, 2.0], requires_grad=True) * 1
-    row = h[0]
-    for x in (h, row):
-        with pytest.raises(InplaceError, match="view"):
-            x += 1
-
-
-# -- refusals ----------------------------------------------------------------------------------------------------------
 def test_errors_say_what_to_do() -> None:
     w = tg.tensor([[1.0, 2.0, 3.0]], requires_grad=True, name="w")
     with pytest.raises(ShapeError, match=r"mul: .*w \(1, 3\).*\(2,\)"):
@@ -228,7 +219,7 @@ def test_rules_of_users_are_checked() -> None:
     x = tg.ones(3, requires_grad=True)
     with pytest.raises(ShapeError, match=r"\(1,\).*\(3,\)") as caught:
         wrong(x).sum().backward()
-    assert "wrong" in str(caught.value.__notes__)
+    assert "wrong" in str(caught.value)
     assert x.grad is None
 
 

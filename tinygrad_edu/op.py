@@ -26,7 +26,7 @@ import numpy as np
 
 from . import backend, dtypes
 from .errors import DtypeError, describe, explain
-from .tensor import Tensor, call_site, tick, to_array, wrap
+from .tensor import Tensor, call_site, note_view, owner, refresh, tick, to_array, wrap
 
 registry: dict[str, Op] = {}  # every operation by name
 watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every result while somebody watches (detect_anomaly)
@@ -141,12 +141,13 @@ def op(
     """
 
     def declare(forward: Callable) -> Callable:
-        return _recording(Op(forward, rules, joint=joint, dtype=dtype, view=view))
+        registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view)
+        return recording(this)
 
     return declare if function is None else declare(function)
 
 
-def _recording(this: Op) -> Callable[..., Any]:
+def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
     forward, count, differentiable, view = this.forward, len(this.inputs), this.differentiable, this.view
     simple = not this.settings and not this.variadic
@@ -163,6 +164,8 @@ def _recording(this: Op) -> Callable[..., Any]:
         for x in inputs:
             if isinstance(x, Tensor):
                 is_tensor = True
+                if x.base is not None:
+                    refresh(x)
                 if x._requires_grad:
                     tracked = True
                 x = x.array
@@ -191,14 +194,13 @@ def _recording(this: Op) -> Callable[..., Any]:
             z.settings = settings
             z.serial = tick()
             z.made_at = call_site(2)
-        if view:
-            inputs[0].viewed = True
+        if view and owner(z.array) is owner(arrays[0]):  # else an index array or a reshape made a copy
+            note_view(z, inputs[0], (call, settings))
         if watchers:
             for watch in watchers:
                 watch(this.name, z, inputs)
         return z
 
-    registry[this.name] = this
     call.op = this  # type: ignore[attr-defined]
     return call
 

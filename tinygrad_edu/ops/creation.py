@@ -11,7 +11,8 @@ import numpy as np
 from .. import backend, dtypes
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
-from .shape import broadcast_to, clone, ints
+from .indexing import setitem
+from .shape import clone, ints
 
 __all__ = [
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
@@ -148,7 +149,7 @@ def fill(input: Any, value: Any) -> Any:
         return full_like(input, value)
     if value.ndim:
         raise RuntimeError(f"fill takes a number or a 0-d tensor, not one of shape {value.shape}.")
-    return clone(broadcast_to(to(value, input.dtype), shape=input.shape)) + input * 0
+    return setitem(input, ..., to(value, input.dtype))
 
 
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -205,7 +205,7 @@ def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
 
     zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
     """
-    z = x.copy()
+    z = np.copy(x, order="C")
     rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
     for i in range(len(rows) - 2, -1, -1):
         rows[i] += factors[i] * rows[i + 1]
