@@ -145,11 +145,9 @@ def fill(input: Any, value: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
     """
-    if not isinstance(value, Tensor):
-        return full_like(input, value)
-    if value.ndim:
+    if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"fill takes a number or a 0-d tensor, not one of shape {value.shape}.")
-    return setitem(input, ..., to(value, input.dtype))
+    return setitem(input, ..., to(value, input.dtype) if isinstance(value, Tensor) else value)
 
 
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -220,8 +218,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
     start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
-    if steps < 0:
-        raise RuntimeError(f"linspace: the number of steps must not be negative, and it is {steps}.")
+    _check_steps("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
@@ -236,12 +233,18 @@ def logspace(
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
     start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
-    if steps < 0:
-        raise RuntimeError(f"logspace: the number of steps must not be negative, and it is {steps}.")
+    _check_steps("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
     return _made(np.power(float(base), _even(start, end, steps)).astype(wanted), device, requires_grad)
+
+
+def _check_steps(name: str, steps: Any) -> None:
+    if not isinstance(steps, int | np.integer):
+        raise TypeError(f"{name}: the number of steps must be an integer, and it is {steps!r}.")
+    if steps < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, and it is {steps}.")
 
 
 def _even(start: float, end: float, steps: int) -> np.ndarray:
