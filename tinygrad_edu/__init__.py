@@ -9,6 +9,7 @@ from . import (
     nn,
     ops,
     optim,
+    testing,
     utils,
 )
 from .backend import cuda, device, get_default_device, set_default_device
