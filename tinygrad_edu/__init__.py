@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from . import (
     autograd,
     data,
@@ -45,8 +47,14 @@ from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
+from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
+
+# What PyTorch has under these names too.
+autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]
+Size = tuple
+e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 # PyTorch's other names for dtypes. They shadow Python's own names in this module only.
 float, double, half = float32, float64, float16

@@ -112,7 +112,7 @@ def _formatter(values: np.ndarray) -> Any:
             return f"{v:.{precision}e}"
         return f"{v:.0f}." if whole else f"{v:.{precision}f}"
 
-    width = max((len(text(float(v))) for v in values), default=0)
+    width = max((len(text(float(v))) for v in values[np.isfinite(values)]), default=0)
     return lambda v: text(v).rjust(width)
 
 

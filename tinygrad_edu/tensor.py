@@ -75,6 +75,8 @@ class Tensor:
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
+        if dtype is None and isinstance(data, list | tuple) and not _holds_arrays(data):
+            dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(data, dtype, device, copy=True)
         self.name = name
         if requires_grad:

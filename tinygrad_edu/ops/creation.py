@@ -46,7 +46,9 @@ def tensor(
 
     Source: https://pytorch.org/docs/stable/generated/torch.tensor.html
     """
-    return Tensor(data, requires_grad, dtype=dtype, device=device, name=name)
+    t = wrap(to_array(data, dtype, device, copy=True))
+    t.name = name
+    return t.requires_grad_(True) if requires_grad else t
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -379,6 +381,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "new_full": new_full,
     "new_tensor": new_tensor,
     "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
+    "is_floating_point": is_floating_point,
     "dim": lambda self: self.ndim,
     "ndimension": lambda self: self.ndim,
     "nelement": lambda self: self.array.size,

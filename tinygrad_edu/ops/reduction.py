@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend, dtypes
-from ..errors import DtypeError, describe
+from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
@@ -310,7 +310,7 @@ def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
 def _nonempty(name: str, x: Any, dim: Any) -> None:
     empty = [d for d in axes(dim, x.ndim) if not x.shape[d]]
     if empty:
-        raise IndexError(f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing.")
+        raise (ShapeError if dim in (None, ()) else IndexError)(f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing.")
 
 
 @op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))
