@@ -33,20 +33,25 @@ from .dtypes import (
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
 from .ops.arithmetic import *
+from .ops.arranging import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.diagonal import *
 from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.indexing import *
+from .ops.joining import *
 from .ops.linalg import *
 from .ops.matrix import *
 from .ops.norms import *
+from .ops.padding import *
 from .ops.products import *
 from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
+from .ops.splitting import *
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor

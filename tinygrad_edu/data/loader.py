@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ops.creation import tensor
+from ..ops.joining import stack
 from ..ops.random import Generator
-from ..ops.shape import stack
 from ..tensor import Tensor
 from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from .shape import pad, reshape
+from .padding import pad
+from .shape import reshape
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_input", "conv_nd", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_weight",

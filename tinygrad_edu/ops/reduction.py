@@ -14,9 +14,12 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
+from .arranging import flip
+from .diagonal import diagonal
 from .elementwise import exp
 from .indexing import gather, where
-from .shape import _pad, axes, broadcast_to, diagonal, flip, one_dim, reshape, squeeze
+from .padding import _pad
+from .shape import axes, broadcast_to, one_dim, reshape, squeeze
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -310,7 +313,9 @@ def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
 def _nonempty(name: str, x: Any, dim: Any) -> None:
     empty = [d for d in axes(dim, x.ndim) if not x.shape[d]]
     if empty:
-        raise (ShapeError if dim in (None, ()) else IndexError)(f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing.")
+        raise (ShapeError if dim in (None, ()) else IndexError)(
+            f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing."
+        )
 
 
 @op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))
