@@ -39,6 +39,7 @@ from .ops.indexing import *
 from .ops.linalg import *
 from .ops.matrix import *
 from .ops.norms import *
+from .ops.pooling import *
 from .ops.products import *
 from .ops.random import *
 from .ops.reduction import *
