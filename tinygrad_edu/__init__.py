@@ -45,6 +45,7 @@ from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
+from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .serialization import load, save
 from .tensor import Tensor
 

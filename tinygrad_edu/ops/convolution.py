@@ -325,3 +325,101 @@ def _conv_transpose(dims: int) -> Any:
 
 conv1d, conv2d, conv3d = _conv(1), _conv(2), _conv(3)
 conv_transpose1d, conv_transpose2d, conv_transpose3d = _conv_transpose(1), _conv_transpose(2), _conv_transpose(3)
+
+
+# -- windows, for users ----------------------------------------------------------------------------------------------
+@op(dx=lambda g, z, x, kernel, out, stride, padding, dilation: _from_columns(
+    g, sizes=x.shape[2:], kernel=kernel, out=out, stride=stride, padding=padding, dilation=dilation
+))  # fmt: skip
+def _to_columns(x: Any, *, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Every window of an image as a column; the gradients of windows that overlap add up.
+
+    z[n, (c, k), p] = x[n, c, p·stride + k·dilation - padding];  ∂x = Σ g over the columns an element is in
+    """
+    n, channels = x.shape[:2]
+    z = windows(x, kernel, out, stride, padding, dilation, 1)
+    z = np.reshape(z, (out[0], kernel[0], channels, *kernel[1:], *out[1:], n))
+    dims = len(kernel)
+    z = np.transpose(z, (-1, 2, 1, *range(3, 2 + dims), 0, *range(2 + dims, 1 + 2 * dims)))
+    return np.reshape(z, (n, channels * math.prod(kernel), math.prod(out)))
+
+
+@op(dx=lambda g, z, x, sizes, kernel, out, stride, padding, dilation: _to_columns(
+    g, kernel=kernel, out=out, stride=stride, padding=padding, dilation=dilation
+))  # fmt: skip
+def _from_columns(x: Any, *, sizes: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Put windows back where they came from; where they overlap they add up.
+
+    z[n, c, p·stride + k·dilation - padding] += x[n, (c, k), p];  ∂x = g's windows
+    """
+    n, dims = x.shape[0], len(kernel)
+    columns = np.reshape(x, (n, x.shape[1] // math.prod(kernel), *kernel, *out))
+    columns = np.transpose(columns, (2 + dims, 2, 1, *range(3, 2 + dims), *range(3 + dims, 2 + 2 * dims), 0))
+    columns = np.reshape(columns, (1, out[0], x.shape[1], math.prod(out[1:]) * n))
+    return windows_put_back(columns, sizes, kernel, out, stride, padding, dilation, n)
+
+
+def _window_arguments(name: str, sizes: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
+    kernel, stride = per_dim(kernel_size, 2, "kernel_size"), per_dim(stride, 2, "stride")
+    dilation, padding = per_dim(dilation, 2, "dilation"), per_dim(padding, 2, "padding")
+    if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
+        raise RuntimeError(
+            f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive, padding {padding} not negative."
+        )
+    out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))
+    if min(out) < 1:
+        raise ShapeError(
+            f"{name}: windows of {kernel} (dilation {dilation}) do not fit sizes {tuple(sizes)} with padding {padding}."
+        )
+    return {"kernel": kernel, "out": out, "stride": stride, "padding": padding, "dilation": dilation}
+
+
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Every window of an image as a column: a convolution is a matrix product with these columns.
+
+    z[n, (c, k), p] = x[n, c, p·stride + k·dilation - padding]
+
+    Args:
+        x: (samples, channels, height, width), or one sample without the first dim.
+
+    Raises:
+        ShapeError: windows that do not fit.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
+    """
+    if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
+        raise ShapeError(
+            f"unfold takes (samples, channels, height, width) or one sample without the first dim, not {describe(x)}."
+        )
+    how = _window_arguments("unfold", x.shape[-2:], kernel_size, dilation, padding, stride)
+    if x.ndim == 4:
+        return _to_columns(x, **how)
+    z = _to_columns(reshape(x, shape=(1, *x.shape)), **how)
+    return reshape(z, shape=z.shape[1:])
+
+
+def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Put the columns that `unfold` makes back into an image; where windows overlap they add up.
+
+    z[n, c, p·stride + k·dilation - padding] = Σ x[n, (c, k), p]
+
+    Args:
+        x: (samples, channels · kernel size, positions), or one sample without the first dim.
+        output_size: height and width of the image.
+
+    Raises:
+        ShapeError: numbers of rows or columns that do not fit.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
+    """
+    sizes = per_dim(output_size, 2, "output_size")
+    how = _window_arguments("fold", sizes, kernel_size, dilation, padding, stride)
+    size, positions = math.prod(how["kernel"]), math.prod(how["out"])
+    if x.ndim not in (2, 3) or x.shape[-2] % size or x.shape[-1] != positions or not x.shape[-2]:
+        raise ShapeError(
+            f"fold: for an output of {sizes} these settings need ([samples,] a multiple of {size} rows, {positions} columns), not {describe(x)}."
+        )
+    if x.ndim == 3:
+        return _from_columns(x, sizes=sizes, **how)
+    z = _from_columns(reshape(x, shape=(1, *x.shape)), sizes=sizes, **how)
+    return reshape(z, shape=z.shape[1:])
