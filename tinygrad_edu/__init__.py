@@ -46,12 +46,14 @@ from .ops.linalg import *
 from .ops.matrix import *
 from .ops.norms import *
 from .ops.padding import *
+from .ops.pooling import *
 from .ops.products import *
 from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
 from .ops.splitting import *
+from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
