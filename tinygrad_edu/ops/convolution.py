@@ -24,14 +24,9 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-<<<<<<< HEAD
 from .padding import pad
-from .shape import reshape
-=======
 from .reduction import sum
-from .padding import pad
 from .shape import reshape
->>>>>>> nn-window
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
