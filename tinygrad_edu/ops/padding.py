@@ -68,7 +68,8 @@ def _padded_indices(x: Any, dim: int, a: int, b: int, mode: str) -> Any:
     i = np.arange(-a, n + b, like=x.array if isinstance(x, Tensor) else x)
     if mode == "replicate":
         return np.clip(i, 0, n - 1)
-    if mode == "circular":
-        return i % n
+    if mode == "circular":  # what negative numbers cut off is not part of the circle
+        start, end = builtins.max(-a, 0), n - builtins.max(-b, 0)
+        return start + (i - start) % (end - start)
     i = np.abs(i)
     return np.where(i >= n, 2 * (n - 1) - i, i)
