@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..ops.convolution import per_dim
 from ..ops.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -101,6 +102,12 @@ class MaxPool3d(_MaxPool):
 class _MaxUnpool(_Pool):
     """z[n, c, indices[n, c, p]] = x[n, c, p], else 0: puts maxima back where max pooling found them."""
 
+    dims: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        stride = kernel_size if stride is None else stride
+        super().__init__(*(per_dim(value, self.dims, "each argument") for value in (kernel_size, stride, padding)))
+
     def forward(self, x: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return self.function(x, indices, self.kernel_size, self.stride, self.padding, output_size)
 
@@ -111,7 +118,7 @@ class MaxUnpool1d(_MaxUnpool):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
     """
 
-    function = staticmethod(max_unpool1d)
+    dims, function = 1, staticmethod(max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpool):
@@ -120,7 +127,7 @@ class MaxUnpool2d(_MaxUnpool):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
     """
 
-    function = staticmethod(max_unpool2d)
+    dims, function = 2, staticmethod(max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpool):
@@ -129,7 +136,7 @@ class MaxUnpool3d(_MaxUnpool):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
     """
 
-    function = staticmethod(max_unpool3d)
+    dims, function = 3, staticmethod(max_unpool3d)
 
 
 class _AvgPool(_Pool):
@@ -166,6 +173,12 @@ class AvgPool1d(_AvgPool):
     """
 
     function = staticmethod(avg_pool1d)
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    ) -> None:
+        windows = (per_dim(value, 1, "each argument") for value in (kernel_size, stride or kernel_size, padding))
+        super().__init__(*windows, ceil_mode, count_include_pad)
 
 
 class AvgPool2d(_AvgPool):
