@@ -33,10 +33,13 @@ from .ops.arithmetic import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.distance import *
 from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.embedding import *
 from .ops.indexing import *
 from .ops.linalg import *
+from .ops.loss import *
 from .ops.matrix import *
 from .ops.norms import *
 from .ops.products import *

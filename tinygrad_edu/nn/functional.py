@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from ..ops.activation import *
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.distance import *
+from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.embedding import *
+from ..ops.loss import *
+from ..ops.norms import pdist
 from ..ops.products import linear
 from ..ops.reduction import log_softmax, softmax
 from ..ops.shape import pad
