@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..op import numpy_names
-from .elementwise import clamp_min
+import numpy as np
+
+from ..op import numpy_names, op
 from .norms import vector_norm
 from .reduction import sum
 from .shape import broadcast_tensors
 
 __all__ = ["cosine_similarity", "pairwise_distance"]
+
+
+@op(dx=lambda g, z, x, low: g)
+def at_least(x: Any, *, low: float) -> Any:
+    """Raise what is below a limit to it, and let the gradient pass as if nothing had been raised: a safe divisor.
+
+    z = max(x, low);  ∂x = g
+    """
+    return np.maximum(x, low)
 
 
 @numpy_names
@@ -30,7 +40,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
     """
     x1, x2 = broadcast_tensors(x1, x2)
-    unit1, unit2 = (x / clamp_min(vector_norm(x, 2, dim, True), eps) for x in (x1, x2))
+    unit1, unit2 = (x / at_least(vector_norm(x, 2, dim, True), low=eps) for x in (x1, x2))
     return sum(unit1 * unit2, dim)
 
 

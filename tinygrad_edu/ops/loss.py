@@ -17,8 +17,8 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import Tensor
 from .activation import logsigmoid, relu
-from .arithmetic import maximum, minimum, xlogy
-from .distance import pairwise_distance
+from .arithmetic import minimum, xlogy
+from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, masked_fill, raw, where
 from .reduction import _softmax, _total, amax, any, log_softmax, mean, sum
@@ -260,6 +260,10 @@ def _label_loss(
     losses = -_take_class(log_p, labels=labels)
     share = None  # how much each sample counts; None: all the same
     if weight is not None:
+        if weight.dtype != log_p.dtype:
+            raise DtypeError(
+                f"{name}: the weight is {weight.dtype} and the input {log_p.dtype}; convert one of them with .to(dtype)."
+            )
         weight = _class_weights(name, log_p, weight)
         share = raw(weight).reshape(-1)[labels]
         losses = losses * share
@@ -301,17 +305,17 @@ def nll_loss(
 
 # -- classification: margins -----------------------------------------------------------------------------------------------
 def _against_label(name: str, input: Any, target: Any) -> tuple[Any, Any, Any]:
-    """Scores as (N, C), the label's own score as (N, 1), and a mask of the other classes, for (N, C) or (C,)."""
-    if input.ndim not in (1, 2) or not input.shape[-1]:
-        raise ShapeError(f"{name}: the input must have shape (N, C) or (C,), not {describe(input)}.")
-    labels, _ = _labels(name, input, reshape(target, shape=()) if input.ndim == 1 and target.shape == (1,) else target)
-    labels, scores = labels.reshape(-1), reshape(input, shape=(-1, input.shape[-1])) if input.ndim == 1 else input
+    """Scores as (N, C), the label's own score as (N, 1), and a mask of the other classes, for (N, C), (C,) or a single score."""
+    if input.ndim > 2 or 0 in input.shape[-1:]:
+        raise ShapeError(f"{name}: the input must have shape (N, C) or (C,), with C above 0, not {describe(input)}.")
+    scores = input if input.ndim == 2 else reshape(input, shape=(1, -1))
+    labels, _ = _labels(name, scores, target if input.ndim == 2 else reshape(target, shape=(1,)))
     own = unsqueeze(_take_class(scores, labels=labels), 1)
     return scores, own, np.arange(scores.shape[1], like=labels) != labels[:, None]
 
 
 def _per_sample(losses: Any, input: Any, reduction: str) -> Any:
-    return _reduced(reshape(losses, shape=()) if input.ndim == 1 else losses, reduction)
+    return _reduced(losses if input.ndim == 2 else reshape(losses, shape=()), reduction)
 
 
 def multi_margin_loss(
@@ -415,7 +419,7 @@ def multilabel_margin_loss(
     right = (np.where(listed, labels, -1)[:, :, None] == np.arange(classes, like=labels)).any(axis=1)
     excess = relu(1 - unsqueeze(own, 2) + unsqueeze(scores, 1)) * (listed[:, :, None] & ~right[:, None, :])
     losses = sum(excess, (1, 2)) / classes
-    return _reduced(losses if input.ndim == 2 else reshape(losses, shape=()), reduction)
+    return _per_sample(losses, input, reduction)
 
 
 # -- probabilities -----------------------------------------------------------------------------------------------------
@@ -597,9 +601,9 @@ def poisson_nll_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     losses = exp(input) - target * input if log_input else input - target * log(input + eps)
     if full:
-        above = masked_fill(target, target <= 1, 1.0)
+        above = masked_fill(target, target <= 1, 1)
         stirling = above * log(above) - above + 0.5 * log(2 * math.pi * above)
-        losses = losses + masked_fill(stirling, target <= 1, 0.0)
+        losses = losses + masked_fill(stirling, target <= 1, 0)
     return _reduced(losses, reduction)
 
 
@@ -626,7 +630,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
             var = unsqueeze(var, -1)
         elif input.ndim != var.ndim or len(differing) != 1:
             raise ValueError(f"gaussian_nll_loss: var {tuple(var.shape)} does not fit the input {tuple(input.shape)}.")
-    var = var + raw(maximum(var, eps) - var)  # at least ε, and its gradient passes as if it were unchanged
+    var = at_least(var, low=eps)
     losses = 0.5 * (log(var) + square(input - target) / var)
     return _reduced(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
