@@ -38,11 +38,14 @@ from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
 from .ops.diagonal import *
+from .ops.distance import *
 from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.embedding import *
 from .ops.indexing import *
 from .ops.joining import *
 from .ops.linalg import *
+from .ops.loss import *
 from .ops.matrix import *
 from .ops.norms import *
 from .ops.padding import *

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import types
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -125,27 +125,12 @@ def samples(name: str, dtype: Any, training: bool, requires_grad: bool = True) -
         yield (args, kwargs), (inputs, {}), f"{name}(*{args}, **{kwargs}), training={training}, inputs {str(inputs)[:1000]}"
 
 
-def ours_of_argument(value: Any, memo: dict[int, Any]) -> Any:
-    """As `translate`; PyTorch's functions (an activation) and modules become ours."""
-    if isinstance(value, dict):
-        return {k: ours_of_argument(x, memo) for k, x in value.items()}
-    if isinstance(value, list | tuple) and not isinstance(value, torch.Size):
-        return type(value)(ours_of_argument(x, memo) for x in value)
-    if isinstance(value, torch.nn.Module):
-        return getattr(nn, type(value).__name__)()
-    if isinstance(value, types.FunctionType | types.BuiltinFunctionType):
-        return getattr(nn.functional, value.__name__, None) or types.FunctionType(
-            value.__code__, {**value.__globals__, "torch": tg}, None, value.__defaults__, value.__closure__
-        )
-    return translate(value, memo)
-
-
 def pair(name: str, constructor: Any, dtype: Any) -> tuple[Any, Any]:
     """The same module here and in PyTorch, with PyTorch's weights."""
     __tracebackhide__ = True
     args, kwargs = constructor
     theirs = getattr(torch.nn, name)(*args, **kwargs).to(dtype)
-    args, kwargs = ours_of_argument([list(args), kwargs], {})
+    args, kwargs = translate([list(args), kwargs], {})
     ours = getattr(nn, name)(*args, **kwargs).to(str(dtype)[6:])
     state = {key: tg.Tensor(value.numpy()) for key, value in theirs.state_dict().items()}
     ours.load_state_dict(state)
@@ -219,7 +204,11 @@ def test_module(name: str, dtype: Any, training: bool) -> None:
             same(a, b, f"{what}\ngradient of {label} (create_graph)")
             same(c, b, f"{what}\ngradient of {label}")
         if dtype is torch.float64 and (info is None or info.supports_gradgrad):
-            second_gradients(rng, list(zip(first, first_torch, strict=True)), inputs + seeds, what)
+            try:
+                second_gradients(rng, list(zip(first, first_torch, strict=True)), inputs + seeds, what)
+            except RuntimeError as error:
+                if not re.search("derivative for .* is not implemented", str(error)):  # PyTorch's, for a few modules
+                    raise
 
 
 def compare_state(ours: Any, theirs: Any, what: str) -> None:
@@ -237,7 +226,7 @@ def test_first_weights(name: str) -> None:
     """Before training: same state names, shapes and dtypes, the same constants and equally spread random weights; same repr."""
     for constructor, _, what in samples(name, torch.float32, training=True, requires_grad=False):
         try:
-            args, kwargs = ours_of_argument([list(constructor[0]), constructor[1]], {})
+            args, kwargs = translate([list(constructor[0]), constructor[1]], {})
         except LeaveOut:
             continue
         torch.manual_seed(0)
@@ -294,7 +283,7 @@ def test_refuses(name: str) -> None:
         for number, error in enumerate(info.module_error_inputs_func(info, "cpu", torch.float32, False, training)):
             sample = error.module_error_input
             try:
-                args, kwargs = ours_of_argument([list(sample.constructor_input.args), sample.constructor_input.kwargs], {})
+                args, kwargs = translate([list(sample.constructor_input.args), sample.constructor_input.kwargs], {})
                 inputs = (
                     translate([list(sample.forward_input.args), sample.forward_input.kwargs], {}) if sample.forward_input else 0
                 )

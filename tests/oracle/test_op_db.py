@@ -71,6 +71,12 @@ def find(root: Any, name: str) -> Any:
     return root if callable(root) or isinstance(root, property) else None
 
 
+def with_ours(function: Any) -> Any:
+    """A function of PyTorch's tests that runs on this library: what it calls `torch` is tinygrad_edu."""
+    scope = {**function.__globals__, "torch": tg}
+    return types.FunctionType(function.__code__, scope, None, function.__defaults__, function.__closure__)
+
+
 def offered(info: Any) -> Callable[..., Any] | None:
     """The function of tinygrad_edu that is PyTorch's operator `info`, or None."""
     for name in (info.name, *(alias.name for alias in info.aliases)):
@@ -79,7 +85,7 @@ def offered(info: Any) -> Callable[..., Any] | None:
             continue
         if type(info.op) is types.FunctionType and info.op.__module__.startswith("torch.testing"):
             # PyTorch's own way to call it, such as `lambda tensors, equation: torch.einsum(equation, tensors)`, on this library
-            return types.FunctionType(info.op.__code__, {**info.op.__globals__, "torch": tg}, None, info.op.__defaults__)
+            return with_ours(info.op)
         return found
     return None
 
@@ -123,6 +129,12 @@ def translate(value: Any, memo: dict[int, Any]) -> Any:
         return {k: translate(x, memo) for k, x in value.items() if k not in LEFT_OUT_ARGUMENTS}
     if isinstance(value, str) and value.partition(":")[0] in ("cuda", "meta"):
         raise LeaveOut
+    if isinstance(value, torch.nn.Module):  # a distance or an activation as an argument
+        return getattr(tg.nn, type(value).__name__)()
+    if isinstance(value, types.BuiltinFunctionType):
+        return find(tg, value.__name__) or find(tg.nn.functional, value.__name__)
+    if isinstance(value, types.FunctionType):
+        return find(tg.nn.functional, value.__name__) or with_ours(value)
     return value
 
 
@@ -206,10 +218,7 @@ def run_both(info: Any, sample: Any, ours: Any, what: str) -> tuple[list[Any], l
         raise AssertionError(f"{what}\nraised {type(error).__name__}: {error}") from error
     if info.name in UP_TO_SIGNS:
         process = sample.output_process_fn_grad
-        rebuilt = types.FunctionType(
-            process.__code__, {**process.__globals__, "torch": tg}, None, process.__defaults__, process.__closure__
-        )
-        found, theirs = rebuilt(found), process(theirs)
+        found, theirs = with_ours(process)(found), process(theirs)
     found, theirs = list(leaves(found)), list(leaves(theirs))
     assert len(found) == len(theirs), f"{what}\ngives {len(found)} results, in PyTorch {len(theirs)}"
     return found, theirs

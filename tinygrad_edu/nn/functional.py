@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from ..ops.activation import *
 from ..ops.convolution import *
-from ..ops.convolution import fold, unfold
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.distance import *
+from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.embedding import *
+from ..ops.loss import *
+from ..ops.norms import pdist
 from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear
