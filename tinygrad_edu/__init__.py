@@ -6,12 +6,14 @@ from . import (
     autograd,
     data,
     linalg,
+    metrics,
     nn,
     ops,
     optim,
     utils,
 )
 from .backend import cuda, device, get_default_device, set_default_device
+from .check import check_training
 from .dtypes import (
     bool_,
     finfo,
@@ -46,6 +48,7 @@ from .ops.shape import *
 from .ops.sorting import *
 from .serialization import load, save
 from .tensor import Tensor
+from .train import History, evaluate, fit, predict
 
 # PyTorch's other names for dtypes. They shadow Python's own names in this module only.
 float, double, half = float32, float64, float16
