@@ -33,7 +33,19 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 DTYPES = (torch.float64, torch.float32, torch.int64, torch.bool)
 
 # Deliberate differences: the part of a test's id, "operator", "operator/variant" or either with "-dtype", and the reason.
-DIFFERENT: dict[str, str] = {}
+DIFFERENT: dict[str, str] = {
+    "zero_": "PyTorch's sample calls it as a function of the module; here it is a method",
+    "logcumsumexp-float32": "PyTorch's rounding errors at inputs of 1e4 are beyond the tolerance; float64 agrees",
+}
+
+# The same for second gradients only.
+SECOND_DIFFERENT = {
+    "linalg.norm": "of an empty vector: 0 here, NaN in PyTorch",
+    "linalg.norm/subgradients_at_zero": "a norm has no second derivative at 0: infinite here, NaN in PyTorch",
+}
+
+# Among equal numbers each of these may name another index than PyTorch: the numbers that they name are compared instead.
+ANY_OF_EQUAL = {"kthvalue": 1, "topk": 1, "mode": 1, "sort": 1, "argsort": 0}  # which result is the index
 
 # Their numbers are drawn from another generator, or are whatever was in memory: only shape and dtype are compared.
 RANDOM = """
@@ -72,7 +84,12 @@ def offered(info: Any) -> Callable[..., Any] | None:
     return None
 
 
-OFFERED = {info.full_name if not info.variant_test_name else f"{info.name}/{info.variant_test_name}": info for info in op_db}
+def name_of(info: Any) -> str:
+    """The operator's name, with its variant: "linalg.norm/subgradients_at_zero"."""
+    return f"{info.name}/{info.variant_test_name}" if info.variant_test_name else info.full_name
+
+
+OFFERED = {name_of(info): info for info in op_db}
 OFFERED = {name: info for name, info in OFFERED.items() if offered(info)}
 
 
@@ -215,7 +232,21 @@ def test_values(info: Any, dtype: Any) -> None:
         except LeaveOut:
             continue
         for i, (a, b) in enumerate(zip(found, theirs, strict=True)):
+            if ANY_OF_EQUAL.get(info.name) == i and not dtype.is_floating_point:
+                same(a, b, f"{what}\nresult {i}", only_kind=True)
+                a, b = named(info.name, sample, to_torch(a)), named(info.name, sample, b)
+                a = tg.Tensor(a.numpy())
             same(a, b, f"{what}\nresult {i}", only_kind=info.name in RANDOM.split())
+
+
+def named(name: str, sample: Any, index: Any) -> Any:
+    """The numbers that an index along a dim names."""
+    x, place = sample.input, 1 if name in ("topk", "kthvalue") else 0  # of dim among the arguments behind x
+    dim = sample.kwargs.get("dim", [*sample.args, -1, -1][place])
+    if not x.ndim:
+        return x
+    short = index.ndim < x.ndim
+    return torch.gather(x, dim, index.unsqueeze(dim) if short else index)
 
 
 FLOAT_CASES = [case for case in CASES if case.values[0].supports_autograd and case.values[1].is_floating_point]
@@ -250,7 +281,7 @@ def test_gradients(info: Any, dtype: Any) -> None:
         for i, (a, b, c) in enumerate(zip(first, first_torch, quick, strict=True)):
             same(a, b, f"{what}\ngradient of input {i} (create_graph)")
             same(c, b, f"{what}\ngradient of input {i}")
-        if dtype is torch.float64 and info.supports_gradgrad:
+        if dtype is torch.float64 and info.supports_gradgrad and name_of(info) not in SECOND_DIFFERENT:
             second_gradients(rng, list(zip(first, first_torch, strict=True)), inputs + seeds, what)
 
 
@@ -322,5 +353,5 @@ def test_how_many_are_offered(capsys: pytest.CaptureFixture) -> None:
     )
     with capsys.disabled():
         print(f"\n{len(OFFERED)} of {len(op_db)} operators of PyTorch are offered and compared; not offered: {' '.join(missing)}")
-    unknown = {key for key in DIFFERENT if key.partition("-")[0] not in OFFERED}
+    unknown = {key for key in [*DIFFERENT, *SECOND_DIFFERENT] if key.partition("-")[0] not in OFFERED}
     assert not unknown, f"deliberate differences are listed for operators that are not offered: {unknown}"

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ops.creation import tensor
+from ..ops.joining import stack
 from ..ops.random import Generator
-from ..ops.shape import stack
 from ..tensor import Tensor
 from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -35,7 +36,7 @@ def default_collate(batch: list[Any]) -> Any:
     if isinstance(first, float):
         return Tensor(batch, dtype="float64")
     if isinstance(first, int):
-        return Tensor(batch)
+        return tensor(batch)
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
@@ -58,7 +59,7 @@ def default_convert(sample: Any) -> Any:
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.default_convert
     """
     if isinstance(sample, np.ndarray | np.number | np.bool_):
-        return Tensor(sample)
+        return tensor(sample)
     if isinstance(sample, Mapping):
         return _as_mapping(sample, {key: default_convert(value) for key, value in sample.items()})
     if isinstance(sample, tuple | list):

@@ -6,8 +6,11 @@ Source: https://pytorch.org/docs/stable/nn.functional.html
 from __future__ import annotations
 
 from ..ops.activation import *
-from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.convolution import *
+from ..ops.convolution import fold, unfold
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.padding import pad
+from ..ops.pooling import *
 from ..ops.products import linear
 from ..ops.reduction import log_softmax, softmax
-from ..ops.shape import pad
+from ..ops.upsampling import *

@@ -27,8 +27,8 @@ class Linear(Module):
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype).uniform_(-bound, bound))
         self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
