@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .data import DataLoader, TensorDataset
 from .nn import Module
 from .op import no_grad
-from .ops.shape import cat
+from .ops.joining import cat
 from .optim import Optimizer
 from .plot import plot_history
 from .serialization import save
