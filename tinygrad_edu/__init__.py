@@ -8,6 +8,7 @@ from . import (
     autograd,
     data,
     linalg,
+    metrics,
     nn,
     ops,
     optim,
@@ -15,6 +16,7 @@ from . import (
     utils,
 )
 from .backend import cuda, device, get_default_device, set_default_device
+from .check import check_training
 from .dtypes import (
     bool_,
     finfo,
@@ -60,6 +62,7 @@ from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
+from .train import History, evaluate, fit, predict
 
 # What PyTorch has under these names too.
 autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..serialization import FormatError
 from ..tensor import Tensor, wrap
 from .dataset import TensorDataset
 
@@ -70,21 +71,21 @@ def read_idx(path: str | Path) -> np.ndarray:
     The file is two zero bytes, a type code, the number of dimensions, each size as a big-endian 32-bit integer, then the values.
 
     Raises:
-        ValueError: the file is of another kind, or cut short.
+        FormatError: the file is of another kind, or cut short.
     """
     content = Path(path).read_bytes()
     if content[:2] == b"\x1f\x8b":
         try:
             content = gzip.decompress(content)
         except (EOFError, OSError) as error:
-            raise ValueError(f"{path} is a damaged gzip file ({error}); get it anew.") from None
+            raise FormatError(f"{path} is a damaged gzip file ({error}); get it anew.") from None
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES:
-        raise ValueError(f"{path} is not an IDX file: it begins with the bytes {content[:4].hex(' ')}.")
+        raise FormatError(f"{path} is not an IDX file: it begins with the bytes {content[:4].hex(' ')}.")
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content[4:start], ">u4").tolist() if len(content) >= start else []
     dtype = np.dtype(IDX_TYPES[content[2]])
     if len(content) != start + math.prod(shape) * dtype.itemsize or len(shape) != content[3]:
-        raise ValueError(
+        raise FormatError(
             f"{path} is not whole: its head announces shape {tuple(shape)} of {dtype}, which does not fit its length."
         )
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
@@ -135,7 +136,7 @@ def _images(name: str, url: str, md5: dict[str, str], train: bool, folder: Any, 
     paths = [_downloaded(name, url, file, md5[file]) if folder is None else _found(Path(folder), file) for file in files]
     images, labels = (read_idx(path) for path in paths)
     if images.ndim != 3 or labels.shape != images.shape[:1]:
-        raise ValueError(f"{paths[0]} and {paths[1]} do not belong together: shapes {images.shape} and {labels.shape}.")
+        raise FormatError(f"{paths[0]} and {paths[1]} do not belong together: shapes {images.shape} and {labels.shape}.")
     return table(images[:, None] / np.float32(255), labels, class_names)
 
 
