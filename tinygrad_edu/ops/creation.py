@@ -15,6 +15,7 @@ from .indexing import setitem
 from .shape import clone, ints
 
 __all__ = [
+    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
@@ -76,6 +77,26 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"from_numpy takes a NumPy array, not a {type(ndarray).__name__}; use tensor().")
     dtypes.as_dtype(ndarray.dtype)
     return wrap(ndarray)
+
+
+def _typed(name: str, dtype: np.dtype) -> Any:
+    def make(*data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return tensor(data[0], dtype=dtype)
+        return empty(*data, dtype=dtype) if data else tensor([], dtype=dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    return make
+
+
+FloatTensor = _typed("FloatTensor", dtypes.float32)
+DoubleTensor = _typed("DoubleTensor", dtypes.float64)
+HalfTensor = _typed("HalfTensor", dtypes.float16)
+LongTensor = _typed("LongTensor", dtypes.int64)
+IntTensor = _typed("IntTensor", dtypes.int32)
+ByteTensor = _typed("ByteTensor", dtypes.uint8)
+BoolTensor = _typed("BoolTensor", dtypes.bool_)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
