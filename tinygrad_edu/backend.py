@@ -162,7 +162,7 @@ def add_rows(index: Any, rows: Any, count: int) -> Any:
         sparse = importlib.import_module("scipy.sparse")
         ones, ends = np.ones(len(rows), rows.dtype), np.arange(len(rows) + 1)
         return sparse.csc_array((ones, index, ends), shape=(count, len(rows))) @ rows
-    table = np.zeros_like(rows, shape=(count, rows.shape[1]))
+    table = np.zeros_like(rows, shape=(count, rows.shape[1]), order="C")
     if rows.size:
         positions = index[:, None] * rows.shape[1] + np.arange(rows.shape[1], like=index)
         add_at(table.reshape(-1), positions.reshape(-1), rows.reshape(-1))

@@ -41,12 +41,10 @@ class _Table(Module):
             with no_grad():
                 self.weight[self.padding_idx] = 0
 
-    def extra_repr(self) -> str:
-        shown = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (("padding_idx", None), ("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False)):
-            if getattr(self, name) != usual:
-                shown += f", {name}={getattr(self, name)}"
-        return shown + ", sparse=True" * self.sparse
+    def _shown(self, **usual: Any) -> str:
+        """The size, and those settings that are not as usual."""
+        unusual = [f"{name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
+        return ", ".join([f"{self.num_embeddings}, {self.embedding_dim}", *unusual])
 
 
 class Embedding(_Table):
@@ -86,7 +84,14 @@ class Embedding(_Table):
 
     @classmethod
     def from_pretrained(
-        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None, **settings: Any
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
     ) -> Embedding:
         """An embedding whose table is given, and not trained unless `freeze=False`.
 
@@ -94,7 +99,11 @@ class Embedding(_Table):
         """
         if embeddings.ndim != 2:
             raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
-        return cls(*embeddings.shape, padding_idx, _weight=embeddings, _freeze=freeze, **settings)
+        rows, columns = embeddings.shape
+        return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
+
+    def extra_repr(self) -> str:
+        return self._shown(padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False)
 
 
 class EmbeddingBag(_Table):
@@ -140,9 +149,5 @@ class EmbeddingBag(_Table):
         )
 
     def extra_repr(self) -> str:
-        shown = f"{self.num_embeddings}, {self.embedding_dim}"
-        for name, usual in (("max_norm", None), ("norm_type", 2), ("scale_grad_by_freq", False)):
-            if getattr(self, name) != usual:
-                shown += f", {name}={getattr(self, name)}"
-        shown += f", mode={self.mode!r}"
-        return shown if self.padding_idx is None else f"{shown}, padding_idx={self.padding_idx}"
+        shown = self._shown(max_norm=None, norm_type=2, scale_grad_by_freq=False)
+        return f"{shown}, mode={self.mode!r}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")

@@ -21,6 +21,8 @@ class _Loss(Module):
 class _WeightedLoss(_Loss):
     """A loss with a weight for each class or element; it moves and is saved with the model, but is not trained."""
 
+    weight: Tensor | None
+
     def __init__(
         self, weight: Tensor | None = None, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ) -> None:
@@ -124,6 +126,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
+
+    pos_weight: Tensor | None
 
     def __init__(
         self,

@@ -86,7 +86,9 @@ def _typed(name: str, dtype: np.dtype) -> Any:
         return empty(*data, dtype=dtype) if data else tensor([], dtype=dtype)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    make.__doc__ = (
+        f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    )
     return make
 
 

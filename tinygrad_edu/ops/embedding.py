@@ -214,4 +214,5 @@ def one_hot(tensor: Any, *, num_classes: int = -1) -> Any:
         num_classes = high + 1
     if low < 0 or high >= num_classes:
         raise RuntimeError(f"one_hot: class number {low if low < 0 else high} is not in [0, {num_classes}).")
-    return (tensor[..., None] == np.arange(num_classes, like=tensor)).astype(np.int64)
+    numbers = tensor[..., None]
+    return (numbers == np.arange(num_classes, like=numbers)).astype(np.int64)

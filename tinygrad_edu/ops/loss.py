@@ -178,7 +178,8 @@ def softmax_minus_one_hot(x: Any, *, labels: Any) -> Any:
     z = softmax(x) - one-hot(label);  ∂x = p·(g - Σ g·p) with p = softmax(x)
     """
     z = _softmax.op.forward(x, dim=1)
-    z.reshape(-1)[_flat_place(labels, x.shape[1])] -= 1
+    own = _flat_place(labels, x.shape[1])
+    np.put(z, own, np.take(z, own) - 1)
     return z
 
 
@@ -350,7 +351,7 @@ def multi_margin_loss(
     excess = relu(scores - own + margin) * others
     losses = sum(excess if p == 1 else square(excess), 1) / scores.shape[1]
     if weight is not None:
-        losses = losses * _take_class(weight + scores.detach() * 0, labels=np.argmin(others, 1))
+        losses = losses * sum(where(others, 0, weight), 1)
     return _per_sample(losses, input, reduction)
 
 
