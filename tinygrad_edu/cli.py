@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
@@ -235,7 +236,9 @@ def print_results(console: Console, outputs: Tensor, y: Tensor, names: Sequence[
     """The accuracy on held-out samples, and which classes were taken for which."""
     right = round(accuracy(outputs, y) * len(y))
     console.print(f"held-out accuracy [bold]{right / len(y):.1%}[/bold] ({right} of {len(y)} samples the network had not seen)")
-    grid = Grid("true \\ taken for", *names, title="confusion matrix", title_justify="left")
+    grid = Grid(
+        "", *names, box=box.SIMPLE_HEAD, title="confusion matrix: true classes down, predicted across", title_justify="left"
+    )
     for i, (name, counts) in enumerate(zip(names, confusion_matrix(outputs, y).tolist(), strict=True)):
         grid.add_row(name, *(f"[bold]{n}[/bold]" if i == j else str(n or "·") for j, n in enumerate(counts)))
     console.print(grid)

@@ -6,7 +6,7 @@ import copy
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 
-def default_collate(batch: list[Any]) -> Any:
+def default_collate(batch: Sequence[Any]) -> Any:
     """A batch from a list of samples: tensors and numbers are stacked, tuples, lists and dicts collated item by item.
 
     >>> default_collate([(1, 0.5), (2, 1.5)])
@@ -46,7 +46,7 @@ def default_collate(batch: list[Any]) -> Any:
             raise RuntimeError(
                 "the samples of a batch must have equal numbers of items; pass collate_fn= to put them together otherwise."
             )
-        columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
+        columns = [default_collate(column) for column in zip(*batch, strict=True)]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
     raise TypeError(
         f"default_collate cannot make a batch of {type(first).__name__}: give tensors, arrays, numbers, strings, tuples or dicts."

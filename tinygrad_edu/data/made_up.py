@@ -61,7 +61,7 @@ def sine_waves(frequencies: int = 10, phases: int = 20, samples: int = 1000) -> 
     t = np.linspace(0, 10, samples)
     omega = np.repeat(np.arange(1, frequencies + 1), phases)
     phi = np.tile(2 * np.pi * np.arange(phases) / phases, frequencies)
-    return table(np.sin(omega[:, None] * t + phi[:, None]), omega - 1, [f"ω = {i}" for i in range(1, frequencies + 1)])
+    return table(np.sin(omega[:, None] * t + phi[:, None]), omega - 1, [f"ω={i}" for i in range(1, frequencies + 1)])
 
 
 def _spread(n: int, classes: int) -> np.ndarray:

@@ -152,7 +152,7 @@ def _downloaded(name: str, url: str, file: str, md5: str) -> str:
         import pooch
     except ImportError:
         raise ImportError(
-            f'to download {name}, install pooch: pip install "tinygrad-edu[data]"; or give folder= with its IDX files.'
+            f'to download {name}, install pooch: pip install "tinygrad-edu[data]"; or name a folder that holds its IDX files (folder=, --data).'
         ) from None
     cache = Path(pooch.os_cache("tinygrad_edu")) / name
     return pooch.retrieve(f"{url}{file}.gz", known_hash=f"md5:{md5}", fname=f"{file}.gz", path=cache)
