@@ -167,7 +167,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
     if not x.size:
         return np.full_like(x, np.nan, shape=())
     shifted = x - x.max(axis=1, keepdims=True)
-    picked = np.take(shifted, _flat_place(labels, x.shape[1]))
+    picked = shifted.take(_flat_place(labels, x.shape[1]))
     return _total(np.log(np.exp(shifted).sum(axis=1)) - picked, None, False, len(picked))
 
 
@@ -179,7 +179,7 @@ def softmax_minus_one_hot(x: Any, *, labels: Any) -> Any:
     """
     z = _softmax.op.forward(x, dim=1)
     own = _flat_place(labels, x.shape[1])
-    np.put(z, own, np.take(z, own) - 1)
+    np.put(z, own, z.take(own) - 1)
     return z
 
 
