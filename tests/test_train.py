@@ -224,7 +224,7 @@ def test_schedules() -> None:
     fit(model, table, optimizer=optimizer, batch_size=50, callbacks=[Schedule(halving, every="batch")], **QUIET)
     assert optimizer.param_groups[0]["lr"] == 0.125 / 8
     plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, threshold=1e9, patience=0)
-    fit(model, table, optimizer=optimizer, epochs=2, callbacks=[Schedule(plateau, monitor="loss")], **QUIET)
+    fit(model, table, optimizer=optimizer, epochs=1, callbacks=[Schedule(plateau, monitor="loss")], **QUIET)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.125 / 80)
 
 

@@ -142,7 +142,7 @@ def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
                 outputs.append(model(x).numpy(force=True).copy())
     for module, mode in modes:
         module.training = mode
-    if np.array_equal(*outputs, equal_nan=True):
+    if np.array_equal(outputs[0], outputs[1], equal_nan=True):
         return
     if is_grad_enabled():
         findings.add(
