@@ -197,7 +197,7 @@ def train(options: argparse.Namespace, console: Console) -> None:
     manual_seed(options.seed)
     known, unknown = task.load(options.data)
     if unknown is None:
-        learnt, kept = (data.Table(*known[part.indices]) for part in data.random_split(known, [0.8, 0.2]))
+        learnt, kept = (data.Table(known.x[part.indices], known.y[part.indices]) for part in data.random_split(known, [0.8, 0.2]))
     else:
         learnt, kept = known, unknown
     x, y = kept.x, kept.y
