@@ -23,6 +23,7 @@ from .optim import Adam, Optimizer
 from .tensor import Tensor
 
 STEPS = 20  # on one batch, in which the loss must fall
+MANY_DEAD = 0.9  # share of a layer's units
 MANY_SAMPLES = 16  # from which on a unit that is never active counts as dead
 TOO_LARGE = 1e3  # norm of a gradient that explodes
 TOO_SMALL = 1e-5  # a layer's gradient beside the largest of all layers
@@ -76,9 +77,11 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
         _look_at_mode(findings, model, x)
         prediction = model(x)
         problems = len(findings)
-        _look_at_values(findings, x, y, prediction)
-        _look_at_shapes(findings, prediction, y)
-        _look_at_labels(findings, prediction, y, loss)
+        comparable = isinstance(prediction, Tensor) and isinstance(y, Tensor)
+        if comparable:
+            _look_at_values(findings, x, y, prediction)
+            _look_at_shapes(findings, prediction, y)
+            _look_at_labels(findings, prediction, y, loss)
         try:
             value = loss(prediction, y)
         except Exception:
@@ -88,9 +91,12 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
         if math.prod(value.shape) != 1:
             findings.add("loss", f"the loss has shape {value.shape}.", "reduce it to one number: loss.mean() or loss.sum().")
             return findings
-        _look_for_softmax(findings, prediction, y, value, loss)
+        if comparable:
+            _look_for_softmax(findings, prediction, y, value, loss)
+            _look_for_sigmoid(findings, prediction, loss)
         if is_grad_enabled() and _look_at_gradients(findings, model, value):
-            _look_at_learning(findings, model, x, y, loss, optimizer)
+            with np.errstate(all="ignore"):  # it may well diverge
+                _look_at_learning(findings, model, x, y, loss, optimizer)
     return findings
 
 
@@ -137,7 +143,7 @@ def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
                 outputs.append(model(x).numpy(force=True).copy())
     for module, mode in modes:
         module.training = mode
-    if np.array_equal(*outputs, equal_nan=True):
+    if np.array_equal(outputs[0], outputs[1], equal_nan=True):
         return
     if is_grad_enabled():
         findings.add(
@@ -167,8 +173,8 @@ def _look_at_values(findings: Findings, x: Any, y: Any, prediction: Tensor) -> N
 
 def _look_at_shapes(findings: Findings, prediction: Tensor, y: Tensor) -> None:
     p, t = prediction.shape, y.shape
-    if p == t or y.dtype.kind not in "f" or (len(p) == len(t) and 1 not in p + t):
-        return
+    if p == t or (y.dtype.kind != "f" and p[1:] != (1,)) or (len(p) == len(t) and 1 not in p + t):
+        return  # equal; classes beside scores; or shapes that the loss refuses by itself
     if p[:-1] == t and p[-1:] == (1,):
         advice = "write prediction.squeeze(-1), or y.unsqueeze(-1), so that both have one shape."
     elif t[:-1] == p and t[-1:] == (1,):
@@ -183,9 +189,9 @@ def _look_at_shapes(findings: Findings, prediction: Tensor, y: Tensor) -> None:
 
 
 def _look_at_labels(findings: Findings, prediction: Tensor, y: Tensor, loss: Callable) -> None:
-    if y.dtype.kind not in "iu" or prediction.ndim < 2:
+    if y.dtype.kind not in "iu" or prediction.ndim < 2 or prediction.shape[1] == 1:
         return
-    if y.ndim == prediction.ndim and y.shape[1:2] == (1,) and prediction.shape[1] != 1:
+    if y.ndim == prediction.ndim and y.shape[1] == 1:
         findings.add(
             "shapes",
             f"the labels have shape {y.shape}; beside predictions {prediction.shape} they should be {y.shape[:1]}.",
@@ -222,6 +228,19 @@ def _look_for_softmax(findings: Findings, prediction: Tensor, y: Tensor, value: 
         )
 
 
+def _look_for_sigmoid(findings: Findings, prediction: Tensor, loss: Callable) -> None:
+    name = getattr(loss, "__name__", type(loss).__name__)
+    node: Any = prediction
+    while node.op is not None and node.op.view:  # through squeeze, reshape ...
+        node = node.inputs[0]
+    if "logits" in name.lower() and node.op is not None and node.op.name == "sigmoid":
+        findings.add(
+            "sigmoid",
+            f"the model ends in a sigmoid, and {name} applies another: learning is slow, and the loss cannot come near 0.",
+            "leave the sigmoid out of the model; apply it only where you want to see probabilities.",
+        )
+
+
 # -- the step ------------------------------------------------------------------------------------------------------
 def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool:
     """Run backward and judge the gradients; returns whether it is worth trying to learn."""
@@ -235,11 +254,11 @@ def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool
             "do not detach, convert (.item(), .numpy(), argmax) or compute under no_grad() on the way from parameters to loss.",
         )
         return False
-    dead = [share for share in _dead_units(value) if share >= 0.5]
+    dead = [share for share in _dead_units(value) if share >= MANY_DEAD]
     if dead:
         findings.add(
             "dead ReLU",
-            f"in {len(dead)} ReLU layer(s) half or more of the units give 0 for every sample (worst: {max(dead):.0%}) and get no gradient.",
+            f"in {len(dead)} ReLU layer(s) nearly all units give 0 for every sample (worst: {max(dead):.0%}) and get no gradient.",
             "lower the learning rate, start from fresh weights, scale the inputs, or use LeakyReLU or GELU.",
         )
     value.backward()
@@ -259,7 +278,9 @@ def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool
             "scale inputs and targets to about -1 to 1, use nn.init or normalisation layers, or clip gradients (ClipGradients).",
         )
     largest = max(sizes.values(), default=0.0)
-    small = [name for name, size in sizes.items() if size <= TOO_SMALL * largest]
+    small = [
+        name for name, size in sizes.items() if size <= TOO_SMALL * largest and trained[name].ndim > 1
+    ]  # a bias may well be idle
     if small and not dead:
         findings.add(
             "vanishing gradients",
@@ -324,9 +345,8 @@ def undone(model: Module, optimizer: Optimizer | None) -> Iterator[None]:
     tensors = {*model.parameters(), *model.buffers()}
     if optimizer is not None:
         tensors |= {p for group in optimizer.param_groups for p in group["params"]}
-        held, groups = optimizer.state, [dict(group) for group in optimizer.param_groups]
-        own = vars(optimizer).copy()
-        optimizer.state = defaultdict(dict, {p: copy.deepcopy(state) for p, state in held.items()})
+        own, groups = dict(vars(optimizer)), [dict(group) for group in optimizer.param_groups]
+        optimizer.state = defaultdict(dict, {p: copy.deepcopy(state) for p, state in optimizer.state.items()})
     originals = [(t, t.array, t._grad) for t in tensors]
     for t in tensors:
         t.array, t._grad = t.array.copy(), None
@@ -340,8 +360,8 @@ def undone(model: Module, optimizer: Optimizer | None) -> Iterator[None]:
             vars(module).clear()
             vars(module).update(attributes)
         if optimizer is not None:
+            vars(optimizer).clear()
             vars(optimizer).update(own)
-            optimizer.state = held
             for group, before in zip(optimizer.param_groups, groups, strict=True):
                 group.clear()
                 group.update(before)

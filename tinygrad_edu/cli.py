@@ -197,21 +197,19 @@ def train(options: argparse.Namespace, console: Console) -> None:
     manual_seed(options.seed)
     known, unknown = task.load(options.data)
     if unknown is None:
-        training, test = data.random_split(known, [0.8, 0.2])
-        x, y = known.x[test.indices], known.y[test.indices]
-        centre = known.x[training.indices]
+        learnt, kept = (data.Table(known.x[part.indices], known.y[part.indices]) for part in data.random_split(known, [0.8, 0.2]))
     else:
-        training, (x, y), centre = known, unknown.tensors, known.x
-
+        learnt, kept = known, unknown
+    x, y = kept.x, kept.y
     sizes = [math.prod(x.shape[1:]), *(options.hidden or task.hidden), len(known.class_names)]
     model = Network(sizes)
-    model.scale_to(centre)
+    model.scale_to(learnt.x)
     model.to(where)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), lr=options.lr or task.lr)
     console.print(f"[bold]{options.name}[/bold]: {task.story}. Network: {' → '.join(map(str, sizes))}, ReLU, cross-entropy.")
     history = fit(
         model,
-        training,
+        learnt,
         loss=cross_entropy,
         optimizer=optimizer,
         epochs=options.epochs or task.epochs,

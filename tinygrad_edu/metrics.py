@@ -18,7 +18,8 @@ def accuracy(prediction: Tensor, target: Tensor) -> float:
         prediction: one number per class, (samples, classes) or (samples, classes, ...): logits or probabilities alike.
         target: the classes, (samples,) or (samples, ...).
 
-    >>> accuracy(Tensor([[2.0, 1.0], [0.0, 3.0]]), Tensor([0, 0]))
+    >>> from tinygrad_edu import tensor
+    >>> accuracy(tensor([[2.0, 1.0], [0.0, 3.0]]), tensor([0, 0]))
     0.5
     """
     return top_k_accuracy(prediction, target, 1)
@@ -53,7 +54,8 @@ def mean_absolute_error(prediction: Tensor, target: Tensor) -> float:
 def confusion_matrix(prediction: Tensor, target: Tensor, classes: int | None = None) -> Tensor:
     """How many samples of class i (row) were taken for class j (column); prediction: (samples, classes), or classes (samples,).
 
-    >>> confusion_matrix(Tensor([0, 1, 1]), Tensor([0, 0, 1]))
+    >>> from tinygrad_edu import tensor
+    >>> confusion_matrix(tensor([0, 1, 1]), tensor([0, 0, 1]))
     tensor([[1, 1],
             [0, 1]])
     """

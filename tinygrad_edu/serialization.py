@@ -79,16 +79,16 @@ def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only
 
     content = Path(path).read_bytes()
     try:
-        stored = deserialize(content)
+        stored = dict(deserialize(content))
     except SafetensorError as error:
         raise FormatError(
             f"{os.fspath(path)} is not a whole safetensors file ({error}). Files of torch.save are pickles, which can run code and "
             "are not read here: write them anew with safetensors.torch.save_file."
         ) from None
-    tensors = {name: wrap(_array(name, entry)) for name, entry in stored}
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    tensors = {name: wrap(_array(name, stored[name])) for name in header if name in stored}
     if map_location is not None:
         tensors = {name: t.to(map_location) for name, t in tensors.items()}
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     plan = header.get("__metadata__", {}).get(_KEY)
     if plan is None:
         return tensors

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .data import DataLoader, TensorDataset
+from .data import DataLoader, Dataset, IterableDataset, TensorDataset
 from .nn import Module
 from .op import no_grad
 from .ops.joining import cat
@@ -201,9 +201,9 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
     """A loader for what `fit` takes: anything that gives batches, a dataset, or a tuple of tensors."""
     if isinstance(data, tuple):
         data = TensorDataset(*data)
-    if isinstance(data, DataLoader) or not hasattr(data, "__getitem__") or isinstance(data, list):
-        return data
-    return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+    if isinstance(data, Dataset) or not hasattr(data, "__iter__"):
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle and not isinstance(data, IterableDataset))
+    return data
 
 
 def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:

@@ -90,7 +90,7 @@ for _special, (_file, _name) in OPERATORS.items():
 for _name in REFLECTED.split():
     setattr(Tensor, f"__r{_name}__", _reflected(getattr(Tensor, f"__{_name}__")))
 
-from . import inplace  # noqa: E402, F401 (gives Tensor x[i] = v, += and the methods that end in an underscore)
+from . import inplace  # noqa: E402 (gives Tensor x[i] = v, += and the methods that end in an underscore)
 from .creation import EXTRA_METHODS, EXTRA_PROPERTIES  # noqa: E402
 from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
 
