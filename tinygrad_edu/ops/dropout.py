@@ -6,6 +6,7 @@ What is drawn is an input of the operation and gets no gradient: a second pass t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import float32
@@ -48,19 +49,23 @@ def _each(x: Tensor) -> tuple[int, ...]:
     return x.shape
 
 
-def _each_channel(x: Tensor, batched: bool = True) -> tuple[int, ...]:
+def _each_channel(x: Tensor) -> tuple[int, ...]:
     """The shape of a mask with one number for each channel of each sample."""
-    lead = 2 if batched else 1
-    if x.ndim < lead:
+    if x.ndim < 2:
         raise ShapeError(f"dropout of whole channels takes a batch of samples with channels, (N, C, ...), not {describe(x)}.")
-    return x.shape[:lead] + (1,) * (x.ndim - lead)
+    return x.shape[:2] + (1,) * (x.ndim - 2)
 
 
-def _zeroed(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _each_row(x: Tensor) -> tuple[int, ...]:
+    """The shape of a mask with one number for each channel of the one sample that x is."""
+    return x.shape[:1] + (1,) * (x.ndim - 1)
+
+
+def _zeroed(x: Tensor, p: float, training: bool, mask: Callable) -> Tensor:
     """x with some of it 0 and the rest enlarged, so that the mean stays."""
     if _off(p, training):
         return x
-    return _dropout(x, wrap(_kept(x, p, shape) * x.dtype.type(1 / (1 - p) if p < 1 else 0)))
+    return _dropout(floating("dropout", x), wrap(_kept(x, p, mask(x)) * x.dtype.type(1 / (1 - p) if p < 1 else 0)))
 
 
 # -- dropout ---------------------------------------------------------------------------------------------------------
@@ -71,7 +76,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
     Source: Srivastava et al. 2014; https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
     """
-    return _zeroed(input, p, training, _each(input))
+    return _zeroed(input, p, training, _each)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -83,7 +88,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     """
     if input.ndim not in (2, 3):
         raise ShapeError(f"dropout1d: expected (N, C, L) or (C, L), but got {describe(input)}.")
-    return _zeroed(input, p, training, _each_channel(input, batched=input.ndim == 3))
+    return _zeroed(input, p, training, _each_channel if input.ndim == 3 else _each_row)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -93,7 +98,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
     Source: Tompson et al. 2015; https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout2d.html
     """
-    return _zeroed(input, p, training, _each_channel(input))
+    return _zeroed(input, p, training, _each_channel)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -103,18 +108,18 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout3d.html
     """
-    return _zeroed(input, p, training, _each_channel(input, batched=input.ndim != 4))
+    return _zeroed(input, p, training, _each_row if input.ndim == 4 else _each_channel)
 
 
 # -- dropout that keeps mean and variance ----------------------------------------------------------------------------
 _SATURATED = -1.7580993408473766  # where selu ends on the negative side: -scale·alpha
 
 
-def _saturated(x: Tensor, p: float, training: bool, shape: tuple[int, ...]) -> Tensor:
+def _saturated(x: Tensor, p: float, training: bool, mask: Callable) -> Tensor:
     """x with some of it at selu's lower end, then scaled and shifted so that mean 0 and variance 1 stay."""
     if _off(p, training):
         return x
-    kept = _kept(x, p, shape)
+    kept = _kept(floating("alpha_dropout", x), p, mask(x))
     scale = 1 / math.sqrt((_SATURATED**2 * p + 1) * (1 - p)) if p < 1 else 0.0
     shift = x.dtype.type(scale * _SATURATED) * ~kept - x.dtype.type(scale * p * _SATURATED)
     return _dropout(x, wrap(kept * x.dtype.type(scale))) + wrap(shift)
@@ -127,7 +132,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False) -> Tens
 
     Source: Klambauer et al. 2017; https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
     """
-    return _saturated(input, p, training, _each(input))
+    return _saturated(input, p, training, _each)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False) -> Tensor:
@@ -137,7 +142,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False)
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.feature_alpha_dropout.html
     """
-    return _saturated(input, p, training, _each_channel(input))
+    return _saturated(input, p, training, _each_channel)
 
 
 # -- choosing with a gradient ----------------------------------------------------------------------------------------

@@ -136,12 +136,13 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 # -- over channels ---------------------------------------------------------------------------------------------------
 def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
     """Tensors of one number per channel (dim 1 of x), shaped so that they broadcast against x."""
-    if x.ndim < 2:
+    if x.ndim < 2 and x.shape != (0,):
         raise ShapeError(f"{name}: expected a batch of samples with channels, (N, C, ...), but got {describe(x)}.")
+    channels = x.shape[:2][-1]
     for t in statistics:
-        if t is not None and t.shape != x.shape[1:2]:
-            raise ShapeError(f"{name}: {describe(x)} has {x.shape[1]} channels, but one of its parameters is {describe(t)}.")
-    return [None if t is None else reshape(t, shape=(-1,) + (1,) * (x.ndim - 2)) for t in statistics]
+        if t is not None and t.shape != (channels,):
+            raise ShapeError(f"{name}: {describe(x)} has {channels} channels, but one of its parameters is {describe(t)}.")
+    return [None if t is None else reshape(t, shape=(channels,) + (1,) * (x.ndim - 2)) for t in statistics]
 
 
 def _several(name: str, x: Any, count: int, what: str) -> None:
@@ -153,10 +154,13 @@ def _several(name: str, x: Any, count: int, what: str) -> None:
 
 
 @no_grad()
-def _follow(running: Any, now: Any, momentum: float) -> None:
-    """Let a running statistic move towards what the batch showed: running ← (1 - m)·running + m·now, without history."""
-    if running is not None:
-        running.copy_((1 - momentum) * running + momentum * now)
+def _follow(running_mean: Any, running_var: Any, x: Any, over: Any, momentum: float) -> None:
+    """Let the running statistics move towards the batch's, without history: running ← (1 - m)·running + m·now."""
+    for running, statistic in ((running_mean, mean), (running_var, var)):
+        if running is not None and math.prod(x.shape):
+            now = statistic(x, over)
+            now = now if now.ndim == 1 else mean(now, 0)  # instance norm has one for each sample
+            running.copy_((1 - momentum) * running + momentum * now)
 
 
 def batch_norm(
@@ -195,13 +199,9 @@ def batch_norm(
         factor = rsqrt(spread + eps) if scale is None else rsqrt(spread + eps) * scale
         z = (x - at) * factor
         return _back(z if shift is None else z + shift, input.dtype)
-    count = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
-    _several("batch_norm", x, count, "channel")
     over = (0, *range(2, x.ndim))
-    if running_mean is not None or running_var is not None:
-        with no_grad():
-            _follow(running_mean, mean(x, over), momentum)
-            _follow(running_var, var(x, over), momentum)
+    _several("batch_norm", x, math.prod(x.shape[d] for d in over), "channel")
+    _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
 
@@ -231,10 +231,7 @@ def instance_norm(
     scale, shift, _, _ = _per_channel("instance_norm", x, weight, bias, running_mean, running_var)
     _several("instance_norm", x, math.prod(x.shape[2:]), "channel of a sample")
     over = tuple(range(2, x.ndim))
-    if running_mean is not None or running_var is not None:
-        with no_grad():
-            _follow(running_mean, mean(mean(x, over), 0), momentum)
-            _follow(running_var, mean(var(x, over), 0), momentum)
+    _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
 
