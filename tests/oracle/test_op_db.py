@@ -34,7 +34,7 @@ DTYPES = (torch.float64, torch.float32, torch.int64, torch.bool)
 
 # Deliberate differences: the part of a test's id, "operator", "operator/variant" or either with "-dtype", and the reason.
 DIFFERENT: dict[str, str] = {
-<<<<<<< HEAD
+    "nn.functional.local_response_norm-int64": "PyTorch cuts off the fraction of the mean of integers' squares",
     "zero_": "PyTorch's sample calls it as a function of the module; here it is a method",
     "logcumsumexp-float32": "PyTorch's rounding errors at inputs of 1e4 are beyond the tolerance; float64 agrees",
 }
@@ -47,10 +47,6 @@ SECOND_DIFFERENT = {
 
 # Among equal numbers each of these may name another index than PyTorch: the numbers that they name are compared instead.
 ANY_OF_EQUAL = {"kthvalue": 1, "topk": 1, "mode": 1, "sort": 1, "argsort": 0}  # which result is the index
-=======
-    "nn.functional.local_response_norm-int64": "PyTorch cuts off the fraction of the mean of integers' squares",
-}
->>>>>>> nn-layers
 
 # Their numbers are drawn from another generator, or are whatever was in memory: only shape and dtype are compared.
 RANDOM = """
