@@ -31,7 +31,7 @@ def honouring_inplace(forward: Callable) -> Callable:
 
     @functools.wraps(forward)
     def run(self: Any, input: Any) -> Any:
-        return in_place(functools.partial(forward, self))(input) if self.inplace else forward(self, input)
+        return in_place(lambda x: forward(self, x))(input) if self.inplace else forward(self, input)
 
     return run
 
