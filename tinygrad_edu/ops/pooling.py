@@ -61,6 +61,10 @@ class Windows(NamedTuple):
         """Whether every window lies within the input."""
         return not any(self.padding) and all(f <= n for f, n in zip(self.frame, self.sizes, strict=True))
 
+    def apart(self) -> bool:
+        """Whether no two windows share an element."""
+        return all(s >= d * (k - 1) + 1 for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
+
     def into_frame(self, x: Any, value: Any) -> Any:
         """The input with `value` around it as far as windows reach."""
         if self.fits():
@@ -135,19 +139,22 @@ def _largest(x: Any, z: Any, windows: Windows) -> Iterator[tuple[tuple[Any, ...]
     """
     framed = windows.into_frame(x, _lowest(x.dtype))
     inside = True if framed is x else windows.into_frame(np.ones_like(x, bool), False)
-    free: Any = True  # windows whose largest element was not met yet
+    free: Any = None  # windows whose largest element was not met yet
     for where in windows.offsets():
         hit = framed[where] == z
         if framed is not x:
             hit &= inside[where]
-        hit &= free
-        free = free ^ hit
+        if free is None:
+            free = ~hit
+        else:
+            hit &= free
+            free ^= hit
         yield where, hit
     if free.any():
         nan = (framed != framed) & inside
         for where in reversed(windows.offsets()):
             hit = nan[where] & free
-            free = free ^ hit
+            free ^= hit
             yield where, hit
 
 
@@ -167,8 +174,12 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
     z = np.zeros_like(x, dtype=g.dtype, shape=(*x.shape[:2], *(windows.sizes if windows.fits() else windows.frame)))
-    for where, hit in _largest(x, largest, windows):
-        z[where] += g * hit
+    apart, once = windows.apart(), math.prod(windows.kernel)
+    for count, (where, hit) in enumerate(_largest(x, largest, windows)):
+        if apart and count < once:
+            np.multiply(g, hit, out=z[where])
+        else:
+            z[where] += g * hit
     return z if windows.fits() else windows.out_of_frame(z)
 
 
