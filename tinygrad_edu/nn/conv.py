@@ -8,7 +8,7 @@ from typing import Any
 
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, per_dim
 from ..ops.creation import empty
-from ..ops.shape import pad
+from ..ops.padding import pad
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter

@@ -6,11 +6,48 @@ Source: https://pytorch.org/docs/stable/nn.functional.html
 from __future__ import annotations
 
 from ..ops.activation import *
+from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.convolution import *
-from ..ops.convolution import fold, unfold
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.distance import *
+from ..ops.dropout import gumbel_softmax
+from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.embedding import *
+from ..ops.loss import *
+from ..ops.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
+from ..ops.norms import pdist
+from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear
-from ..ops.reduction import log_softmax, softmax
-from ..ops.shape import pad
+from ..ops.reduction import log_softmax, softmax, softmin
 from ..ops.upsampling import *
+from .inplace import (
+    alpha_dropout,
+    celu,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    elu,
+    feature_alpha_dropout,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    mish,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    silu,
+    threshold,
+)

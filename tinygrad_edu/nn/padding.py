@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops.convolution import per_dim
-from ..ops.shape import pad
+from ..ops.padding import pad
 from ..tensor import Tensor
 from .module import Module
 

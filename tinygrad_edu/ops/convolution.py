@@ -24,8 +24,9 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
+from .padding import pad
 from .reduction import sum
-from .shape import pad, reshape
+from .shape import reshape
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 

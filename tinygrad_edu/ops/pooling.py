@@ -20,8 +20,9 @@ from .arithmetic import div, pow
 from .convolution import per_dim, window_slices
 from .elementwise import abs
 from .indexing import gather, raw, scatter, where
+from .joining import stack
 from .reduction import mean
-from .shape import reshape, stack
+from .shape import reshape
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",

@@ -1,0 +1,415 @@
+"""Activation layers: each is its function in ops/activation.py, with the settings stored.
+
+A layer's settings are declared as in a dataclass; they are the arguments of its constructor, and `repr` prints them. With
+`inplace` the input itself takes the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+from ..ops import activation, elementwise, reduction
+from ..ops.creation import full
+from ..tensor import Tensor
+from .inplace import honouring_inplace
+from .module import Module
+from .parameter import Parameter
+
+Layer = TypeVar("Layer", bound=type)
+
+
+@dataclass_transform(eq_default=False)
+def layer(cls: Layer) -> Layer:
+    """Make the settings declared in the class its constructor's arguments."""
+    if "inplace" in cls.__annotations__:
+        cls.forward = honouring_inplace(cls.forward)  # type: ignore[attr-defined]
+    return dataclasses.dataclass(eq=False, repr=False)(cls)
+
+
+class Activation(Module):
+    """The base of the layers here: it prints the settings."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def extra_repr(self) -> str:
+        shown = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items() if name != "inplace" or value)
+
+
+# -- bent at 0 -------------------------------------------------------------------------------------------------------
+@layer
+class ReLU(Activation):
+    """z = max(x, 0)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.relu(x)
+
+
+@layer
+class ReLU6(Activation):
+    """z = min(max(x, 0), 6)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.ReLU6.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.relu6(x)
+
+
+@layer
+class LeakyReLU(Activation):
+    """z = x where x > 0, else slope·x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+    """
+
+    negative_slope: float = 0.01
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.leaky_relu(x, negative_slope=self.negative_slope)
+
+
+class PReLU(Module):
+    """z = x where x > 0, else w·x, with a slope w that is learnt, for all or for each channel.
+
+    Args:
+        num_parameters: how many slopes: 1, or the number of channels.
+        init: what they start at.
+
+    Source: He et al. 2015; https://pytorch.org/docs/stable/generated/torch.nn.PReLU.html
+    """
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+@layer
+class RReLU(Activation):
+    """z = x where x > 0, else slope·x, with slopes drawn from [lower, upper) while training, and their mean afterwards
+
+    Source: Xu et al. 2015; https://pytorch.org/docs/stable/generated/torch.nn.RReLU.html
+    """
+
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.rrelu(x, self.lower, self.upper, self.training)
+
+
+@layer
+class ELU(Activation):
+    """z = x where x > 0, else α·(eˣ - 1)
+
+    Source: Clevert et al. 2015; https://pytorch.org/docs/stable/generated/torch.nn.ELU.html
+    """
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.elu(x, self.alpha)
+
+
+@layer
+class SELU(Activation):
+    """z = 1.0507·(x where x > 0, else 1.6733·(eˣ - 1))
+
+    Source: Klambauer et al. 2017; https://pytorch.org/docs/stable/generated/torch.nn.SELU.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.selu(x)
+
+
+@layer
+class CELU(Activation):
+    """z = x where x > 0, else α·(e^(x/α) - 1)
+
+    Source: Barron 2017; https://pytorch.org/docs/stable/generated/torch.nn.CELU.html
+    """
+
+    alpha: float = 1.0
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.celu(x, self.alpha)
+
+
+@layer
+class GELU(Activation):
+    """z = x·Φ(x), with Φ(x) the probability that a standard normal number is smaller; or approximate="tanh"
+
+    Source: Hendrycks, Gimpel 2016; https://pytorch.org/docs/stable/generated/torch.nn.GELU.html
+    """
+
+    approximate: str = "none"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.gelu(x, self.approximate)
+
+
+@layer
+class SiLU(Activation):
+    """z = x·σ(x)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.SiLU.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.silu(x)
+
+
+@layer
+class Mish(Activation):
+    """z = x·tanh(ln(1 + eˣ))
+
+    Source: Misra 2019; https://pytorch.org/docs/stable/generated/torch.nn.Mish.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.mish(x)
+
+
+@layer
+class Softplus(Activation):
+    """z = ln(1 + e^(β·x)) / β, and x where β·x is above the threshold
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softplus.html
+    """
+
+    beta: float = 1.0
+    threshold: float = 20.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.softplus(x, beta=self.beta, threshold=self.threshold)
+
+
+@layer
+class Threshold(Activation):
+    """z = x where x > threshold, else value
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Threshold.html
+    """
+
+    threshold: float
+    value: float
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.threshold(x, threshold=self.threshold, value=self.value)
+
+
+# -- saturating on both sides ----------------------------------------------------------------------------------------
+@layer
+class Sigmoid(Activation):
+    """z = 1 / (1 + e⁻ˣ)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elementwise.sigmoid(x)
+
+
+@layer
+class LogSigmoid(Activation):
+    """z = ln σ(x)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.logsigmoid(x)
+
+
+@layer
+class Hardsigmoid(Activation):
+    """z = min(max(x + 3, 0), 6) / 6
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Hardsigmoid.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.hardsigmoid(x)
+
+
+@layer
+class Tanh(Activation):
+    """z = tanh x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elementwise.tanh(x)
+
+
+@layer
+class Hardtanh(Activation):
+    """z = min(max(x, min_val), max_val)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Hardtanh.html
+    """
+
+    min_val: float = -1.0
+    max_val: float = 1.0
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.hardtanh(x, min_val=self.min_val, max_val=self.max_val)
+
+
+@layer
+class Softsign(Activation):
+    """z = x / (1 + |x|)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softsign.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.softsign(x)
+
+
+# -- others of one element -------------------------------------------------------------------------------------------
+@layer
+class Hardswish(Activation):
+    """z = x·min(max(x + 3, 0), 6) / 6
+
+    Source: Howard et al. 2019; https://pytorch.org/docs/stable/generated/torch.nn.Hardswish.html
+    """
+
+    inplace: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.hardswish(x)
+
+
+@layer
+class Tanhshrink(Activation):
+    """z = x - tanh x
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.tanhshrink(x)
+
+
+@layer
+class Softshrink(Activation):
+    """z = x - λ where x > λ, x + λ where x < -λ, else 0
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softshrink.html
+    """
+
+    lambd: float = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.softshrink(x, lambd=self.lambd)
+
+
+@layer
+class Hardshrink(Activation):
+    """z = x where |x| > λ, else 0
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Hardshrink.html
+    """
+
+    lambd: float = 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.hardshrink(x, lambd=self.lambd)
+
+
+# -- of several elements ---------------------------------------------------------------------------------------------
+@layer
+class GLU(Activation):
+    """z = a·σ(b), where a and b are the halves of x along a dim
+
+    Source: Dauphin et al. 2016; https://pytorch.org/docs/stable/generated/torch.nn.GLU.html
+    """
+
+    dim: int = -1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return activation.glu(x, self.dim)
+
+
+@layer
+class Softmax(Activation):
+    """z = eˣ / Σ eˣ over a dim
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softmax.html
+    """
+
+    dim: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reduction.softmax(x, self.dim)
+
+
+@layer
+class Softmin(Activation):
+    """z = e⁻ˣ / Σ e⁻ˣ over a dim
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softmin.html
+    """
+
+    dim: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reduction.softmin(x, self.dim)
+
+
+@layer
+class LogSoftmax(Activation):
+    """z = x - ln Σ eˣ over a dim
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
+    """
+
+    dim: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return reduction.log_softmax(x, self.dim)
+
+
+@layer
+class Softmax2d(Activation):
+    """z = eˣ / Σ eˣ over the channels of (N, C, H, W) or (C, H, W)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Softmax2d.html
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {x.shape}.")
+        return reduction.softmax(x, -3)
