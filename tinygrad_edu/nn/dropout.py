@@ -26,8 +26,8 @@ class _Dropout(Module):
             raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1]; it is {p}.")
         self.p, self.inplace = p, inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return type(self).function(x, self.p, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
