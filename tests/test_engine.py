@@ -184,15 +184,6 @@ def test_a_leaf_cannot_be_changed_while_recording() -> None:
     assert w.tolist() == [0.5]
 
 
-def test_views_of_a_tracked_tensor_forbid_changing_it() -> None:
-    h = tg.tensor([1.0, 2.0], requires_grad=True) * 1
-    row = h[0]
-    for x in (h, row):
-        with pytest.raises(InplaceError, match="view"):
-            x += 1
-
-
-# -- refusals ----------------------------------------------------------------------------------------------------------
 def test_errors_say_what_to_do() -> None:
     w = tg.tensor([[1.0, 2.0, 3.0]], requires_grad=True, name="w")
     with pytest.raises(ShapeError, match=r"mul: .*w \(1, 3\).*\(2,\)"):
@@ -228,7 +219,7 @@ def test_rules_of_users_are_checked() -> None:
     x = tg.ones(3, requires_grad=True)
     with pytest.raises(ShapeError, match=r"\(1,\).*\(3,\)") as caught:
         wrong(x).sum().backward()
-    assert "wrong" in str(caught.value.__notes__)
+    assert "wrong" in str(caught.value)
     assert x.grad is None
 
 
@@ -294,3 +285,55 @@ def test_a_changed_input_of_an_operation_with_settings_is_noticed() -> None:
         x += 1
     with pytest.raises(InplaceError, match="logsumexp"):
         y.backward()
+
+
+def test_a_backward_that_fails_changes_nothing() -> None:
+    @tg.op(joint=lambda g, z, x, y: [g])
+    def half_ruled(x, y):  # type: ignore[no-untyped-def]
+        return x + y
+
+    @tg.op(dx=lambda g, z, x: "nothing")
+    def no_array(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    a, b = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+    with pytest.raises(GraphError, match=r"1 gradients for 2 inputs"):
+        (half_ruled(a * 1, b).sum() + b.sum()).backward()
+    with pytest.raises(GraphError, match=r"no_array.*returned a str"):
+        (no_array(a).sum() + b.sum()).backward()
+    assert a.grad is None
+    assert b.grad is None
+
+
+def test_requires_grad_counts_as_it_was_at_each_use() -> None:
+    x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    before = x * w
+    x.requires_grad_(False)
+    between = x * w * 10
+    x.requires_grad_(True)
+    (before + between).backward()
+    assert (x.grad.item(), w.grad.item()) == (3, 2 + 20)
+
+
+def test_a_nan_that_where_did_not_choose_is_pointed_out() -> None:
+    x = tg.tensor([0.0, 4.0], requires_grad=True, name="x")
+    with np.errstate(invalid="ignore"), pytest.warns(UserWarning, match=r"NaN in the gradient of x.*where\(c, f\(where"):
+        tg.where(x > 0, x / x, 0.0).sum().backward()
+
+
+def test_steps_after_backward_need_the_graph() -> None:
+    x = tg.ones(3, requires_grad=True)
+    loss = (x * x).sum()
+    loss.backward()
+    assert [s.kind for s in autograd.steps(loss)][-1] == "done"
+    big = (tg.ones(3000, 3000, requires_grad=True) * 2).sum()
+    big.backward()
+    with pytest.raises(GraphError, match="retain_graph=True"):
+        list(autograd.steps(big))
+
+
+def test_shapes_that_do_not_multiply_name_the_transpose() -> None:
+    x, w = tg.ones(5, 3, name="x"), tg.ones(4, 3, name="w")
+    with pytest.raises(ShapeError, match=r"x \(5, 3\).*w \(4, 3\)") as caught:
+        x @ w
+    assert ".T" in str(caught.value) or ".mT" in str(caught.value)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from . import (
     autograd,
     data,
     linalg,
+    metrics,
     nn,
     ops,
     optim,
+    testing,
     utils,
 )
 from .backend import cuda, device, get_default_device, set_default_device
+from .check import check_training
 from .dtypes import (
     bool_,
     finfo,
@@ -30,22 +35,39 @@ from .dtypes import (
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
 from .ops.arithmetic import *
+from .ops.arranging import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.diagonal import *
+from .ops.distance import *
 from .ops.einsum import *
 from .ops.elementwise import *
+from .ops.embedding import *
 from .ops.indexing import *
+from .ops.joining import *
 from .ops.linalg import *
+from .ops.loss import *
 from .ops.matrix import *
 from .ops.norms import *
+from .ops.padding import *
+from .ops.pooling import *
 from .ops.products import *
 from .ops.random import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
+from .ops.splitting import *
+from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
+from .train import History, evaluate, fit, predict
+
+# What PyTorch has under these names too.
+autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]
+Size = tuple
+e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 # PyTorch's other names for dtypes. They shadow Python's own names in this module only.
 float, double, half = float32, float64, float16

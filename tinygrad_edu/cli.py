@@ -3,45 +3,251 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import functools
+import itertools
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
 
+from rich import box
 from rich.console import Console
+from rich.table import Table as Grid
 
-from . import autograd
+from . import autograd, data, nn, optim
+from .backend import device, namespace
+from .errors import DeviceError
+from .metrics import accuracy, confusion_matrix
+from .ops.activation import relu
+from .ops.loss import cross_entropy
+from .ops.random import manual_seed
+from .plot import new_figure, plot_decision
+from .serialization import FormatError, save
 from .tensor import Tensor
+from .train import fit, predict
 
 EXAMPLES = """examples:
-  python -m tinygrad_edu                  train on Iris, then show a backward pass step by step
-  python -m tinygrad_edu --epochs 5       the same, in a hurry
-  python -m tinygrad_edu --seed 7         another start and another split; the same seed gives the same numbers
+  python -m tinygrad_edu                                    train on Iris, then show a backward pass step by step
+  python -m tinygrad_edu train digits --hidden 64 32        another network
+  python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
+  python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
 """
+
+
+class Task(NamedTuple):
+    """What `train NAME` trains on: the data (train, test) and settings that do well."""
+
+    story: str
+    load: Callable[[Any], tuple[data.Table, data.Table | None]]  # from the --data folder; no test set: a fifth is held out
+    hidden: list[int]
+    epochs: int
+    lr: float
+    batch_size: int = 16
+
+
+def _made(make: Callable[[], data.Table]) -> Callable[[Any], tuple[data.Table, None]]:
+    return lambda folder: (make(), None)
+
+
+def _mnist(folder: Any) -> tuple[data.Table, data.Table]:
+    return data.mnist(True, folder), data.mnist(False, folder)
+
+
+TASKS = {
+    "iris": Task("150 flowers, 4 lengths each, 3 species", _made(data.iris), [16], 60, 0.01),
+    "digits": Task("1797 handwritten digits of 8x8 pixels", _made(data.digits), [64], 30, 0.003, 32),
+    "mnist": Task("70 000 handwritten digits of 28x28 pixels", _mnist, [128], 5, 0.001, 64),
+    "sine": Task("200 sine waves, 10 frequencies, 1000 samples each", _made(data.sine_waves), [64], 60, 0.001),
+    "xor": Task("4 clouds at the corners of a square", _made(data.xor), [8], 60, 0.02),
+    "moons": Task("2 half circles, each reaching into the other", _made(data.moons), [16, 16], 80, 0.02),
+    "spirals": Task("2 arms that wind around each other", _made(data.spirals), [32, 32], 150, 0.01),
+}
+OPTIMIZERS = {
+    name.lower(): getattr(optim, name) for name in optim.__all__ if name not in ("Optimizer", "LBFGS", "Muon", "lr_scheduler")
+}
+
+
+class Network(nn.Module):
+    """Linear layers with ReLU between them, after the samples were flattened, centred and scaled.
+
+    h = (x - mean) / scale;  h = relu(h·Wᵀ + b) for each hidden layer;  z = h·Wᵀ + b
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(sizes)])
+        self.register_buffer("mean", Tensor([0.0] * sizes[0]))
+        self.register_buffer("scale", Tensor([1.0] * sizes[0]))
+
+    def scale_to(self, x: Tensor) -> None:
+        """Take the centre and the width of these samples, feature by feature."""
+        x = x.flatten(1)
+        width = x.std(0)
+        self.mean, self.scale = x.mean(0), width + (width == 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        *hidden, last = self.layers
+        h = (x.flatten(1) - self.mean) / self.scale
+        for layer in hidden:
+            h = relu(layer(h))
+        return last(h)
+
+
+# -- arguments -----------------------------------------------------------------------------------------------------
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers a mistake with one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (--help shows what there is)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tinygrad_edu",
-        description="Train a small network on the Iris data, then print one backward pass step by step.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--epochs", type=_positive, default=60, help="how often to go through the training data (default 60)")
-    parser.add_argument("--seed", type=int, default=0, help="fixes the split and the first weights (default 0)")
+    parser = _parser()
     options = parser.parse_args(arguments)
-
-    from .train import train_iris
-
     console = Console()
-    console.print("[bold]Iris[/bold]: 150 flowers, 4 lengths each, 3 species. Network: 4 → 16 → 3, tanh, cross-entropy.")
-    result = train_iris(epochs=options.epochs, seed=options.seed, console=console)
-    console.print(
-        f"loss {result.losses[0]:.3f} → {result.losses[-1]:.3f};  held-out accuracy "
-        f"[bold]{result.accuracy:.1%}[/bold] ({result.correct} of {result.held_out} flowers the network had not seen)\n"
-    )
-    print_backward(console)
+    try:
+        if options.command is None:
+            train(parser.parse_args(["train", "iris"]), console)
+            print_backward(console)
+        else:
+            train(options, console)
+    except (
+        OSError,
+        FormatError,
+        ImportError,
+        DeviceError,
+    ) as error:  # a missing or damaged file, an extra that is not installed, no GPU
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     return 0
 
 
+def _parser() -> argparse.ArgumentParser:
+    options = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = _Parser(
+        prog="python -m tinygrad_edu",
+        description="Train a small network. Without a command: on Iris, followed by one backward pass step by step.",
+        **options,  # type: ignore[arg-type]
+    )
+    commands = parser.add_subparsers(dest="command", metavar="train", prog=parser.prog)
+    told = "\n".join(f"  {name:8} {task.story}" for name, task in TASKS.items())
+    add = commands.add_parser(
+        "train",
+        help="train on one of " + ", ".join(TASKS),
+        description=f"Train a network of linear layers and ReLU to tell classes apart.\n\n{told}",
+        **options,  # type: ignore[arg-type]
+    ).add_argument
+    add("name", choices=TASKS, metavar="NAME", help="the data: " + ", ".join(TASKS))
+    add("--epochs", type=_positive, metavar="N", help="how often to go through the training data")
+    add("--lr", type=_rate, metavar="RATE", help="learning rate")
+    add("--optimizer", choices=OPTIMIZERS, default="adam", metavar="NAME", help=", ".join(OPTIMIZERS) + " (default adam)")
+    add("--batch-size", type=_positive, metavar="N", help="samples in a batch")
+    add("--hidden", type=_positive, nargs="+", metavar="N", help="units in each hidden layer")
+    add("--seed", type=int, default=0, help="fixes the split, the order and the first weights (default 0)")
+    add("--device", default="cpu", help='"cpu" (default) or "cuda"')
+    add("--data", type=Path, metavar="FOLDER", help="where MNIST's files are; without it they are downloaded")
+    add("--save", type=_file, metavar="FILE", help="write the trained weights to this safetensors file")
+    add(
+        "--plot",
+        type=_file,
+        metavar="FILE",
+        help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not (math.isfinite(rate) and rate > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return rate
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text} cannot be written: " + ("it is a folder" if path.is_dir() else "its folder does not exist")
+        )
+    return path
+
+
+# -- training ------------------------------------------------------------------------------------------------------
+def train(options: argparse.Namespace, console: Console) -> None:
+    """Train as the options say, and print how well it went on samples that were held out."""
+    task = TASKS[options.name]
+    where = device(options.device)
+    namespace(where)  # refuses a device that is not there, before any work
+    if options.plot:
+        new_figure()  # and so if there is no matplotlib
+    manual_seed(options.seed)
+    known, unknown = task.load(options.data)
+    if unknown is None:
+        learnt, kept = (data.Table(known.x[part.indices], known.y[part.indices]) for part in data.random_split(known, [0.8, 0.2]))
+    else:
+        learnt, kept = known, unknown
+    x, y = kept.x, kept.y
+    sizes = [math.prod(x.shape[1:]), *(options.hidden or task.hidden), len(known.class_names)]
+    model = Network(sizes)
+    model.scale_to(learnt.x)
+    model.to(where)
+    optimizer = OPTIMIZERS[options.optimizer](model.parameters(), lr=options.lr or task.lr)
+    console.print(f"[bold]{options.name}[/bold]: {task.story}. Network: {' → '.join(map(str, sizes))}, ReLU, cross-entropy.")
+    history = fit(
+        model,
+        learnt,
+        loss=cross_entropy,
+        optimizer=optimizer,
+        epochs=options.epochs or task.epochs,
+        batch_size=options.batch_size or task.batch_size,
+        metrics=[accuracy],
+        console=console,
+    )
+    if history.stopped:
+        console.print(f"Stopped: {history.stopped}.")
+    outputs = predict(model, x).cpu()
+    if history:
+        console.print(f"loss {history['loss'][0]:.3f} → {history['loss'][-1]:.3f}")
+    print_results(console, outputs, y, known.class_names)
+    if options.save:
+        save(model.state_dict(), options.save)
+        console.print(f"weights: {options.save}")
+    if options.plot:
+        draw(options.plot, history, model, x, y, console)
+
+
+def print_results(console: Console, outputs: Tensor, y: Tensor, names: Sequence[str]) -> None:
+    """The accuracy on held-out samples, and which classes were taken for which."""
+    right = round(accuracy(outputs, y) * len(y))
+    console.print(f"held-out accuracy [bold]{right / len(y):.1%}[/bold] ({right} of {len(y)} samples the network had not seen)")
+    grid = Grid(
+        "", *names, box=box.SIMPLE_HEAD, title="confusion matrix: true classes down, predicted across", title_justify="left"
+    )
+    for i, (name, counts) in enumerate(zip(names, confusion_matrix(outputs, y).tolist(), strict=True)):
+        grid.add_row(name, *(f"[bold]{n}[/bold]" if i == j else str(n or "·") for j, n in enumerate(counts)))
+    console.print(grid)
+
+
+def draw(path: Path, history: Any, model: nn.Module, x: Tensor, y: Tensor, console: Console) -> None:
+    """Write the loss curve to `path` and, for points in the plane, the decision boundary to a file beside it."""
+    history.plot(path)
+    console.print(f"loss curve: {path}")
+    if x.shape[1:] == (2,):
+        boundary = path.with_name(f"{path.stem}-boundary{path.suffix}")
+        plot_decision(functools.partial(predict, model), x, y, boundary)
+        console.print(f"decision boundary: {boundary}")
+
+
+# -- a backward pass -----------------------------------------------------------------------------------------------
 def print_backward(console: Console) -> None:
     """One small expression's backward pass, every application of the chain rule on a line."""
     w = Tensor(0.5, requires_grad=True, name="w")
@@ -68,10 +274,3 @@ def print_backward(console: Console) -> None:
     loss.backward()
     grads = ", ".join(f"{leaf.name}.grad = {leaf.grad.item():.4f}" for leaf in (w, x, b) if leaf.grad is not None)
     console.print(f"  after loss.backward(): {grads}")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number

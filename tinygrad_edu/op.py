@@ -26,7 +26,7 @@ import numpy as np
 
 from . import backend, dtypes
 from .errors import DtypeError, describe, explain
-from .tensor import Tensor, call_site, tick, to_array, wrap
+from .tensor import Tensor, call_site, note_view, owner, refresh, tick, to_array, wrap
 
 registry: dict[str, Op] = {}  # every operation by name
 watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every result while somebody watches (detect_anomaly)
@@ -62,6 +62,8 @@ class Op:
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Sort a call's arguments into inputs and settings; settings may be positional too, as in PyTorch."""
+        if len(args) == len(self.inputs) and kwargs.keys() == self.settings.keys() and not self.variadic:  # the usual call
+            return args, {name: value.array if isinstance(value, Tensor) else value for name, value in kwargs.items()}
         count = len(args) if self.variadic else min(len(self.inputs), len(args))
         inputs, settings = list(args[:count]), dict(self.settings)
         positional = list(zip(self.settings, args[count:], strict=False))
@@ -141,44 +143,45 @@ def op(
     """
 
     def declare(forward: Callable) -> Callable:
-        return _recording(Op(forward, rules, joint=joint, dtype=dtype, view=view))
+        registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view)
+        return recording(this)
 
     return declare if function is None else declare(function)
 
 
-def _recording(this: Op) -> Callable[..., Any]:
+def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
     forward, count, differentiable, view = this.forward, len(this.inputs), this.differentiable, this.view
-    simple = not this.settings and not this.variadic
+    simple = not this.variadic and inspect.Parameter.empty not in this.settings.values()
     unify = this.dtype is not None
-    nothing: dict[str, Any] = {}
+    defaults = this.settings
 
     @functools.wraps(forward)
     def call(*inputs: Any, **kwargs: Any) -> Any:
         if simple and not kwargs and len(inputs) == count:
-            settings = nothing
+            settings = defaults
         else:
             inputs, settings = this.bind(inputs, kwargs)
-        arrays, dtype, is_tensor, tracked, mixed, foreign = [], None, False, False, False, False
+        arrays, dtype, tracked, mixed, foreign = [], None, False, False, False
         for x in inputs:
             if isinstance(x, Tensor):
-                is_tensor = True
+                if x.base is not None:
+                    refresh(x)
                 if x._requires_grad:
                     tracked = True
                 x = x.array
                 if x.dtype is not dtype:
-                    if dtype is not None:
-                        mixed = True
+                    mixed = dtype is not None
                     dtype = x.dtype
             elif type(x) not in _PLAIN:
                 foreign = True
             arrays.append(x)
-        if not is_tensor:
+        if dtype is None:  # no tensor among them: a rule calls this with arrays
             return forward(*arrays, **settings)
         try:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
-            out = forward(*arrays, **settings)
+            out = forward(*arrays, **settings) if settings else forward(*arrays)
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
@@ -191,14 +194,13 @@ def _recording(this: Op) -> Callable[..., Any]:
             z.settings = settings
             z.serial = tick()
             z.made_at = call_site(2)
-        if view:
-            inputs[0].viewed = True
+        if view and owner(z.array) is owner(arrays[0]):  # else an index array or a reshape made a copy
+            note_view(z, inputs[0], (call, settings))
         if watchers:
             for watch in watchers:
                 watch(this.name, z, inputs)
         return z
 
-    registry[this.name] = this
     call.op = this  # type: ignore[attr-defined]
     return call
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes
+from . import dtypes
 
 _options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None}
 
@@ -46,7 +46,7 @@ def set_printoptions(
 
 def tensor_repr(t: Any) -> str:
     """`tensor([1., 2.], requires_grad=True)`, with dtype, device and grad_fn where they are not the usual ones."""
-    array = backend.place(t.array, backend.CPU)
+    array = t.numpy(force=True)
     head = "tensor("
     usual = dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_
     extras = [] if t.device.type == "cpu" else [f"device='{t.device}'"]
@@ -112,7 +112,7 @@ def _formatter(values: np.ndarray) -> Any:
             return f"{v:.{precision}e}"
         return f"{v:.0f}." if whole else f"{v:.{precision}f}"
 
-    width = max((len(text(float(v))) for v in values), default=0)
+    width = max((len(text(float(v))) for v in values[np.isfinite(values)]), default=0)
     return lambda v: text(v).rjust(width)
 
 

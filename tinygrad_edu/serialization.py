@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,17 @@ import numpy as np
 from .tensor import Tensor, wrap
 
 _KEY = "tinygrad_edu"
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
 
 
 class FormatError(ValueError):
@@ -41,58 +52,68 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     plan = _pack(obj, "", tensors)
     content = to_bytes(tensors, metadata={_KEY: json.dumps(plan, allow_nan=True)})
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
+def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what `save` wrote, or any other safetensors file (as a dict of tensors); no code in it is ever run.
 
     Args:
         map_location: the device to put tensors on (default: the CPU).
+        weights_only: accepted for PyTorch programs; nothing but data is ever read.
 
     Raises:
         FormatError: the file is cut short, damaged or of another kind.
         FileNotFoundError: there is no such file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError, deserialize
 
+    content = Path(path).read_bytes()
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        plan = json.loads(metadata[_KEY]) if _KEY in metadata else None
-    except FileNotFoundError:
-        raise
-    except (SafetensorError, ValueError, OSError, TypeError) as error:
+        stored = dict(deserialize(content))
+    except SafetensorError as error:
         raise FormatError(
             f"{os.fspath(path)} is not a whole safetensors file ({error}). Files of torch.save are pickles, which can run code and "
             "are not read here: write them anew with safetensors.torch.save_file."
         ) from None
-
-    def place(array: np.ndarray) -> Tensor:
-        t = wrap(array)
-        return t if map_location is None else t.to(map_location)
-
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    tensors = {name: wrap(_array(name, stored[name])) for name in header if name in stored}
+    if map_location is not None:
+        tensors = {name: t.to(map_location) for name, t in tensors.items()}
+    plan = header.get("__metadata__", {}).get(_KEY)
     if plan is None:
-        return {name: place(array) for name, array in tensors.items()}
-    return _unpack(plan, tensors, place)
+        return tensors
+    try:
+        return _unpack(json.loads(plan), tensors)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{os.fspath(path)}: the description of the saved object in this file is damaged ({error}).") from None
+
+
+def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
+    """The array that a file's entry describes; bfloat16, which NumPy lacks, becomes float32 (its upper half)."""
+    kind, shape, data = entry["dtype"], entry["shape"], entry["data"]
+    if kind == "BF16":
+        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)
+    if kind not in _DTYPES:
+        raise FormatError(f"the tensor {name!r} is of dtype {kind}, which is not offered here; convert it before saving.")
+    return np.frombuffer(data, _DTYPES[kind]).reshape(shape).copy()
 
 
 def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
     """The JSON plan of a value; its tensors are put into `tensors`."""
     if isinstance(value, Tensor | np.ndarray):
-        array = value.numpy(force=True) if isinstance(value, Tensor) else value
+        array = (value if isinstance(value, Tensor) else Tensor(value)).numpy(force=True)
         key = path or "tensor"
-        while key in tensors:  # {"a": {"b": t}, "a.b": u}
+        while key in tensors or key == "__metadata__":  # {"a": {"b": t}, "a.b": u}, or safetensors' own name
             key += "_"
         tensors[key] = np.ascontiguousarray(array).reshape(array.shape)
         return {"tensor": key}
@@ -118,17 +139,13 @@ def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
     )
 
 
-def _unpack(plan: Any, tensors: dict[str, np.ndarray], place: Any) -> Any:
-    if not isinstance(plan, dict) or len(plan) != 1:
-        raise FormatError("the description of the saved object in this file is damaged.")
+def _unpack(plan: Any, tensors: dict[str, Tensor]) -> Any:
     ((kind, content),) = plan.items()
-    if kind == "tensor" and content in tensors:
-        return place(tensors[content])
+    if kind == "tensor":
+        return tensors[content]
     if kind == "value":
         return content
     if kind == "dict":
-        return {key: _unpack(item, tensors, place) for key, item in content}
-    if kind in ("list", "tuple"):
-        items = [_unpack(item, tensors, place) for item in content]
-        return tuple(items) if kind == "tuple" else items
-    raise FormatError(f"the description of the saved object in this file names {kind!r}, which is unknown or missing.")
+        return {key: _unpack(item, tensors) for key, item in content}
+    items = [_unpack(item, tensors) for item in content]
+    return {"list": list, "tuple": tuple}[kind](items)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import backend, dtypes
-from .errors import DeviceError, DtypeError, GraphError, InplaceError, source_line
+from .errors import DeviceError, DtypeError, GraphError, InplaceError, describe, source_line
 
 if TYPE_CHECKING:
     from .op import Op
@@ -30,6 +30,9 @@ tick = itertools.count(1).__next__
 
 # Files whose frames are not the user's: the source line of a tensor is the first one outside this package.
 OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")}
+
+
+MAX_SWITCHES = 16  # how many switches of its requires_grad a leaf remembers
 
 
 class Tensor:
@@ -60,14 +63,20 @@ class Tensor:
     serial = 0  # when it was recorded
     made_at: Any = None  # the user's code object and instruction that made it
     spent = False  # backward went through it
-    viewed = False  # another tensor shares its memory
+    base: Any = None  # of a view (x[0], reshape, T, detach ...): the Anchor of the tensor that it looks at, and the way there
+    _anchor: Anchor | None = None  # of a tensor that has views
     _retains_grad = False
     _hooks: Any = None
+    _switched: tuple[int, ...] = ()  # when requires_grad of a leaf was switched on or off
+    _changed_at = 0  # when it was changed in place with its history, or lost it in detach_
+    _before: Tensor | None = None  # what it was before that
     __array_priority__ = 1000  # so that array * tensor asks the tensor
 
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
+        if dtype is None and isinstance(data, list | tuple) and not _holds_arrays(data):
+            dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(data, dtype, device, copy=True)
         self.name = name
         if requires_grad:
@@ -114,9 +123,10 @@ class Tensor:
             )
         if not value and self.op is not None:
             raise GraphError("a tensor that an operation made cannot stop requiring grad; use .detach() instead.")
-        if value and not self._requires_grad:
-            self.serial = tick()  # what used it before now used a constant
-        self._requires_grad = bool(value)
+        if bool(value) != self._requires_grad:
+            self._requires_grad = bool(value)
+            self.serial = tick()
+            self._switched = (*self._switched[1 - MAX_SWITCHES :], self.serial)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the tensor itself."""
@@ -161,14 +171,20 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same values without history; shares memory with this tensor."""
-        self.viewed = True
-        return wrap(self.array)
+        if self.base is not None:
+            refresh(self)
+        same = wrap(self.array)
+        note_view(same, self)
+        return same
 
     def detach_(self) -> Tensor:
         """Forget how this tensor was made: it becomes a leaf that does not require grad."""
-        for attribute in ("op", "inputs", "values", "settings", "made_at", "_requires_grad", "_retains_grad"):
+        if self.op is None:
+            self.requires_grad = False
+            return self
+        for attribute in _HISTORY:
             self.__dict__.pop(attribute, None)
-        self.serial = tick()
+        self.serial = self._changed_at = tick()
         return self
 
     @property
@@ -186,14 +202,18 @@ class Tensor:
 
     # -- leaving the world of tensors ------------------------------------------------------------------------------
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The values as a NumPy array that shares memory; with `force=True` also of tracked and GPU tensors."""
+        """The values as a NumPy array that shares memory; with `force=True` also of tracked and GPU tensors.
+
+        What NumPy writes into it no tensor notices: change it before the tensor is used, or give NumPy a copy.
+        """
+        if self.base is not None:
+            refresh(self)
         if force:
             return backend.place(self.array, backend.CPU)
         if self._requires_grad:
             raise GraphError("numpy() of a tensor that requires grad would lose its history: write x.detach().numpy().")
         if not isinstance(self.array, np.ndarray):
             raise DeviceError(f"numpy() of a tensor on {self.device}: write x.cpu().numpy().")
-        self.viewed = True
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -201,12 +221,16 @@ class Tensor:
 
     def item(self) -> Any:
         """The one number in it, as a Python scalar."""
+        if self.base is not None:
+            refresh(self)
         if self.array.size != 1:
             raise GraphError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
         return self.array.item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists (a scalar for a 0-d tensor)."""
+        if self.base is not None:
+            refresh(self)
         return self.array.tolist()
 
     def __bool__(self) -> bool:
@@ -215,7 +239,7 @@ class Tensor:
                 f"the truth of a tensor of shape {self.shape} is ambiguous; say .any() or .all(), "
                 "or use where(condition, a, b) to choose element by element."
             )
-        return bool(self.array.item())
+        return bool(self.item())
 
     def __float__(self) -> float:
         return float(self.item())
@@ -307,7 +331,27 @@ class Tensor:
         def __setitem__(self, index: Any, value: Any) -> None: ...
 
 
-_OWN_STATE = {"array", "name", "_requires_grad", "_grad", "_hooks", "serial", "viewed", "_retains_grad", "spent"}
+# Python lays the instances of a class out by the attributes that the first few dozen of them get: this first one gets them all.
+# Without it, recording costs up to a quarter more as soon as 30 tensors were made before the first operation.
+_first = object.__new__(Tensor)
+for _name in Tensor.__annotations__:
+    setattr(_first, _name, None)
+
+_HISTORY = (
+    "op",
+    "inputs",
+    "values",
+    "settings",
+    "made_at",
+    "spent",
+    "base",
+    "_anchor",
+    "_requires_grad",
+    "_retains_grad",
+    "_hooks",
+    "_before",
+)
+_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_switched", "_changed_at"}
 
 
 class GradFn:
@@ -430,7 +474,7 @@ last_change = 0
 
 def owner(array: Any) -> Any:
     """The array that owns the memory an array looks at."""
-    while isinstance(array.base, type(array)):
+    while hasattr(array.base, "base"):  # another array, or what NumPy puts between an array and its sliding windows
         array = array.base
     return array
 
@@ -452,19 +496,70 @@ def changed_since(array: Any, serial: int) -> bool:
     return known is not None and known[1] > serial
 
 
-def rebind(target: Tensor, result: Tensor) -> None:
-    """Let `target` become `result`, a recorded function of it: how a tracked tensor changes in place.
+class Anchor:
+    """What all views of one tensor share: who it is, and when it last changed in place in a way that is recorded."""
 
-    Nothing is overwritten. The old value lives on as a tensor of its own, the first input of the new one; what used the old
-    value finds it there, because it is older than the new one.
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = weakref.ref(tensor)
+        self.changed_at = 0
+
+
+def note_view(view: Tensor, x: Tensor, *way: tuple[Callable, dict[str, Any]]) -> None:
+    """Note that `view` shares the memory of `x`, and the way there: the operation and its settings; none for detach()."""
+    if x.base is None and x._anchor is None:
+        x._anchor = Anchor(x)
+    anchor, before = x.base or (x._anchor, ())
+    view.base = anchor, (*before, *way) if way and before is not None else None
+    view.serial = tick()
+
+
+def refresh(view: Tensor) -> None:
+    """Let a view follow its base, if that changed in place with its history since: the view is taken again.
+
+    A change in memory needs none of this. A recorded one overwrites nothing (see `rebind`), so the view holds the old values.
     """
-    if target.viewed or (target.op is not None and target.op.view):
+    anchor, way = view.base
+    if anchor.changed_at <= view.serial:
+        return
+    base = anchor.tensor()
+    if base is None or way is None:
+        problem = "is gone" if base is None else "it shares memory with through detach() or data, which cannot follow"
         raise InplaceError(
-            "changing a tracked tensor in place while another tensor shares its memory (a view: x[0], reshape, T, detach ...) "
-            f"is not offered, because the other one would not follow; it was made at {source_line(target.made_at) or 'an unknown line'}. "
-            "Make the new value with where, cat, stack or index_put, or clone() first."
+            f"{describe(view)} is a view of a tensor that was changed in place, in a way that is recorded for backward, after the view "
+            f"was taken, and that {problem}. Take the view after the change, or clone() it before."
         )
+    from .op import enable_grad
+
+    with enable_grad():
+        rebind(view, earlier(view), look(base, way))
+
+
+def look(base: Any, way: tuple) -> Any:
+    """A view of a tensor (or array), or a view of a view ..., by the operations and settings that `note_view` noted."""
+    for operation, settings in way:
+        base = operation(base, **settings)
+    return base
+
+
+def earlier(target: Tensor) -> Tensor:
+    """What a tensor is now, as a tensor of its own: what a change in place computes from, and what its uses until then find."""
     old: Tensor = object.__new__(type(target))
-    old.__dict__ = target.__dict__
-    target.__dict__ = {**result.__dict__, "name": old.name}
-    target.inputs = tuple(old if x is target else x for x in target.inputs)
+    old.__dict__.update(target.__dict__)
+    old._anchor = None
+    return old
+
+
+def rebind(target: Tensor, old: Tensor, result: Tensor) -> None:
+    """Let `target` become `result`, a recorded function of `old = earlier(target)`: how a tensor with history changes in place.
+
+    Nothing is overwritten. The old value lives on as an input of the result, with its history and its hooks, and what used the
+    target before finds it there (`engine.as_used`).
+    """
+    retains, anchor = target._retains_grad, target._anchor
+    target.__dict__ = {**result.__dict__, "name": target.name}
+    target.serial = target._changed_at = tick()
+    target._before = old
+    if anchor is not None:
+        target._anchor, anchor.changed_at = anchor, target.serial
+    if retains:  # as in PyTorch, the gradient to retain is that of the latest value
+        old._retains_grad, target._retains_grad = False, True

@@ -1,77 +1,391 @@
-"""Training loops. For now: a small network on Iris, written with nothing but tensors and backward."""
+"""Training: `fit` is the canonical loop, with a progress bar, a history and callbacks around it.
+
+Without these, the loop is five lines, and whoever writes their own needs no more:
+
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from .data import iris
+from .data import DataLoader, Dataset, IterableDataset, TensorDataset
+from .nn import Module
+from .nn.utils import clip_grad_norm_
 from .op import no_grad
-from .ops.indexing import gather
-from .ops.reduction import log_softmax, mean
+from .ops.joining import cat
+from .optim import Optimizer
+from .plot import plot_history
+from .serialization import save
 from .tensor import Tensor
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-class Result(NamedTuple):
-    """What a training run gives: the mean loss of every epoch, and how many held-out samples were right."""
-
-    losses: list[float]
-    correct: int
-    held_out: int
-
-    @property
-    def accuracy(self) -> float:
-        return self.correct / self.held_out
+Metrics = Sequence[Callable] | dict[str, Callable]
 
 
-def train_iris(epochs: int = 60, seed: int = 0, console: Console | None = None) -> Result:
-    """Train 4 → 16 → 3 with tanh and cross-entropy on 120 irises, by gradient descent with momentum; test on the other 30."""
-    rng = np.random.default_rng(seed)
-    table = iris()
-    order = rng.permutation(150)
-    train, test = order[:120], order[120:]
-    x = table.features
-    centre, width = x[train].mean(0), x[train].std(0)
-    x, labels = (x - centre) / width, table.labels
+class History(dict):
+    """What training recorded: for each name ("loss", "accuracy", "val_loss" ...) a list with a number for every whole epoch.
 
-    w1 = Tensor(rng.normal(0, 0.5, (4, 16)), dtype="float32", requires_grad=True, name="w1")
-    b1 = Tensor(np.zeros(16), dtype="float32", requires_grad=True, name="b1")
-    w2 = Tensor(rng.normal(0, 0.25, (16, 3)), dtype="float32", requires_grad=True, name="w2")
-    b2 = Tensor(np.zeros(3), dtype="float32", requires_grad=True, name="b2")
-    parameters = [w1, b1, w2, b2]
-    velocity = [np.zeros_like(p.array) for p in parameters]
+    `stopped` says why training ended early, and is None if it did not; `seconds` is how long each epoch took.
+    """
 
-    def logits(batch: Tensor) -> Tensor:
-        return (batch @ w1 + b1).tanh() @ w2 + b2
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped: str | None = None
+        self.seconds: list[float] = []
 
-    losses = []
+    def add(self, values: dict[str, float]) -> None:
+        """Append an epoch's numbers."""
+        for name, value in values.items():
+            self.setdefault(name, []).append(value)
+
+    def plot(self, path: Any = None) -> Any:
+        """Draw every curve over the epochs (needs matplotlib, extra `plot`); returns the figure, and writes it to `path`."""
+        return plot_history(self, path)
+
+
+class Run:
+    """A training in progress, which callbacks see and may change: set `stop` to a reason, and it ends after this epoch."""
+
+    def __init__(self, model: Module, optimizer: Optimizer, epochs: int) -> None:
+        self.model, self.optimizer, self.epochs = model, optimizer, epochs
+        self.epoch = 0  # whole epochs so far
+        self.batches = 0  # and batches, and samples
+        self.samples = 0
+        self.means = Means()  # of this epoch
+        self.history = History()
+        self.stop: str | None = None
+
+    def count(self, prediction: Any, target: Any, loss: Tensor, measured: dict[str, Callable]) -> None:
+        """Note what a batch gave."""
+        self.batches += 1
+        self.samples += len(target)
+        self.means.add(len(target), measured, prediction, target, loss)
+
+
+# -- the loop ------------------------------------------------------------------------------------------------------
+def fit(
+    model: Module,
+    data: Any,
+    *,
+    loss: Callable,
+    optimizer: Optimizer,
+    epochs: int = 1,
+    validation: Any = None,
+    metrics: Metrics = (),
+    callbacks: Iterable[Any] = (),
+    batch_size: int = 32,
+    progress: bool = True,
+    console: Console | None = None,
+) -> History:
+    """Train a model on batches (x, y): for every batch, one step of the optimizer down the gradient of `loss(model(x), y)`.
+
+    The model is trained in train mode and validated in eval mode; batches are moved to its device. Ctrl-C ends training and keeps
+    the model and the history of the whole epochs; so does a loss that is no longer a finite number.
+
+    Args:
+        data: a DataLoader, a dataset or a pair of tensors (x, y); the latter two are shuffled and cut into batches of `batch_size`.
+        loss: a function of (prediction, target), such as an `nn` loss module.
+        optimizer: made for this model's parameters. (LBFGS, which computes the loss several times a step, needs a loop of its own.)
+        validation: data to evaluate after every epoch.
+        metrics: functions of (prediction, target), or a dict of names and functions; see `tinygrad_edu.metrics`.
+        callbacks: `Callback`s; a learning-rate schedule in this list is stepped after every epoch.
+        progress: show a progress bar.
+
+    Returns:
+        History: the mean loss and metrics of every epoch, by name; those of the validation as "val_loss" ...
+
+    Raises:
+        ValueError: no data, or fewer than one epoch.
+    """
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, not {epochs}.")
+    loader = as_loader(data, batch_size, shuffle=True)
+    measured = {"loss": loss, **named(metrics)}
+    actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
+    run = Run(model, optimizer, epochs)
+    with bar(loader, epochs, progress, console) as show, keeping_mode(model), on_ctrl_c(run):
+        for action in actions:
+            action.begin(run)
+        while run.epoch < epochs and run.stop is None:
+            started, run.means = time.perf_counter(), Means()
+            model.train()
+            for x, y in on_device(loader, model):
+                optimizer.zero_grad()
+                prediction = model(x)
+                value = loss(prediction, y)
+                value.backward()
+                for action in actions:
+                    action.after_backward(run)
+                optimizer.step()
+                with no_grad():
+                    run.count(prediction, y, value, measured)
+                show(run)
+                if not math.isfinite(run.means.last):
+                    run.stop = (
+                        f"the loss became {value.item()} in epoch {run.epoch + 1}: lower the learning rate, or see check_training"
+                    )
+                    break
+                for action in actions:
+                    action.after_batch(run)
+            else:
+                run.epoch += 1
+                run.history.add(run.means.values())
+                if validation is not None:
+                    checked = evaluate(model, validation, loss=loss, metrics=metrics, batch_size=batch_size)
+                    run.history.add({f"val_{name}": value for name, value in checked.items()})
+                run.history.seconds.append(time.perf_counter() - started)
+                show(run)
+                for action in actions:
+                    action.after_epoch(run)
+    for action in actions:
+        action.end(run)
+    optimizer.zero_grad()
+    run.history.stopped = run.stop
+    return run.history
+
+
+def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (), batch_size: int = 256) -> dict[str, float]:
+    """The mean loss and metrics over data, in eval mode and without recording; arguments as for `fit`."""
+    means, measured = Means(), {"loss": loss, **named(metrics)}
+    with keeping_mode(model), no_grad():
+        model.eval()
+        for x, y in on_device(as_loader(data, batch_size), model):
+            prediction = model(x)
+            means.add(len(y), measured, prediction, y, loss(prediction, y))
+    return means.values()
+
+
+def predict(model: Module, x: Any, batch_size: int = 256) -> Tensor:
+    """The model's outputs for samples `x` (a tensor), in eval mode and without recording."""
+    with keeping_mode(model), no_grad():
+        model.eval()
+        return cat([model(*batch) for batch in on_device(as_loader((x,), batch_size), model)])
+
+
+class Means:
+    """Running means over samples: of the loss, which a batch's mean stands for, and of metrics."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.last = 0.0
+
+    def add(self, count: int, measured: dict[str, Callable], prediction: Any, target: Any, loss: Tensor) -> None:
+        """Add a batch of `count` samples; its loss is known already."""
+        self.last = loss.item()
+        for name, measure in measured.items():
+            value = self.last if name == "loss" else float(measure(prediction, target))
+            self.sums[name] = self.sums.get(name, 0.0) + value * count
+        self.count += count
+
+    def values(self) -> dict[str, float]:
+        if not self.count:
+            raise ValueError(
+                "there is no data: the loader gave no batch. Is the dataset empty, or smaller than a batch (drop_last)?"
+            )
+        return {name: total / self.count for name, total in self.sums.items()}
+
+
+# -- what the loop needs -------------------------------------------------------------------------------------------
+def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
+    """A loader for what `fit` takes: anything that gives batches, a dataset, or a tuple of tensors."""
+    if isinstance(data, tuple):
+        data = TensorDataset(*data)
+    if isinstance(data, Dataset) or not hasattr(data, "__iter__"):
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle and not isinstance(data, IterableDataset))
+    return data
+
+
+def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
+    """The loader's batches, on the device of the model's parameters."""
+    parameter = next(model.parameters(), None)
+    for batch in loader:
+        yield batch if parameter is None else [x.to(parameter.device) if isinstance(x, Tensor) else x for x in batch]
+
+
+def named(metrics: Metrics) -> dict[str, Callable]:
+    """Metrics by name; a function is called by its own."""
+    return metrics if isinstance(metrics, dict) else {getattr(m, "__name__", type(m).__name__): m for m in metrics}
+
+
+@contextmanager
+def keeping_mode(model: Module) -> Iterator[None]:
+    """Put every module back into the mode (train or eval) in which it was."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
+def on_ctrl_c(run: Run) -> Iterator[None]:
+    """End the training, not the program."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.stop = f"interrupted in epoch {run.epoch + 1}"
+
+
+@contextmanager
+def bar(loader: Any, epochs: int, visible: bool, console: Console | None) -> Iterator[Callable[[Run], None]]:
+    """A progress bar over all batches, in a terminal or a notebook; gives the function that brings it up to date."""
+    if not visible:
+        yield lambda run: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[epoch]}"),
+        BarColumn(bar_width=8),
+        TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=epochs, loss=float("nan"))
-        for _ in range(epochs):
-            total = 0.0
-            for batch in np.split(rng.permutation(train), 8):
-                chosen = gather(log_softmax(logits(x[batch]), 1), 1, labels[batch].unsqueeze(1))
-                loss = -mean(chosen)
-                loss.backward()
-                with no_grad():
-                    for p, v in zip(parameters, velocity, strict=True):
-                        v *= 0.9
-                        v += p.grad.array  # type: ignore[union-attr]
-                        p -= 0.05 * v
-                        p.grad = None
-                total += loss.item() / 8
-            losses.append(total)
-            progress.update(bar, advance=1, loss=total)
-    with no_grad():
-        correct = int((logits(x[test]).argmax(1) == labels[test]).sum())
-    return Result(losses, correct, len(test))
+    batches = len(loader) if hasattr(loader, "__len__") else None
+    started = time.perf_counter()
+    with Progress(*columns, console=console, refresh_per_second=5) as shown:
+        task = shown.add_task("", total=batches and epochs * batches, epoch=f"1/{epochs}", text="")
+
+        def show(run: Run) -> None:
+            parts = []
+            for name, value in run.means.values().items():
+                checked = run.history.get(f"val_{name}")
+                parts.append(f"{name} {value:.3g}" + (f" (val {checked[-1]:.3g})" if checked else ""))
+            speed = run.samples / (time.perf_counter() - started)
+            text = "  ".join([*parts, f"{speed:,.0f}/s"])
+            epoch = f"{min(run.epoch + 1, epochs)}/{epochs}"
+            shown.update(task, completed=run.batches, epoch=epoch, text=text)
+
+        yield show
+
+
+# -- callbacks -----------------------------------------------------------------------------------------------------
+class Callback:
+    """Something to do during training: override what you need. Each method gets the `Run`."""
+
+    def begin(self, run: Run) -> None:
+        """Before the first batch."""
+
+    def after_backward(self, run: Run) -> None:
+        """When the gradients are there, before the optimizer's step."""
+
+    def after_batch(self, run: Run) -> None:
+        """After the optimizer's step."""
+
+    def after_epoch(self, run: Run) -> None:
+        """After an epoch and its validation; the history holds its numbers."""
+
+    def end(self, run: Run) -> None:
+        """At the end, also after Ctrl-C."""
+
+
+class Schedule(Callback):
+    """Step a learning-rate schedule after every epoch, or after every batch with `every="batch"`.
+
+    ReduceLROnPlateau is given the number called `monitor`.
+    """
+
+    def __init__(self, scheduler: Any, every: str = "epoch", monitor: str = "val_loss") -> None:
+        if every not in ("epoch", "batch"):
+            raise ValueError(f'every must be "epoch" or "batch", not {every!r}.')
+        if not hasattr(scheduler, "step"):
+            raise TypeError(f"a callback is a Callback or a learning-rate schedule, not a {type(scheduler).__name__}.")
+        self.scheduler, self.every, self.monitor = scheduler, every, monitor
+
+    def after_batch(self, run: Run) -> None:
+        if self.every == "batch":
+            self.scheduler.step()
+
+    def after_epoch(self, run: Run) -> None:
+        if self.every == "batch":
+            return
+        if type(self.scheduler).__name__ == "ReduceLROnPlateau":
+            self.scheduler.step(_watched(run, self.monitor))
+        else:
+            self.scheduler.step()
+
+
+class ClipGradients(Callback):
+    """Shorten the gradient of all parameters together to at most `max_norm`, so that one steep place cannot throw them far.
+
+    g ← g · min(1, max_norm / ‖g‖)
+    """
+
+    def __init__(self, max_norm: float) -> None:
+        self.max_norm = max_norm
+
+    def after_backward(self, run: Run) -> None:
+        clip_grad_norm_(run.model.parameters(), self.max_norm)
+
+
+class _Best(Callback):
+    """Whether the number called `monitor` is the best so far: the smallest, or with `mode="max"` the largest."""
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "min") -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f'mode must be "min" or "max", not {mode!r}.')
+        self.monitor, self.sign = monitor, 1 if mode == "min" else -1
+
+    def begin(self, run: Run) -> None:
+        self.best, self.best_epoch = math.inf, 0
+
+    def improved(self, run: Run, by: float = 0.0) -> bool:
+        value = self.sign * _watched(run, self.monitor)
+        if value < self.best - by:
+            self.best, self.best_epoch = value, run.epoch
+            return True
+        return False
+
+
+class EarlyStopping(_Best):
+    """Stop when a number has not become better by more than `min_delta` for `patience` epochs."""
+
+    def __init__(self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0, mode: str = "min") -> None:
+        super().__init__(monitor, mode)
+        self.patience, self.min_delta = patience, min_delta
+
+    def after_epoch(self, run: Run) -> None:
+        if not self.improved(run, self.min_delta) and run.epoch - self.best_epoch >= self.patience:
+            run.stop = f"{self.monitor} was best in epoch {self.best_epoch} and not better in the {self.patience} after it"
+
+
+class BestWeights(_Best):
+    """Remember the weights of the best epoch, put them back at the end, and keep them in a file too if a `path` is given."""
+
+    def __init__(self, monitor: str = "val_loss", mode: str = "min", path: Any = None) -> None:
+        super().__init__(monitor, mode)
+        self.path = path
+
+    def begin(self, run: Run) -> None:
+        super().begin(run)
+        self.state: dict[str, Tensor] | None = None
+
+    def after_epoch(self, run: Run) -> None:
+        if self.improved(run):
+            self.state = {name: value.clone() for name, value in run.model.state_dict().items()}
+            if self.path is not None:
+                save(self.state, self.path)
+
+    def end(self, run: Run) -> None:
+        if self.state is not None:
+            run.model.load_state_dict(self.state)
+
+
+def _watched(run: Run, name: str) -> float:
+    """The latest number of that name; KeyError says which there are."""
+    if name not in run.history:
+        hint = " Pass validation= to fit for the val_ numbers." if name.startswith("val_") else ""
+        raise KeyError(f"there is no {name!r} in the history; it has {', '.join(run.history)}.{hint}")
+    return run.history[name][-1]

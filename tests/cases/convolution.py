@@ -44,7 +44,29 @@ def conv_weight(x, z, kernel, **_):
     return w
 
 
+def columns(x, kernel=(3, 2), **_):
+    z = np.zeros((x.shape[0], x.shape[1], *kernel, *POSITIONS))
+    for c in range(x.shape[1]):
+        for _o, p, q, _c, k, j, _i, y, u in meetings(GROUPS, GROUPS, kernel):
+            z[:, c, k, j, p, q] = x[:, c, y, u]
+    return z.reshape(x.shape[0], -1, POSITIONS[0] * POSITIONS[1])
+
+
+def from_columns(z, kernel=(3, 2), **_):
+    channels = z.shape[1] // (kernel[0] * kernel[1])
+    z = z.reshape(z.shape[0], channels, *kernel, *POSITIONS)
+    x = np.zeros((z.shape[0], channels, *SIZES))
+    for c in range(channels):
+        for o, p, q, _c, k, j, _i, y, u in meetings(GROUPS, GROUPS, kernel):
+            if o == 0:
+                x[:, c, y, u] += z[:, c, k, j, p, q]
+    return x
+
+
 X, W, Z = (2, 4, *SIZES), (4, 2, 3, 2), (2, 4, *POSITIONS)
+
+COLUMNS = (2, 4 * 6, 12)
+WINDOW = {k: v for k, v in SETTINGS.items() if k != "groups"}
 
 
 def row(name, reference, shapes, call, **settings):
@@ -52,10 +74,15 @@ def row(name, reference, shapes, call, **settings):
 
 
 CASES = [
-    row("conv_nd", conv, (X, W), tg.ops.convolution.conv_nd, **SETTINGS),
+    row("conv_nd", conv, (X, W), tg.ops.convolution.conv_nd, out=POSITIONS, **SETTINGS),
     row("conv_input", conv_input, (Z, W), tg.ops.convolution.conv_input, sizes=SIZES, **SETTINGS),
     row("conv_weight", conv_weight, (X, Z), tg.ops.convolution.conv_weight, kernel=(3, 2), **SETTINGS),
     Case("conv2d", conv, (real, real), [(X, W)], [SETTINGS], tg.ops.convolution.conv2d, ()),
     Case("conv_transpose2d", lambda z, w: conv_input(z, w), (real, real), [(Z, W)], [{}],
          lambda z, w: tg.ops.convolution.conv_transpose2d(z, w, output_padding=(1, 0), **{**SETTINGS, "padding": (1, 0)})[..., :5, :], ()),
+    Case("to_columns", columns, (real,), [(X,)], [{"kernel": (3, 2), "out": POSITIONS, **WINDOW}], tg.ops.convolution._to_columns),
+    Case("from_columns", from_columns, (real,), [(COLUMNS,)], [{"sizes": SIZES, "kernel": (3, 2), "out": POSITIONS, **WINDOW}],
+         tg.ops.convolution._from_columns),
+    Case("unfold", columns, (real,), [(X,)], [{"kernel_size": (3, 2), **WINDOW}], tg.nn.functional.unfold, ()),
+    Case("fold", from_columns, (real,), [(COLUMNS,)], [{"output_size": SIZES, "kernel_size": (3, 2), **WINDOW}], tg.nn.functional.fold, ()),
 ]  # fmt: skip

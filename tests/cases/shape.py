@@ -1,4 +1,4 @@
-"""Rows for ops/shape.py."""
+"""Rows for ops/shape.py, splitting.py, joining.py, arranging.py, diagonal.py and padding.py."""
 
 import numpy as np
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dis
 import functools
+import threading
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +21,17 @@ import numpy as np
 from .. import backend
 from .. import tensor as tensors
 from ..errors import DeviceError, GraphError, InplaceError, ShapeError, describe, source_line
-from ..op import Op, cast, enable_grad
+from ..op import cast, enable_grad, set_grad_enabled
+from ..ops.indexing import _where
 from ..ops.shape import sum_to
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, refresh, wrap
 
 # A graph that holds more bytes than this is let go while backward walks through it (unless retain_graph=True), so that
 # training needs little memory; a smaller one stays, so that it can be drawn after backward.
 KEEP_GRAPH_BYTES = 16 * 2**20
+NODE_BYTES = 1000  # what a tensor of the graph takes beside its numbers
+
+_CHOICE = _where.op
 
 check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
 
@@ -51,100 +58,150 @@ class Step(NamedTuple):
     uses: int = 0
 
 
-def topological_order(roots: Sequence[Tensor], to_look_at: bool = False) -> list[Tensor]:
-    """Every tensor that requires grad and that the roots were made from, inputs before what is made from them.
+def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = None, to_look_at: bool = False) -> list[Tensor]:
+    """Every tensor that requires grad and that the roots were made from: leaves, then each after what it was made from.
 
     A tensor is always made after its inputs, so the order of creation is a topological order: collect, then sort by it.
-    Only `to_look_at` may the graph have been used up, as long as it was kept.
+    With `targets`, only the tensors through which a gradient passes on its way to these. Only `to_look_at` may the graph have
+    been used up, as long as it was kept.
     """
-    found, stack = set(roots), list(roots)
+    found = set(roots)
+    stack: list[Tensor] = list(found)
+    leaves: list[Tensor] = []
+    made: list[Tensor] = []
     while stack:
         node = stack.pop()
-        if node.spent and not (to_look_at and node.inputs):
+        (leaves if node.op is None else made).append(node)
+        if node.spent and not (node.inputs and (to_look_at or targets is not None)) and not (targets and node in targets):
             raise GraphError((_RELEASED if to_look_at else _SPENT).format(describe(node)))
         for x in node.inputs:
-            if isinstance(x, Tensor) and x._requires_grad:
-                if x.serial > node.serial:  # x was changed in place after this use of it
-                    node.inputs = tuple(as_used(x, node) for x in node.inputs)
-                    stack.append(node)
-                    break
-                if x not in found:
+            if isinstance(x, Tensor):
+                if x.serial > node.serial:  # something was done to it after this use
+                    x = as_used(x, node)
+                if x._requires_grad and x not in found:
                     found.add(x)
                     stack.append(x)
-    return sorted(found, key=attrgetter("serial"))
+    made.sort(key=attrgetter("serial"))
+    if targets is None:
+        return leaves + made
+    passed = set(targets)
+    for node in made:
+        if any(isinstance(x, Tensor) and x in passed for x in node.inputs):
+            if node.spent:
+                raise GraphError(_SPENT.format(describe(node)))
+            passed.add(node)
+    return [node for node in leaves + made if node in passed]
 
 
 _SPENT = (
     "backward() already went through this graph (at {}). A graph is used up by its first backward pass: compute the loss "
     "again, or call the first backward with retain_graph=True; to add several losses, sum them and call backward once."
 )
+
+
 _RELEASED = (
-    "this graph was too large to be kept after backward() (at {}), so there is nothing to look at any more. Look at it before backward, or "
-    "call backward(retain_graph=True)."
+    "this graph was too large to be kept after backward() (at {}), so there is nothing to look at any more. Look at it before "
+    "backward, or call backward(retain_graph=True)."
 )
 
 
-def as_used(x: Any, node: Tensor) -> Any:
-    """The input `x` as it was when `node` was made from it, before later changes in place."""
-    while isinstance(x, Tensor) and x._requires_grad and x.serial > node.serial:
-        if not x.inputs:  # a leaf that began to require grad only later: to this node it was a constant
-            if x.spent:
-                raise GraphError(_SPENT.format(describe(x)))
-            return x.detach()
-        x = x.inputs[0]
-    return x
+def as_used(x: Tensor, node: Tensor) -> Tensor:
+    """The input `x` as it was when `node` was made from it, before later changes; it takes x's place in the node."""
+    used = x
+    while used._changed_at > node.serial:
+        if used.spent and not used.inputs:
+            raise GraphError(_SPENT.format(describe(used)))
+        before = used._before
+        if before is None:
+            raise InplaceError(
+                f"{_name(node)} used a tensor that was overwritten in place, or changed by detach_(), since: {describe(used)}. "
+                "The way back through its old value is lost; make a new tensor instead (x = x.detach(), x = zeros_like(x))."
+            )
+        used = before
+    if used._requires_grad and not _required_grad(used, node.serial):
+        used = wrap(used.array)
+    if used is not x:
+        node.inputs = tuple(used if y is x else y for y in node.inputs)
+    return used
+
+
+def _required_grad(leaf: Tensor, time: int) -> bool:
+    """Whether a leaf required grad then: what an operation used before it was switched on was a constant."""
+    later = sum(switch > time for switch in leaf._switched)
+    if later == tensors.MAX_SWITCHES:
+        raise GraphError(
+            f"requires_grad of {describe(leaf)} was switched so often since an operation used it that backward() cannot tell "
+            "what it was then. Call backward() before switching."
+        )
+    return leaf._requires_grad ^ (later % 2 == 1)
 
 
 def _chain_rule(
+    order: list[Tensor],
     roots: Sequence[Tensor],
     seeds: Sequence[Any],
+    complete: dict[Tensor, Any],
     *,
-    deliver: Callable[[Tensor, Any], None] | None = None,
-    targets: Iterable[Tensor] | None = None,
+    targets: set[Tensor] | None = None,
     retain_graph: bool = False,
     create_graph: bool = False,
     watch: bool = False,
 ) -> Iterator[Step]:
     """Walk back from the roots along the chain rule; yields steps only if watched.
 
-    `deliver` gets the complete gradient of each leaf (or of each of the `targets`, and then only the paths to these are
-    walked). Gradients are arrays and rules run on arrays; with `create_graph` both are tensors, and what rules do is recorded.
+    `complete` gets the gradient of each leaf (or of each of the `targets`) and of each tensor that retains its own.
+    Gradients are arrays and rules run on arrays; with `create_graph` both are tensors, and what rules do is recorded.
     """
-    order = topological_order(roots, to_look_at=watch)
-    wanted = None if targets is None else set(targets)
-    on_path = None if wanted is None else _leading_to(wanted, order)
-    uses = _count_uses(order) if watch else {}
+    on_path = None if targets is None else set(order)
+    uses = _count_uses(roots, order) if watch else {}
     got = dict.fromkeys(uses, 0)
-    changed = tensors.last_change > next((node.serial for node in order if node.op is not None), tensors.last_change)
+    last_change = tensors.last_change
+    for node in order:
+        if node.op is not None:
+            if last_change < node.serial:  # usual: nothing was changed in place since the first operation
+                break
+            _check_unchanged(node, on_path)
     grads: dict[Tensor, Any] = {}
     owned: set[Tensor] = set()  # whose gradient is an array that this loop made, so that it may be added to in place
     kept = 0  # bytes of the graph that stay to be looked at
+    chose = False  # whether a where() was on the way
     for root, seed in zip(roots, seeds, strict=True):
         grads[root] = grads[root] + seed if root in grads else seed
         if watch:
             yield Step("seed", root, after=seed)
-    node = roots[0]
+    node, raw = roots[0], None
     try:
         while order:
             node = order.pop()
+            this = node.op
             g = grads.pop(node, None)
             if g is None:  # nothing flowed here
+                if node in uses:
+                    for _, x in _receivers(node):
+                        uses[x] -= 1
                 continue
-            this = node.op
             if node._hooks:
                 g = _run_hooks(node, g, create_graph)
                 owned.discard(node)
-            if watch and this is not None:
-                yield Step("visit", node, after=g, got=got[node], uses=uses[node])
-            if deliver is not None and ((this is None or node._retains_grad) if wanted is None else node in wanted):
-                deliver(node, g if create_graph or (node in owned and this is None) else g.copy())
             if this is None:
+                if targets is None or node in targets:
+                    complete[node] = g if create_graph or node in owned else g.copy()
                 continue
-            if changed:
-                _check_unchanged(node, this)
+            if node._retains_grad or (targets is not None and node in targets):
+                complete[node] = g if create_graph else g.copy()
+            if on_path is not None:
+                on_path.discard(node)  # so that it can be freed
+                if not any(isinstance(x, Tensor) and x in on_path for x in node.inputs):
+                    continue
+            if watch:
+                yield Step("visit", node, after=g, got=got[node], uses=uses[node])
+            if tensors.last_change != last_change:  # changed by a hook, say, while this loop runs
+                _check_unchanged(node, on_path)
+            if this is _CHOICE:
+                chose = True
             z, values = (node, node.inputs) if create_graph else (node.array, node.values)
             settings = node.settings
-            together = None if this.joint is None else this.joint(g, z, *values, **settings)
+            together = None if this.joint is None else _one_each(node, this.joint(g, z, *values, **settings))
             for slot, x in enumerate(node.inputs):
                 if not isinstance(x, Tensor) or not x._requires_grad or (on_path is not None and x not in on_path):
                     continue
@@ -155,10 +212,12 @@ def _chain_rule(
                 else:
                     raw = rule(g, z, *values, **settings) if settings else rule(g, z, *values)
                 if raw is None:
+                    if watch:
+                        uses[x] -= 1
                     continue
                 if check_gradient is not None:
                     check_gradient(node, slot, x, g, raw)
-                part = raw if raw.shape == x.array.shape else sum_to(raw, shape=x.array.shape)
+                part = raw if raw.shape == x.array.shape else _fit(raw, node, slot)
                 before = grads.get(x)
                 if before is None:
                     grads[x] = part
@@ -175,39 +234,61 @@ def _chain_rule(
                     yield Step("contribute", node, slot, x, raw, part, before, grads[x], got[x], uses[x])
             if not retain_graph:
                 node.spent = True
-                kept += node.array.nbytes
+                kept += node.array.nbytes + NODE_BYTES
                 if kept > KEEP_GRAPH_BYTES:
-                    node.inputs, node.values = (), ()
+                    node.inputs, node.values, node._before = (), (), None
     except Exception as error:
-        _explain_backward(error, node)
-        raise
+        raise _explained(error, node, raw) from None
+    if chose:
+        _warn_of_nan(roots, complete)
     if watch:
         yield Step("done", roots[0])
 
 
+def _one_each(node: Tensor, gradients: Any) -> Any:
+    """What a joint rule returned: one gradient for each input."""
+    if not isinstance(gradients, list | tuple) or len(gradients) != len(node.inputs):
+        number = f"{len(gradients)} gradients" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
+        raise GraphError(
+            f"the joint rule of {_name(node)} returned {number} for {len(node.inputs)} inputs: it must return a list with one "
+            "gradient for each input, None for one that gets none."
+        )
+    return gradients
+
+
+def _fit(raw: Any, node: Tensor, slot: int) -> Any:
+    """A rule's result summed over the dims along which its input was broadcast."""
+    x = node.inputs[slot]
+    try:
+        return sum_to(raw, shape=x.array.shape)
+    except ShapeError:
+        raise ShapeError(
+            f"{_rule_name(node, slot)} returned a gradient of shape {raw.shape}; its input is {describe(x)}, and a gradient "
+            "must have the input's shape, or one to which that broadcasts."
+        ) from None
+
+
 def _is_new(part: Any, g: Any, z: Any, values: Iterable[Any], settings: dict[str, Any]) -> bool:
     """Whether a rule's result is an array of its own, not one that something else holds or looks at."""
-    if getattr(part, "base", None) is not None or part is g or part is z:
+    if part is g or part is z or getattr(part, "base", None) is not None:
         return False
-    return not any(part is held for held in values) and not any(part is held for held in settings.values())
+    return id(part) not in map(id, (*values, *settings.values()))
 
 
-def _leading_to(targets: set[Tensor], order: list[Tensor]) -> set[Tensor]:
-    """The tensors of `order` through which a gradient passes on its way to the targets."""
-    found = set(targets)
-    for node in order:
-        if any(isinstance(x, Tensor) and x in found for x in node.inputs):
-            found.add(node)
-    return found
+def _receivers(node: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The inputs to which a tensor hands its gradient on, one for each use, by number."""
+    for slot, x in enumerate(node.inputs):
+        if isinstance(x, Tensor) and x._requires_grad and (node.op.joint is not None or node.op.rules[slot] is not None):  # type: ignore[union-attr]
+            yield slot, x
 
 
-def _count_uses(order: list[Tensor]) -> dict[Tensor, int]:
-    """How many parts the gradient of each tensor has: one for each differentiable use of it."""
-    uses = dict.fromkeys(order, 0)
-    for node in order:
-        for slot, x in enumerate(node.inputs):
-            if isinstance(x, Tensor) and x in uses and (node.op.joint is not None or node.op.rules[slot] is not None):  # type: ignore[union-attr]
-                uses[x] += 1
+def _count_uses(roots: Sequence[Tensor], order: list[Tensor]) -> dict[Tensor, int]:
+    """How many parts the gradient of each tensor that gets one has: one for each use of it."""
+    uses = dict.fromkeys(roots, 0)
+    for node in reversed(order):
+        if node in uses:
+            for _, x in _receivers(node):
+                uses[x] = uses.get(x, 0) + 1
     return uses
 
 
@@ -215,25 +296,76 @@ def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
     """The gradient after the tensor's hooks; a hook gets a tensor of its own, so changing it in place is harmless."""
     g = g if create_graph else wrap(backend.as_array(g).copy())
     for hook in list(node._hooks.values()):
-        replaced = hook(g)
-        if replaced is not None:
-            if replaced.shape != node.shape:
-                raise ShapeError(f"a hook on {describe(node)} returned a gradient of shape {replaced.shape}.")
-            g = replaced
+        with set_grad_enabled(create_graph):
+            replaced = hook(g)
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Tensor) or (replaced.shape, replaced.dtype) != (g.shape, g.dtype):
+            given = describe(replaced) if isinstance(replaced, Tensor) else f"a {type(replaced).__name__}"
+            raise ShapeError(
+                f"a hook on {describe(node)} returned {given}: it must return None, or a gradient of shape {g.shape} and {g.dtype}."
+            )
+        g = replaced
     return g if create_graph else g.array
 
 
+def _warn_of_nan(roots: Sequence[Tensor], complete: dict[Tensor, Any]) -> None:
+    """Where the loss is a number and a gradient is not, and where() chose: say how that comes about."""
+    if any(np.isnan(root.array).any() for root in roots):
+        return
+    for x, g in complete.items():
+        if np.isnan(g.array if isinstance(g, Tensor) else g).any():
+            warnings.warn(
+                f"backward() made a NaN in the gradient of {describe(x)}. The loss is not NaN, and where() is on the way: the branch "
+                "that it does not choose gets a gradient of 0, and 0·inf is NaN. Keep that branch finite too, for example "
+                "where(c, f(where(c, x, 1)), 0). `with autograd.detect_anomaly():` names the operation.",
+                stacklevel=5,
+            )
+            return
+
+
 # -- errors ----------------------------------------------------------------------------------------------------------
-def _explain_backward(error: Exception, node: Tensor) -> None:
-    """Say in which operation's rule a backward pass failed, and where the learner wrote that operation."""
-    if node.op is not None and not isinstance(error, GraphError):
-        error.add_note(f"in the rule of {node.op.name}, whose result is {describe(node)}")
+def _name(node: Tensor) -> str:
+    """The operation that made a tensor, and where: `mul (file.py:3: z = x * y)`."""
+    made = source_line(node.made_at)
+    return node.op.name + (f" ({made})" if made else "")  # type: ignore[union-attr]
 
 
-def _check_unchanged(node: Tensor, this: Op) -> None:
-    """Raise if a value that the rules of this node read was changed in place after the node was recorded."""
-    read = set().union(*(_values_read(rule, len(node.values)) for rule in (this.joint, *this.rules) if rule is not None))
+def _rule_name(node: Tensor, slot: int) -> str:
+    this = node.op
+    assert this is not None
+    return f"the rule d{this.inputs[slot]} of {_name(node)}" if this.joint is None else f"the joint rule of {_name(node)}"
+
+
+def _explained(error: Exception, node: Tensor, raw: Any) -> Exception:
+    """A failure of the walk at `node`, with the operation whose rule failed and the line where the learner wrote it."""
+    if raw is not None and not hasattr(raw, "shape"):
+        return GraphError(
+            f"a rule of {_name(node)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
+            "(a tensor when it is called with tensors), or None for no gradient."
+        )
+    if node.op is not None and not isinstance(error, GraphError | ShapeError):
+        error.add_note(f"in the rule of {_name(node)}, whose result is {describe(node)}")
+    return error
+
+
+def _check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
+    """Raise if a value that the rules of this node will read was changed in place after the node was recorded."""
+    this = node.op
+    assert this is not None
+    needed = [isinstance(x, Tensor) and x._requires_grad and (on_path is None or x in on_path) for x in node.inputs]
+    if this.joint is not None:
+        rules = {this.joint} if any(needed) else set()
+    else:
+        rules = {rule for rule, need in zip(this.rules, needed, strict=True) if need and rule is not None}
+    read = set().union(*(_values_read(getattr(rule, "__code__", None), len(node.values)) for rule in rules))
     held = [node.array, *node.values]
+    for x, value in zip(node.inputs, node.values, strict=True):
+        if isinstance(x, Tensor) and x.array.shape != value.shape:
+            raise InplaceError(
+                f"{_name(node)} used a tensor of shape {value.shape}, whose data was replaced since by data of another shape: "
+                f"{describe(x)}. Call backward() before that."
+            )
     candidates = [(held[i], None if i == 0 else node.inputs[i - 1]) for i in read]
     candidates += [(value, None) for value in node.settings.values()]
     for array, x in candidates:
@@ -242,21 +374,20 @@ def _check_unchanged(node: Tensor, this: Op) -> None:
         if tensors.changed_since(array, node.serial) or (isinstance(x, Tensor) and tensors.changed_since(x.array, node.serial)):
             what = f"its input {describe(x)}" if isinstance(x, Tensor) else "its result" if array is node.array else "a setting"
             raise InplaceError(
-                f"{this.name} at {source_line(node.made_at) or 'an unknown line'} needs a value for its gradient that was changed in "
-                f"place after it was used: {what}. Call backward() before changing it, or change a copy (x = x.clone())."
+                f"{_name(node)} needs a value for its gradient that was changed in place after it was used: {what}. "
+                "Call backward() before changing it, or change a copy (x = x.clone())."
             )
 
 
 @functools.cache
-def _values_read(rule: Any, count: int) -> frozenset[int]:
+def _values_read(code: CodeType | None, count: int) -> frozenset[int]:
     """Which values a rule reads, found in its bytecode: 0 is the output, 1 the first input ... Only asking a shape or a
     dtype does not count."""
-    code = getattr(rule, "__code__", None)
     if code is None or code.co_flags & 0x04 or code.co_cellvars:  # *args, or names used in an inner function: assume all
         return frozenset(range(count + 1))
     names = code.co_varnames[1 : 2 + count]  # z and the inputs; g before and the settings behind them do not count
     found: set[int] = set()
-    instructions = list(dis.get_instructions(rule))
+    instructions = list(dis.get_instructions(code))
     for instruction, following in zip(instructions, [*instructions[1:], None], strict=True):
         if instruction.opname.startswith("LOAD_FAST"):
             loaded = list(instruction.argval) if isinstance(instruction.argval, tuple) else [instruction.argval]
@@ -300,11 +431,7 @@ def backward(
         _require_grad(targets, "backward(inputs=...)")
     keep = create_graph if retain_graph is None else retain_graph
 
-    def deposit(x: Tensor, g: Any) -> None:
-        g = g if create_graph else wrap(_like(g, x))
-        x._grad = g if x._grad is None else x._grad + g
-
-    _run(roots, seeds, deposit, targets, keep, create_graph)
+    _deposit(_run(roots, seeds, targets, keep, create_graph))
 
 
 def grad(
@@ -334,23 +461,15 @@ def grad(
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
+    if materialize_grads and allow_unused is False:
+        raise ValueError("grad: materialize_grads=True gives zeros for unused inputs, so allow_unused=False cannot hold.")
     roots, seeds = _roots_and_seeds(outputs, grad_outputs, create_graph)
     targets = _as_list(inputs)
     _require_grad(targets, "autograd.grad")
     keep = create_graph if retain_graph is None else retain_graph
-    results: dict[Tensor, Tensor] = {}
-
-    def collect(x: Tensor, g: Any) -> None:
-        results[x] = g if create_graph else wrap(_like(g, x))
-
-    _run(roots, seeds, collect, targets, keep, create_graph)
-    unused = [x for x in targets if x not in results]
-    if unused and not (allow_unused or materialize_grads):
-        raise GraphError(
-            f"the outputs do not depend on {describe(unused[0])}. Pass allow_unused=True to get None for it, "
-            "or check that it was not detached or replaced on the way."
-        )
-    return tuple(results.get(x) if x in results or not materialize_grads else wrap(np.zeros_like(x.array)) for x in targets)
+    found = _run(roots, seeds, targets, keep, create_graph, all_used=not (allow_unused or materialize_grads))
+    _deposit({x: g for x, g in found.items() if x._retains_grad})
+    return tuple(found[x] if x in found else wrap(np.zeros_like(x.array)) if materialize_grads else None for x in targets)
 
 
 def steps(root: Tensor, gradient: Any = None) -> Iterator[Step]:
@@ -369,22 +488,54 @@ def steps(root: Tensor, gradient: Any = None) -> Iterator[Step]:
     done 0 0 None
     """
     roots, seeds = _roots_and_seeds(root, gradient, False)
-    return _chain_rule(roots, seeds, retain_graph=True, watch=True)
+    return _chain_rule(topological_order(roots, to_look_at=True), roots, seeds, {}, retain_graph=True, watch=True)
 
 
-def _run(roots: Any, seeds: Any, deliver: Any, targets: Any, retain_graph: bool, create_graph: bool) -> None:
-    walk = _chain_rule(roots, seeds, deliver=deliver, targets=targets, retain_graph=retain_graph, create_graph=create_graph)
+def _run(
+    roots: list[Tensor],
+    seeds: list[Any],
+    targets: list[Tensor] | None,
+    retain_graph: bool,
+    create_graph: bool,
+    all_used: bool = False,
+) -> dict[Tensor, Tensor]:
+    """The whole walk; the gradients of the leaves, or of the targets, as tensors."""
+    wanted = None if targets is None else set(targets)
+    order = topological_order(roots, wanted)
+    if all_used:
+        _require_used(targets or (), set(order))
+    found: dict[Tensor, Any] = {}
+    walk = _chain_rule(order, roots, seeds, found, targets=wanted, retain_graph=retain_graph, create_graph=create_graph)
     if create_graph:
         with enable_grad():
             deque(walk, maxlen=0)
     else:
         deque(walk, maxlen=0)
+        found = {x: wrap(_like(g, x)) for x, g in found.items()}
+    if all_used:
+        _require_used(targets or (), found)
+    return found
+
+
+_depositing = threading.Lock()  # backward passes of several threads may share leaves
+
+
+def _deposit(found: dict[Tensor, Tensor]) -> None:
+    """Add gradients to `.grad`, now that the whole walk went well."""
+    with _depositing:
+        for x, g in found.items():
+            if x._grad is not None:
+                x._grad = x._grad + g
+            else:
+                x._grad = g.clone() if g._requires_grad else g
 
 
 def _like(g: Any, x: Tensor) -> Any:
     """A gradient as an array of its tensor's dtype."""
-    g = backend.as_array(g)
-    return g if g.dtype == x.array.dtype else g.astype(x.array.dtype)
+    dtype = x.array.dtype
+    if type(g) is np.ndarray and g.dtype is dtype:  # nearly always
+        return g
+    return backend.as_array(g).astype(dtype, copy=False)
 
 
 def _as_list(tensors: Any) -> list[Tensor]:
@@ -404,9 +555,21 @@ def _require_grad(tensors: list[Tensor], who: str) -> None:
             )
 
 
+def _require_used(targets: Iterable[Tensor], reached: Container[Tensor]) -> None:
+    for x in targets:
+        if x not in reached:
+            raise GraphError(
+                f"the outputs do not depend on {describe(x)}. Pass allow_unused=True to get None for it, or check that it was "
+                "not detached or replaced on the way."
+            )
+
+
 def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[list[Tensor], list[Any]]:
     """The tensors to start from and their first gradients (tensors with create_graph, else arrays), checked."""
     roots = _as_list(outputs)
+    for root in roots:
+        if root.base is not None:
+            refresh(root)
     _require_grad(roots, "backward")
     given = [gradients] * len(roots) if gradients is None or isinstance(gradients, Tensor) else gradients
     if not isinstance(given, list | tuple) or len(given) != len(roots):
@@ -421,9 +584,9 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
                     f"backward() starts from a single number, and this tensor has shape {root.shape}. Reduce it to a scalar loss "
                     "first (loss.sum() or loss.mean()), or pass backward(gradient=...) with a gradient of that shape."
                 )
-            seed = wrap(np.ones_like(root.array))
-        else:
-            seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
+            seeds.append(wrap(np.ones_like(root.array)) if create_graph else np.ones_like(root.array))
+            continue
+        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:
             raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
         if seed.dtype != root.dtype:

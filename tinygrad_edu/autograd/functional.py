@@ -13,7 +13,8 @@ import numpy as np
 from ..errors import GraphError, ShapeError
 from ..op import enable_grad
 from ..ops.creation import ones_like, zeros_like
-from ..ops.shape import reshape, stack
+from ..ops.joining import stack
+from ..ops.shape import reshape
 from ..tensor import Tensor
 from .engine import grad
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ops.random import Generator, randperm
 from ..tensor import Tensor
 
@@ -45,6 +47,8 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *tensors: Tensor) -> None:
+        if not tensors:
+            raise ValueError("a TensorDataset needs at least one tensor.")
         lengths = [len(x) for x in tensors]
         if len(set(lengths)) > 1:
             raise ValueError(f"the tensors of a TensorDataset must have equal lengths; these have {lengths}.")
@@ -53,10 +57,10 @@ class TensorDataset(Dataset):
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(x[index] for x in self.tensors)
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[Tensor, ...]]:
-        """Several samples at once: each tensor is indexed once for the whole batch."""
-        rows = [x[indices].unbind(0) for x in self.tensors]
-        return list(zip(*rows, strict=True))
+    def rows(self, indices: Sequence[int]) -> list[Tensor]:
+        """Several samples as a batch: each tensor is indexed once, instead of row by row and stacked again."""
+        chosen = np.asarray(indices, np.int64)
+        return [x[chosen] for x in self.tensors]
 
     def __len__(self) -> int:
         return len(self.tensors[0])
@@ -127,9 +131,9 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
     sizes = list(lengths)
+    if any(size < 0 for size in sizes):
+        raise ValueError(f"lengths must not be negative; these are {sizes}.")
     if math.isclose(sum(sizes), 1) and sum(sizes) <= 1 + 1e-9:
-        if any(not 0 <= part <= 1 for part in sizes):
-            raise ValueError(f"fractions must be between 0 and 1; these are {sizes}.")
         parts = [math.floor(len(dataset) * part) for part in sizes]
         for i in range(len(dataset) - sum(parts)):  # what rounding left over goes to the first parts, one each
             parts[i % len(parts)] += 1

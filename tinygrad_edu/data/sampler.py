@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any
 
@@ -44,10 +45,11 @@ class RandomSampler(Sampler):
     def __init__(
         self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, generator: Generator | None = None
     ) -> None:
-        if num_samples is not None and num_samples <= 0:
-            raise ValueError(f"num_samples must be positive, not {num_samples}.")
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
         self._num_samples = num_samples
+        if self.num_samples <= 0:
+            what = "the data is empty" if num_samples is None else f"num_samples must be positive, not {num_samples}"
+            raise ValueError(f"RandomSampler has nothing to draw: {what}.")
 
     @property
     def num_samples(self) -> int:
@@ -56,12 +58,10 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         n, wanted = len(self.data_source), self.num_samples
         if self.replacement:
-            yield from randint(0, n, (wanted,), generator=self.generator).tolist()
-            return
-        while wanted > 0:
-            order = randperm(n, generator=self.generator).tolist()
-            yield from order[:wanted]
-            wanted -= n
+            return iter(randint(0, n, (wanted,), generator=self.generator).tolist())
+        rounds = range(0, wanted, n)  # all drawn now, so that what is drawn while the samples are used changes nothing
+        orders = [randperm(n, generator=self.generator).tolist()[: wanted - start] for start in rounds]
+        return itertools.chain.from_iterable(orders)
 
     def __len__(self) -> int:
         return self.num_samples

@@ -1,7 +1,7 @@
 """Activation layers: each is its function in ops/activation.py, with the settings stored.
 
-A layer's settings are declared as in a dataclass; they are the arguments of its constructor, and `repr` prints them. `inplace`
-is accepted as in PyTorch, where it saves memory; here the result is a new tensor in any case, so use what the layer returns.
+A layer's settings are declared as in a dataclass; they are the arguments of its constructor, and `repr` prints them. With
+`inplace` the input itself takes the result.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, dataclass_transform
 from ..ops import activation, elementwise, reduction
 from ..ops.creation import full
 from ..tensor import Tensor
+from .inplace import honouring_inplace
 from .module import Module
 from .parameter import Parameter
 
@@ -21,6 +22,8 @@ Layer = TypeVar("Layer", bound=type)
 @dataclass_transform(eq_default=False)
 def layer(cls: Layer) -> Layer:
     """Make the settings declared in the class its constructor's arguments."""
+    if "inplace" in cls.__annotations__:
+        cls.forward = honouring_inplace(cls.forward)  # type: ignore[attr-defined]
     return dataclasses.dataclass(eq=False, repr=False)(cls)
 
 

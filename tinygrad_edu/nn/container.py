@@ -156,10 +156,6 @@ class _Named(Module):
 
     _kind: type = Module
 
-    def __init__(self, items: Any = None) -> None:
-        super().__init__()
-        self.update(items or {})
-
     def update(self, items: Any) -> None:
         """Add or replace items from a mapping or from pairs."""
         for key, value in dict(items).items():
@@ -215,6 +211,10 @@ class ModuleDict(_Named):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
     """
 
+    def __init__(self, modules: Any = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
 
 class ParameterDict(_Named):
     """A dict whose parameters belong to the model; tensors in it become parameters.
@@ -223,3 +223,7 @@ class ParameterDict(_Named):
     """
 
     _kind = Parameter
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__()
+        self.update(parameters or {})

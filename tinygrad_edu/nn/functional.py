@@ -5,10 +5,16 @@ Source: https://pytorch.org/docs/stable/nn.functional.html
 
 from __future__ import annotations
 
+from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
-from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.convolution import *
+from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.distance import *
 from ..ops.dropout import gumbel_softmax
+from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
+from ..ops.embedding import *
+from ..ops.loss import *
 from ..ops.normalization import (
     batch_norm,
     group_norm,
@@ -18,9 +24,12 @@ from ..ops.normalization import (
     normalize,
     rms_norm,
 )
+from ..ops.norms import pdist
+from ..ops.padding import pad
+from ..ops.pooling import *
 from ..ops.products import linear
 from ..ops.reduction import log_softmax, softmax, softmin
-from ..ops.shape import pad
+from ..ops.upsampling import *
 from .inplace import (
     alpha_dropout,
     celu,

@@ -1,4 +1,4 @@
-"""Linear: every output is a weighted sum of all inputs."""
+"""Linear: every output is a weighted sum of all inputs. Bilinear: of all products of two inputs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..ops.creation import empty
+from ..ops.einsum import bilinear
 from ..ops.products import linear
 from ..tensor import Tensor
 from .module import Module
@@ -27,8 +28,44 @@ class Linear(Module):
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype).uniform_(-bound, bound))
         self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+    def forward(self, input: Tensor) -> Tensor:
+        return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """z[k] = x₁ᵀ·W[k]·x₂ + b[k], with W of shape (out_features, in1_features, in2_features).
+
+    Weight and bias start uniform in ±1/√in1_features.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ValueError(f"Bilinear: in1_features must be above 0, and it is {in1_features}.")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        bound = 1 / math.sqrt(in1_features)
+        size = (out_features, in1_features, in2_features)
+        self.weight = Parameter(empty(*size, device=device, dtype=dtype).uniform_(-bound, bound))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )

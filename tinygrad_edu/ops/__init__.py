@@ -1,7 +1,8 @@
 """Every operation, and the one list of what Tensor gets from them.
 
-Files, each importing only from those above it: shape, indexing, arithmetic, comparison, elementwise, activation, reduction,
-sorting, products, einsum, linalg, matrix, norms; creation, random and inplace stand beside them.
+Files, each importing only from those before it: shape, splitting, joining, arranging, diagonal, padding (where numbers are);
+indexing, arithmetic, comparison, elementwise, activation, reduction, sorting (element by element and along dims); products,
+einsum, linalg, matrix, norms (matrices). creation, random and inplace stand beside them.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
-    "shape": "broadcast_to chunk contiguous diag diag_embed diagflat diagonal clone diff dsplit expand expand_as flatten flip fliplr "
-    "flipud hsplit moveaxis movedim narrow numel permute ravel repeat repeat_interleave reshape reshape_as roll rot90 select "
-    "split split_with_sizes squeeze swapaxes swapdims t tensor_split tile transpose tril triu unbind unflatten unfold unsqueeze "
-    "view view_as vsplit",
+    "shape": "broadcast_to contiguous clone expand expand_as flatten moveaxis movedim numel permute ravel reshape reshape_as squeeze "
+    "swapaxes swapdims t transpose unflatten unsqueeze view view_as",
+    "splitting": "chunk dsplit hsplit narrow select split split_with_sizes tensor_split unbind unfold vsplit",
+    "joining": "diff",
+    "arranging": "flip fliplr flipud repeat repeat_interleave roll rot90 tile",
+    "diagonal": "diag diag_embed diagflat diagonal tril triu",
     "indexing": "argwhere gather index_add index_copy index_fill index_put index_select masked_fill masked_scatter masked_select "
     "nonzero put scatter scatter_add scatter_reduce take take_along_dim where",
     "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
-    "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract true_divide xlogy",
+    "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract "
+    "true_divide xlogy",
     "comparison": "allclose bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq equal ge greater "
     "greater_equal gt isclose isfinite isinf isnan isneginf isposinf le less less_equal logical_and logical_not logical_or "
     "logical_xor lt ne not_equal signbit",
     "elementwise": "abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max "
-    "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p log2 "
-    "logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
+    "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p "
+    "log2 logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
     "logsumexp max mean min nanmean nansum prod renorm softmax std sum trace var",
@@ -86,7 +90,7 @@ for _special, (_file, _name) in OPERATORS.items():
 for _name in REFLECTED.split():
     setattr(Tensor, f"__r{_name}__", _reflected(getattr(Tensor, f"__{_name}__")))
 
-from . import inplace  # noqa: E402, F401 (gives Tensor x[i] = v, += and the methods that end in an underscore)
+from . import inplace  # noqa: E402 (gives Tensor x[i] = v, += and the methods that end in an underscore)
 from .creation import EXTRA_METHODS, EXTRA_PROPERTIES  # noqa: E402
 from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
 

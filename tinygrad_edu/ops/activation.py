@@ -11,7 +11,8 @@ from ..errors import ShapeError, describe
 from ..op import op
 from .elementwise import abs, erf, exp, sigmoid, square, tanh
 from .indexing import where
-from .shape import chunk, one_dim, reshape
+from .shape import one_dim, reshape
+from .splitting import chunk
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",

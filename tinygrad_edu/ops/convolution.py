@@ -3,11 +3,15 @@
 A convolution is linear in its input x and in its weight w. So three sums over the same products describe it and all of its
 derivatives, whatever their order:
 
-    z[n, o, p] = Σ x[n, c, p·stride + k·dilation - padding] · w[o, c, k]      conv          over c, k
-    x'         = Σ z[n, o, p] · w[o, c, k]   for the x that met z there       conv_input    over o, k, p
-    w'         = Σ x[n, c, p·stride + k·dilation - padding] · z[n, o, p]      conv_weight   over n, p
+    z[n, o, p] = Σ x[n, c, p·stride + k·dilation - padding] · w[o, c, k]      conv_nd      over c, k
+    x'         = Σ z[n, o, p] · w[o, c, k]   for the x that met z there       conv_input   over o, k, p
+    w'         = Σ x[n, c, p·stride + k·dilation - padding] · z[n, o, p]      conv_weight  over n, p
 
 Each one's rules call the other two. Positions p and kernel offsets k have as many dimensions as the convolution.
+
+Each is a matrix product with the windows of x, written side by side as columns (`windows`; `unfold` shows them to users).
+What makes it fast is where the numbers lie in memory: first size, channels, other sizes, samples. Then samples that are
+computed alike lie one after another, and a window that slides along the first size is an overlapping view, not a copy.
 """
 
 from __future__ import annotations
@@ -20,85 +24,114 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from .shape import pad, reshape
+from .padding import pad
+from .reduction import sum
+from .shape import reshape
 
-__all__ = [
-    "conv1d", "conv2d", "conv3d", "conv_input", "conv_nd", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_weight",
-]  # fmt: skip
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 
+# -- windows ---------------------------------------------------------------------------------------------------------
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """How many positions a window of `kernel` numbers has on `size` numbers: ⌊(size + 2·padding - dilation·(kernel-1) - 1) / stride⌋ + 1."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def padded(x: Any, padding: tuple[int, ...], value: float = 0) -> Any:
-    """x with `padding` numbers more at both ends of each of its last dims."""
-    if not any(padding):
-        return x
-    lead = x.ndim - len(padding)
-    larger = np.full_like(x, value, shape=x.shape[:lead] + tuple(n + 2 * p for n, p in zip(x.shape[lead:], padding, strict=True)))
-    larger[(..., *(slice(p, p + n) for n, p in zip(x.shape[lead:], padding, strict=True)))] = x
-    return larger
-
-
-def window_slices(kernel: tuple[int, ...], out: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
-    """For each kernel offset: the offset, and the slices that take from a padded input what that offset meets at every position."""
-    for offset in itertools.product(*(range(k) for k in kernel)):
+def window_slices(kernel: Any, out: Any, stride: Any, dilation: Any) -> Any:
+    """For each kernel offset: the offset, and the slices that take from a padded input what it meets at every position."""
+    for offset in itertools.product(*map(range, kernel)):
         yield (
             offset,
-            (..., *(slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(offset, out, stride, dilation, strict=True))),
+            tuple(slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(offset, out, stride, dilation, strict=True)),
         )
 
 
-def columns(x: Any, kernel: tuple[int, ...], out: tuple[int, ...], stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Every window of x as a row: (groups, positions of all samples, channels of the group · kernel size)."""
-    n, channels = x.shape[:2]
-    x = padded(x, padding)
-    # One strided copy per kernel offset into memory that is laid out for the matrix product.
-    rows = np.empty_like(x, shape=(groups, n, *out, channels // groups, *kernel))
-    grouped = np.moveaxis(
-        np.reshape(x, (n, groups, channels // groups, *x.shape[2:])), (1, 2), (0, -1)
-    )  # (groups, n, sizes, channels)
-    for offset, (_, *where) in window_slices(kernel, out, stride, dilation):
-        rows[(..., *offset)] = grouped[(slice(None), slice(None), *where)]
-    return np.reshape(rows, (groups, n * math.prod(out), channels // groups * math.prod(kernel)))
+def samples_last(x: Any, groups: int, padding: Any = None) -> Any:
+    """(samples, channels, first size, other sizes) as (groups, first size, channels of a group, other sizes, samples)."""
+    n, channels, first, *others = x.shape
+    last = np.reshape(np.transpose(x, (2, 1, *range(3, x.ndim), 0)), (first, groups, channels // groups, *others, n))
+    last = np.swapaxes(last, 0, 1)
+    if padding is None or not any(padding):
+        return last
+    (before, *sides), sizes = padding, [s + 2 * p for s, p in zip((first, *others), padding, strict=True)]
+    larger = np.zeros_like(x, shape=(groups, sizes[0], channels // groups, *sizes[1:], n), order="C")
+    inside = (slice(p, p + s) for p, s in zip(sides, others, strict=True))
+    larger[(slice(None), slice(before, before + first), slice(None), *inside)] = last
+    return larger
 
 
-def by_group(z: Any, groups: int) -> Any:
-    """(samples, channels, positions...) as (groups, positions of all samples, channels of the group)."""
-    n, channels = z.shape[:2]
-    grouped = np.moveaxis(np.reshape(z, (n, groups, channels // groups, -1)), 1, 0)
-    return np.reshape(np.swapaxes(grouped, 2, 3), (groups, -1, channels // groups))
+def samples_first(x: Any) -> Any:
+    """(first size, channels, other sizes, samples) as (samples, channels, first size, other sizes), in the same memory."""
+    return np.transpose(x, (-1, 1, 0, *range(2, x.ndim - 1)))
 
 
+def windows(x: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    """Every window of x as a column: (groups, first positions, first offsets · channels of a group · other offsets, other positions · samples)."""
+    x = samples_last(x, groups, padding)
+    n, per_group = x.shape[-1], x.shape[2]
+    spread = np.empty_like(x, shape=(*x.shape[:3], *kernel[1:], *out[1:], n), order="C")
+    for offset, where in window_slices(kernel[1:], out[1:], stride[1:], dilation[1:]):
+        spread[(slice(None), slice(None), slice(None), *offset)] = x[(slice(None), slice(None), slice(None), *where)]
+    spread = np.reshape(spread, (groups, x.shape[1], per_group * math.prod(kernel[1:]), -1))
+    reach = dilation[0] * (kernel[0] - 1) + 1
+    rows = np.lib.stride_tricks.sliding_window_view(spread, reach, 1)[
+        :, : stride[0] * (out[0] - 1) + 1 : stride[0], ..., :: dilation[0]
+    ]
+    return np.reshape(np.moveaxis(rows, -1, 2), (groups, out[0], kernel[0] * spread.shape[2], spread.shape[3]))
+
+
+def windows_put_back(columns: Any, sizes: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, n: int) -> Any:
+    """The adjoint of `windows`: every number of every column added to the number of x that it was taken from."""
+    groups = columns.shape[0]
+    per_group = columns.shape[2] // math.prod(kernel)
+    columns = np.reshape(columns, (groups, out[0], kernel[0], per_group, *kernel[1:], *out[1:], n))
+    large = [s + 2 * p for s, p in zip(sizes, padding, strict=True)]
+    spread = np.zeros_like(columns, shape=(groups, large[0], *columns.shape[3:]), order="C")
+    for (k,), where in window_slices(kernel[:1], out[:1], stride[:1], dilation[:1]):
+        spread[(slice(None), *where)] += columns[:, :, k]
+    x = np.zeros_like(columns, shape=(large[0], groups, per_group, *large[1:], n), order="C")
+    by_group = np.swapaxes(x, 0, 1)
+    for offset, where in window_slices(kernel[1:], out[1:], stride[1:], dilation[1:]):
+        by_group[(slice(None), slice(None), slice(None), *where)] += spread[(slice(None), slice(None), slice(None), *offset)]
+    x = samples_first(np.reshape(x, (large[0], groups * per_group, *large[1:], n)))
+    return x[(slice(None), slice(None), *(slice(p, p + s) for p, s in zip(padding, sizes, strict=True)))]
+
+
+def as_matrices(w: Any, groups: int) -> Any:
+    """A weight as one matrix per group, its columns in the order of the rows of `windows`."""
+    return np.reshape(np.swapaxes(w, 1, 2), (groups, 1, w.shape[0] // groups, -1))
+
+
+# -- convolution and its derivatives ---------------------------------------------------------------------------------
 @op(
     dtype="same",
-    dx=lambda g, z, x, w, stride, padding, dilation, groups: conv_input(
+    dx=lambda g, z, x, w, b, out, stride, padding, dilation, groups: conv_input(
         g, w, sizes=x.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
-    dw=lambda g, z, x, w, stride, padding, dilation, groups: conv_weight(
+    dw=lambda g, z, x, w, b, out, stride, padding, dilation, groups: conv_weight(
         x, g, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
+    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups: sum(g, (0, *range(2, g.ndim))),
 )
-def conv_nd(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Slide the weight over the input and take the sum of products at every position.
+def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.
 
-    z[n, o, p] = Σ x[n, c, p·stride + k·dilation - padding]·w[o, c, k];  ∂x = conv_input(g, w);  ∂w = conv_weight(x, g)
+    z[n, o, p] = b[o] + Σ x[n, c, p·stride + k·dilation - padding]·w[o, c, k];  ∂x = conv_input(g, w);  ∂w = conv_weight(x, g);  ∂b = Σ g
     """
-    kernel = w.shape[2:]
-    out = tuple(map(output_size, x.shape[2:], kernel, stride, padding, dilation))
-    rows = columns(x, kernel, out, stride, padding, dilation, groups)
-    weights = np.reshape(w, (groups, w.shape[0] // groups, -1))
-    z = np.matmul(rows, np.swapaxes(weights, 1, 2))  # (groups, positions, channels of the group)
-    z = np.reshape(z, (groups, x.shape[0], math.prod(out), -1))
-    return np.reshape(np.moveaxis(z, (1, 0, 3, 2), (0, 1, 2, 3)), (x.shape[0], w.shape[0], *out))
+    columns = windows(x, w.shape[2:], out, stride, padding, dilation, groups)
+    outputs = w.shape[0]
+    z = np.empty_like(columns, shape=(out[0], outputs, columns.shape[-1]), order="C")
+    by_group = np.swapaxes(np.reshape(z, (out[0], groups, outputs // groups, -1)), 0, 1)
+    np.matmul(as_matrices(w, groups), columns, out=by_group)
+    if b is not None:
+        z += b[:, None]
+    return samples_first(np.reshape(z, (out[0], outputs, *out[1:], x.shape[0])))
 
 
 @op(
     dtype="same",
     dz=lambda g, x, z, w, sizes, stride, padding, dilation, groups: conv_nd(
-        g, w, stride=stride, padding=padding, dilation=dilation, groups=groups
+        g, w, out=z.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
     dw=lambda g, x, z, w, sizes, stride, padding, dilation, groups: conv_weight(
         g, z, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
@@ -109,15 +142,10 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
 
     z' [n, c, p·stride + k·dilation - padding] = Σ z[n, o, p]·w[o, c, k];  ∂z = conv(g, w);  ∂w = conv_weight(g, z)
     """
-    n, kernel, out = z.shape[0], w.shape[2:], z.shape[2:]
-    per_group = w.shape[1]
-    weights = np.reshape(w, (groups, w.shape[0] // groups, -1))
-    rows = np.reshape(np.matmul(by_group(z, groups), weights), (groups, n, *out, per_group, *kernel))
-    x = np.zeros_like(z, shape=(groups, n, *(s + 2 * p for s, p in zip(sizes, padding, strict=True)), per_group))
-    for offset, (_, *where) in window_slices(kernel, out, stride, dilation):
-        x[(slice(None), slice(None), *where)] += rows[(..., *offset)]
-    x = x[(slice(None), slice(None), *(slice(p, p + s) for s, p in zip(sizes, padding, strict=True)))]
-    return np.reshape(np.moveaxis(x, (0, -1), (1, 2)), (n, groups * per_group, *sizes))
+    at_positions = samples_last(z, groups)
+    at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
+    columns = np.matmul(np.swapaxes(as_matrices(w, groups), 2, 3), at_positions)
+    return windows_put_back(columns, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation, z.shape[0])
 
 
 @op(
@@ -126,7 +154,7 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
         z, g, sizes=x.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
     dz=lambda g, w, x, z, kernel, stride, padding, dilation, groups: conv_nd(
-        x, g, stride=stride, padding=padding, dilation=dilation, groups=groups
+        x, g, out=z.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
 )
 def conv_weight(x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
@@ -134,9 +162,11 @@ def conv_weight(x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilat
 
     z' [o, c, k] = Σ x[n, c, p·stride + k·dilation - padding]·z[n, o, p];  ∂x = conv_input(z, g);  ∂z = conv(x, g)
     """
-    rows = columns(x, tuple(kernel), z.shape[2:], stride, padding, dilation, groups)
-    w = np.matmul(np.swapaxes(by_group(z, groups), 1, 2), rows)
-    return np.reshape(w, (z.shape[1], x.shape[1] // groups, *kernel))
+    columns = windows(x, kernel, z.shape[2:], stride, padding, dilation, groups)
+    at_positions = samples_last(z, groups)
+    at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
+    w = np.sum(np.matmul(at_positions, np.swapaxes(columns, 2, 3)), axis=1)
+    return np.swapaxes(np.reshape(w, (z.shape[1], kernel[0], x.shape[1] // groups, *kernel[1:])), 1, 2)
 
 
 # -- what users call -------------------------------------------------------------------------------------------------
@@ -195,12 +225,13 @@ def _conv(dims: int) -> Any:
         z = conv_nd(
             reshape(x, shape=(1, *x.shape)) if one else x,
             weight,
+            bias,
+            out=sizes,
             stride=stride,
             padding=padding,
             dilation=dilation,
             groups=groups,
         )
-        z = z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
         return reshape(z, shape=z.shape[1:]) if one else z
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
@@ -295,3 +326,101 @@ def _conv_transpose(dims: int) -> Any:
 
 conv1d, conv2d, conv3d = _conv(1), _conv(2), _conv(3)
 conv_transpose1d, conv_transpose2d, conv_transpose3d = _conv_transpose(1), _conv_transpose(2), _conv_transpose(3)
+
+
+# -- windows, for users ----------------------------------------------------------------------------------------------
+@op(dx=lambda g, z, x, kernel, out, stride, padding, dilation: _from_columns(
+    g, sizes=x.shape[2:], kernel=kernel, out=out, stride=stride, padding=padding, dilation=dilation
+))  # fmt: skip
+def _to_columns(x: Any, *, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Every window of an image as a column; the gradients of windows that overlap add up.
+
+    z[n, (c, k), p] = x[n, c, p·stride + k·dilation - padding];  ∂x = Σ g over the columns an element is in
+    """
+    n, channels = x.shape[:2]
+    z = windows(x, kernel, out, stride, padding, dilation, 1)
+    z = np.reshape(z, (out[0], kernel[0], channels, *kernel[1:], *out[1:], n))
+    dims = len(kernel)
+    z = np.transpose(z, (-1, 2, 1, *range(3, 2 + dims), 0, *range(2 + dims, 1 + 2 * dims)))
+    return np.reshape(z, (n, channels * math.prod(kernel), math.prod(out)))
+
+
+@op(dx=lambda g, z, x, sizes, kernel, out, stride, padding, dilation: _to_columns(
+    g, kernel=kernel, out=out, stride=stride, padding=padding, dilation=dilation
+))  # fmt: skip
+def _from_columns(x: Any, *, sizes: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Put windows back where they came from; where they overlap they add up.
+
+    z[n, c, p·stride + k·dilation - padding] += x[n, (c, k), p];  ∂x = g's windows
+    """
+    n, dims = x.shape[0], len(kernel)
+    columns = np.reshape(x, (n, x.shape[1] // math.prod(kernel), *kernel, *out))
+    columns = np.transpose(columns, (2 + dims, 2, 1, *range(3, 2 + dims), *range(3 + dims, 2 + 2 * dims), 0))
+    columns = np.reshape(columns, (1, out[0], x.shape[1], math.prod(out[1:]) * n))
+    return windows_put_back(columns, sizes, kernel, out, stride, padding, dilation, n)
+
+
+def _window_arguments(name: str, sizes: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
+    kernel, stride = per_dim(kernel_size, 2, "kernel_size"), per_dim(stride, 2, "stride")
+    dilation, padding = per_dim(dilation, 2, "dilation"), per_dim(padding, 2, "padding")
+    if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
+        raise RuntimeError(
+            f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive, padding {padding} not negative."
+        )
+    out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))
+    if min(out) < 1:
+        raise ShapeError(
+            f"{name}: windows of {kernel} (dilation {dilation}) do not fit sizes {tuple(sizes)} with padding {padding}."
+        )
+    return {"kernel": kernel, "out": out, "stride": stride, "padding": padding, "dilation": dilation}
+
+
+def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Every window of an image as a column: a convolution is a matrix product with these columns.
+
+    z[n, (c, k), p] = x[n, c, p·stride + k·dilation - padding]
+
+    Args:
+        x: (samples, channels, height, width), or one sample without the first dim.
+
+    Raises:
+        ShapeError: windows that do not fit.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
+    """
+    if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
+        raise ShapeError(
+            f"unfold takes (samples, channels, height, width) or one sample without the first dim, not {describe(x)}."
+        )
+    how = _window_arguments("unfold", x.shape[-2:], kernel_size, dilation, padding, stride)
+    if x.ndim == 4:
+        return _to_columns(x, **how)
+    z = _to_columns(reshape(x, shape=(1, *x.shape)), **how)
+    return reshape(z, shape=z.shape[1:])
+
+
+def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
+    """Put the columns that `unfold` makes back into an image; where windows overlap they add up.
+
+    z[n, c, p·stride + k·dilation - padding] = Σ x[n, (c, k), p]
+
+    Args:
+        x: (samples, channels · kernel size, positions), or one sample without the first dim.
+        output_size: height and width of the image.
+
+    Raises:
+        ShapeError: numbers of rows or columns that do not fit.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
+    """
+    sizes = per_dim(output_size, 2, "output_size")
+    how = _window_arguments("fold", sizes, kernel_size, dilation, padding, stride)
+    size, positions = math.prod(how["kernel"]), math.prod(how["out"])
+    if x.ndim not in (2, 3) or x.shape[-2] % size or x.shape[-1] != positions or not x.shape[-2]:
+        raise ShapeError(
+            f"fold: for an output of {sizes} these settings need ([samples,] a multiple of {size} rows, {positions} columns), not {describe(x)}."
+        )
+    if x.ndim == 3:
+        return _from_columns(x, sizes=sizes, **how)
+    z = _from_columns(reshape(x, shape=(1, *x.shape)), sizes=sizes, **how)
+    return reshape(z, shape=z.shape[1:])

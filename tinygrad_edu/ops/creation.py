@@ -11,9 +11,11 @@ import numpy as np
 from .. import backend, dtypes
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
-from .shape import broadcast_to, clone, ints
+from .indexing import setitem
+from .shape import clone, ints
 
 __all__ = [
+    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
@@ -45,7 +47,9 @@ def tensor(
 
     Source: https://pytorch.org/docs/stable/generated/torch.tensor.html
     """
-    return Tensor(data, requires_grad, dtype=dtype, device=device, name=name)
+    t = wrap(to_array(data, dtype, device, copy=True))
+    t.name = name
+    return t.requires_grad_(True) if requires_grad else t
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -73,6 +77,28 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"from_numpy takes a NumPy array, not a {type(ndarray).__name__}; use tensor().")
     dtypes.as_dtype(ndarray.dtype)
     return wrap(ndarray)
+
+
+def _typed(name: str, dtype: np.dtype) -> Any:
+    def make(*data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return tensor(data[0], dtype=dtype)
+        return empty(*data, dtype=dtype) if data else tensor([], dtype=dtype)
+
+    make.__name__ = make.__qualname__ = name
+    make.__doc__ = (
+        f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    )
+    return make
+
+
+FloatTensor = _typed("FloatTensor", dtypes.float32)
+DoubleTensor = _typed("DoubleTensor", dtypes.float64)
+HalfTensor = _typed("HalfTensor", dtypes.float16)
+LongTensor = _typed("LongTensor", dtypes.int64)
+IntTensor = _typed("IntTensor", dtypes.int32)
+ByteTensor = _typed("ByteTensor", dtypes.uint8)
+BoolTensor = _typed("BoolTensor", dtypes.bool_)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -144,11 +170,9 @@ def fill(input: Any, value: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.fill_.html
     """
-    if not isinstance(value, Tensor):
-        return full_like(input, value)
-    if value.ndim:
+    if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(f"fill takes a number or a 0-d tensor, not one of shape {value.shape}.")
-    return clone(broadcast_to(to(value, input.dtype), shape=input.shape)) + input * 0
+    return setitem(input, ..., to(value, input.dtype) if isinstance(value, Tensor) else value)
 
 
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -219,8 +243,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
     start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
-    if steps < 0:
-        raise RuntimeError(f"linspace: the number of steps must not be negative, and it is {steps}.")
+    _check_steps("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
@@ -235,12 +258,18 @@ def logspace(
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
     start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
-    if steps < 0:
-        raise RuntimeError(f"logspace: the number of steps must not be negative, and it is {steps}.")
+    _check_steps("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
     return _made(np.power(float(base), _even(start, end, steps)).astype(wanted), device, requires_grad)
+
+
+def _check_steps(name: str, steps: Any) -> None:
+    if not isinstance(steps, int | np.integer):
+        raise TypeError(f"{name}: the number of steps must be an integer, and it is {steps!r}.")
+    if steps < 0:
+        raise RuntimeError(f"{name}: the number of steps must not be negative, and it is {steps}.")
 
 
 def _even(start: float, end: float, steps: int) -> np.ndarray:
@@ -375,6 +404,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "new_full": new_full,
     "new_tensor": new_tensor,
     "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
+    "is_floating_point": is_floating_point,
     "dim": lambda self: self.ndim,
     "ndimension": lambda self: self.ndim,
     "nelement": lambda self: self.array.size,

@@ -16,8 +16,9 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import add, mul
+from .diagonal import diagonal
 from .reduction import sum
-from .shape import broadcast_to, diagonal, one_dim, permute
+from .shape import broadcast_to, one_dim, permute
 
 __all__ = ["bilinear", "einsum", "inner", "tensordot"]
 

@@ -5,6 +5,7 @@ Every function here is one of a pair: what one takes out, the other adds back. S
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -30,7 +31,8 @@ def _index(x: Any, *, index: Any) -> Any:
 
     z = x[index];  ∂x[index] += g, else 0
     """
-    return x[index]
+    z = x[index]
+    return x[(*index, ...)] if isinstance(z, np.generic) else z  # one element is a view too, not a copy
 
 
 @op(dx=lambda g, z, x, shape, index: _index(g, index=index))
@@ -39,17 +41,32 @@ def _put_back(x: Any, *, shape: Any, index: Any) -> Any:
 
     z[index] += x, else 0;  ∂x = g[index]
     """
-    z = np.zeros_like(x, shape=shape)
-    if _is_basic(index):
+    z = np.zeros_like(x, shape=shape, order="C")
+    if _takes_once(index):
         z[index] = x
     else:
-        backend.add_at(z, index, x)
+        _add_at(z, index, x)
     return z
 
 
-def _is_basic(index: Any) -> bool:
-    """Whether an index takes no element twice: integers, slices, None and Ellipsis."""
-    return not any(hasattr(i, "dtype") for i in index)
+def _takes_once(index: Any) -> bool:
+    """Whether an index takes no element twice: integers, slices, None, Ellipsis and masks."""
+    return not any(hasattr(i, "dtype") and i.dtype != np.bool_ for i in index)
+
+
+def _add_at(z: Any, index: Any, values: Any) -> None:
+    """z[index] += values, with elements named twice added twice.
+
+    NumPy does this several times faster with one vector of positions than with an index of many dims. So the dims that the
+    index speaks of are counted through, and the others are a row that each position stands for.
+    """
+    used = z.ndim if any(i is Ellipsis for i in index) else sum(_dims_of(i) for i in index)
+    lead, rest = z.shape[:used], z.shape[used:]
+    rows = np.arange(math.prod(lead), like=z).reshape(lead)[index]
+    width = math.prod(rest)
+    places = rows[..., None] * width + np.arange(width, like=z) if width != 1 else rows
+    values = np.broadcast_to(values, rows.shape + rest)
+    backend.add_at(np.reshape(z, -1), places.reshape(-1), values.reshape(-1))
 
 
 def getitem(x: Any, index: Any) -> Any:
@@ -286,8 +303,8 @@ def _scatter_add_zeros(x: Any, *, shape: Any, dim: int, index: Any) -> Any:
 
     z[index[i, j], j] += x[i, j] (for dim 0);  ∂x[i, j] = g[index[i, j], j]
     """
-    z = np.zeros_like(x, shape=shape)
-    backend.add_at(z, _at(index, dim), x)
+    z = np.zeros_like(x, shape=shape, order="C")
+    _add_at(z, _at(index, dim), x)
     return z
 
 
@@ -376,7 +393,7 @@ def _scatter_replace(x: Any, source: Any, *, dim: int, index: Any) -> Any:
 
     z = x with z[index[i, j], j] = source[i, j] (for dim 0);  ∂x = g, 0 where replaced;  ∂source[i, j] = g[index[i, j], j]
     """
-    z = x.copy()
+    z = np.copy(x, order="C")
     z[_at(index, dim)] = source
     return z
 
@@ -396,8 +413,8 @@ def _scatter_add(x: Any, source: Any, *, dim: int, index: Any) -> Any:
 
     z = x with z[index[i, j], j] += source[i, j] (for dim 0);  ∂x = g;  ∂source[i, j] = g[index[i, j], j]
     """
-    z = x.copy()
-    backend.add_at(z, _at(index, dim), source)
+    z = np.copy(x, order="C")
+    _add_at(z, _at(index, dim), source)
     return z
 
 
@@ -607,9 +624,9 @@ def _index_put(x: Any, values: Any, *, index: Any, accumulate: bool) -> Any:
 
     z = x with z[index] = values;  ∂x = g, 0 at index;  ∂values = g[index]
     """
-    z = x.copy()
-    if accumulate and not _is_basic(index):
-        backend.add_at(z, index, values)
+    z = np.copy(x, order="C")
+    if accumulate and not _takes_once(index):
+        _add_at(z, index, values)
     elif accumulate:
         z[index] += values
     else:
@@ -635,15 +652,14 @@ def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> An
 def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
     """What `x[index] = value` makes of x, as a new tensor."""
     value = _in_dtype(value, x.dtype, x)
-    found = normal_index(x, index)
-    extra = value.ndim - raw(x)[found].ndim
-    if extra > 0:  # sizes 1 at the left may go
-        if any(n != 1 for n in value.shape[:extra]):
-            raise ShapeError(
-                f"values of shape {tuple(value.shape)} do not fit where shape {tuple(raw(x)[found].shape)} is indexed."
-            )
-        value = reshape(value, shape=value.shape[extra:])
-    return _index_put(x, value, index=found, accumulate=False)
+    if value.shape[:1] == (1,):
+        value = reshape(value, shape=without_leading_ones(value.shape))
+    return _index_put(x, value, index=normal_index(x, index), accumulate=False)
+
+
+def without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without the sizes of 1 at its left, which mean nothing where it is broadcast."""
+    return tuple(itertools.dropwhile(lambda n: n == 1, shape))
 
 
 def put(x: Any, index: Any, source: Any, accumulate: bool = False) -> Any:

@@ -14,10 +14,10 @@ import numpy as np
 
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..op import grad_mode
-from ..tensor import Tensor, mark_changed, rebind
+from ..tensor import Tensor, earlier, look, mark_changed, rebind, refresh, tick
 from ..tensor import wrap as constant
-from . import activation, arithmetic, comparison, creation, elementwise, indexing, reduction, shape
-from .indexing import normal_index, setitem
+from . import activation, arithmetic, comparison, creation, diagonal, elementwise, indexing, reduction, shape
+from .indexing import normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
 INPLACE = {
@@ -31,8 +31,9 @@ INPLACE = {
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
     indexing: "index_add index_copy index_fill index_put masked_fill masked_scatter put scatter scatter_add scatter_reduce",
     reduction: "cumprod cumsum",
-    shape: "tril triu",
+    diagonal: "tril triu",
 }
+VIEWS = "squeeze swapaxes swapdims t transpose unsqueeze"  # name_(...) lets the tensor look at its numbers in another shape
 OPERATORS = {
     "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ifloordiv__": "floor_divide_",
     "__imod__": "remainder_", "__ipow__": "pow_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
@@ -40,90 +41,153 @@ OPERATORS = {
 
 
 def assign(target: Tensor, result: Tensor) -> Tensor:
-    """Let `target` hold `result`, which was computed from it, and return it.
+    """Let `target` hold the values of `result` and return it; its old value gets no gradient, that of `result` passes through.
 
     Raises:
         InplaceError: a leaf that requires grad, while operations are recorded.
         ShapeError: the result has another shape.
         DtypeError: the result does not fit the dtype without losing its kind (a float into integers).
     """
-    recording = grad_mode.enabled
-    check_leaf(target, recording)
+    _check_leaf(target)
+    if not _recorded(target, result):
+        return _become(target, target, result)
+    old = earlier(target)
+    return _become(target, old, setitem(old, ..., shape.broadcast_to(result.to(target.dtype), shape=target.shape)))
+
+
+def _become(target: Tensor, old: Tensor, result: Tensor) -> Tensor:
+    """Let `target` hold `result`, which may be computed from `old`, the target as it was."""
     if result.shape != target.shape:
         raise ShapeError(
             f"in place, {describe(target)} cannot take a result of shape {result.shape}; write x = ... for a new tensor."
         )
-    if "buif".index(result.dtype.kind) > "buif".index(target.dtype.kind) and not (
-        result.dtype.kind == "i" and target.dtype.kind == "u"
-    ):
+    kinds = "bif".index(target.dtype.kind.replace("u", "i")), "bif".index(result.dtype.kind.replace("u", "i"))
+    if kinds[0] < kinds[1]:
         raise DtypeError(f"in place, {describe(target)} cannot take a result of {result.dtype}; write x = ... for a new tensor.")
-    if recording and (target._requires_grad or result._requires_grad):
-        rebind(target, result if result.dtype == target.dtype else result.to(target.dtype))
+    if _recorded(target, result):
+        if result.dtype != target.dtype:
+            result = result.to(target.dtype)
+        if result.op is None or result.base is not None:  # constant, or in memory that is somebody else's
+            result = setitem(old, ..., result)
+        _follow(target, old, result)
     else:
-        _writable(target)
+        _check_writable(target)
         target.array[...] = result.array
         mark_changed(target.array)
     return target
 
 
-def check_leaf(target: Tensor, recording: bool) -> None:
-    """Refuse to change a leaf that requires grad while recording."""
-    if recording and target._requires_grad and target.op is None:
+def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
+    """Let `target` become the recorded `result`; if it is a view, its base changes where it looks, and it looks again."""
+    anchor, way = target.base or (None, None)
+    base = anchor.tensor() if anchor is not None else None
+    if anchor is None:
+        rebind(target, old, result)
+    elif way is None:
+        raise InplaceError(
+            f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that is "
+            "recorded for backward; clone() it first."
+        )
+    elif base is None:  # nobody has it any more; other views of it could not follow
+        anchor.changed_at = tick()
+        rebind(target, old, result)
+    else:
+        _check_leaf(base)
+        _check_writable(target)
+        places = look(np.arange(base.array.size, like=base.array).reshape(base.shape), way)
+        before = earlier(base)
+        flat = indexing.index_put(before.reshape(-1), (constant(places.reshape(-1)),), result.reshape(-1))
+        rebind(base, before, flat.reshape(base.shape))
+        rebind(target, old, look(base, way))
+
+
+def _recorded(target: Tensor, value: Any) -> bool:
+    """Whether giving `value` to `target` is something that gradients must know of."""
+    if not grad_mode.enabled or target.dtype.kind != "f":
+        return False
+    return target._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
+
+
+def _check_leaf(target: Tensor) -> None:
+    """Refuse to change a leaf that requires grad while recording; a view is brought up to date first."""
+    if target.base is not None:
+        refresh(target)
+    if target._requires_grad and target.op is None and grad_mode.enabled:
         raise InplaceError(
             f"a leaf that requires grad cannot be changed in place while operations are recorded: {describe(target)}. To update a "
             "parameter, write `with no_grad(): p -= lr * p.grad` or use an optimizer; to compute with it, write y = x + 1 in place of x += 1."
         )
 
 
-def _writable(target: Tensor) -> None:
-    """Refuse to write to elements that share one place in memory (expanded tensors)."""
+def _check_writable(target: Tensor) -> None:
+    """Refuse to write to elements that share one place in memory (expanded tensors), and to read-only arrays."""
     array = target.array
-    if not getattr(array.flags, "writeable", True) or (
-        array.size and any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True))
-    ):
+    shared = any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)) and array.size
+    if shared or not getattr(array.flags, "writeable", True):
         raise InplaceError(
-            f"{describe(target)} was expanded: several of its elements are one place in memory. Use clone() first."
+            f"{describe(target)} cannot be changed in place: it was expanded, so that several of its elements are one place in "
+            "memory, or it is a read-only array of NumPy. Use clone() first."
         )
 
 
-def _in_place(function: Any) -> Any:
+def in_place(function: Any) -> Any:
     """The method that puts a function's result into its first argument."""
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_leaf(self, grad_mode.enabled)
-        return assign(self, function(self, *args, **kwargs))
+        _check_leaf(self)
+        old = earlier(self)
+        args = tuple(old if x is self else x for x in args)  # x.mul_(x)
+        return _become(self, old, function(old, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = function.__name__.strip("_") + "_"
     method.__doc__ = f"`{function.__name__.strip('_')}` in place: the tensor takes the result and is returned."
     return method
 
 
+def _view_in_place(function: Any) -> Any:
+    """The method that lets a tensor become the view of it that `function` makes."""
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        _check_leaf(self)
+        old = earlier(self)
+        view = function(old, *args, **kwargs)
+        if _recorded(self, view):
+            rebind(self, old, view)
+        else:
+            self.array = view.array
+        self.base = view.base if old.base is not None else None
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"`{function.__name__}` in place: the tensor takes the other shape and is returned."
+    return method
+
+
 def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, with every index that x[index] takes."""
-    recording = grad_mode.enabled
-    check_leaf(self, recording)
-    if recording and (self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)):
-        rebind(self, setitem(self, index, value))
+    _check_leaf(self)
+    if _recorded(self, value):
+        old = earlier(self)
+        _follow(self, old, setitem(old, index, value))
         return
-    _writable(self)
+    _check_writable(self)
     if isinstance(value, Tensor):
         if value.device != self.device:
             raise DeviceError(
                 f"x[...] = value: the tensor is on {self.device}, the value on {value.device}; move one with .to()."
             )
         value = value.array
+    shape = getattr(value, "shape", ())
+    if shape[:1] == (1,):  # sizes of 1 at the left mean nothing, and may be more than there is room for
+        value = value.reshape(without_leading_ones(shape))
     found = normal_index(self, index)
-    place = self.array[found]
-    extra = getattr(value, "ndim", 0) - place.ndim
-    if extra > 0 and all(n == 1 for n in value.shape[:extra]):
-        value = value.reshape(value.shape[extra:])
     try:
         self.array[found] = value
     except ValueError as error:
-        shape = getattr(value, "shape", None)
         raise ShapeError(
-            f"x[...] = value: a value of shape {shape} does not fit where shape {place.shape} is indexed."
+            f"x[...] = value: a value of shape {shape} does not fit where shape {self.array[found].shape} is indexed."
         ) from error
     mark_changed(self.array)
 
@@ -140,9 +204,10 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast to this one's shape and brought to its dtype and device."""
-    src = src if isinstance(src, Tensor) else Tensor(src)
-    found = src.to(self.device).to(self.dtype)
-    return assign(self, shape.broadcast_to(found, shape=self.shape) if found.shape != self.shape else found)
+    found = src if isinstance(src, Tensor) else Tensor(src)
+    if self.dtype.kind != "f":
+        found = found.detach()
+    return assign(self, shape.broadcast_to(found.to(self.device).to(self.dtype), shape=self.shape))
 
 
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
@@ -157,7 +222,9 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
 def _install() -> None:
     for module, names in INPLACE.items():
         for name in names.split():
-            setattr(Tensor, name + "_", _in_place(getattr(module, name)))
+            setattr(Tensor, name + "_", in_place(getattr(module, name)))
+    for name in VIEWS.split():
+        setattr(Tensor, name + "_", _view_in_place(getattr(shape, name)))
     for special, name in OPERATORS.items():
         setattr(Tensor, special, getattr(Tensor, name))
     for function in (fill_, zero_, copy_, fill_diagonal_):

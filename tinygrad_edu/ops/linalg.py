@@ -18,8 +18,10 @@ import numpy as np
 
 from ..errors import DtypeError, GraphError, ShapeError, describe
 from ..op import op
+from .diagonal import diag_embed, diagonal, tril, triu
+from .joining import cat
 from .products import mt
-from .shape import broadcast_to, cat, diag_embed, diagonal, reshape, squeeze, tril, triu, unsqueeze
+from .shape import broadcast_to, reshape, squeeze, unsqueeze
 
 __all__ = ["cholesky", "inverse", "qr", "svd"]
 

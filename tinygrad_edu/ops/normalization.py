@@ -19,8 +19,9 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, no_grad, op
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
+from .padding import pad
 from .reduction import _mean, floating, mean, var
-from .shape import ints, pad, reshape
+from .shape import ints, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 

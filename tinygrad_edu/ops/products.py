@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -288,7 +289,10 @@ def _plus(name: str, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
     if product.dtype.kind == "b":
         beta, alpha = bool(beta), bool(alpha)
     if product.dtype.kind != "f" and not (isinstance(beta, int) and isinstance(alpha, int)):
-        raise DtypeError(f"{name}: beta {beta} and alpha {alpha} must be integers for tensors of integers.")
+        warnings.warn(
+            f"{name}: of beta {beta} and alpha {alpha} only the integer part counts for tensors of integers.", stacklevel=3
+        )
+        beta, alpha = int(beta), int(alpha)
     sizes = zip(input.shape[::-1], product.shape[::-1], strict=False)
     if input.ndim > product.ndim or any(n not in (1, m) for n, m in sizes):
         raise ShapeError(f"{name}: an input of shape {input.shape} does not broadcast to the product's shape {product.shape}.")

@@ -109,8 +109,9 @@ def manual_seed(seed: int) -> Generator:
 
     Source: https://pytorch.org/docs/stable/generated/torch.manual_seed.html
     """
-    for generator in _defaults.values():
-        generator.manual_seed(seed)
+    default_generator.manual_seed(seed)
+    _defaults.clear()  # those of GPUs are made anew with this seed when they are needed
+    _defaults[backend.CPU] = default_generator
     return default_generator
 
 

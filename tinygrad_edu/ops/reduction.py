@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend, dtypes
-from ..errors import DtypeError, describe
+from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
+from .arranging import flip
+from .diagonal import diagonal
 from .elementwise import exp
 from .indexing import gather, where
-from .shape import _pad, axes, broadcast_to, diagonal, flip, one_dim, reshape, squeeze
+from .padding import _pad
+from .shape import axes, broadcast_to, one_dim, reshape, squeeze
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -205,7 +208,7 @@ def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
 
     zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
     """
-    z = x.copy()
+    z = np.copy(x, order="C")
     rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
     for i in range(len(rows) - 2, -1, -1):
         rows[i] += factors[i] * rows[i + 1]
@@ -310,7 +313,9 @@ def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
 def _nonempty(name: str, x: Any, dim: Any) -> None:
     empty = [d for d in axes(dim, x.ndim) if not x.shape[d]]
     if empty:
-        raise IndexError(f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing.")
+        raise (ShapeError if dim in (None, ()) else IndexError)(
+            f"{name}: dim {empty[0]} of {describe(x)} is empty, and nothing is the {name[-3:]} of nothing."
+        )
 
 
 @op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))

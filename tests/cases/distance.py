@@ -1,0 +1,44 @@
+"""Rows for ops/distance.py."""
+
+import numpy as np
+
+from tinygrad_edu.ops.distance import at_least
+
+from . import Case, positive, real
+
+
+def cosine(x, y, dim=1, eps=1e-8):
+    x, y = np.broadcast_arrays(x, y)
+    lengths = [np.maximum(np.sqrt((a * a).sum(dim)), eps) for a in (x, y)]
+    return (x * y).sum(dim) / (lengths[0] * lengths[1])
+
+
+def distance(x, y, p=2.0, eps=1e-6, keepdim=False):
+    return (np.abs(x - y + eps) ** p).sum(-1, keepdims=keepdim) ** (1 / p)
+
+
+CASES = [
+    Case(
+        "cosine_similarity",
+        cosine,
+        (real, real),
+        [((4, 3), (4, 3)), ((4, 3), (3,)), ((2, 3, 4), (3, 1))],
+        [{}, {"dim": -1}],
+        ops=(),
+    ),
+    Case(
+        "pairwise_distance",
+        distance,
+        (real, real),
+        [((4, 3), (4, 3)), ((3,), (3,)), ((4, 3), (3,))],
+        [{}, {"p": 1.0}, {"p": 3.0, "eps": 0.01, "keepdim": True}],
+        ops=(),
+    ),
+    Case(
+        "at_least",
+        lambda x: np.maximum(x, 0.1),
+        (positive,),
+        call=lambda x: at_least(x, low=0.1),
+        note="below the limit its gradient is 1 on purpose, so it is looked at above",
+    ),
+]

@@ -1,0 +1,321 @@
+"""check_training: every planted mistake is found, a sound model has none, and nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, check_training, nn, optim
+from tinygrad_edu.nn.functional import cross_entropy
+
+N = 32
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    tg.manual_seed(0)
+
+
+class Layered(nn.Module):
+    """Linear layers with a function between them, and one at the end."""
+
+    def __init__(self, *sizes: int, between: Callable = tg.relu, end: Callable = lambda z: z) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)])  # noqa: RUF007
+        self.between, self.end = between, end
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = self.between(layer(x))
+        return self.end(self.layers[-1](x))
+
+
+class Noise(nn.Module):
+    """Acts differently in train mode, draws random numbers and changes a buffer and an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("seen", tg.zeros(()))
+        self.last: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen = self.seen + 1
+            self.last = x + 0.1 * tg.randn(*x.shape)
+            return self.last
+        return x
+
+
+def squared(z: Tensor, y: Tensor) -> Tensor:
+    return ((z - y) ** 2).mean()
+
+
+def classes(n: int = 3) -> tuple[Tensor, Tensor]:
+    return tg.randn(N, 4), tg.randint(n, (N,))
+
+
+# -- sound models --------------------------------------------------------------------------------------------------
+SOUND: dict[str, Callable[[], tuple]] = {
+    "relu": lambda: (Layered(4, 16, 3), classes(), cross_entropy),
+    "tanh": lambda: (Layered(4, 16, 16, 3, between=tg.tanh), classes(), cross_entropy),
+    "regression": lambda: (Layered(4, 8, 1), (tg.randn(N, 4), tg.randn(N, 1)), squared),
+    "noise": lambda: (nn.Sequential(nn.Linear(4, 8), Noise(), nn.Linear(8, 3)), classes(), cross_entropy),
+    "probabilities": lambda: (
+        Layered(4, 8, 3, end=lambda z: tg.softmax(z, 1)),
+        classes(),
+        lambda p, y: -tg.log(tg.gather(p, 1, y.unsqueeze(1))).mean(),
+    ),
+    "softmax with squared error": lambda: (
+        Layered(4, 8, 2, end=lambda z: tg.softmax(z, 1)),
+        (tg.randn(N, 4), tg.eye(2)[tg.randint(2, (N,))]),
+        squared,
+    ),
+    "sigmoid": lambda: (Layered(4, 8, 2, end=tg.sigmoid), (tg.randn(N, 4), tg.rand(N, 2)), squared),
+    "images": lambda: (
+        nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), Layered(3, 8, 5)),
+        (tg.randn(N, 1, 8, 8), tg.randint(4, (N, 3, 5))),
+        lambda z, y: -tg.gather(tg.log_softmax(z, 1), 1, y.unsqueeze(1)).mean(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize("make", [None, lambda p: optim.SGD(p, lr=0.01, momentum=0.9), lambda p: optim.Adam(p, lr=0.01)])
+def test_nothing_is_found_in_a_sound_model(name: str, make: Any) -> None:
+    model, batch, loss = SOUND[name]()
+    findings = check_training(model, batch, loss, make and make(model.parameters()))
+    assert findings == []
+    assert repr(findings) == "No mistakes found."
+
+
+def test_nothing_is_found_after_training() -> None:
+    model, (x, y) = Layered(4, 16, 3), classes()
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    tg.fit(model, (x, y), loss=cross_entropy, optimizer=optimizer, epochs=5, progress=False)
+    assert check_training(model, (x, y), cross_entropy, optimizer) == []
+
+
+# -- mistakes ------------------------------------------------------------------------------------------------------
+def test_forgotten_zero_grad() -> None:
+    model, (x, y) = Layered(4, 3), classes()
+    cross_entropy(model(x), y).backward()
+    findings = check_training(model, (x, y), cross_entropy)
+    assert findings.names == ["zero_grad"]
+    assert "optimizer.zero_grad()" in findings[0].advice
+    assert "1. zero_grad: before the step 2 parameters" in repr(findings)
+    assert "What to do:" in repr(findings)
+
+
+def test_parameters_without_gradient() -> None:
+    class Unused(Layered):
+        def __init__(self) -> None:
+            super().__init__(4, 3)
+            self.extra = nn.Linear(4, 4)
+
+    findings = check_training(Unused(), classes(), cross_entropy)
+    assert findings.names == ["no gradient"]
+    assert "extra.weight, extra.bias" in findings[0].seen
+
+
+@pytest.mark.parametrize("end", [lambda z: z.detach(), lambda z: Tensor(z.detach().numpy())])
+def test_a_loss_cut_off_from_the_model(end: Callable) -> None:
+    assert check_training(Layered(4, 3, end=end), classes(), cross_entropy).names == ["no gradient"]
+
+
+def test_frozen_models() -> None:
+    model = Layered(4, 3)
+    model.requires_grad_(False)
+    assert check_training(model, classes(), cross_entropy).names == ["no gradient"]
+    model.layers.append(nn.Linear(3, 3))
+    assert check_training(model, classes(), cross_entropy).names == []
+
+
+def test_parameters_that_are_not_in_the_optimizer() -> None:
+    model = Layered(4, 8, 3)
+    findings = check_training(model, classes(), cross_entropy, optim.Adam(model.layers[0].parameters(), lr=0.01))
+    assert findings.names == ["not in the optimizer"]
+    assert "layers.1.weight" in findings[0].seen
+
+
+def test_the_optimizer_of_another_model() -> None:
+    optimizer = optim.Adam(Layered(4, 3).parameters(), lr=0.01)
+    assert "another model's optimizer" in check_training(Layered(4, 3), classes(), cross_entropy, optimizer).names
+
+
+def test_softmax_before_cross_entropy() -> None:
+    assert check_training(Layered(4, 8, 3, end=lambda z: tg.softmax(z, 1)), classes(), cross_entropy).names == ["softmax"]
+
+
+def test_sigmoid_before_logits() -> None:
+    def bce_with_logits(z: Tensor, y: Tensor) -> Tensor:
+        return (tg.relu(z) - z * y + tg.log(1 + tg.exp(-tg.abs(z)))).mean()
+
+    x, y = tg.randn(N, 4), tg.randint(2, (N, 1)).float()
+    assert check_training(Layered(4, 1, end=tg.sigmoid), (x, y), bce_with_logits).names == ["sigmoid"]
+    assert check_training(Layered(4, 1), (x, y), bce_with_logits).names == []
+
+
+@pytest.mark.parametrize(
+    ("end", "shape", "advice"),
+    [(lambda z: z, (N,), "prediction.squeeze(-1)"), (lambda z: z.squeeze(1), (N, 1), "y.squeeze(-1)")],
+)
+def test_a_column_against_a_row(end: Callable, shape: tuple, advice: str) -> None:
+    findings = check_training(Layered(4, 1, end=end), (tg.randn(N, 4), tg.randn(*shape)), squared)
+    assert findings.names[0] == "shapes"
+    assert advice in findings[0].advice
+
+
+def test_a_column_against_classes() -> None:
+    assert check_training(Layered(4, 1), classes(2), squared).names[0] == "shapes"
+
+
+def test_a_column_of_labels() -> None:
+    x, y = classes()
+    assert check_training(Layered(4, 3), (x, y.unsqueeze(1)), _strict_cross_entropy).names == ["shapes"]
+
+
+def _strict_cross_entropy(z: Tensor, y: Tensor) -> Tensor:
+    if y.ndim != 1:
+        raise ValueError("labels must be (N,)")
+    return cross_entropy(z, y)
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+def test_labels_out_of_range(shift: int) -> None:
+    x, y = classes()
+    findings = check_training(Layered(4, 3), (x, y + shift), cross_entropy)
+    assert findings.names == ["labels"]
+    assert f"labels {3 if shift > 0 else -1}," in findings[0].seen
+
+
+def test_eval_mode_while_training() -> None:
+    model, batch, loss = SOUND["noise"]()
+    model.eval()
+    findings = check_training(model, batch, loss)
+    assert findings.names == ["eval mode"]
+    assert not model.training
+    model.train()
+    model[1].eval()
+    assert check_training(model, batch, loss).names == ["eval mode"]
+    model, batch, loss = SOUND["relu"]()
+    model.eval()  # makes no difference there
+    assert check_training(model, batch, loss).names == []
+
+
+def test_train_mode_while_evaluating() -> None:
+    model, batch, loss = SOUND["noise"]()
+    with tg.no_grad():
+        assert check_training(model, batch, loss).names == ["train mode"]
+        model.eval()
+        assert check_training(model, batch, loss).names == []
+
+
+def test_dead_relu() -> None:
+    model = Layered(4, 16, 3)
+    model.layers[0].bias.data -= 100
+    findings = check_training(model, classes(), cross_entropy)
+    assert "dead ReLU" in findings.names
+    assert "100%" in findings[findings.names.index("dead ReLU")].seen
+
+
+def test_dead_channels() -> None:
+    class Images(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 4, 3), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(tg.relu(self.conv(x)).mean((2, 3)))
+
+    model, batch = Images(), (tg.randn(N, 1, 6, 6), tg.randint(3, (N,)))
+    assert check_training(model, batch, cross_entropy).names == []
+    with tg.no_grad():
+        model.conv.bias -= 100
+    assert check_training(model, batch, cross_entropy).names == ["dead ReLU"]
+
+
+def test_vanishing_gradients() -> None:
+    assert (
+        check_training(Layered(4, *[8] * 12, 3, between=tg.sigmoid), classes(), cross_entropy).names[0] == "vanishing gradients"
+    )
+
+
+def test_exploding_gradients() -> None:
+    model = Layered(4, 8, 8, 8, 8, 1)
+    for p in model.parameters():
+        p.data *= 10
+    findings = check_training(model, (tg.randn(N, 4), tg.randn(N, 1)), squared)
+    assert "exploding gradients" in findings.names
+
+
+def test_not_finite() -> None:
+    x, y = classes()
+    x[3, 1] = float("nan")
+    assert check_training(Layered(4, 3), (x, y), cross_entropy).names[0] == "not finite"
+
+
+def test_a_loss_that_is_not_a_number() -> None:
+    findings = check_training(Layered(4, 1), (tg.randn(N, 4), tg.randn(N, 1)), lambda z, y: (z - y) ** 2)
+    assert findings.names == ["loss"]
+
+
+def test_loss_that_does_not_fall() -> None:
+    model = Layered(4, 8, 3)
+    assert check_training(model, classes(), cross_entropy, optim.SGD(model.parameters(), lr=1e-9)).names == ["loss does not fall"]
+    climbing = optim.SGD(model.parameters(), lr=0.01, maximize=True)
+    assert check_training(model, classes(), cross_entropy, climbing).names == ["loss does not fall"]
+
+
+def test_loss_that_grows() -> None:
+    model = Layered(4, 8, 1)
+    batch = tg.randn(N, 4), tg.randn(N, 1)
+    assert check_training(model, batch, squared, optim.SGD(model.parameters(), lr=10.0)).names == ["loss grows"]
+
+
+def test_errors_of_the_model_are_shown() -> None:
+    with pytest.raises(RuntimeError):
+        check_training(Layered(5, 3), classes(), cross_entropy)
+
+
+# -- no trace ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("failing", [False, True])
+def test_everything_is_left_as_it_was(failing: bool) -> None:
+    model, batch, loss = SOUND["noise"]()
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    loss(model(batch[0]), batch[1]).backward()
+    optimizer.step()
+    pending = loss(model(batch[0]), batch[1])  # a graph that still waits for its backward
+
+    def state() -> list[Any]:
+        tensors = [*model.parameters(), *model.buffers()]
+        held = [
+            (id(t), id(t.array), t.array.tobytes(), None if t._grad is None else (id(t._grad), t._grad.array.tobytes()))
+            for t in tensors
+        ]
+        inner = [(k, v.tobytes() if hasattr(v, "tobytes") else v) for s in optimizer.state.values() for k, v in s.items()]
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        attributes = [{k: id(v) for k, v in vars(m).items()} for m in model.modules()]
+        return [held, inner, groups, attributes, tg.get_rng_state().tolist(), id(optimizer.state)]
+
+    def broken(z: Tensor, y: Tensor) -> Tensor:
+        raise ZeroDivisionError
+
+    before = state()
+    if failing:
+        with pytest.raises(ZeroDivisionError):
+            check_training(model, batch, broken, optimizer)
+    else:
+        check_training(model, batch, loss, optimizer)
+    assert state() == before
+    pending.backward()
+
+
+def test_works_on_batches_of_a_loader() -> None:
+    table = tg.data.iris()
+    batch = next(iter(tg.data.DataLoader(table, 50, shuffle=True)))
+    assert check_training(Layered(4, 8, 3), batch, cross_entropy).names == []
+    assert np.isfinite(table.x.numpy()).all()

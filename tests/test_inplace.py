@@ -1,0 +1,203 @@
+"""Changes in place: a program that changes tensors and views of them means the same whether it is recorded or not.
+
+Unrecorded, changes are writes to NumPy's memory, where every view follows by itself: this is the truth for the values, and its
+finite differences are the truth for the gradients.
+"""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu.errors import DtypeError, InplaceError, ShapeError
+
+# Ways to look at a (2, 3) tensor, to change one, and to compute from one.
+VIEWS = {
+    "row": lambda x: x[x.shape[0] - 1] if x.ndim else x.view(1),
+    "all": lambda x: x[...],
+    "every other": lambda x: x[::2] if x.ndim else x.unsqueeze(0),
+    "transposed": lambda x: x.T if x.ndim == 2 else x.unsqueeze(0),
+    "flat": lambda x: x.reshape(-1),
+    "first": lambda x: x.narrow(0, 0, 1) if x.ndim else x.reshape(1),
+}
+CHANGES = {
+    "add": lambda x, y: x.add_(y.sum()),
+    "double": lambda x, y: x.mul_(2.0),
+    "by itself": lambda x, y: x.mul_(x),
+    "sin": lambda x, y: x.sin_(),
+    "zero": lambda x, y: x.zero_(),
+    "fill": lambda x, y: x.fill_(y.mean()),
+    "copy": lambda x, y: x.copy_(y.mean()),
+    "item": lambda x, y: x.__setitem__(0 if x.ndim else ..., y.mean()),
+    "augmented item": lambda x, y: x.__setitem__(..., x[...].__imul__(y.sum() + 1)),
+    "mask": lambda x, y: x.__setitem__(x > 0, 0.5),
+    "clamp": lambda x, y: x.clamp_(-0.7, 0.9),
+    "overlap": lambda x, y: x.__setitem__(slice(1, None), x[:-1].clone() * 1.5) if x.ndim else None,
+}
+USES = {"square": lambda x: x * x, "tanh": lambda x: x.tanh(), "sum": lambda x: x.sum() * 0.3}
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(sorted(VIEWS)), st.integers(0, 9)),
+        st.tuples(st.sampled_from(sorted(CHANGES)), st.integers(0, 9), st.integers(0, 9)),
+        st.tuples(st.sampled_from(sorted(USES)), st.integers(0, 9)),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+def run(program: list, x: tg.Tensor) -> tg.Tensor:
+    """The program on two tensors computed from x; the sum of everything that it leaves behind."""
+    tensors = [x * 1.0, x[0] * 0.5]
+    for name, *places in program:
+        y, *others = (tensors[place % len(tensors)] for place in places)
+        if name in CHANGES:
+            CHANGES[name](y, others[0])
+        else:
+            tensors.append({**VIEWS, **USES}[name](y))
+    weights = (0.7, -1.1, 0.4, 0.9)
+    return tg.stack([(t * weights[i % 4] + i).sum() for i, t in enumerate(tensors)]).sum()
+
+
+@given(steps, st.integers(0, 2**32 - 1))
+@settings(max_examples=150)
+def test_recorded_programs_mean_what_unrecorded_ones_do(program: list, seed: int) -> None:
+    numbers = np.random.default_rng(seed).uniform(-1.0, 1.0, (2, 3))
+
+    def truth(values: np.ndarray) -> float:
+        with tg.no_grad():
+            return run(program, tg.tensor(values)).item()
+
+    x = tg.tensor(numbers, requires_grad=True)
+    loss = run(program, x)
+    assert loss.item() == pytest.approx(truth(numbers), rel=1e-12)
+    slopes = [np.zeros((2, 3)), np.zeros((2, 3))]
+    for slope, h in zip(slopes, (1e-5, 1e-6), strict=True):
+        for place in np.ndindex(2, 3):
+            shift = np.zeros((2, 3))
+            shift[place] = h
+            slope[place] = (truth(numbers + shift) - truth(numbers - shift)) / (2 * h)
+    if not np.allclose(*slopes, rtol=1e-3, atol=1e-3):
+        return  # a kink (of clamp or the mask) is near
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy(), slopes[0], rtol=1e-3, atol=1e-3)
+
+
+def test_a_view_follows_and_is_followed() -> None:
+    x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    h = x * 1
+    row, part = h[:2], h[1:]
+    used = row * 10  # of the old value
+    h[1] = x[0] * 7
+    assert row.tolist() == [1, 7]
+    row *= 2
+    assert h.tolist() == [2, 14, 3]
+    assert part.tolist() == [14, 3]
+    (used.sum() + part.sum()).backward()
+    assert x.grad.tolist() == [10 + 14, 10, 1]
+
+
+def test_recurrence_in_a_buffer() -> None:
+    v = tg.tensor(2.0, requires_grad=True)
+    position = tg.zeros(4, 2)
+    for t in range(1, 4):
+        position[t] = position[t - 1] + v * 0.5
+    position[:, 0].sum().backward()
+    assert v.grad.item() == 0.5 + 1 + 1.5
+
+
+def test_what_is_refused() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    for change in (lambda: w.add_(1), lambda: w[:1].mul_(2), lambda: w.__setitem__(0, 3.0)):
+        with pytest.raises(InplaceError, match=r"w .*no_grad"):
+            change()
+    h = w * 1
+    with pytest.raises(InplaceError, match="detach"):
+        h.detach()[0] = w[0]
+    wide = h.expand(3, 2)
+    with pytest.raises(InplaceError, match="clone"):
+        wide += 1
+    with pytest.raises(ShapeError, match=r"\(3, 2\)"):
+        h += tg.ones(3, 2)
+    with pytest.raises(DtypeError, match="float"):
+        tg.ones(2, dtype=tg.int64).add_(0.5)
+    assert w.tolist() == h.tolist() == [1, 2]
+
+    def lost() -> tg.Tensor:
+        base = tg.zeros(3)
+        view = base[:2]
+        base[0] = w[0]
+        return view
+
+    with pytest.raises(InplaceError, match="clone"):
+        lost().sum()
+
+
+def test_values_that_backward_needs_are_protected() -> None:
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    data = tg.tensor([3.0, 4.0], name="data")
+    loss = (w * data).sum()
+    data[0] = 9
+    with pytest.raises(InplaceError, match=r"mul.*data"):
+        loss.backward()
+    assert w.grad is None
+    loss = (w + data).sum()  # needs no value
+    data += 1
+    loss.backward()
+    assert w.grad.tolist() == [1, 1]
+
+
+def test_gradients_are_nobody_elses() -> None:
+    a, b = (tg.tensor([1.0, 2.0], requires_grad=True) for _ in "ab")
+    (a + b).sum().backward()
+    a.grad *= 10
+    assert b.grad.tolist() == [1, 1]
+
+
+def test_hooks_and_retained_gradients_around_a_change() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    h, seen = x * 1, []
+    h.retain_grad()
+    h.register_hook(lambda g: seen.append(g.tolist()))
+    h *= 3
+    (h * 2).sum().backward()
+    assert seen == [[6, 6]]  # the hook belongs to the value before
+    assert h.grad.tolist() == [2, 2]  # the retained gradient is the latest value's, as in PyTorch
+
+
+def test_shapes_change_in_place() -> None:
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 1
+    h.unsqueeze_(0).t_()
+    assert h.shape == (2, 1)
+    h += 1
+    (h * h).sum().backward()
+    assert x.grad.tolist() == [4, 6]
+    y = tg.ones(1, 2)
+    y.squeeze_().add_(1)
+    assert y.tolist() == [2, 2]
+
+
+def test_freed_at_once() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        x = tg.ones(3, requires_grad=True)
+        h = x * 1
+        row = h[:2]
+        row *= 2
+        h[0] = row[1] * 3
+        loss = (h * row.sum()).sum()
+        gone = weakref.ref(h)
+        loss.backward()
+        del h, row, loss
+        assert gone() is None
+    finally:
+        gc.enable()

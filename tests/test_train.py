@@ -1,0 +1,290 @@
+"""fit, evaluate, metrics and callbacks: the loop does what PyTorch programs write by hand, and stops when it should."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, data, evaluate, fit, nn, optim, predict
+from tinygrad_edu.cli import Network
+from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.metrics import accuracy, binary_accuracy, confusion_matrix, mean_absolute_error, top_k_accuracy
+from tinygrad_edu.nn.functional import cross_entropy
+from tinygrad_edu.train import BestWeights, Callback, ClipGradients, EarlyStopping, Run, Schedule
+
+QUIET = {"loss": cross_entropy, "progress": False}
+
+
+def start(lr: float = 0.01, hidden: int = 8) -> tuple[Network, optim.Optimizer]:
+    tg.manual_seed(0)
+    model = Network([4, hidden, 3])
+    model.scale_to(data.iris().x)
+    return model, optim.Adam(model.parameters(), lr=lr)
+
+
+# -- the loop ------------------------------------------------------------------------------------------------------
+def test_fit_is_the_loop_written_by_hand() -> None:
+    table = data.iris()
+    model, optimizer = start()
+    history = fit(model, data.DataLoader(table, 16, shuffle=True), optimizer=optimizer, epochs=3, **QUIET)
+    other, optimizer = start()
+    loader = data.DataLoader(table, 16, shuffle=True)
+    losses = []
+    for _ in range(3):
+        total = 0.0
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = cross_entropy(other(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(y)
+        losses.append(total / len(table))
+    assert history["loss"] == losses
+    assert history.stopped is None
+    assert len(history.seconds) == 3
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert a.tolist() == b.tolist()
+        assert a.grad is None
+
+
+def test_history_validation_and_metrics() -> None:
+    model, optimizer = start()
+    table = data.iris()
+    named = {"right": accuracy, "best 2": lambda z, y: top_k_accuracy(z, y, 2)}
+    history = fit(model, table, optimizer=optimizer, epochs=4, validation=(table.x, table.y), metrics=named, **QUIET)
+    assert list(history) == ["loss", "right", "best 2", "val_loss", "val_right", "val_best 2"]
+    assert all(len(values) == 4 for values in history.values())
+    final = evaluate(model, table, loss=cross_entropy, metrics=[accuracy], batch_size=7)
+    assert final["accuracy"] == pytest.approx(history["val_right"][-1])
+    assert final["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert accuracy(predict(model, table.x, batch_size=40), table.y) == pytest.approx(final["accuracy"])
+
+
+class Modes(nn.Module):
+    """Notes the mode of every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.frozen, self.seen = nn.Linear(4, 3), nn.Linear(1, 1), []
+        self.frozen.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append((self.training, tg.is_grad_enabled()))
+        return self.linear(x)
+
+
+def test_modes() -> None:
+    model, table = Modes(), data.iris()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    fit(model, (table.x, table.y), optimizer=optimizer, validation=table, batch_size=150, epochs=2, **QUIET)
+    assert model.seen == [(True, True), (False, False)] * 2
+    assert model.training
+    assert not model.frozen.training
+    model.eval()
+    fit(model, (table.x, table.y), optimizer=optimizer, batch_size=150, **QUIET)
+    assert not model.training
+
+
+def test_ctrl_c_keeps_model_and_history() -> None:
+    class Interrupt(Callback):
+        ended = False
+
+        def after_backward(self, run: Run) -> None:
+            if run.epoch == 2 and run.batches == 25:
+                raise KeyboardInterrupt
+
+        def end(self, run: Run) -> None:
+            Interrupt.ended = True
+
+    model, optimizer = start()
+    history = fit(model, data.iris(), optimizer=optimizer, epochs=9, batch_size=15, callbacks=[Interrupt()], **QUIET)
+    assert len(history["loss"]) == 2
+    assert history.stopped == "interrupted in epoch 3"
+    assert Interrupt.ended
+    assert model.training
+
+
+def test_a_loss_that_is_no_number_ends_training() -> None:
+    model, table = nn.Linear(4, 1), data.iris()
+
+    def squared(z: Tensor, y: Tensor) -> Tensor:
+        return ((z - y.unsqueeze(1)) ** 2).mean()
+
+    with np.errstate(all="ignore"):
+        optimizer = optim.SGD(model.parameters(), lr=1e6)
+        history = fit(model, table, loss=squared, optimizer=optimizer, epochs=50, progress=False)
+    assert history.stopped is not None
+    assert "lower the learning rate" in history.stopped
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_no_data(drop: bool) -> None:
+    model, optimizer = start()
+    loader = data.DataLoader(data.Subset(data.iris(), [0, 1] if drop else []), 16, drop_last=drop)
+    with pytest.raises(ValueError, match="no data"):
+        fit(model, loader, optimizer=optimizer, **QUIET)
+    with pytest.raises(ValueError, match="epochs"):
+        fit(model, data.iris(), optimizer=optimizer, epochs=0, **QUIET)
+
+
+def test_streams_and_lists_of_batches() -> None:
+    table = data.iris()
+    model, optimizer = start()
+    batches = [(table.x[i : i + 50], table.y[i : i + 50]) for i in (0, 50, 100)]
+
+    class Stream(data.IterableDataset):
+        def __iter__(self) -> Any:
+            return iter(table[i] for i in range(150))
+
+    for source in (batches, Stream(), data.DataLoader(Stream(), 50)):
+        assert len(fit(model, source, optimizer=optimizer, epochs=2, **QUIET)["loss"]) == 2
+
+
+def test_progress_bar() -> None:
+    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    model, optimizer = start()
+    table = data.iris()
+    fit(model, table, loss=cross_entropy, optimizer=optimizer, epochs=3, validation=table, metrics=[accuracy], console=console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for part in ("3/3", "loss", "(val ", "accuracy", "/s"):
+        assert part in text
+
+
+# -- callbacks -----------------------------------------------------------------------------------------------------
+def test_callbacks_are_called_in_order() -> None:
+    calls = []
+
+    class Notes(Callback):
+        pass
+
+    for name in ("begin", "after_backward", "after_batch", "after_epoch", "end"):
+        setattr(Notes, name, lambda self, run, name=name: calls.append(name))
+    model, optimizer = start()
+    fit(model, data.iris(), optimizer=optimizer, epochs=2, batch_size=75, callbacks=[Notes()], **QUIET)
+    epoch = ["after_backward", "after_batch"] * 2 + ["after_epoch"]
+    assert calls == ["begin", *epoch, *epoch, "end"]
+
+
+def test_early_stopping() -> None:
+    model, optimizer = start(lr=0)
+    stopping = EarlyStopping("loss", patience=3, min_delta=1e-4)
+    history = fit(model, data.iris(), optimizer=optimizer, epochs=50, callbacks=[stopping], **QUIET)
+    assert len(history["loss"]) == 4
+    assert history.stopped == "loss was best in epoch 1 and not better in the 3 after it"
+
+
+def test_best_weights(tmp_path: Path) -> None:
+    class Spoil(Callback):
+        def after_epoch(self, run: Run) -> None:
+            if run.epoch >= 3:
+                for p in run.model.parameters():
+                    p.data = p.data * 0
+
+    model, optimizer = start()
+    table = data.iris()
+    best = BestWeights("val_accuracy", mode="max", path=tmp_path / "best")
+    settings = {"validation": table, "metrics": [accuracy], "callbacks": [best, Spoil()]}
+    history = fit(model, table, optimizer=optimizer, epochs=6, **settings, **QUIET)
+    found = evaluate(model, table, loss=cross_entropy, metrics=[accuracy])["accuracy"]
+    assert found == max(history["val_accuracy"])
+    saved = tg.load(tmp_path / "best")
+    for name, value in model.state_dict().items():
+        assert saved[name].tolist() == value.tolist()
+
+
+def test_clip_gradients() -> None:
+    norms = []
+
+    class Norm(Callback):
+        def after_backward(self, run: Run) -> None:
+            norms.append(math.sqrt(sum((p.grad**2).sum().item() for p in run.model.parameters())))
+
+    model, optimizer = start()
+    fit(model, data.iris(), optimizer=optimizer, callbacks=[Norm(), ClipGradients(0.1), Norm()], **QUIET)
+    assert max(norms[::2]) > 0.1
+    for before, after in zip(norms[::2], norms[1::2], strict=True):
+        assert after == pytest.approx(min(before, 0.1), rel=1e-3)
+
+
+def test_schedules() -> None:
+    model, optimizer = start(lr=1.0)
+    table = data.iris()
+    halving = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    fit(model, table, optimizer=optimizer, epochs=3, callbacks=[halving], **QUIET)
+    assert optimizer.param_groups[0]["lr"] == 0.125
+    fit(model, table, optimizer=optimizer, batch_size=50, callbacks=[Schedule(halving, every="batch")], **QUIET)
+    assert optimizer.param_groups[0]["lr"] == 0.125 / 8
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(optimizer, threshold=1e9, patience=0)
+    fit(model, table, optimizer=optimizer, epochs=1, callbacks=[Schedule(plateau, monitor="loss")], **QUIET)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.125 / 80)
+
+
+def test_refused_callbacks() -> None:
+    model, optimizer = start()
+    with pytest.raises(TypeError, match="a callback is"):
+        fit(model, data.iris(), optimizer=optimizer, callbacks=[3], **QUIET)
+    with pytest.raises(KeyError, match="Pass validation="):
+        fit(model, data.iris(), optimizer=optimizer, callbacks=[EarlyStopping()], **QUIET)
+    with pytest.raises(ValueError, match="mode"):
+        EarlyStopping(mode="best")
+    with pytest.raises(ValueError, match="every"):
+        Schedule(None, every="second")
+
+
+# -- metrics -------------------------------------------------------------------------------------------------------
+@given(n=st.integers(1, 20), classes=st.integers(1, 5), k=st.integers(1, 5), seed=st.integers(0, 99))
+def test_accuracy_by_counting(n: int, classes: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, labels = rng.random((n, classes)), rng.integers(classes, size=n)
+    z, y = Tensor(scores), Tensor(labels)
+    rank = [sorted(range(classes), key=lambda c: -row[c]).index(label) for row, label in zip(scores, labels, strict=True)]
+    assert accuracy(z, y) == pytest.approx(sum(r == 0 for r in rank) / n)
+    assert top_k_accuracy(z, y, k) == pytest.approx(sum(r < k for r in rank) / n)
+    counts = confusion_matrix(z, y)
+    assert counts.sum().item() == n
+    assert np.trace(counts.numpy()) == round(accuracy(z, y) * n)
+    for i in range(n):
+        assert counts[int(labels[i]), int(scores[i].argmax())].item() >= 1
+
+
+def test_metrics_of_other_shapes() -> None:
+    z = tg.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    assert accuracy(z, tg.tensor([[0, 1]])) == 1.0
+    assert binary_accuracy(tg.tensor([2.0, -1.0, 3.0]), tg.tensor([1, 0, 0])) == pytest.approx(2 / 3)
+    assert binary_accuracy(tg.tensor([0.6]), tg.tensor([1.0]), threshold=0.5) == 1.0
+    assert mean_absolute_error(tg.tensor([1.0, 2.0]), tg.tensor([2.0, 4.0])) == 1.5
+    for metric in (accuracy, binary_accuracy, mean_absolute_error):
+        with pytest.raises(ShapeError):
+            metric(tg.ones(4, 1), tg.ones(4, 2))
+
+
+# -- pictures ------------------------------------------------------------------------------------------------------
+def test_plots(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import plot_decision
+
+    model, optimizer = start()
+    table = data.iris()
+    history = fit(model, table, optimizer=optimizer, epochs=2, validation=table, metrics=[accuracy], **QUIET)
+    figure = history.plot(tmp_path / "curves.png")
+    assert [len(axes.lines) for axes in figure.axes] == [2, 2]
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+    moons = data.moons()
+    plot_decision(lambda x: tg.stack([x[:, 0], x[:, 1]], 1), moons.x, moons.y, tmp_path / "plane.svg", steps=20)
+    assert "<svg" in (tmp_path / "plane.svg").read_text()
+
+
+def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"tinygrad-edu\[plot\]"):
+        tg.History().plot()

@@ -1,0 +1,484 @@
+"""Pooling in any number of dimensions: one number for every window of the input.
+
+Sums of windows and their adjoint are each other's derivative, as are picking a window's largest element and giving a
+gradient back to it; average, power-average and max pooling and their derivatives of any order are made of these four.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError, describe
+from ..op import op
+from ..tensor import wrap
+from .activation import relu
+from .arithmetic import div, pow
+from .convolution import per_dim, window_slices
+from .elementwise import abs, sign
+from .indexing import gather, raw, scatter
+from .joining import stack
+from .reduction import mean
+from .shape import reshape
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+    "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+]  # fmt: skip
+
+
+# -- windows ---------------------------------------------------------------------------------------------------------
+class Windows(NamedTuple):
+    """Where windows lie on an input of these sizes, each dim for itself: window number p covers p·stride + k·dilation - padding
+    for k below `kernel`, and there are `out` of them; the last may reach beyond the padding (ceil_mode)."""
+
+    sizes: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    out: tuple[int, ...]
+
+    @property
+    def frame(self) -> tuple[int, ...]:
+        """How far the windows reach, from the first element of the first to the last of the last."""
+        return tuple(
+            s * (n - 1) + d * (k - 1) + 1 for k, s, d, n in zip(self.kernel, self.stride, self.dilation, self.out, strict=True)
+        )
+
+    def shared(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The slices of what frame and input share: in the frame, and in the input."""
+        ends = [min(p + n, f) for p, n, f in zip(self.padding, self.sizes, self.frame, strict=True)]
+        in_frame = tuple(slice(p, end) for p, end in zip(self.padding, ends, strict=True))
+        in_input = tuple(slice(0, end - p) for p, end in zip(self.padding, ends, strict=True))
+        return (..., *in_frame), (..., *in_input)
+
+    def fits(self) -> bool:
+        """Whether every window lies within the input."""
+        return not any(self.padding) and all(f <= n for f, n in zip(self.frame, self.sizes, strict=True))
+
+    def into_frame(self, x: Any, value: Any) -> Any:
+        """The input with `value` around it as far as windows reach."""
+        if self.fits():
+            return x
+        framed = np.full_like(x, value, shape=(*x.shape[:2], *self.frame))
+        in_frame, in_input = self.shared()
+        framed[in_frame] = x[in_input]
+        return framed
+
+    def out_of_frame(self, framed: Any) -> Any:
+        """The adjoint of into_frame: what lies around the input is dropped."""
+        if self.frame == self.sizes and not any(self.padding):
+            return framed
+        x = np.zeros_like(framed, shape=(*framed.shape[:2], *self.sizes))
+        in_frame, in_input = self.shared()
+        x[in_input] = framed[in_frame]
+        return x
+
+    def offsets(self) -> list[tuple[Any, ...]]:
+        """For each kernel offset, row by row: the slices of the frame that it meets in all windows."""
+        return [(..., *where) for _, where in window_slices(self.kernel, self.out, self.stride, self.dilation)]
+
+    def along_dims(self) -> Iterator[list[tuple[Any, ...]]]:
+        """For each dim: the slices that each kernel offset along this dim alone meets."""
+        for i, k in enumerate(self.kernel):
+            slices = window_slices((k,), self.out[i : i + 1], self.stride[i : i + 1], self.dilation[i : i + 1])
+            yield [(slice(None),) * (i + 2) + where for _, where in slices]
+
+    def combine(self, framed: Any, function: Callable) -> Any:
+        """The numbers of each window combined by a function of two (maximum, add), one dim after the other."""
+        for parts in self.along_dims():
+            z = framed[parts[0]].copy() if len(parts) == 1 else function(framed[parts[0]], framed[parts[1]])
+            for part in parts[2:]:
+                function(z, framed[part], out=z)
+            framed = z
+        return framed
+
+
+# -- sums of windows -------------------------------------------------------------------------------------------------
+@op(dx=lambda g, z, x, windows: _window_spread(g, windows=windows))
+def _window_sum(x: Any, *, windows: Windows) -> Any:
+    """Add up the numbers of every window.
+
+    z[p] = Σ x[p·stride + k - padding] over k;  ∂x = g, added to every number of its window
+    """
+    return windows.combine(windows.into_frame(x, 0), np.add)
+
+
+@op(dx=lambda g, z, x, windows: _window_sum(g, windows=windows))
+def _window_spread(x: Any, *, windows: Windows) -> Any:
+    """Add a number to all places of its window: the derivative of sums of windows.
+
+    z[p·stride + k - padding] += x[p] for all k;  ∂x = Σ g of the window
+    """
+    for i, parts in reversed(list(enumerate(windows.along_dims()))):
+        larger = np.zeros_like(x, shape=(*x.shape[: i + 2], windows.frame[i], *x.shape[i + 3 :]))
+        for part in parts:
+            larger[part] += x
+        x = larger
+    return windows.out_of_frame(x)
+
+
+# -- the largest element of windows ----------------------------------------------------------------------------------
+def _lowest(dtype: Any) -> Any:
+    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _largest(x: Any, z: Any, windows: Windows) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """For each kernel offset: its slices of the frame, and in which windows the element there is the largest (one per window).
+
+    Among equals it is the first, and of several NaN the last, as in PyTorch.
+    """
+    framed = windows.into_frame(x, _lowest(x.dtype))
+    inside = True if framed is x else windows.into_frame(np.ones_like(x, bool), False)
+    free: Any = True  # windows whose largest element was not met yet
+    for where in windows.offsets():
+        hit = framed[where] == z
+        if framed is not x:
+            hit &= inside[where]
+        hit &= free
+        free = free ^ hit
+        yield where, hit
+    if free.any():
+        nan = (framed != framed) & inside
+        for where in reversed(windows.offsets()):
+            hit = nan[where] & free
+            free = free ^ hit
+            yield where, hit
+
+
+@op(dx=lambda g, z, x, windows: _max_spread(g, x, z, windows=windows))
+def _max_pool(x: Any, *, windows: Windows) -> Any:
+    """The largest number of every window; its gradient goes to where that stands (the first of equals).
+
+    z[p] = max x[p·stride + k·dilation - padding] over k;  ∂x = g at the largest element of the window
+    """
+    return windows.combine(windows.into_frame(x, _lowest(x.dtype)), np.maximum)
+
+
+@op(dg=lambda gg, z, g, x, largest, windows: _max_pick(gg, x, largest, windows=windows))
+def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
+    """Give a number back to the place of the window's largest element: the derivative of max pooling.
+
+    z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
+    """
+    z = np.zeros_like(x, dtype=g.dtype, shape=(*x.shape[:2], *(windows.sizes if windows.fits() else windows.frame)))
+    for where, hit in _largest(x, largest, windows):
+        z[where] += g * hit
+    return z if windows.fits() else windows.out_of_frame(z)
+
+
+@op(dy=lambda g, z, y, x, largest, windows: _max_spread(g, x, largest, windows=windows))
+def _max_pick(y: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
+    """Pick from y the element that stands where x has the largest of the window.
+
+    z[p] = y[where x is largest in window p];  ∂y = g there
+    """
+    framed, z = windows.into_frame(y, 0), np.zeros_like(largest, dtype=y.dtype)
+    for where, hit in _largest(x, largest, windows):
+        z = np.where(hit, framed[where], z)
+    return z
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+def _sizes(name: str, x: Any, dims: int) -> tuple[int, ...]:
+    """The sizes of an input that may lack the samples' dim."""
+    if x.ndim not in (dims + 1, dims + 2) or 0 in x.shape[-dims - 1 :]:
+        raise ShapeError(
+            f"{name} takes (samples, channels, {dims} size{'s' * (dims > 1)}) or one sample without the first dim, and only the samples "
+            f"may be none; this is {describe(x)}."
+        )
+    return tuple(x.shape[-dims:])
+
+
+def _windows(
+    name: str, x: Any, dims: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1, ceil_mode: bool = False
+) -> Windows:
+    """The windows that these arguments mean, checked."""
+    sizes = _sizes(name, x, dims)
+    kernel = per_dim(kernel_size, dims, "kernel_size")
+    stride = kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
+    padding, dilation = per_dim(padding, dims, "padding"), per_dim(dilation, dims, "dilation")
+    if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
+        raise RuntimeError(f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive.")
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    if any(p < 0 or p > r // 2 for p, r in zip(padding, reach, strict=True)):
+        raise RuntimeError(f"{name}: padding must be from 0 to half of what the kernel covers, {tuple(reach)}; it is {padding}.")
+    out = []
+    for n, s, p, r in zip(sizes, stride, padding, reach, strict=True):
+        count = (n + 2 * p - r + (s - 1 if ceil_mode else 0)) // s + 1
+        out.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)  # a window must not begin behind the input
+    if min(out) < 1:
+        raise ShapeError(f"{name}: windows that cover {tuple(reach)} do not fit the sizes {sizes} with padding {padding}.")
+    return Windows(sizes, kernel, stride, padding, dilation, tuple(out))
+
+
+def _batched(x: Any, dims: int, function: Callable) -> Any:
+    """function(x), where x may be one sample, which goes in and comes out as a batch of one."""
+    if x.ndim == dims + 2:
+        return function(x)
+    found = function(reshape(x, shape=(1, *x.shape)))
+    return (
+        tuple(reshape(z, shape=z.shape[1:]) for z in found) if isinstance(found, tuple) else reshape(found, shape=found.shape[1:])
+    )
+
+
+def _named(function: Callable, name: str, doc: str) -> Callable:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{doc}\n\n    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.{name}.html\n    "
+    return function
+
+
+# -- what users call, for each number of dims ------------------------------------------------------------------------
+def _max_pool_of(dims: int) -> Callable:
+    def max_pool(
+        x: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        windows = _windows(name, x, dims, kernel_size, stride, padding, dilation, ceil_mode)
+
+        def pool(x: Any) -> Any:
+            z = _max_pool(x, windows=windows)
+            return (z, _positions(x, z, windows)) if return_indices else z
+
+        return _batched(x, dims, pool)
+
+    name = f"max_pool{dims}d"
+    return _named(
+        max_pool,
+        name,
+        """The largest number of every window; its gradient goes to where that stands.
+
+    z[n, c, p] = max x[n, c, p·stride + k·dilation - padding] over k
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        kernel_size, stride, padding, dilation: an integer or one per dim; stride is kernel_size unless given.
+        ceil_mode: let the last window reach beyond the input.
+        return_indices: also return where each maximum stands, counted through the sizes row by row (for max_unpool).""",
+    )
+
+
+def _positions(x: Any, z: Any, windows: Windows) -> Any:
+    """Where each maximum stands among the elements of its channel."""
+    x, z = raw(x), raw(z)
+    places = np.reshape(np.arange(math.prod(windows.sizes), like=x), (1, 1, *windows.sizes))
+    return wrap(_max_pick(np.broadcast_to(places, x.shape), x, z, windows=windows))
+
+
+def _max_unpool_of(dims: int) -> Callable:
+    def max_unpool(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
+        _sizes(name, x, dims)
+        if raw(indices).dtype != np.int64:
+            raise DtypeError(f"{name}: the indices must be int64, as max_pool returns them, not {describe(indices)}.")
+        if tuple(indices.shape) != tuple(x.shape):
+            raise ShapeError(f"{name} needs one index per number: {describe(x)} and {describe(indices)}.")
+        kernel, padding = per_dim(kernel_size, dims, "kernel_size"), per_dim(padding, dims, "padding")
+        stride = kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
+        usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[-dims:], stride, padding, kernel, strict=True))
+        sizes = usual if output_size is None else tuple(output_size)[-dims:]
+        if min(stride) < 1 or min(sizes) < 0 or len(tuple(output_size or sizes)) not in (dims, dims + 1, dims + 2):
+            raise ValueError(
+                f"{name}: the stride {stride} must be positive and output_size give {dims} sizes, not {output_size}."
+            )
+        if any(not u - s < n < u + s for n, u, s in zip(sizes, usual, stride, strict=True)):
+            raise ValueError(f"{name}: output_size {sizes} must be less than the stride {stride} away from {usual}.")
+        total = math.prod(sizes)
+        index = np.reshape(raw(indices), (*x.shape[:-dims], -1))
+        if index.size and (int(index.min()) < 0 or int(index.max()) >= total):
+            raise IndexError(
+                f"{name}: an index lies outside of the output's sizes {sizes}; is output_size that of the pooled input?"
+            )
+        zeros = np.zeros_like(raw(x), shape=(*x.shape[:-dims], total), order="C")
+        z = scatter(wrap(zeros), -1, wrap(index), reshape(x, shape=index.shape))
+        return reshape(z, shape=(*x.shape[:-dims], *sizes))
+
+    name = f"max_unpool{dims}d"
+    return _named(
+        max_unpool,
+        name,
+        """Put maxima back where max pooling found them, with zeros elsewhere.
+
+    z[n, c, indices[n, c, p]] = x[n, c, p], else 0
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        indices: what max pooling with return_indices=True returned.
+        kernel_size, stride, padding: of that pooling.
+        output_size: the sizes before pooling, where several lead to the same.""",
+    )
+
+
+def _avg_pool_of(dims: int) -> Callable:
+    def avg_pool(
+        x: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Any:
+        windows = _windows(name, x, dims, kernel_size, stride, padding, 1, ceil_mode)
+        if divisor_override == 0:
+            raise RuntimeError(f"{name}: divisor_override must not be 0.")
+        return _batched(x, dims, lambda x: _averages(x, windows, count_include_pad, divisor_override))
+
+    def avg_pool_1d(
+        x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    ) -> Any:
+        return avg_pool(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    name = f"avg_pool{dims}d"
+    return _named(
+        avg_pool_1d if dims == 1 else avg_pool,
+        name,
+        """The average of every window.
+
+    z[n, c, p] = Σ x[n, c, p·stride + k - padding] / count over k
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        kernel_size, stride, padding: an integer or one per dim; stride is kernel_size unless given.
+        ceil_mode: let the last window reach beyond the input.
+        count_include_pad: whether the zeros of the padding count."""
+        + ("" if dims == 1 else "\n        divisor_override: divide by this instead."),
+    )
+
+
+def _averages(x: Any, windows: Windows, count_padding: bool, divisor: int | None) -> Any:
+    """Sums of windows over the number of elements in each."""
+    count: Any = divisor
+    if count is None and windows.fits():
+        count = math.prod(windows.kernel)
+    elif count is None:
+        per_dim_counts = []
+        for n, k, s, p, out in zip(windows.sizes, windows.kernel, windows.stride, windows.padding, windows.out, strict=True):
+            spans = ((i * s - p, min(i * s - p + k, n + p)) for i in range(out))
+            per_dim_counts.append([end - start if count_padding else min(end, n) - max(start, 0) for start, end in spans])
+        counts = [math.prod(each) for each in itertools.product(*per_dim_counts)]
+        count = wrap(np.reshape(np.asarray(counts, dtype=x.dtype, like=raw(x)), windows.out))
+    z = _window_sum(x, windows=windows)
+    return div(z, count, rounding_mode=None if x.dtype.kind == "f" else "trunc")
+
+
+def _lp_pool_of(dims: int) -> Callable:
+    max_pool, avg_pool = _max_pool_of(dims), _avg_pool_of(dims)
+
+    def lp_pool(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
+        if norm_type == math.inf:
+            return max_pool(abs(x), kernel_size, stride, 0, 1, ceil_mode)
+        if norm_type == -math.inf:
+            return -max_pool(-abs(x), kernel_size, stride, 0, 1, ceil_mode)
+        powers = avg_pool(pow(x, norm_type), kernel_size, stride, 0, ceil_mode)
+        return pow(sign(powers) * relu(abs(powers)) * math.prod(per_dim(kernel_size, dims, "kernel_size")), 1 / norm_type)
+
+    return _named(
+        lp_pool,
+        f"lp_pool{dims}d",
+        """The p-norm of every window (without taking absolute values, so that an odd p can give NaN).
+
+    z[n, c, w] = (Σ x[n, c, w·stride + k]^p)^(1/p)
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        norm_type: p; with infinity the largest absolute value.
+        kernel_size, stride: an integer or one per dim; stride is kernel_size unless given.
+        ceil_mode: let the last window reach beyond the input.""",
+    )
+
+
+# -- adaptive pooling: as many windows as asked for ------------------------------------------------------------------
+def _output_sizes(name: str, x: Any, dims: int, output_size: Any) -> tuple[int, ...]:
+    """The sizes asked for, where None keeps the input's."""
+    sizes = _sizes(name, x, dims)
+    wanted = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * dims
+    if len(wanted) != dims:
+        raise RuntimeError(f"{name}: output_size must be one size or {dims}, not {output_size!r}.")
+    found = per_dim(tuple(n if m is None else m for n, m in zip(sizes, wanted, strict=True)), dims, "output_size")
+    if min(found) < 0:
+        raise RuntimeError(f"{name}: output_size must not be negative, and it is {found}.")
+    return found
+
+
+def _bins(size: int, count: int) -> list[slice]:
+    """The `count` windows that cover `size` elements as evenly as possible; they may overlap."""
+    return [slice(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def _adaptive_avg_pool_of(dims: int) -> Callable:
+    avg_pool = _avg_pool_of(dims)
+
+    def adaptive_avg_pool(x: Any, output_size: Any) -> Any:
+        wanted = _output_sizes(name, x, dims, output_size)
+        sizes = x.shape[-dims:]
+        if all(m and n % m == 0 for n, m in zip(sizes, wanted, strict=True)):
+            return avg_pool(x, tuple(n // m for n, m in zip(sizes, wanted, strict=True)))
+        for dim, m in enumerate(wanted, x.ndim - dims):
+            before = (slice(None),) * dim
+            if not m:
+                x = x[(*before, slice(0, 0))]
+            elif m != x.shape[dim]:
+                x = stack([mean(x[(*before, part)], dim) for part in _bins(x.shape[dim], m)], dim)
+        return x
+
+    name = f"adaptive_avg_pool{dims}d"
+    return _named(
+        adaptive_avg_pool,
+        name,
+        """Average windows of such sizes that this many of them cover the input.
+
+    z[n, c, i] = mean x[n, c, ⌊i·size/count⌋ to ⌈(i+1)·size/count⌉]
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        output_size: an integer or one per dim; None keeps the input's.""",
+    )
+
+
+def _adaptive_max_pool_of(dims: int) -> Callable:
+    def adaptive_max_pool(x: Any, output_size: Any, return_indices: bool = False) -> Any:
+        wanted = _output_sizes(name, x, dims, output_size)
+        lead, sizes = tuple(x.shape[:-dims]), x.shape[-dims:]
+        array = raw(x)
+        places = np.reshape(np.arange(math.prod(sizes), like=array), sizes)
+        found = [
+            np.reshape(places[window], (-1,))[np.argmax(np.reshape(array[(..., *window)], (*lead, -1)), axis=-1)]
+            for window in itertools.product(*map(_bins, sizes, wanted))
+            if math.prod(lead)
+        ]
+        index = np.stack(found, -1) if found else np.zeros_like(places, shape=(*lead, math.prod(wanted)))
+        z = reshape(gather(reshape(x, shape=(*lead, math.prod(sizes))), -1, wrap(index)), shape=(*lead, *wanted))
+        return (z, wrap(np.reshape(index, z.shape))) if return_indices else z
+
+    name = f"adaptive_max_pool{dims}d"
+    return _named(
+        adaptive_max_pool,
+        name,
+        """The largest number of each of as many windows as asked for.
+
+    z[n, c, i] = max x[n, c, ⌊i·size/count⌋ to ⌈(i+1)·size/count⌉]
+
+    Args:
+        x: (samples, channels, sizes), or one sample without the first dim.
+        output_size: an integer or one per dim; None keeps the input's.
+        return_indices: also return where each maximum stands, counted through the sizes row by row.""",
+    )
+
+
+max_pool1d, max_pool2d, max_pool3d = map(_max_pool_of, (1, 2, 3))
+max_unpool1d, max_unpool2d, max_unpool3d = map(_max_unpool_of, (1, 2, 3))
+avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool_of, (1, 2, 3))
+lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool_of, (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg_pool_of, (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max_pool_of, (1, 2, 3))
