@@ -113,6 +113,7 @@ from .pooling import (
     MaxUnpool3d,
 )
 from .shape import Flatten, Identity, Unflatten
+from .summary import summary
 from .upsampling import (
     ChannelShuffle,
     Fold,
