@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygrad_edu.nn import functional as F
+import tinygrad_edu.nn.functional as F
 
 from . import Case, positive, real
 

@@ -54,19 +54,21 @@ class Summary:
     output_bytes: int
 
     def __str__(self) -> str:
-        cells = [("Layer", "Output shape", "Parameters")]
+        ran = bool(self.output_bytes)
+        cells = [("Layer", "Output shape" if ran else "", "Parameters")]
         for row in self.rows:
             layer = "  " * row.depth + (f"{row.name}: " if row.name else "") + row.kind
             shapes = ", ".join(str(shape) for shape in row.shapes) or "not called"
-            cells.append((layer, shapes, "shared" if row.shared else f"{row.parameters:_}" if row.parameters else "-"))
+            count = "shared" if row.shared else f"{row.parameters:_}" if row.parameters else "-"
+            cells.append((layer, shapes if ran else "", count))
         widths = [max(len(line[column]) for line in cells) for column in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in cells]
-        rule = "─" * (sum(widths) + 4)
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in cells]
+        rule = "─" * len(lines[0])
         frozen = self.parameters - self.trainable
         total = f"Total: {self.arrays} arrays, {self.parameters:_} parameters, {_size(self.bytes)}"
         details = [f"{frozen:_} of the parameters are frozen (requires_grad=False)"] if frozen else []
         details += [f"Buffers (not trained): {_size(self.buffer_bytes)}"] if self.buffer_bytes else []
-        details += [f"Layers' outputs for this input: {_size(self.output_bytes)}"]
+        details += [f"Layers' outputs for this input: {_size(self.output_bytes)}"] if ran else []
         return "\n".join([lines[0], rule, *lines[1:], rule, total, *details])
 
     __repr__ = __str__
@@ -103,12 +105,12 @@ def summary(
 
     >>> from tinygrad_edu import nn
     >>> nn.summary(nn.Sequential(nn.Linear(4, 3), nn.ReLU()), (1, 4))
-    Layer                      Output shape  Parameters
-    ───────────────────────────────────────────────────
-    Sequential                 (1, 3)                 -
-      0: Linear                (1, 3)                15
-      1: ReLU                  (1, 3)                 -
-    ───────────────────────────────────────────────────
+    Layer        Output shape  Parameters
+    ─────────────────────────────────────
+    Sequential   (1, 3)                 -
+      0: Linear  (1, 3)                15
+      1: ReLU    (1, 3)                 -
+    ─────────────────────────────────────
     Total: 2 arrays, 15 parameters, 60 bytes
     Layers' outputs for this input: 24 bytes
     """
