@@ -109,7 +109,7 @@ def spectral_norm(
 
 
 class _Orthogonal(Module):
-    """w = rotation · base: the columns of w (its rows, if it is wide) stay at right angles and of length 1.
+    """w = base · rotation: the columns of w (its rows, if it is wide) stay at right angles and of length 1.
 
     The rotation is made of the skew matrix A = X - Xᵀ of the lower triangle X that is trained: e^A, or Cayley's
     (1 - A/2)⁻¹·(1 + A/2).
@@ -133,7 +133,7 @@ class _Orthogonal(Module):
         else:
             one = eye(rows, dtype=skew.dtype, device=skew.device)
             rotation = solve(one - skew / 2, one + skew / 2)
-        w = (rotation @ self.base)[..., :columns]
+        w = self.base @ rotation[..., :columns]
         return w.mT if self.wide else w
 
     def right_inverse(self, weight: Tensor) -> Tensor:
