@@ -190,3 +190,26 @@ def test_orthogonal(shape: tuple[int, int], how: str) -> None:
         optimizer.step()
     with pytest.raises(ValueError, match="householder"):
         parametrizations.orthogonal(nn.Linear(2, 2), orthogonal_map="householder")
+
+
+@pytest.mark.parametrize(
+    ("norm", "remove", "names"),
+    [
+        (nn.utils.weight_norm, nn.utils.remove_weight_norm, ["bias", "weight_g", "weight_v"]),
+        (nn.utils.spectral_norm, nn.utils.remove_spectral_norm, ["bias", "weight_orig", "weight_u", "weight_v"]),
+    ],
+)
+def test_older_form(norm: Any, remove: Any, names: list[str]) -> None:
+    layer = nn.Linear(3, 2)
+    assert norm(layer) is layer
+    assert list(layer.state_dict()) == names
+    layer(tg.ones(1, 3)).sum().backward()
+    assert all(p.grad is not None for p in layer.parameters())
+    with pytest.raises(RuntimeError, match="already"):
+        norm(layer)
+    value = layer.weight.detach().numpy().copy()
+    remove(layer)
+    assert sorted(layer.state_dict()) == ["bias", "weight"]
+    np.testing.assert_array_equal(layer.weight.detach().numpy(), value)
+    with pytest.raises(ValueError, match="in this way"):
+        remove(layer)

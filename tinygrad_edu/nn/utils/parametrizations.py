@@ -56,6 +56,8 @@ class _SpectralNorm(Module):
 
     def __init__(self, weight: Tensor, n_power_iterations: int, dim: int, eps: float) -> None:
         super().__init__()
+        if n_power_iterations < 1:
+            raise ValueError(f"n_power_iterations must be at least 1, not {n_power_iterations}.")
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
         if weight.ndim > 1:
             matrix = self.matrix(weight).detach()
@@ -87,6 +89,11 @@ class _SpectralNorm(Module):
         return value
 
 
+def outputs_dim(module: Module) -> int:
+    """The dim of a weight that counts the outputs."""
+    return int(any(cls.__name__.startswith("ConvTranspose") for cls in type(module).__mro__))
+
+
 def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
@@ -98,13 +105,11 @@ def spectral_norm(
 
     Source: Miyato et al. 2018; https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.spectral_norm.html
     """
-    if n_power_iterations < 1:
-        raise ValueError(f"n_power_iterations must be at least 1, not {n_power_iterations}.")
     weight: Any = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ValueError(f"{type(module).__name__} has no parameter {name!r}.")
     if dim is None:
-        dim = int(type(module).__name__.startswith("ConvTranspose"))
+        dim = outputs_dim(module)
     return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
 
 

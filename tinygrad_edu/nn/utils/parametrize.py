@@ -76,7 +76,7 @@ def _property(name: str) -> property:
     )
 
 
-def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
+def register_parametrization(module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
     """Compute a parameter or buffer of a module through `parametrization` from now on; returns the module.
 
     Args:
@@ -129,7 +129,7 @@ def _check_kind(name: str, before: Tensor, found: Any, unsafe: bool) -> None:
         )
 
 
-def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
+def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
     """Whether a tensor of the module (or any, without a name) is computed by a parametrization."""
     held = module.__dict__.get("parametrizations")
     if held is None:
@@ -137,7 +137,7 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(held) > 0 if tensor_name is None else tensor_name in held
 
 
-def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
+def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Module:
     """Make a computed tensor an ordinary parameter again, with its computed value, or its original one.
 
     Raises:
