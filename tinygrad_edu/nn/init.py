@@ -136,7 +136,7 @@ def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Tensor:
     """Normally distributed numbers, of which those outside [a, b] are drawn again."""
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
     if (mean < a - 2 * std) or (mean > b + 2 * std):
         warnings.warn(
