@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from . import functional, init, utils
 from .activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
+    Activation,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
+    Layer,
     LeakyReLU,
     LogSigmoid,
     LogSoftmax,
@@ -33,6 +30,7 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .attention import MultiheadAttention
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .distance import CosineSimilarity, PairwiseDistance
@@ -114,6 +112,7 @@ from .pooling import (
 )
 from .shape import Flatten, Identity, Unflatten
 from .summary import summary
+from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer
 from .upsampling import (
     ChannelShuffle,
     Fold,
