@@ -48,8 +48,8 @@ class ReLU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.relu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.relu(input)
 
 
 @layer
@@ -61,8 +61,8 @@ class ReLU6(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.relu6(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.relu6(input)
 
 
 @layer
@@ -75,8 +75,8 @@ class LeakyReLU(Activation):
     negative_slope: float = 0.01
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.leaky_relu(x, negative_slope=self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.leaky_relu(input, negative_slope=self.negative_slope)
 
 
 class PReLU(Module):
@@ -94,8 +94,8 @@ class PReLU(Module):
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.prelu(x, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
@@ -112,8 +112,8 @@ class RReLU(Activation):
     upper: float = 1 / 3
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.rrelu(x, self.lower, self.upper, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.rrelu(input, self.lower, self.upper, self.training)
 
 
 @layer
@@ -126,8 +126,8 @@ class ELU(Activation):
     alpha: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.elu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.elu(input, self.alpha)
 
 
 @layer
@@ -139,8 +139,8 @@ class SELU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.selu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.selu(input)
 
 
 @layer
@@ -153,8 +153,8 @@ class CELU(Activation):
     alpha: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.celu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.celu(input, self.alpha)
 
 
 @layer
@@ -166,8 +166,8 @@ class GELU(Activation):
 
     approximate: str = "none"
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.gelu(x, self.approximate)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.gelu(input, self.approximate)
 
 
 @layer
@@ -179,8 +179,8 @@ class SiLU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.silu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.silu(input)
 
 
 @layer
@@ -192,8 +192,8 @@ class Mish(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.mish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.mish(input)
 
 
 @layer
@@ -206,8 +206,8 @@ class Softplus(Activation):
     beta: float = 1.0
     threshold: float = 20.0
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softplus(x, beta=self.beta, threshold=self.threshold)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softplus(input, beta=self.beta, threshold=self.threshold)
 
 
 @layer
@@ -221,8 +221,8 @@ class Threshold(Activation):
     value: float
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.threshold(x, threshold=self.threshold, value=self.value)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.threshold(input, threshold=self.threshold, value=self.value)
 
 
 # -- saturating on both sides ----------------------------------------------------------------------------------------
@@ -233,8 +233,8 @@ class Sigmoid(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return elementwise.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return elementwise.sigmoid(input)
 
 
 @layer
@@ -244,8 +244,8 @@ class LogSigmoid(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.logsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.logsigmoid(input)
 
 
 @layer
@@ -257,8 +257,8 @@ class Hardsigmoid(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardsigmoid(input)
 
 
 @layer
@@ -268,8 +268,8 @@ class Tanh(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return elementwise.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return elementwise.tanh(input)
 
 
 @layer
@@ -283,8 +283,8 @@ class Hardtanh(Activation):
     max_val: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardtanh(x, min_val=self.min_val, max_val=self.max_val)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardtanh(input, min_val=self.min_val, max_val=self.max_val)
 
 
 @layer
@@ -294,8 +294,8 @@ class Softsign(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Softsign.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softsign(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softsign(input)
 
 
 # -- others of one element -------------------------------------------------------------------------------------------
@@ -308,8 +308,8 @@ class Hardswish(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardswish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardswish(input)
 
 
 @layer
@@ -319,8 +319,8 @@ class Tanhshrink(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.tanhshrink(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.tanhshrink(input)
 
 
 @layer
@@ -332,8 +332,11 @@ class Softshrink(Activation):
 
     lambd: float = 0.5
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softshrink(x, lambd=self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softshrink(input, lambd=self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
 
 @layer
@@ -345,8 +348,11 @@ class Hardshrink(Activation):
 
     lambd: float = 0.5
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardshrink(x, lambd=self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardshrink(input, lambd=self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
 
 # -- of several elements ---------------------------------------------------------------------------------------------
@@ -359,8 +365,8 @@ class GLU(Activation):
 
     dim: int = -1
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.glu(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.glu(input, self.dim)
 
 
 @layer
@@ -372,8 +378,8 @@ class Softmax(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.softmax(input, self.dim)
 
 
 @layer
@@ -385,8 +391,8 @@ class Softmin(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.softmin(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.softmin(input, self.dim)
 
 
 @layer
@@ -398,8 +404,8 @@ class LogSoftmax(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.log_softmax(input, self.dim)
 
 
 @layer
@@ -409,7 +415,7 @@ class Softmax2d(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Softmax2d.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {x.shape}.")
-        return reduction.softmax(x, -3)
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {input.shape}.")
+        return reduction.softmax(input, -3)

@@ -178,9 +178,6 @@ class MultiheadAttention(Module):
             mask = padding if mask is None else mask + padding
         return mask if mask is None or not added else pad(mask, (0, added))
 
-    def extra_repr(self) -> str:
-        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
-
 
 def _as_floats(name: str, mask: Tensor, like: Tensor) -> Tensor:
     """-inf where a mask of bool is True; a mask of floats as it is."""

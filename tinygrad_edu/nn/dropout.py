@@ -28,8 +28,8 @@ class _Dropout(Module):
         self.p, self.inplace = p, inplace
 
     @honouring_inplace
-    def forward(self, x: Tensor) -> Tensor:
-        return type(self).function(x, self.p, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
