@@ -32,9 +32,9 @@ __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
 
 
 # -- what the rules share --------------------------------------------------------------------------------------------
-def _blocks(z: Any, size: int) -> tuple[Any, ...]:
-    """The blocks of `size` numbers side by side in the last dim."""
-    return tuple(z[..., start : start + size] for start in range(0, z.shape[-1], size))
+def _blocks(z: Any, width: int) -> tuple[Any, ...]:
+    """The blocks of `width` numbers side by side in the last dim."""
+    return tuple(z[..., start : start + width] for start in range(0, z.shape[-1], width))
 
 
 def _before(first: Any, states: Any) -> Any:
@@ -81,13 +81,13 @@ def rnn_steps(x: Any, h: Any, weight: Any, *, nonlinearity: str = "tanh") -> Any
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
 def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, weight: Any) -> list[Any]:
-    size = h.shape[-1]
-    hidden, cell, i, f, n, o = _blocks(z, size)
-    into_hidden, into_cell, *_ = _blocks(g, size)
+    width = h.shape[-1]
+    hidden, cell, i, f, n, o = _blocks(z, width)
+    into_hidden, into_cell, *_ = _blocks(g, width)
     bent = tanh(cell)
     slopes = cat((i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), -1)
     effect = cat((n, _before(c, cell), i, bent), -1) * slopes  # of the first three on the cell, of o on the hidden state
-    direct = g[..., 2 * size :] * slopes
+    direct = g[..., 2 * width :] * slopes
     through = o * (1 - bent * bent)
     back_h, back_c, steps = 0, 0, []
     for t in reversed(range(z.shape[0])):
@@ -116,11 +116,11 @@ def lstm_steps(x: Any, h: Any, c: Any, weight: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
-    size = h.shape[-1]
-    z = np.empty_like(x, shape=(*x.shape[:2], 6 * size))
+    width = h.shape[-1]
+    z = np.empty_like(x, shape=(*x.shape[:2], 6 * width))
     # One tanh serves all gates, because σ(a) = tanh(a/2)/2 + 1/2: scaled by 1/2 before and after for the gates, by 1 for n.
-    scale = np.full_like(x, 0.5, shape=(4 * size,))
-    scale[2 * size : 3 * size] = 1
+    scale = np.full_like(x, 0.5, shape=(4 * width,))
+    scale[2 * width : 3 * width] = 1
     shift = 1 - scale
     x, weight = x * scale, (weight.T * scale)
     for t in range(len(x)):
@@ -129,18 +129,18 @@ def lstm_steps(x: Any, h: Any, c: Any, weight: Any) -> Any:
         np.tanh(a, out=a)
         a *= scale
         a += shift
-        i, f, n, o = _blocks(a, size)
+        i, f, n, o = _blocks(a, width)
         c = f * c + i * n
         h = o * np.tanh(c)
-        z[t, :, :size], z[t, :, size : 2 * size], z[t, :, 2 * size :] = h, c, a
+        z[t, :, :width], z[t, :, width : 2 * width], z[t, :, 2 * width :] = h, c, a
     return z
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
 def _gru_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, bias: Any) -> list[Any]:
-    size = h.shape[-1]
-    hidden, r, u, n, s = _blocks(z, size)
-    into_hidden, into_r, into_u, into_n, into_s = _blocks(g, size)
+    width = h.shape[-1]
+    hidden, r, u, n, s = _blocks(z, width)
+    into_hidden, into_r, into_u, into_n, into_s = _blocks(g, width)
     before = _before(h, hidden)
     slope_n = 1 - n * n
     to_n, direct_n = (1 - u) * slope_n, into_n * slope_n
@@ -154,7 +154,7 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, bias: Any) -> li
         totals.append(gh)
         steps.append(step)
     da = _over_time(steps)
-    dx = cat((da[..., : 2 * size], _over_time(totals) * to_n + direct_n), -1)
+    dx = cat((da[..., : 2 * width], _over_time(totals) * to_n + direct_n), -1)
     return [dx, back, flat(da).T @ flat(before), sum_rows(da)]
 
 
@@ -175,35 +175,35 @@ def gru_steps(x: Any, h: Any, weight: Any, bias: Any = None) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
-    size = h.shape[-1]
-    z = np.empty_like(x, shape=(*x.shape[:2], 5 * size))
+    width = h.shape[-1]
+    z = np.empty_like(x, shape=(*x.shape[:2], 5 * width))
     for t in range(len(x)):
         a = h.dot(weight.T)
         if bias is not None:
             a += bias
-        gates = np.tanh(0.5 * (x[t, :, : 2 * size] + a[:, : 2 * size]))
+        gates = np.tanh(0.5 * (x[t, :, : 2 * width] + a[:, : 2 * width]))
         gates = 0.5 * gates + 0.5
-        r, u = _blocks(gates, size)
-        s = a[:, 2 * size :]
-        n = np.tanh(x[t, :, 2 * size :] + r * s)
+        r, u = _blocks(gates, width)
+        s = a[:, 2 * width :]
+        n = np.tanh(x[t, :, 2 * width :] + r * s)
         h = n + u * (h - n)
-        z[t, :, :size], z[t, :, size : 3 * size], z[t, :, 3 * size : 4 * size], z[t, :, 4 * size :] = h, gates, n, s
+        z[t, :, :width], z[t, :, width : 3 * width], z[t, :, 3 * width : 4 * width], z[t, :, 4 * width :] = h, gates, n, s
     return z
 
 
 # -- one step --------------------------------------------------------------------------------------------------------
 def _checked(name: str, blocks: int, x: Any, states: Any, w_ih: Any, w_hh: Any) -> None:
     """Refuse sizes that do not fit, for one step of a network with that many blocks of weights."""
-    size = w_hh.shape[-1]
+    width = w_hh.shape[-1]
     for state in states:
-        if state.shape != (*x.shape[:-1], size):
+        if state.shape != (*x.shape[:-1], width):
             raise ShapeError(
-                f"{name}: for an input {describe(x)} a state must have shape {(*x.shape[:-1], size)}; it is {describe(state)}."
+                f"{name}: for an input {describe(x)} a state must have shape {(*x.shape[:-1], width)}; it is {describe(state)}."
             )
-    if w_hh.shape != (blocks * size, size) or w_ih.shape != (blocks * size, x.shape[-1]):
+    if w_hh.shape != (blocks * width, width) or w_ih.shape != (blocks * width, x.shape[-1]):
         raise ShapeError(
-            f"{name}: the weights must have the shapes {(blocks * size, x.shape[-1])} and {(blocks * size, size)}, for "
-            f"{x.shape[-1]} inputs and {size} hidden numbers; they are {describe(w_ih)} and {describe(w_hh)}."
+            f"{name}: the weights must have the shapes {(blocks * width, x.shape[-1])} and {(blocks * width, width)}, for "
+            f"{x.shape[-1]} inputs and {width} hidden numbers; they are {describe(w_ih)} and {describe(w_hh)}."
         )
 
 
