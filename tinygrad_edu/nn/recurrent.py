@@ -31,6 +31,7 @@ from ..ops.joining import cat, stack
 from ..ops.products import linear
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell, sum_of
 from ..ops.shape import transpose, unsqueeze
+from ..ops.splitting import unbind
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -131,7 +132,7 @@ class _Recurrent(Module):
         self._check(x, input)
         first = self._first_states(x, hx, batched)
         if packed is not None and packed.sorted_indices is not None:
-            first = [index_select(state, 1, packed.sorted_indices) for state in first]
+            first = [tuple(index_select(state, 0, packed.sorted_indices) for state in states) for states in first]
 
         x, last = self._through(x, first, lengths)
 
@@ -146,8 +147,9 @@ class _Recurrent(Module):
             output, last = x[:, 0], [state[:, 0] for state in last]
         return output, last[0] if self.states == 1 else tuple(last)
 
-    def _through(self, x: Tensor, first: list[Tensor], lengths: Any) -> tuple[Tensor, list[Tensor]]:
-        """All layers over x (T, N, inputs): the outputs (T, N, directions·hidden) and the last states.
+    def _through(self, x: Tensor, first: list[tuple[Tensor, ...]], lengths: Any) -> tuple[Tensor, list[Tensor]]:
+        """All layers over x (T, N, inputs), from the first states of each layer and direction: the outputs
+        (T, N, directions·hidden) and the last states.
 
         What stands behind the end of a sequence does no harm: a later step cannot change an earlier one.
         """
@@ -155,9 +157,8 @@ class _Recurrent(Module):
         for layer in range(self.num_layers):
             outputs = []
             for direction in self._directions:
-                states = tuple(state[len(last)] for state in first)
                 forwards = x if not direction else _reversed(x, lengths)
-                z = self._steps(forwards, states, self._weights(layer, direction))
+                z = self._steps(forwards, first[len(last)], self._weights(layer, direction))
                 hidden = z if z.shape[-1] == self.hidden_size else z[..., : self.hidden_size]
                 end = _at_end(z, lengths)
                 last.append(tuple(end[:, i * self.hidden_size : (i + 1) * self.hidden_size] for i in range(self.states)))
@@ -184,12 +185,12 @@ class _Recurrent(Module):
                 f"{name}: the input is {x.dtype} and the weights are {dtype}; convert with input.to({dtype}) or model.to({x.dtype})."
             )
 
-    def _first_states(self, x: Tensor, hx: Any, batched: bool) -> list[Tensor]:
-        """The states to start from, each (layers·directions, N, hidden)."""
+    def _first_states(self, x: Tensor, hx: Any, batched: bool) -> list[tuple[Tensor, ...]]:
+        """The states to start from, of each layer and direction, (N, hidden) each."""
         name = type(self).__name__
         shape = (self.num_layers * len(self._directions), x.shape[1], self.hidden_size)
         if hx is None:
-            return [zeros(*shape, dtype=x.dtype, device=x.device)] * self.states
+            return [(zeros(*shape[1:], dtype=x.dtype, device=x.device),) * self.states] * shape[0]
         given = list(hx) if self.states > 1 and not isinstance(hx, Tensor) else [hx]
         if len(given) != self.states:
             raise TypeError(f"{name}: the first states are two tensors, (h, c); {len(given)} given.")
@@ -198,7 +199,7 @@ class _Recurrent(Module):
             if state.shape != expected:
                 raise ShapeError(f"{name}: a first state must have shape {expected}, (layers·directions, batch, hidden) or "
                     f"(layers·directions, hidden) without a batch; it is {describe(state)}.")  # fmt: skip
-        return given if batched else [unsqueeze(state, 1) for state in given]
+        return list(zip(*(unbind(state if batched else unsqueeze(state, 1)) for state in given), strict=True))
 
     def extra_repr(self) -> str:
         usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}

@@ -23,7 +23,7 @@ from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import add
 from .elementwise import tanh
-from .joining import cat, stack
+from .joining import _cat, cat, stack
 from .products import flat, linear, sum_rows
 from .shape import reshape
 from .splitting import split
@@ -84,16 +84,16 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, weight: Any) -> list
     width = h.shape[-1]
     hidden, cell, i, f, n, o = _blocks(z, width)
     into_hidden, into_cell, *_ = _blocks(g, width)
+    into_gates = g[..., 2 * width :]
     bent = tanh(cell)
+    through = o * (1 - bent * bent)  # from the hidden state to the cell
+    reach = cat((n, _before(c, cell), i, bent), -1)  # from the cell to the first three gates, from the hidden state to the last
     slopes = cat((i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), -1)
-    effect = cat((n, _before(c, cell), i, bent), -1) * slopes  # of the first three on the cell, of o on the hidden state
-    direct = g[..., 2 * width :] * slopes
-    through = o * (1 - bent * bent)
     back_h, back_c, steps = 0, 0, []
     for t in reversed(range(z.shape[0])):
         gh = into_hidden[t] + back_h
         gc = into_cell[t] + back_c + gh * through[t]
-        step = cat((gc, gc, gc, gh), -1) * effect[t] + direct[t]
+        step = (_cat(gc, gc, gc, gh, dim=1) * reach[t] + into_gates[t]) * slopes[t]
         back_h, back_c = step @ weight, gc * f[t]
         steps.append(step)
     dx = _over_time(steps)
@@ -118,21 +118,21 @@ def lstm_steps(x: Any, h: Any, c: Any, weight: Any) -> Any:
     """
     width = h.shape[-1]
     z = np.empty_like(x, shape=(*x.shape[:2], 6 * width))
-    # One tanh serves all gates, because σ(a) = tanh(a/2)/2 + 1/2: scaled by 1/2 before and after for the gates, by 1 for n.
+    hidden, cell, i, f, n, o = _blocks(z, width)
+    gates = z[..., 2 * width :]
+    # One tanh serves all gates, because σ(a) = tanh(a/2)/2 + 1/2: scaled by 1/2 before and after for i, f and o, by 1 for n.
     scale = np.full_like(x, 0.5, shape=(4 * width,))
     scale[2 * width : 3 * width] = 1
     shift = 1 - scale
-    x, weight = x * scale, (weight.T * scale)
+    x, weight = x * scale, weight.T * scale
     for t in range(len(x)):
         a = h.dot(weight)
         a += x[t]
         np.tanh(a, out=a)
         a *= scale
-        a += shift
-        i, f, n, o = _blocks(a, width)
-        c = f * c + i * n
-        h = o * np.tanh(c)
-        z[t, :, :width], z[t, :, width : 2 * width], z[t, :, 2 * width :] = h, c, a
+        np.add(a, shift, out=gates[t])
+        c = cell[t] = f[t] * c + i[t] * n[t]
+        h = hidden[t] = o[t] * np.tanh(c)
     return z
 
 
@@ -142,14 +142,15 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, bias: Any) -> li
     hidden, r, u, n, s = _blocks(z, width)
     into_hidden, into_r, into_u, into_n, into_s = _blocks(g, width)
     before = _before(h, hidden)
-    slope_n = 1 - n * n
-    to_n, direct_n = (1 - u) * slope_n, into_n * slope_n
-    to_gates = cat((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n * r), -1)
-    direct = cat(((direct_n * s + into_r) * r * (1 - r), into_u * u * (1 - u), direct_n * r + into_s), -1)
+    slope = 1 - n * n
+    to_n, direct_n = (1 - u) * slope, into_n * slope
+    reach = cat((to_n * s, before - n, to_n * r), -1)  # from the state to what the weights gave: for r, for u and s
+    direct = cat((direct_n * s + into_r, into_u, direct_n * r + into_s), -1)
+    slopes = cat((r * (1 - r), u * (1 - u), s * 0 + 1), -1)
     back, totals, steps = 0, [], []
     for t in reversed(range(z.shape[0])):
         gh = into_hidden[t] + back
-        step = cat((gh, gh, gh), -1) * to_gates[t] + direct[t]
+        step = (_cat(gh, gh, gh, dim=1) * reach[t] + direct[t]) * slopes[t]
         back = gh * u[t] + step @ weight
         totals.append(gh)
         steps.append(step)
@@ -177,17 +178,17 @@ def gru_steps(x: Any, h: Any, weight: Any, bias: Any = None) -> Any:
     """
     width = h.shape[-1]
     z = np.empty_like(x, shape=(*x.shape[:2], 5 * width))
+    hidden, r, u, n, s = _blocks(z, width)
+    gates = z[..., width : 3 * width]
+    x_gates, x_new = x[..., : 2 * width], x[..., 2 * width :]
     for t in range(len(x)):
         a = h.dot(weight.T)
         if bias is not None:
             a += bias
-        gates = np.tanh(0.5 * (x[t, :, : 2 * width] + a[:, : 2 * width]))
-        gates = 0.5 * gates + 0.5
-        r, u = _blocks(gates, width)
-        s = a[:, 2 * width :]
-        n = np.tanh(x[t, :, 2 * width :] + r * s)
-        h = n + u * (h - n)
-        z[t, :, :width], z[t, :, width : 3 * width], z[t, :, 3 * width : 4 * width], z[t, :, 4 * width :] = h, gates, n, s
+        gates[t] = 0.5 * np.tanh(0.5 * (x_gates[t] + a[:, : 2 * width])) + 0.5  # σ
+        s[t] = a[:, 2 * width :]
+        new = n[t] = np.tanh(x_new[t] + r[t] * s[t])
+        h = hidden[t] = new + u[t] * (h - new)
     return z
 
 
