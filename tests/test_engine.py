@@ -337,3 +337,16 @@ def test_shapes_that_do_not_multiply_name_the_transpose() -> None:
     with pytest.raises(ShapeError, match=r"x \(5, 3\).*w \(4, 3\)") as caught:
         x @ w
     assert ".T" in str(caught.value) or ".mT" in str(caught.value)
+
+
+def test_a_value_read_beside_a_setting_called_size_is_protected() -> None:
+    @tg.op(dx=lambda g, z, x, size: g * (x * size))
+    def half_square(x, *, size=1.0):  # type: ignore[no-untyped-def]
+        return x * x * (size / 2)
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    h = x * 1
+    y = half_square(h)
+    h.data += 1
+    with pytest.raises(InplaceError, match="half_square"):
+        y.sum().backward()

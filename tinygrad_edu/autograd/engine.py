@@ -391,7 +391,8 @@ def _values_read(code: CodeType | None, count: int) -> frozenset[int]:
     for instruction, following in zip(instructions, [*instructions[1:], None], strict=True):
         if instruction.opname.startswith("LOAD_FAST"):
             loaded = list(instruction.argval) if isinstance(instruction.argval, tuple) else [instruction.argval]
-            if following is not None and following.argval in ("shape", "ndim", "dtype", "size"):
+            asked = following is not None and following.opname == "LOAD_ATTR" and following.argval
+            if asked in ("shape", "ndim", "dtype", "size"):
                 loaded.pop()
             found.update(names.index(name) for name in loaded if name in names)
     return frozenset(found)

@@ -81,7 +81,7 @@ class _Recurrent(Module):
         blocks = self.gates * hidden_size
         for layer in range(num_layers):
             inputs = input_size if layer == 0 else hidden_size * len(self._directions)
-            shapes = {"weight_ih": (blocks, inputs), "weight_hh": (blocks, hidden_size)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (blocks, inputs), "weight_hh": (blocks, hidden_size)}
             shapes |= {"bias_ih": (blocks,), "bias_hh": (blocks,)} if bias else {}
             for direction in self._directions:
                 for kind, shape in shapes.items():

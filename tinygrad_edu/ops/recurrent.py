@@ -144,13 +144,12 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, bias: Any) -> li
     before = _before(h, hidden)
     slope = 1 - n * n
     to_n, direct_n = (1 - u) * slope, into_n * slope
-    reach = cat((to_n * s, before - n, to_n * r), -1)  # from the state to what the weights gave: for r, for u and s
-    direct = cat((direct_n * s + into_r, into_u, direct_n * r + into_s), -1)
-    slopes = cat((r * (1 - r), u * (1 - u), s * 0 + 1), -1)
+    reach = cat((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n * r), -1)  # from the state to what the weights gave
+    direct = cat(((direct_n * s + into_r) * r * (1 - r), into_u * u * (1 - u), direct_n * r + into_s), -1)
     back, totals, steps = 0, [], []
     for t in reversed(range(z.shape[0])):
         gh = into_hidden[t] + back
-        step = (_cat(gh, gh, gh, dim=1) * reach[t] + direct[t]) * slopes[t]
+        step = _cat(gh, gh, gh, dim=1) * reach[t] + direct[t]
         back = gh * u[t] + step @ weight
         totals.append(gh)
         steps.append(step)
