@@ -42,6 +42,12 @@ WITHOUT_ROW = {
     "view": "reshape's row; it refuses some memory layouts",
     "view_as": "reshape's row; it refuses some memory layouts",
     **{f"conv{n}d": "conv_nd's row" for n in (1, 3)},
+    **{
+        f"{n}dropout{d}": "random, so in tests/test_dropout.py"
+        for n in ("", "alpha_", "feature_alpha_")
+        for d in ("", "1d", "2d", "3d")
+    },
+    "gumbel_softmax": "random, so in tests/test_dropout.py",
     **{f"conv_transpose{n}d": "conv_input's row" for n in (1, 3)},
 }
 

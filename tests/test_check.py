@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, check_training, nn, optim
-from tinygrad_edu.cli import cross_entropy
+from tinygrad_edu.nn.functional import cross_entropy
 
 N = 32
 

@@ -16,9 +16,10 @@ from rich.console import Console
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, data, evaluate, fit, nn, optim, predict
-from tinygrad_edu.cli import Network, cross_entropy
+from tinygrad_edu.cli import Network
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.metrics import accuracy, binary_accuracy, confusion_matrix, mean_absolute_error, top_k_accuracy
+from tinygrad_edu.nn.functional import cross_entropy
 from tinygrad_edu.train import BestWeights, Callback, ClipGradients, EarlyStopping, Run, Schedule
 
 QUIET = {"loss": cross_entropy, "progress": False}

@@ -33,6 +33,7 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .nn.summary import summary
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
 from .ops.arithmetic import *

@@ -20,9 +20,8 @@ from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
-from .ops.indexing import gather
+from .ops.loss import cross_entropy
 from .ops.random import manual_seed
-from .ops.reduction import log_softmax
 from .plot import new_figure, plot_decision
 from .serialization import FormatError, save
 from .tensor import Tensor
@@ -93,10 +92,6 @@ class Network(nn.Module):
         for layer in hidden:
             h = relu(layer(h))
         return last(h)
-
-
-def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:  # MERGE: nn.functional.cross_entropy
-    return -gather(log_softmax(prediction, 1), 1, target.unsqueeze(1)).mean()
 
 
 # -- arguments -----------------------------------------------------------------------------------------------------

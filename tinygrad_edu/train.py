@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
 from .nn import Module
+from .nn.utils import clip_grad_norm_
 from .op import no_grad
 from .ops.joining import cat
 from .optim import Optimizer
@@ -326,14 +327,7 @@ class ClipGradients(Callback):
         self.max_norm = max_norm
 
     def after_backward(self, run: Run) -> None:
-        clip_grad_norm(run.model.parameters(), self.max_norm)
-
-
-def clip_grad_norm(parameters: Iterable[Any], max_norm: float) -> None:  # MERGE: nn.utils.clip_grad_norm_
-    gradients = [p.grad.array for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float((g * g).sum()) for g in gradients))
-    for g in gradients:
-        g *= min(1.0, max_norm / (norm + 1e-6))
+        clip_grad_norm_(run.model.parameters(), self.max_norm)
 
 
 class _Best(Callback):

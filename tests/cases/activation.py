@@ -60,7 +60,7 @@ CASES = [
     of("hardtanh", lambda x, min_val=-1.0, max_val=1.0: max(min_val, min(max_val, x)),
        {"min_val": -0.5, "max_val": 2.0}, kinks=(-1.0, -0.5, 1.0, 2.0)),
     of("hardsigmoid", lambda x: max(0, min(1, x / 6 + 0.5)), kinks=(-3.0, 3.0)),
-    of("hardswish", lambda x: x * max(0, min(1, x / 6 + 0.5)), kinks=(-3.0, 3.0), ops=()),
+    of("hardswish", lambda x: x * max(0, min(1, x / 6 + 0.5)), kinks=(-3.0, 3.0)),
     of("softsign", lambda x: x / (1 + abs(x))),
     Case("threshold", lambda x, threshold, value: np.where(x > threshold, x, value), (away_from(0.5),),
          settings=[{"threshold": 0.5, "value": -1.0}]),

@@ -34,7 +34,7 @@ DTYPES = (torch.float64, torch.float32, torch.int64, torch.bool)
 
 # Deliberate differences: the part of a test's id, "operator", "operator/variant" or either with "-dtype", and the reason.
 DIFFERENT: dict[str, str] = {
-<<<<<<< HEAD
+    "nn.functional.local_response_norm-int64": "PyTorch cuts off the fraction of the mean of integers' squares",
     "zero_": "PyTorch's sample calls it as a function of the module; here it is a method",
     "logcumsumexp-float32": "PyTorch's rounding errors at inputs of 1e4 are beyond the tolerance; float64 agrees",
 }
@@ -47,10 +47,6 @@ SECOND_DIFFERENT = {
 
 # Among equal numbers each of these may name another index than PyTorch: the numbers that they name are compared instead.
 ANY_OF_EQUAL = {"kthvalue": 1, "topk": 1, "mode": 1, "sort": 1, "argsort": 0}  # which result is the index
-=======
-    "nn.functional.local_response_norm-int64": "PyTorch cuts off the fraction of the mean of integers' squares",
-}
->>>>>>> nn-layers
 
 # Their numbers are drawn from another generator, or are whatever was in memory: only shape and dtype are compared.
 RANDOM = """
@@ -134,13 +130,26 @@ def translate(value: Any, memo: dict[int, Any]) -> Any:
         return {k: translate(x, memo) for k, x in value.items() if k not in LEFT_OUT_ARGUMENTS}
     if isinstance(value, str) and value.partition(":")[0] in ("cuda", "meta"):
         raise LeaveOut
-    if isinstance(value, torch.nn.Module):  # a distance or an activation as an argument
-        return getattr(tg.nn, type(value).__name__)()
+    if isinstance(value, torch.nn.Module):
+        return translate_module(value)
     if isinstance(value, types.BuiltinFunctionType):
         return find(tg, value.__name__) or find(tg.nn.functional, value.__name__)
     if isinstance(value, types.FunctionType):
         return find(tg.nn.functional, value.__name__) or with_ours(value)
     return value
+
+
+def translate_module(value: Any) -> Any:
+    """A module as an argument: a distance, an activation, a transformer's layer or its norm."""
+    cls = getattr(tg.nn, type(value).__name__)
+    if isinstance(value, torch.nn.LayerNorm):
+        return cls(value.normalized_shape, value.eps).to(str(value.weight.dtype)[6:])
+    if not hasattr(value, "self_attn"):
+        return cls()
+    attention, activation = value.self_attn, translate(value.activation, {})
+    sizes = attention.embed_dim, attention.num_heads, value.linear1.out_features, value.dropout.p, activation
+    how = value.norm1.eps, attention.batch_first, value.norm_first, value.linear1.bias is not None
+    return cls(*sizes, *how).to(str(value.linear1.weight.dtype)[6:])
 
 
 def leaves(value: Any) -> Iterator[Any]:

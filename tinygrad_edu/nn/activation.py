@@ -1,7 +1,7 @@
 """Activation layers: each is its function in ops/activation.py, with the settings stored.
 
-A layer's settings are declared as in a dataclass; they are the arguments of its constructor, and `repr` prints them. `inplace`
-is accepted as in PyTorch, where it saves memory; here the result is a new tensor in any case, so use what the layer returns.
+A layer's settings are declared as in a dataclass; they are the arguments of its constructor, and `repr` prints them. With
+`inplace` the input itself takes the result.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, TypeVar, dataclass_transform
 from ..ops import activation, elementwise, reduction
 from ..ops.creation import full
 from ..tensor import Tensor
+from .inplace import honouring_inplace
 from .module import Module
 from .parameter import Parameter
 
@@ -21,6 +22,8 @@ Layer = TypeVar("Layer", bound=type)
 @dataclass_transform(eq_default=False)
 def layer(cls: Layer) -> Layer:
     """Make the settings declared in the class its constructor's arguments."""
+    if "inplace" in cls.__annotations__:
+        cls.forward = honouring_inplace(cls.forward)  # type: ignore[attr-defined]
     return dataclasses.dataclass(eq=False, repr=False)(cls)
 
 
@@ -45,8 +48,8 @@ class ReLU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.relu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.relu(input)
 
 
 @layer
@@ -58,8 +61,8 @@ class ReLU6(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.relu6(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.relu6(input)
 
 
 @layer
@@ -72,8 +75,8 @@ class LeakyReLU(Activation):
     negative_slope: float = 0.01
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.leaky_relu(x, negative_slope=self.negative_slope)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.leaky_relu(input, negative_slope=self.negative_slope)
 
 
 class PReLU(Module):
@@ -91,8 +94,8 @@ class PReLU(Module):
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.prelu(x, self.weight)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
@@ -109,8 +112,8 @@ class RReLU(Activation):
     upper: float = 1 / 3
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.rrelu(x, self.lower, self.upper, self.training)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.rrelu(input, self.lower, self.upper, self.training)
 
 
 @layer
@@ -123,8 +126,8 @@ class ELU(Activation):
     alpha: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.elu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.elu(input, self.alpha)
 
 
 @layer
@@ -136,8 +139,8 @@ class SELU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.selu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.selu(input)
 
 
 @layer
@@ -150,8 +153,8 @@ class CELU(Activation):
     alpha: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.celu(x, self.alpha)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.celu(input, self.alpha)
 
 
 @layer
@@ -163,8 +166,8 @@ class GELU(Activation):
 
     approximate: str = "none"
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.gelu(x, self.approximate)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.gelu(input, self.approximate)
 
 
 @layer
@@ -176,8 +179,8 @@ class SiLU(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.silu(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.silu(input)
 
 
 @layer
@@ -189,8 +192,8 @@ class Mish(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.mish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.mish(input)
 
 
 @layer
@@ -203,8 +206,8 @@ class Softplus(Activation):
     beta: float = 1.0
     threshold: float = 20.0
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softplus(x, beta=self.beta, threshold=self.threshold)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softplus(input, beta=self.beta, threshold=self.threshold)
 
 
 @layer
@@ -218,8 +221,8 @@ class Threshold(Activation):
     value: float
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.threshold(x, threshold=self.threshold, value=self.value)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.threshold(input, threshold=self.threshold, value=self.value)
 
 
 # -- saturating on both sides ----------------------------------------------------------------------------------------
@@ -230,8 +233,8 @@ class Sigmoid(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return elementwise.sigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return elementwise.sigmoid(input)
 
 
 @layer
@@ -241,8 +244,8 @@ class LogSigmoid(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.logsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.logsigmoid(input)
 
 
 @layer
@@ -254,8 +257,8 @@ class Hardsigmoid(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardsigmoid(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardsigmoid(input)
 
 
 @layer
@@ -265,8 +268,8 @@ class Tanh(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanh.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return elementwise.tanh(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return elementwise.tanh(input)
 
 
 @layer
@@ -280,8 +283,8 @@ class Hardtanh(Activation):
     max_val: float = 1.0
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardtanh(x, min_val=self.min_val, max_val=self.max_val)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardtanh(input, min_val=self.min_val, max_val=self.max_val)
 
 
 @layer
@@ -291,8 +294,8 @@ class Softsign(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Softsign.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softsign(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softsign(input)
 
 
 # -- others of one element -------------------------------------------------------------------------------------------
@@ -305,8 +308,8 @@ class Hardswish(Activation):
 
     inplace: bool = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardswish(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardswish(input)
 
 
 @layer
@@ -316,8 +319,8 @@ class Tanhshrink(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.tanhshrink(x)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.tanhshrink(input)
 
 
 @layer
@@ -329,8 +332,11 @@ class Softshrink(Activation):
 
     lambd: float = 0.5
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.softshrink(x, lambd=self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.softshrink(input, lambd=self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
 
 @layer
@@ -342,8 +348,11 @@ class Hardshrink(Activation):
 
     lambd: float = 0.5
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.hardshrink(x, lambd=self.lambd)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.hardshrink(input, lambd=self.lambd)
+
+    def extra_repr(self) -> str:
+        return str(self.lambd)
 
 
 # -- of several elements ---------------------------------------------------------------------------------------------
@@ -356,8 +365,8 @@ class GLU(Activation):
 
     dim: int = -1
 
-    def forward(self, x: Tensor) -> Tensor:
-        return activation.glu(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return activation.glu(input, self.dim)
 
 
 @layer
@@ -369,8 +378,8 @@ class Softmax(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.softmax(input, self.dim)
 
 
 @layer
@@ -382,8 +391,8 @@ class Softmin(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.softmin(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.softmin(input, self.dim)
 
 
 @layer
@@ -395,8 +404,8 @@ class LogSoftmax(Activation):
 
     dim: int | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return reduction.log_softmax(x, self.dim)
+    def forward(self, input: Tensor) -> Tensor:
+        return reduction.log_softmax(input, self.dim)
 
 
 @layer
@@ -406,7 +415,7 @@ class Softmax2d(Activation):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.Softmax2d.html
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {x.shape}.")
-        return reduction.softmax(x, -3)
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {input.shape}.")
+        return reduction.softmax(input, -3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -130,6 +131,18 @@ class ModuleList(_Listed):
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        """Modules that print alike and stand side by side are printed once: `(0-5): 6 x Linear(...)`."""
+        if not len(self):
+            return f"{type(self).__name__}()"
+        lines, start = [], 0
+        for text, group in itertools.groupby(map(repr, self)):
+            count = len(list(group))
+            label = f"({start})" if count == 1 else f"({start}-{start + count - 1}): {count} x"
+            lines.append(f"{label}{':' if count == 1 else ''} {text}".replace("\n", "\n  "))
+            start += count
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
 class ParameterList(_Listed):

@@ -57,7 +57,7 @@ class _Conv(Module):
         self.dilation = per_dim(dilation, self.dims, "dilation")
         if isinstance(padding, str) and (padding not in ("same", "valid") or (padding == "same" and max(self.stride) > 1)):
             raise ValueError(f'{name}: padding must be a number, "valid" or (with stride 1) "same", not {padding!r}.')
-        self.padding = padding if isinstance(padding, str) else per_dim(padding, self.dims, "padding")
+        self.padding: Any = padding if isinstance(padding, str) else per_dim(padding, self.dims, "padding")
         self.groups, self.padding_mode = groups, padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(empty(first, second // groups, *self.kernel_size, device=device, dtype=dtype))

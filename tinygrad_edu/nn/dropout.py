@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ..tensor import Tensor
+from .inplace import honouring_inplace
 from .module import Module
 
 
@@ -15,7 +16,7 @@ class _Dropout(Module):
 
     Args:
         p: the probability that an element (or a channel) is dropped.
-        inplace: accepted for PyTorch's sake; the result is a new tensor in any case.
+        inplace: let the input itself take the result.
     """
 
     function: ClassVar[Callable[..., Tensor]]
@@ -26,8 +27,9 @@ class _Dropout(Module):
             raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1]; it is {p}.")
         self.p, self.inplace = p, inplace
 
-    def forward(self, x: Tensor) -> Tensor:
-        return type(self).function(x, self.p, self.training)
+    @honouring_inplace
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"

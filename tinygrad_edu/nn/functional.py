@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
+from ..ops.attention import *
 from ..ops.convolution import *
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.distance import *

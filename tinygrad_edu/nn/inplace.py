@@ -1,7 +1,4 @@
-"""Functions to which PyTorch gives an argument `inplace`: accepted here, too, but the result is a new tensor in any case.
-
-In PyTorch it saves the memory of the result. Use what the function returns, and both mean the same.
-"""
+"""Functions and layers to which PyTorch gives an argument `inplace`: the input takes the result, and is returned."""
 
 from __future__ import annotations
 
@@ -12,17 +9,31 @@ from typing import Any
 
 from ..ops import activation as bends
 from ..ops import dropout as dropouts
+from ..ops.inplace import in_place
 
 
 def with_inplace(function: Callable) -> Callable:
     """The function with `inplace` as its last argument."""
     settings = len(inspect.signature(function).parameters) - 1
+    changing = in_place(function)
 
     @functools.wraps(function)
     def call(input: Any, *args: Any, inplace: bool = False, **kwargs: Any) -> Any:
-        return function(input, *(args[:settings] if len(args) == settings + 1 else args), **kwargs)
+        if len(args) == settings + 1:
+            *args, inplace = args  # type: ignore[assignment]
+        return (changing if inplace else function)(input, *args, **kwargs)
 
     return call
+
+
+def honouring_inplace(forward: Callable) -> Callable:
+    """The forward of a layer that changes its input in place if the layer's `inplace` is set."""
+
+    @functools.wraps(forward)
+    def run(self: Any, input: Any) -> Any:
+        return in_place(lambda x: forward(self, x))(input) if self.inplace else forward(self, input)
+
+    return run
 
 
 celu, elu, hardsigmoid, hardswish, hardtanh = map(

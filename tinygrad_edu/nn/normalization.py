@@ -65,7 +65,7 @@ class _Channels(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, bias={self.bias is not None}, "
             f"track_running_stats={self.track_running_stats}"
         )
 
@@ -73,8 +73,8 @@ class _Channels(Module):
 class _BatchNorm(_Channels):
     """z = w·(x - mean) / √(variance + eps) + b, for each channel over the batch."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -83,7 +83,7 @@ class _BatchNorm(_Channels):
         use_batch = self.training or self.running_mean is None
         follow = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if follow else (None, None)
-        return batch_norm(x, mean, var, self.weight, self.bias, use_batch, momentum or 0.0, self.eps)
+        return batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum or 0.0, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):
@@ -139,12 +139,12 @@ class _InstanceNorm(_Channels):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        self._check(x)
-        alone = x.ndim == self.dims[0]  # one sample without a batch dim
-        batch = x.unsqueeze(0) if alone else x
+    def forward(self, input: Tensor) -> Tensor:
+        self._check(input)
+        alone = input.ndim == self.dims[0]  # one sample without a batch dim
+        batch = input.unsqueeze(0) if alone else input
         if batch.shape[1] != self.num_features and self.affine:
-            raise ShapeError(f"{type(self).__name__}: expected {self.num_features} channels, but got {describe(x)}.")
+            raise ShapeError(f"{type(self).__name__}: expected {self.num_features} channels, but got {describe(input)}.")
         own = self.training or not self.track_running_stats
         z = instance_norm(batch, self.running_mean, self.running_var, self.weight, self.bias, own, self.momentum or 0.0, self.eps)
         return z.squeeze(0) if alone else z
@@ -206,11 +206,13 @@ class LayerNorm(Module):
         self.weight = Parameter(ones(self.normalized_shape, device=device, dtype=dtype)) if affine else None
         self.bias = Parameter(zeros(self.normalized_shape, device=device, dtype=dtype)) if affine and bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(Module):
@@ -235,8 +237,8 @@ class RMSNorm(Module):
         self.normalized_shape, self.eps, self.elementwise_affine = ints((normalized_shape,)), eps, elementwise_affine
         self.weight = Parameter(ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return rms_norm(x, self.normalized_shape, self.weight, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
@@ -270,11 +272,11 @@ class GroupNorm(Module):
         self.weight = Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None
         self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input: Tensor) -> Tensor:
+        return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class LocalResponseNorm(Module):
@@ -287,8 +289,8 @@ class LocalResponseNorm(Module):
         super().__init__()
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
-    def forward(self, x: Tensor) -> Tensor:
-        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+    def forward(self, input: Tensor) -> Tensor:
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

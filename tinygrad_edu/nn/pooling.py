@@ -177,8 +177,9 @@ class AvgPool1d(_AvgPool):
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
     ) -> None:
-        windows = (per_dim(value, 1, "each argument") for value in (kernel_size, stride or kernel_size, padding))
-        super().__init__(*windows, ceil_mode, count_include_pad)
+        stride = kernel_size if stride is None else stride
+        kernel_size, stride, padding = (per_dim(value, 1, "each argument") for value in (kernel_size, stride, padding))
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 class AvgPool2d(_AvgPool):

@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(dx=lambda g, z, x: g * (x > 0))
+@op(dx=lambda g, z, x: g * ~(x <= 0))  # a NaN is not ≤ 0: it passes, and so does its gradient
 def relu(x: Any) -> Any:
     """Positive elements pass, negative ones become 0 and get no gradient.
 
@@ -40,7 +40,7 @@ def relu6(x: Any) -> Any:
     return np.minimum(np.maximum(x, 0), 6)
 
 
-@op(dtype="float", dx=lambda g, z, x, negative_slope: g * (x > 0) + (g * negative_slope) * (x <= 0))
+@op(dtype="float", dx=lambda g, z, x, negative_slope: g * (x > 0) + (g * negative_slope) * ~(x > 0))
 def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
     """relu with a small slope on the negative side, so that no gradient dies.
 
@@ -276,14 +276,15 @@ def hardsigmoid(x: Any) -> Any:
     return np.clip(x + 3, 0, 6) / 6
 
 
+@op(dtype="float", dx=lambda g, z, x: where(x <= -3, 0, where(x >= 3, g, g * (x / 3 + 0.5))))
 def hardswish(x: Any) -> Any:
     """x times its hardsigmoid.
 
-    z = x·min(max(x + 3, 0), 6) / 6
+    z = x·min(max(x + 3, 0), 6) / 6;  ∂x = 0 where x ≤ -3, g where x ≥ 3, else g·(x/3 + 1/2)
 
     Source: Howard et al. 2019; https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
     """
-    return x * hardsigmoid(x)
+    return x * (np.clip(x + 3, 0, 6) / 6)
 
 
 @op(dtype="float", dx=lambda g, z, x: g / square(1 + abs(x)))
@@ -295,7 +296,7 @@ def softsign(x: Any) -> Any:
     return x / (1 + np.abs(x))
 
 
-@op(dx=lambda g, z, x, threshold, value: g * (x > threshold))
+@op(dx=lambda g, z, x, threshold, value: g * ~(x <= threshold))
 def threshold(x: Any, *, threshold: float, value: float) -> Any:
     """Elements above the threshold pass, the others become `value` and get no gradient.
 

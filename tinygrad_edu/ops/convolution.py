@@ -49,8 +49,9 @@ def window_slices(kernel: Any, out: Any, stride: Any, dilation: Any) -> Any:
 def samples_last(x: Any, groups: int, padding: Any = None) -> Any:
     """(samples, channels, first size, other sizes) as (groups, first size, channels of a group, other sizes, samples)."""
     n, channels, first, *others = x.shape
-    last = np.reshape(np.transpose(x, (2, 1, *range(3, x.ndim), 0)), (first, groups, channels // groups, *others, n))
-    last = np.swapaxes(last, 0, 1)
+    last = np.transpose(x, (2, 1, *range(3, x.ndim), 0))
+    last = last if last.flags.c_contiguous else last.copy()
+    last = np.swapaxes(np.reshape(last, (first, groups, channels // groups, *others, n)), 0, 1)
     if padding is None or not any(padding):
         return last
     (before, *sides), sizes = padding, [s + 2 * p for s, p in zip((first, *others), padding, strict=True)]
@@ -80,16 +81,29 @@ def windows(x: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: 
     return np.reshape(np.moveaxis(rows, -1, 2), (groups, out[0], kernel[0] * spread.shape[2], spread.shape[3]))
 
 
-def windows_put_back(columns: Any, sizes: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, n: int) -> Any:
-    """The adjoint of `windows`: every number of every column added to the number of x that it was taken from."""
-    groups = columns.shape[0]
-    per_group = columns.shape[2] // math.prod(kernel)
-    columns = np.reshape(columns, (groups, out[0], kernel[0], per_group, *kernel[1:], *out[1:], n))
-    large = [s + 2 * p for s, p in zip(sizes, padding, strict=True)]
-    spread = np.zeros_like(columns, shape=(groups, large[0], *columns.shape[3:]), order="C")
-    for (k,), where in window_slices(kernel[:1], out[:1], stride[:1], dilation[:1]):
-        spread[(slice(None), *where)] += columns[:, :, k]
-    x = np.zeros_like(columns, shape=(large[0], groups, per_group, *large[1:], n), order="C")
+def windows_put_back(
+    columns: Any,
+    like: Any,
+    per_group: int,
+    groups: int,
+    sizes: Any,
+    kernel: Any,
+    out: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+) -> Any:
+    """The adjoint of `windows`: every number of every column added to the number of x that it was taken from.
+
+    `columns` yields those of one first position after the other, each (groups, rows, other positions · samples).
+    """
+    n, large = like.shape[0], [s + 2 * p for s, p in zip(sizes, padding, strict=True)]
+    spread = np.zeros_like(like, shape=(groups, large[0], per_group, *kernel[1:], *out[1:], n), order="C")
+    reach = dilation[0] * (kernel[0] - 1) + 1
+    for start, column in zip(range(0, stride[0] * out[0], stride[0]), columns, strict=True):
+        rows = spread[:, start : start + reach : dilation[0]]
+        rows += np.reshape(column, rows.shape)
+    x = np.zeros_like(like, shape=(large[0], groups, per_group, *large[1:], n), order="C")
     by_group = np.swapaxes(x, 0, 1)
     for offset, where in window_slices(kernel[1:], out[1:], stride[1:], dilation[1:]):
         by_group[(slice(None), slice(None), slice(None), *where)] += spread[(slice(None), slice(None), slice(None), *offset)]
@@ -99,7 +113,7 @@ def windows_put_back(columns: Any, sizes: Any, kernel: Any, out: Any, stride: An
 
 def as_matrices(w: Any, groups: int) -> Any:
     """A weight as one matrix per group, its columns in the order of the rows of `windows`."""
-    return np.reshape(np.swapaxes(w, 1, 2), (groups, 1, w.shape[0] // groups, -1))
+    return np.reshape(np.swapaxes(w, 1, 2), (groups, w.shape[0] // groups, w.shape[1] * math.prod(w.shape[2:])))
 
 
 # -- convolution and its derivatives ---------------------------------------------------------------------------------
@@ -122,7 +136,7 @@ def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: An
     outputs = w.shape[0]
     z = np.empty_like(columns, shape=(out[0], outputs, columns.shape[-1]), order="C")
     by_group = np.swapaxes(np.reshape(z, (out[0], groups, outputs // groups, -1)), 0, 1)
-    np.matmul(as_matrices(w, groups), columns, out=by_group)
+    np.matmul(as_matrices(w, groups)[:, None], columns, out=by_group)
     if b is not None:
         z += b[:, None]
     return samples_first(np.reshape(z, (out[0], outputs, *out[1:], x.shape[0])))
@@ -144,8 +158,9 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
     """
     at_positions = samples_last(z, groups)
     at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
-    columns = np.matmul(np.swapaxes(as_matrices(w, groups), 2, 3), at_positions)
-    return windows_put_back(columns, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation, z.shape[0])
+    weights = np.swapaxes(as_matrices(w, groups), 1, 2)
+    columns = (np.matmul(weights, at_positions[:, p]) for p in range(z.shape[2]))
+    return windows_put_back(columns, z, w.shape[1], groups, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation)
 
 
 @op(
@@ -203,6 +218,18 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
         )
 
 
+def _as_image(x: Any, dims: int) -> Any:
+    """(samples, channels, sizes), where one sample becomes a batch of one and a sequence an image of height 1."""
+    shape = x.shape if x.ndim == dims + 2 else (1, *x.shape)
+    shape = (*shape[:2], 1, shape[2]) if dims == 1 else shape
+    return x if x.ndim == len(shape) else reshape(x, shape=shape)
+
+
+def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Settings of a sequence as those of an image of height 1; others as they are."""
+    return {k: (int(k != "padding"), *v) if len(v) == 1 else v for k, v in settings.items()}
+
+
 def _conv(dims: int) -> Any:
     def conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
         name = conv.__name__
@@ -221,18 +248,9 @@ def _conv(dims: int) -> Any:
                 f"{name}: the kernel {tuple(weight.shape[2:])} (dilation {dilation}) is larger than the input {tuple(x.shape[-dims:])} with "
                 f"padding {padding}."
             )
-        one = x.ndim == dims + 1
-        z = conv_nd(
-            reshape(x, shape=(1, *x.shape)) if one else x,
-            weight,
-            bias,
-            out=sizes,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-        )
-        return reshape(z, shape=z.shape[1:]) if one else z
+        image = {"out": sizes, "stride": stride, "padding": padding, "dilation": dilation}
+        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **_image_settings(image))
+        return reshape(z, shape=(*x.shape[: -dims - 1], weight.shape[0], *sizes)) if z.ndim != x.ndim or dims == 1 else z
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
     conv.__doc__ = f"""Convolve (as networks do: without flipping the kernel) over {dims} dimension{"s" * (dims > 1)}.
@@ -298,11 +316,10 @@ def _conv_transpose(dims: int) -> Any:
         )
         if min(sizes) < 1:
             raise ShapeError(f"{name}: these settings give an output of sizes {sizes}; lower the padding {padding}.")
-        one = x.ndim == dims + 1
-        x = reshape(x, shape=(1, *x.shape)) if one else x
-        z = conv_input(x, weight, sizes=sizes, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        z = z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
-        return reshape(z, shape=z.shape[1:]) if one else z
+        image = {"sizes": sizes, "stride": stride, "padding": padding, "dilation": dilation}
+        z = conv_input(_as_image(x, dims), _as_image(weight, dims), groups=groups, **_image_settings(image))
+        z = reshape(z, shape=(*x.shape[: -dims - 1], z.shape[1], *sizes)) if z.ndim != x.ndim or dims == 1 else z
+        return z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
 
     conv.__name__ = conv.__qualname__ = f"conv_transpose{dims}d"
     conv.__doc__ = f"""Transposed convolution over {dims} dimension{"s" * (dims > 1)}: what the gradient of a convolution does to its output.
@@ -356,8 +373,9 @@ def _from_columns(x: Any, *, sizes: Any, kernel: Any, out: Any, stride: Any, pad
     n, dims = x.shape[0], len(kernel)
     columns = np.reshape(x, (n, x.shape[1] // math.prod(kernel), *kernel, *out))
     columns = np.transpose(columns, (2 + dims, 2, 1, *range(3, 2 + dims), *range(3 + dims, 2 + 2 * dims), 0))
-    columns = np.reshape(columns, (1, out[0], x.shape[1], math.prod(out[1:]) * n))
-    return windows_put_back(columns, sizes, kernel, out, stride, padding, dilation, n)
+    columns = np.reshape(columns, (out[0], x.shape[1], math.prod(out[1:]) * n))
+    per_channel = x.shape[1] // math.prod(kernel)
+    return windows_put_back(columns, x, per_channel, 1, sizes, kernel, out, stride, padding, dilation)
 
 
 def _window_arguments(name: str, sizes: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:

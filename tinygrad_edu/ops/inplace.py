@@ -130,7 +130,7 @@ def _check_writable(target: Tensor) -> None:
         )
 
 
-def _in_place(function: Any) -> Any:
+def in_place(function: Any) -> Any:
     """The method that puts a function's result into its first argument."""
 
     @functools.wraps(function)
@@ -222,7 +222,7 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
 def _install() -> None:
     for module, names in INPLACE.items():
         for name in names.split():
-            setattr(Tensor, name + "_", _in_place(getattr(module, name)))
+            setattr(Tensor, name + "_", in_place(getattr(module, name)))
     for name in VIEWS.split():
         setattr(Tensor, name + "_", _view_in_place(getattr(shape, name)))
     for special, name in OPERATORS.items():

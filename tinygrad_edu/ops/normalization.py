@@ -15,7 +15,7 @@ import math
 from typing import Any
 
 from .. import dtypes
-from ..errors import ShapeError, describe
+from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, no_grad, op
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
@@ -143,6 +143,8 @@ def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
     for t in statistics:
         if t is not None and t.shape != (channels,):
             raise ShapeError(f"{name}: {describe(x)} has {channels} channels, but one of its parameters is {describe(t)}.")
+        if t is not None and t.dtype not in (x.dtype, dtypes.float16):
+            raise DtypeError(f"{name}: input and parameters must have one dtype, but they are {describe(x)}; {describe(t)}.")
     return [None if t is None else reshape(t, shape=(channels,) + (1,) * (x.ndim - 2)) for t in statistics]
 
 

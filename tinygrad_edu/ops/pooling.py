@@ -16,11 +16,10 @@ import numpy as np
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
-from .activation import relu
 from .arithmetic import div, pow
 from .convolution import per_dim, window_slices
-from .elementwise import abs, sign
-from .indexing import gather, raw, scatter
+from .elementwise import abs
+from .indexing import gather, raw, scatter, where
 from .joining import stack
 from .reduction import mean
 from .shape import reshape
@@ -61,6 +60,10 @@ class Windows(NamedTuple):
     def fits(self) -> bool:
         """Whether every window lies within the input."""
         return not any(self.padding) and all(f <= n for f, n in zip(self.frame, self.sizes, strict=True))
+
+    def apart(self) -> bool:
+        """Whether no two windows share an element."""
+        return all(s >= d * (k - 1) + 1 for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
 
     def into_frame(self, x: Any, value: Any) -> Any:
         """The input with `value` around it as far as windows reach."""
@@ -135,21 +138,24 @@ def _largest(x: Any, z: Any, windows: Windows) -> Iterator[tuple[tuple[Any, ...]
     Among equals it is the first, and of several NaN the last, as in PyTorch.
     """
     framed = windows.into_frame(x, _lowest(x.dtype))
-    inside = True if framed is x else windows.into_frame(np.ones_like(x, bool), False)
-    free: Any = True  # windows whose largest element was not met yet
-    for where in windows.offsets():
-        hit = framed[where] == z
+    inside: Any = True if framed is x else windows.into_frame(np.ones_like(x, bool), False)
+    free: Any = None  # windows whose largest element was not met yet
+    for at in windows.offsets():
+        hit = framed[at] == z
         if framed is not x:
-            hit &= inside[where]
-        hit &= free
-        free = free ^ hit
-        yield where, hit
+            hit &= inside[at]
+        if free is None:
+            free = ~hit
+        else:
+            hit &= free
+            free ^= hit
+        yield at, hit
     if free.any():
         nan = (framed != framed) & inside
-        for where in reversed(windows.offsets()):
-            hit = nan[where] & free
-            free = free ^ hit
-            yield where, hit
+        for at in reversed(windows.offsets()):
+            hit = nan[at] & free
+            free ^= hit
+            yield at, hit
 
 
 @op(dx=lambda g, z, x, windows: _max_spread(g, x, z, windows=windows))
@@ -168,8 +174,12 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
     z = np.zeros_like(x, dtype=g.dtype, shape=(*x.shape[:2], *(windows.sizes if windows.fits() else windows.frame)))
-    for where, hit in _largest(x, largest, windows):
-        z[where] += g * hit
+    apart, once = windows.apart(), math.prod(windows.kernel)
+    for count, (at, hit) in enumerate(_largest(x, largest, windows)):
+        if apart and count < once:
+            np.multiply(g, hit, out=z[at])
+        else:
+            z[at] += g * hit
     return z if windows.fits() else windows.out_of_frame(z)
 
 
@@ -180,8 +190,8 @@ def _max_pick(y: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
     z[p] = y[where x is largest in window p];  ∂y = g there
     """
     framed, z = windows.into_frame(y, 0), np.zeros_like(largest, dtype=y.dtype)
-    for where, hit in _largest(x, largest, windows):
-        z = np.where(hit, framed[where], z)
+    for at, hit in _largest(x, largest, windows):
+        z = np.where(hit, framed[at], z)
     return z
 
 
@@ -380,8 +390,11 @@ def _lp_pool_of(dims: int) -> Callable:
             return max_pool(abs(x), kernel_size, stride, 0, 1, ceil_mode)
         if norm_type == -math.inf:
             return -max_pool(-abs(x), kernel_size, stride, 0, 1, ceil_mode)
-        powers = avg_pool(pow(x, norm_type), kernel_size, stride, 0, ceil_mode)
-        return pow(sign(powers) * relu(abs(powers)) * math.prod(per_dim(kernel_size, dims, "kernel_size")), 1 / norm_type)
+        powers = avg_pool(pow(x, norm_type), kernel_size, stride, 0, ceil_mode) * math.prod(
+            per_dim(kernel_size, dims, "kernel_size")
+        )
+        zero = powers == 0  # the root's derivative there is infinite; the gradient is 0
+        return where(zero, 0.0 if norm_type > 0 else math.inf, pow(where(zero, 1, powers), 1 / norm_type))
 
     return _named(
         lp_pool,

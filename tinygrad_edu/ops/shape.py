@@ -172,10 +172,10 @@ def reshape_as(x: Any, other: Any) -> Any:
 
 
 def view(x: Any, *sizes: Any) -> Any:
-    """As `reshape`, but refused where the elements would have to be copied.
+    """As `reshape`, but of a view (a transpose, say) refused where its elements would have to be copied.
 
     Raises:
-        ShapeError: the elements do not lie in memory in a way that this shape could look at.
+        ShapeError: the elements of a view do not lie in memory in a way that this shape could look at.
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.view.html
     """
@@ -185,7 +185,8 @@ def view(x: Any, *sizes: Any) -> Any:
         )
     array = x.array if isinstance(x, Tensor) else x
     shape = _filled(ints(sizes), math.prod(x.shape))
-    if array.size and not array.flags.c_contiguous and not np.shares_memory(np.reshape(array, shape), array):
+    is_view = isinstance(x, Tensor) and x.base is not None  # else some operation (a convolution) chose this order
+    if is_view and array.size and not array.flags.c_contiguous and not np.shares_memory(np.reshape(array, shape), array):
         raise ShapeError(
             f"view{shape}: the elements of {describe(x)} do not lie in this order in memory. Use reshape(), which copies."
         )

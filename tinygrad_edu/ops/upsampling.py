@@ -53,13 +53,13 @@ def _resample_back(x: Any, *, dim: int, size: int, kind: str, step: float, align
     return np.moveaxis(np.matmul(np.moveaxis(x, dim, -1), matrix), -1, dim)
 
 
-def _neighbours(x: Any, size: int, count: int, kind: str, step: float, align: bool) -> list[tuple[Any, Any]]:
+def _neighbours(x: Any, size: int, count: int, kind: str, step: Any, align: bool) -> list[tuple[Any, Any]]:
     """For `count` places, `step` apart on `size` numbers: which numbers are mixed there, and with which weights (None: 1).
 
     The places are the centres of pixels: number i stands at i + 1/2; with `align` the first and last numbers keep their places.
     """
     dtype = np.dtype("float64") if x.dtype == "float64" else np.dtype("float32")  # the precision PyTorch computes places in
-    i = np.arange(count, dtype=dtype, like=x)
+    i: Any = np.arange(count, dtype=dtype, like=x)
     step = dtype.type(step)
     if kind.startswith("nearest"):
         place = (i + dtype.type(0.5 if kind == "nearest-exact" else 0)) * step

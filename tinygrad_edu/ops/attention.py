@@ -1,0 +1,110 @@
+"""Attention: every query takes a mixture of the values, by how well their keys match it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError, describe
+from ..tensor import Tensor, wrap
+from .arranging import repeat_interleave
+from .dropout import dropout
+from .indexing import masked_fill, raw, where
+from .products import matmul
+from .reduction import softmax
+from .shape import transpose
+
+__all__ = ["scaled_dot_product_attention"]
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """For every query the average of the values, weighted by the softmax of how well each key matches it.
+
+    z = softmax(query·keyᵀ / √E + mask)·value
+
+    Args:
+        query: (..., L, E), L queries.
+        key: (..., S, E), and value: (..., S, V).
+        attn_mask: broadcasts to (..., L, S). Of bool: where it is False a query does not see a key. Of floats: added to the match.
+        dropout_p: the probability with which a weight is dropped.
+        is_causal: query i sees keys 0 to i only.
+        scale: the factor of the match (default 1 / √E).
+        enable_gqa: let each head of key and value serve several heads of the query (dim -3).
+
+    Returns:
+        (..., L, V). A query that sees no key at all gets zeros.
+
+    Raises:
+        ShapeError: sizes that do not fit; or both a mask and is_causal.
+
+    Source: Vaswani et al. 2017; https://pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+    """
+    weights = attention_weights(query, key, attn_mask, dropout_p, is_causal, scale, enable_gqa)
+    return matmul(weights, _for_all_heads(query, value) if enable_gqa else value)
+
+
+def attention_weights(
+    query: Any,
+    key: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """How much each query takes of each value: (..., L, S); arguments as for `scaled_dot_product_attention`."""
+    for x in (query, key):
+        if x.ndim < 2:
+            raise ShapeError(f"attention: query and key must have at least 2 dims, (..., L, E), not {describe(x)}.")
+    if query.shape[-1] != key.shape[-1]:
+        raise ShapeError(f"attention: a query and a key must have one length; they are {describe(query)} and {describe(key)}.")
+    if is_causal and attn_mask is not None:
+        raise ShapeError("attention: give either attn_mask or is_causal=True, not both.")
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"attention: dropout_p is a probability, in [0, 1]; it is {dropout_p}.")
+    if enable_gqa:
+        key = _for_all_heads(query, key)
+    width = query.shape[-1]
+    match = matmul(query * ((1 / math.sqrt(width) if width else 1.0) if scale is None else scale), transpose(key, -2, -1))
+    if is_causal:
+        attn_mask = np.tri(*match.shape[-2:], dtype=np.bool_, like=raw(match))
+        attn_mask = wrap(attn_mask) if isinstance(match, Tensor) else attn_mask
+    unseen = None  # queries that see no key
+    if attn_mask is not None:
+        if attn_mask.dtype == np.bool_:
+            match = where(attn_mask, match, -math.inf)
+            unseen = ~raw(attn_mask).any(-1, keepdims=True)
+        elif attn_mask.dtype == query.dtype:
+            match = match + attn_mask
+            unseen = (raw(attn_mask) == -math.inf).all(-1, keepdims=True)
+        else:
+            raise DtypeError(
+                f"attention: a mask is of bool, or of the query's dtype {query.dtype}; this one is {attn_mask.dtype}."
+            )
+    if unseen is None or not unseen.any():
+        weights = softmax(match, -1)
+    else:
+        unseen = wrap(unseen) if isinstance(match, Tensor) else unseen
+        weights = masked_fill(softmax(masked_fill(match, unseen, 0), -1), unseen, 0)
+    return dropout(weights, dropout_p, True) if dropout_p else weights
+
+
+def _for_all_heads(query: Any, x: Any) -> Any:
+    """Keys or values with each head repeated for the heads of the query that share it."""
+    if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
+        raise ShapeError(
+            f"attention: with enable_gqa the heads of the query (dim -3) must be a multiple of those of key and value; they are "
+            f"{describe(query)} and {describe(x)}."
+        )
+    return repeat_interleave(x, query.shape[-3] // x.shape[-3], -3)
