@@ -54,8 +54,10 @@ class Groups:
         names = dict(zip(roots, numbered([variables.get(i) or type(m).__name__ for i, m in roots.items()]), strict=True))
         self._place_calls(used, names)
         self.of = {node: innermost[node.serial].path for node in nodes if node.op is not None and node.serial in innermost}
+        leaves = {node for node in nodes if node.op is None}
         for i, module in roots.items():
-            self._place_parameters(module, names[i], {node for node in nodes if node.op is None})
+            self._place_parameters(module, names[i], leaves)
+        self.parameters = self._short(self.parameters)
 
     def _place_calls(self, used: list[_Call], names: dict[int, str]) -> None:
         times = Counter((call.parent, _key(call)) for call in used)
@@ -76,9 +78,16 @@ class Groups:
             for key, value in own:
                 if value in self.parameters:
                     continue
-                inside = f"{path}.{key}" if path else key
-                self.parameters[value] = f"{name}.{inside}" if inside in self.parameters.values() else inside
-                self.of[value] = self._group_at(f"{name}.{path}" if path else name, type(inner).__name__)
+                group = f"{name}.{path}" if path else name
+                self.parameters[value] = f"{group}.{key}"
+                self.of[value] = self._group_at(group, type(inner).__name__)
+
+    @staticmethod
+    def _short(names: dict[Tensor, str]) -> dict[Tensor, str]:
+        """Without the name of the model, unless two models have a parameter of the same name."""
+        inside = {value: name.partition(".")[2] for value, name in names.items()}
+        times = Counter(inside.values())
+        return {value: name if times[inside[value]] > 1 else inside[value] for value, name in names.items()}
 
     def _group_at(self, path: str, kind: str) -> str:
         if path not in self.found:

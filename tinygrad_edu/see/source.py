@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from ..nn.module import Module
 from ..tensor import OWN_FILES, Tensor
 
 PROMPT = "<stdin>"  # the file name of what is typed at Python's prompt (3.13 and later have one for each input)
@@ -38,6 +39,7 @@ class Source:
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
         self.expressions: dict[tuple[int, int, int, int], ast.expr] = {}  # by position, as instructions give it
+        self.calls: dict[tuple[int, int], ast.Call] = {}  # by their end
         self.targets: dict[tuple[int, int, int, int], str] = {}  # the variable to which the value at a position is assigned
         try:
             with warnings.catch_warnings():
@@ -48,6 +50,8 @@ class Source:
         for node in ast.walk(tree):
             if isinstance(node, ast.expr):
                 self.expressions[_position(node)] = node
+            if isinstance(node, ast.Call):
+                self.calls[node.end_lineno or 0, node.end_col_offset or 0] = node
             for target, value in _assignments(node):
                 if isinstance(target, ast.Name):
                     self.targets[_position(value)] = target.id
@@ -118,8 +122,8 @@ def _holds(outer: CodeType, code: CodeType) -> bool:
     return outer == code or any(isinstance(c, CodeType) and _holds(c, code) for c in outer.co_consts)
 
 
-def place_of(made_at: Any) -> Place | None:
-    """The expression whose instruction this is; None where it is not known, or is none of the learner's."""
+def _position_of(made_at: Any) -> tuple[int, int, int, int] | None:
+    """The position of the expression that an instruction belongs to, in Python's own count: columns in UTF-8 bytes."""
     if made_at is None or made_at[0].co_filename in OWN_FILES:
         return None
     code, instruction = made_at
@@ -129,11 +133,22 @@ def place_of(made_at: Any) -> Place | None:
     line, end_line, column, end_column = positions
     source = source_of(code)
     if column is None or end_line is None or end_column is None:  # Python was told to forget columns: the whole line
-        text = source.text(line)
-        return Place(code.co_filename, line, len(text) - len(text.lstrip()), line, len(text))
-    return Place(
-        code.co_filename, line, _characters(source.text(line), column), end_line, _characters(source.text(end_line), end_column)
-    )
+        text = source.text(line).encode()
+        return line, len(text) - len(text.lstrip()), line, len(text)
+    found = line, column, end_line, end_column
+    call = source.calls.get((end_line, end_column))  # a method called on a line of its own begins, for Python, at its name
+    return _position(call) if call is not None and found not in source.expressions else found
+
+
+def place_of(made_at: Any) -> Place | None:
+    """The expression whose instruction this is; None where it is not known, or is none of the learner's."""
+    position = _position_of(made_at)
+    if position is None:
+        return None
+    line, column, end_line, end_column = position
+    source = source_of(made_at[0])
+    begin, end = _characters(source.text(line), column), _characters(source.text(end_line), end_column)
+    return Place(made_at[0].co_filename, line, begin, end_line, end)
 
 
 def _characters(text: str, offset: int) -> int:
@@ -156,23 +171,17 @@ def expression_at(made_at: Any) -> str:
 
 def target_at(made_at: Any) -> str | None:
     """The variable to which the expression is assigned: `h` for `h = tanh(w * x)`."""
-    if place_of(made_at) is None:
-        return None
-    return source_of(made_at[0]).targets.get(_raw_position(made_at))
-
-
-def _raw_position(made_at: Any) -> Any:
-    code, instruction = made_at
-    line, end_line, column, end_column = next(itertools.islice(code.co_positions(), instruction // 2, None))
-    return line, column, end_line, end_column
+    position = _position_of(made_at)
+    return None if position is None else source_of(made_at[0]).targets.get(position)
 
 
 def operand_names(node: Tensor) -> list[str | None]:
     """What the learner's expression calls each input of an operation: `w * x` gives w and x; None where that is not plain."""
     unknown: list[str | None] = [None] * len(node.inputs)
-    if node.op is None or place_of(node.made_at) is None:
+    position = _position_of(node.made_at)
+    if node.op is None or position is None:
         return unknown
-    expression = source_of(node.made_at[0]).expressions.get(_raw_position(node.made_at))
+    expression = source_of(node.made_at[0]).expressions.get(position)
     operands: list[ast.expr] = []
     if isinstance(expression, ast.BinOp):
         operands = [expression.left, expression.right]
@@ -220,13 +229,13 @@ def variables(frame: FrameType | None) -> dict[int, str]:
         (name, value)
         for space in (frame.f_locals, frame.f_globals)
         for name, value in list(space.items())
-        if not name.startswith("_") and not isinstance(value, ModuleType | FunctionType | type)
+        if name.isidentifier() and not name.startswith("_") and not isinstance(value, ModuleType | FunctionType | type)
     ]
     for name, value in known:
         names.setdefault(id(value), name)
     for name, value in known:
         for inner, part in _parts(name, value):
-            if isinstance(part, Tensor):
+            if isinstance(part, Tensor | Module):
                 names.setdefault(id(part), inner)
     return names
 
@@ -238,6 +247,6 @@ def _parts(name: str, value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [(key, part) for key, part in itertools.islice(value.items(), 64) if isinstance(key, str)]
     held = getattr(value, "__dict__", None)
-    if isinstance(held, dict) and not isinstance(value, Tensor):
+    if isinstance(held, dict) and not isinstance(value, Tensor | Module):  # a module's tensors are called by their path in it
         return [(key, part) for key, part in itertools.islice(held.items(), 64)]
     return []

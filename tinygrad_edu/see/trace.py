@@ -263,17 +263,18 @@ def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backw
     Raises:
         GraphError: the root does not require grad; not a scalar and no gradient given; the graph was let go after backward.
 
-    >>> from tinygrad_edu import tensor, trace
+    >>> from tinygrad_edu import tensor
+    >>> from tinygrad_edu.see import trace
     >>> x = tensor(3.0, requires_grad=True)
     >>> y = x * x
     >>> for step in trace(y).steps:
-    ...     print(step.phase, step.kind, step.node, step.got or "")
-    forward op v1
-    backward seed v1
-    backward visit v1 0
-    backward contribute v1 1
-    backward contribute v1 2
-    done done v1
+    ...     print(step.phase, step.kind, step.node, step.to, step.got)
+    forward op v1 None None
+    backward seed v1 None None
+    backward visit v1 None 0
+    backward contribute v1 v0 1
+    backward contribute v1 v0 2
+    done done v1 None None
     """
     if not isinstance(root, Tensor):
         raise TypeError(f"trace takes a tensor, usually a loss, not a {type(root).__name__}.")
@@ -453,7 +454,9 @@ class _Tracer:
             node = self.ids[step.node]
             name = self.names[step.node]
             if step.kind == "seed":
-                says = f"Backward starts at {name}: the gradient of {name} with respect to itself is 1."
+                ones = bool((step.after == 1).all())
+                start = f"the gradient of {name} with respect to itself is 1" if ones else "with the gradient that was given"
+                says = f"Backward starts at {name}: {start}."
                 gradients[step.node] = self.ref(step.after)
                 yield Step("backward", "seed", node, says, after=self.ref(step.after))
             elif step.kind == "visit":
