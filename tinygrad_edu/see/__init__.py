@@ -1,6 +1,8 @@
 """See backpropagation: a trace of it, and the pictures made from that."""
 
 from ..calls import group
+from .draw import Drawing, draw
+from .graphviz import GraphvizError
 from .trace import Frame, Trace, frame, trace
 
-__all__ = ["Frame", "Trace", "frame", "group", "trace"]
+__all__ = ["Drawing", "Frame", "GraphvizError", "Trace", "draw", "frame", "group", "trace"]
