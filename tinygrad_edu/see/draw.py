@@ -146,12 +146,12 @@ class Drawing:
                 "rankdir": direction,
                 "bgcolor": "transparent",
                 "fontname": FONT,
-                "fontcolor": GREY,
+                "fontcolor": "#85859a",  # to be read on white and on a notebook's dark background
                 "nodesep": "0.25",
                 "ranksep": "0.4",
                 "tooltip": trace.title,
             },
-            node_attr={"fontname": FONT, "fontsize": "10", "shape": "box", "style": "rounded,filled", "margin": "0.06,0.04"},
+            node_attr={"fontname": FONT, "fontsize": "10", "shape": "box", "style": "rounded,filled", "margin": "0.1,0.04"},
             edge_attr={"arrowsize": "0.6", "fontname": FONT, "fontsize": "9", "fontcolor": GREY},
         )
         self._arrows = 0
