@@ -2,8 +2,9 @@
 
 from ..calls import group
 from .draw import Drawing, draw
+from .explain import check_graph, explain
 from .graphviz import GraphvizError
 from .stepper import step
 from .trace import Frame, Trace, frame, trace
 
-__all__ = ["Drawing", "Frame", "GraphvizError", "Trace", "draw", "frame", "group", "step", "trace"]
+__all__ = ["Drawing", "Frame", "GraphvizError", "Trace", "check_graph", "draw", "explain", "frame", "group", "step", "trace"]
