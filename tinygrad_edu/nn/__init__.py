@@ -15,11 +15,11 @@ from .activation import (
     LogSoftmax,
     Mish,
     PReLU,
+    RReLU,
     ReLU,
     ReLU6,
-    RReLU,
-    Sigmoid,
     SiLU,
+    Sigmoid,
     Softmax,
     Softmax2d,
     Softmin,
@@ -47,8 +47,8 @@ from .loss import (
     HuberLoss,
     KLDivLoss,
     L1Loss,
-    MarginRankingLoss,
     MSELoss,
+    MarginRankingLoss,
     MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
@@ -110,6 +110,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from .recurrent import GRUCell, LSTMCell, RNNCell
 from .shape import Flatten, Identity, Unflatten
 from .summary import summary
 from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer

@@ -21,7 +21,7 @@ from ..tensor import Tensor
 from .equation import apply_rule
 from .source import known, learners_frame, place_of
 from .style import on_one_line, short
-from .trace import Tracer, numbers_of
+from .trace import _Tracer, numbers_of
 
 PATHS = 12  # at most this many paths are listed
 LINES = 40  # and of an element's chain this many lines
@@ -147,7 +147,7 @@ class _Walk:
 
     def __init__(self, loss: Tensor, gradient: Any) -> None:
         self.loss = loss
-        tracer = Tracer(loss, gradient, True)
+        tracer = _Tracer(loss, gradient, True)
         self._names = tracer.names
         self.gradients: dict[Tensor, Any] = {}
         self.parts: dict[Tensor, list[tuple[Tensor, int, Any]]] = {}

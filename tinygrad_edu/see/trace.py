@@ -278,10 +278,10 @@ def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backw
     """
     if not isinstance(root, Tensor):
         raise TypeError(f"trace takes a tensor, usually a loss, not a {type(root).__name__}.")
-    return Tracer(root, gradient, backward).trace(title)
+    return _Tracer(root, gradient, backward).trace(title)
 
 
-class Tracer:
+class _Tracer:
     """Writes down one graph."""
 
     def __init__(self, root: Tensor, gradient: Any, backward: bool) -> None:
