@@ -207,6 +207,8 @@ def label_of(filename: str) -> str:
             return found[1]
     if filename.startswith(("<stdin>", "<python-input")):
         return "prompt"
+    if filename.startswith("<expression"):
+        return "expression"
     return filename.strip("<>").replace("\\", "/").rpartition("/")[2]
 
 
