@@ -31,7 +31,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 DTYPES = (torch.float64, torch.float32)
 
 # Deliberate differences: a module's name, or the name and the part of the test ("Linear-signature"), and the reason.
-DIFFERENT: dict[str, str] = {}
+DIFFERENT: dict[str, str] = {
+    "Hardtanh-signature": "PyTorch's min_value and max_value are other names for min_val and max_val, deprecated there"
+}
 
 # Their numbers are drawn from another generator: only shape and dtype are compared.
 RANDOM = ("FractionalMaxPool2d", "FractionalMaxPool3d")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from . import functional, init, utils
 from .activation import (
     Activation,
+    CELU,
+    ELU,
+    GELU,
+    GLU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -18,6 +22,7 @@ from .activation import (
     RReLU,
     ReLU,
     ReLU6,
+    SELU,
     SiLU,
     Sigmoid,
     Softmax,
@@ -110,7 +115,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from .recurrent import GRUCell, LSTMCell, RNNCell
+from .recurrent import GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell
 from .shape import Flatten, Identity, Unflatten
 from .summary import summary
 from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer

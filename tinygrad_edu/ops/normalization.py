@@ -206,6 +206,8 @@ def batch_norm(
         return _back(z if shift is None else z + shift, input.dtype)
     over = (0, *range(2, x.ndim))
     _several("batch_norm", x, math.prod(x.shape[d] for d in over), "channel")
+    if eps <= 0:
+        raise ValueError(f"batch_norm: eps must be positive in training, not {eps}.")
     _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
@@ -236,6 +238,8 @@ def instance_norm(
     scale, shift, _, _ = _per_channel("instance_norm", x, weight, bias, running_mean, running_var)
     _several("instance_norm", x, math.prod(x.shape[2:]), "channel of a sample")
     over = tuple(range(2, x.ndim))
+    if eps <= 0:
+        raise ValueError(f"batch_norm: eps must be positive in training, not {eps}.")
     _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
