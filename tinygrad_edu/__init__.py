@@ -12,6 +12,7 @@ from . import (
     nn,
     ops,
     optim,
+    see,
     testing,
     utils,
 )

@@ -10,10 +10,12 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import ref
 
+from ..calls import calls
 from ..op import no_grad
 from ..ops.shape import alias
-from ..tensor import HookHandle, Tensor
+from ..tensor import HookHandle, Tensor, tick
 from .parameter import Buffer, Parameter
 
 
@@ -55,9 +57,13 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write `def forward(self, x): ...` in its class.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        began = tick()
         if self._forward_hooks is None and self._forward_pre_hooks is None and self._backward_hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._call_with_hooks(args, kwargs)
+            output = self.forward(*args, **kwargs)
+        else:
+            output = self._call_with_hooks(args, kwargs)
+        calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
+        return output
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)
