@@ -41,7 +41,7 @@ def maths_of(name: str) -> Maths:
     >>> maths_of("neg").sentence
     'The sign turned.'
     >>> maths_of("neg").rules[0]
-    '<math><mi data-is="d0">∂x</mi><mo>+=</mo><mo>-</mo><mi data-is="g">g</mi></math>'
+    '<math><mi data-is="d0">∂x</mi><mo>+=</mo><mo form="prefix">−</mo><mi data-is="g">g</mi></math>'
     """
     if name not in registry:
         return Maths(f"The operation {name}.", f"<math><mi>{escape(name)}</mi></math>")
@@ -150,11 +150,11 @@ def _places(this: Op) -> dict[str, str]:
 # -- from the notation to MathML -------------------------------------------------------------------------------------
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ˣʸⁿᵀᵖᵗⁱʲ", "0123456789+-()xynTptij", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ᵢⱼₙ", "0123456789+-ijn", strict=True))
-_FUNCTIONS = set(
-    "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh ln log exp max min sign erf det softmax diag skew mean "
-    "trunc cumsum round gcd lcm conv conv_input conv_weight copyltu".split()
+_FUNCTION = re.compile(
+    "a?(sin|cos|tan)h?|atan2|ln|log|exp|max|min|sign|erf|det|softmax|diag|skew|mean|trunc|cumsum|round|gcd|lcm|conv(_input|_weight)?|copyltu"
 )
-_CONSTANTS = {"dt", "NaN", "Vh", "dS", "det"}
+_SPACE = '<mspace width="0.25em"></mspace>'
+_CONSTANTS = {"dt", "NaN", "Vh"}
 _CLOSING = {"(": ")", "[": "]", "|": "|", "⌊": "⌋", "⌈": "⌉"}
 _PRODUCT = {"·", "×", "⊙"}
 _SUM = {"+", "-", "±"}
@@ -162,7 +162,7 @@ _STRUCTURE = {"=", "+=", "≠", "<", ">", "≤", "≥", "≈", "∈", "→", ","
 
 _TOKEN = re.compile(
     rf"""(?P<space>\s+) | (?P<number>\d+(?:\.\d+)?) | (?P<raised>[{"".join(_RAISED)}]+) | (?P<lowered>[{"".join(_LOWERED)}]+)
-    | (?P<quoted>"[^"]*") | (?P<genitive>'s\b) | (?P<word>[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z]{{2,}})*\u0302?)
+    | (?P<quoted>"[^"]*") | (?P<genitive>'s\b) | (?P<word>e\.g\.|[A-Za-z][A-Za-z0-9]+(?:[-_][A-Za-z]{{2,}})*|[A-Za-z]\u0302?)
     | (?P<mark>\.\.\.|\+=|.)""",
     re.VERBOSE,
 )
@@ -183,7 +183,7 @@ def mathml(formula: str, places: Mapping[str, str] | None = None, known: Collect
         known: longer names (of settings, say) that are variables, not words.
 
     >>> mathml("√x / 2")
-    '<math><mfrac><msqrt><mi>x</mi></msqrt><mn>2</mn></mfrac></math>'
+    '<math><mfrac><mrow><msqrt><mi>x</mi></msqrt></mrow><mn>2</mn></mfrac></math>'
     """
     return f"<math>{_Reader(formula, places or {}, known).sequence()}</math>"
 
@@ -195,6 +195,7 @@ class _Reader:
         self.places = places
         self.tokens = _tokens(formula, known)
         self.at = 0
+        self.end = ""  # the bracket that closes what is being read
 
     @property
     def next(self) -> _Token:
@@ -206,16 +207,19 @@ class _Reader:
 
     def sequence(self, end: str = "") -> str:
         """Expressions, relations, commas and words, up to a closing bracket or the end."""
-        found = []
+        outer, self.end = self.end, end
+        found: list[str] = []
         while self.next.text != end and self.next.kind != "end":
+            apart = self.next.spaced and found and not found[-1].startswith(("<mo>", "<mtext>"))
             if self.next.kind == "text":
                 found.append(self.words())
             elif self.next.text in _STRUCTURE:
                 found.append(_mo(self.take().text))
             elif (inner := self.sum()) != "":
-                found.append(inner)
+                found += [_SPACE + inner if apart else inner]
             else:
                 found.append(_mo(self.take().text))
+        self.end = outer
         return "".join(found)
 
     def words(self) -> str:
@@ -228,10 +232,10 @@ class _Reader:
         return f"<mtext>{escape(before + ''.join(words) + after, quote=False).replace(' ', chr(0xA0))}</mtext>"
 
     def sum(self) -> str:
-        found = []
+        found: list[str] = []
         while True:
             if self.next.text in _SUM:
-                found.append(_mo(self.take().text))
+                found.append(_mo(self.take().text, prefix=not found))
             term = self.product()
             found.append(term)
             if not term or self.next.text not in _SUM:
@@ -241,8 +245,6 @@ class _Reader:
         """Factors, joined by signs or standing side by side; a fraction bar takes all before it and one factor below."""
         found: list[str] = []
         while True:
-            if self.next.text == "-" and found:
-                found.append(_mo(self.take().text))
             factor = self.factor()
             if not factor:
                 return "".join(found)
@@ -262,11 +264,13 @@ class _Reader:
     def factor(self) -> str:
         """A number, a variable, a bracket or a function of one, with its powers and indices; nothing if there is none."""
         token = self.next
+        if token.text == self.end:
+            return ""
         if token.kind == "number":
             return self.scripts(f"<mn>{self.take().text}</mn>")
         if token.kind == "name":
             self.take()
-            if token.text in _FUNCTIONS:
+            if _FUNCTION.fullmatch(token.text):
                 return self.function(token.text)
             return self.scripts(self.variable(token.text))
         if token.text in ("½", "∞", "..."):
@@ -284,7 +288,8 @@ class _Reader:
             place = self.places.get(name, "")
             number = place[1:] if place[:1] == "x" else ""
             subscript = self.take().text if self.next.kind == "lowered" else ""  # ∂xᵢ: each of several inputs
-            return self.scripts(_mi(f"∂{name}{subscript}", f"d{number or 0}" if place[:1] == "x" or subscript else ""))
+            mark = f"d{number or 0}" if number or subscript else ""
+            return self.scripts(_mi(f"∂{name}{subscript}", mark) if mark else f"<mrow><mi>∂</mi><mi>{name}</mi></mrow>")
         if token.text in _CLOSING:
             self.take()
             inner = self.sequence(_CLOSING[token.text])
@@ -306,7 +311,8 @@ class _Reader:
         if self.next.kind in ("text", "end"):
             return head
         argument = self.factor()
-        return f"{head}<mo>\u2061</mo>{argument}" if argument else head
+        space = "" if argument.startswith("<mrow><mo>(") else _SPACE
+        return f"{head}<mo>\u2061</mo>{space}{argument}" if argument else head
 
     def scripts(self, base: str, applied: bool = True) -> str:
         """What hangs on an expression: powers, indices, and for a variable the brackets of a function of its name."""
@@ -314,15 +320,14 @@ class _Reader:
             token = self.next
             if token.kind == "lowered":
                 lower = _script(self.take().text, _LOWERED)
-                if self.next.kind == "raised":
-                    base = f"<msubsup>{base}{lower}{_script(self.take().text, _RAISED)}</msubsup>"
-                else:
-                    base = f"<msub>{base}{lower}</msub>"
+                upper = _script(self.take().text, _RAISED) if self.next.kind == "raised" else ""
+                tag = "msubsup" if upper else "msub"
+                base = f"<{tag}>{base}{lower}{upper}</{tag}>"
             elif token.kind == "raised":
                 base = f"<msup>{_row(base)}{_script(self.take().text, _RAISED)}</msup>"
             elif token.text == "^":
                 self.take()
-                minus = _mo(self.take().text) if self.next.text == "-" else ""
+                minus = _mo(self.take().text, prefix=True) if self.next.text == "-" else ""
                 base = f"<msup>{_row(base)}{_row(minus + _bare(self.factor()))}</msup>"
             elif token.text == "_":
                 self.take()
@@ -371,7 +376,7 @@ def _names_in(word: str, raw: list, i: int, known: Collection[str]) -> list[tupl
     after = raw[i + 1] if i + 1 < len(raw) else ("end", "", True)
     if bare == "a" and after[0] == "word" and after[2] and word not in known:
         return [(word, False)]  # the article
-    if len(bare) == 1 or word in known or word in _FUNCTIONS or word in _CONSTANTS:
+    if len(bare) == 1 or word in known or _FUNCTION.fullmatch(word) or word in _CONSTANTS:
         return [(word, True)]
     attached = not after[2] and (after[1][0] in "([^" or after[0] == "raised")
     joined = after[1] in _PRODUCT | _SUM | {"/", "="} or before[1] in _PRODUCT | _SUM | {"/"} or before[1] == "_"
@@ -393,8 +398,9 @@ def _script(text: str, letters: Mapping[str, str]) -> str:
     return _row("".join(found))
 
 
-def _mo(sign: str) -> str:
-    return f"<mo>{escape(sign, quote=False)}</mo>"
+def _mo(sign: str, prefix: bool = False) -> str:
+    form = ' form="prefix"' if prefix else ""
+    return f"<mo{form}>{escape(sign.replace('-', '−'), quote=False)}</mo>"
 
 
 def _mi(name: str, place: str) -> str:
