@@ -224,11 +224,12 @@ class _Reader:
 
     def words(self) -> str:
         """Words that follow each other; they need their spaces written, and a word that a variable follows too."""
-        before = " " if self.next.spaced and self.at and self.next.text != "'s" else ""
+        signs = _STRUCTURE - {",", ";"}  # which have their own space around them
+        before = " " if self.next.spaced and self.at and self.tokens[self.at - 1].text not in signs else ""
         words = [self.take().text]
         while self.next.kind == "text":
             words += [" "] * self.next.spaced + [self.take().text]
-        after = " " if self.next.spaced and self.next.text not in (",", ";") and self.next.kind != "end" else ""
+        after = " " if self.next.spaced and self.next.text not in _STRUCTURE and self.next.kind != "end" else ""
         return f"<mtext>{escape(before + ''.join(words) + after, quote=False).replace(' ', chr(0xA0))}</mtext>"
 
     def sum(self) -> str:
