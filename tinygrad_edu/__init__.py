@@ -56,6 +56,7 @@ from .ops.padding import *
 from .ops.pooling import *
 from .ops.products import *
 from .ops.random import *
+from .ops.recurrent import *
 from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-import tinygrad_edu.nn.functional as F
+from tinygrad_edu import nn
 
 from . import Case, positive, real
+
+F = nn.functional
 
 
 def standardized(x, over, eps):

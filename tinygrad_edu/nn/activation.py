@@ -24,7 +24,7 @@ def layer(cls: Layer) -> Layer:
     """Make the settings declared in the class its constructor's arguments."""
     if "inplace" in cls.__annotations__:
         cls.forward = honouring_inplace(cls.forward)  # type: ignore[attr-defined]
-    return dataclasses.dataclass(eq=False, repr=False)(cls)
+    return dataclasses.dataclass(cls, eq=False, repr=False)  # type: ignore[return-value]
 
 
 class Activation(Module):

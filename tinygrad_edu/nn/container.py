@@ -179,7 +179,7 @@ class _Named(Module):
             value = Parameter(value)
         if not isinstance(value, self._kind):
             raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {type(value).__name__}.")
-        self._register(key, value)
+        self._register(key, value, self._kind)
 
     def __getitem__(self, key: str) -> Any:
         return dict(self._own(self._kind))[key]

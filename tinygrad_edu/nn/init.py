@@ -28,7 +28,7 @@ def _in_place(fill: Callable) -> Callable:
     """Run without recording; an empty tensor stays as it is."""
 
     @functools.wraps(fill)
-    def run(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def run(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
         with no_grad():
             fill(tensor, *args, **kwargs)
         return tensor
@@ -80,35 +80,35 @@ def _fan(tensor: Tensor, mode: str) -> int:
 
 # -- plain fills -----------------------------------------------------------------------------------------------------
 @_in_place
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
     """Uniform numbers between a and b."""
     return tensor.uniform_(a, b, generator=generator)
 
 
 @_in_place
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
     """Normally distributed numbers."""
     return tensor.normal_(mean, std, generator=generator)
 
 
 @_in_place
-def constant_(tensor: Tensor, val: float) -> Tensor:
+def constant_(tensor: Tensor, val: float) -> Any:
     """One number everywhere."""
     return tensor.fill_(val)
 
 
-def ones_(tensor: Tensor) -> Tensor:
+def ones_(tensor: Tensor) -> Any:
     """1 everywhere."""
     return constant_(tensor, 1.0)
 
 
-def zeros_(tensor: Tensor) -> Tensor:
+def zeros_(tensor: Tensor) -> Any:
     """0 everywhere."""
     return constant_(tensor, 0.0)
 
 
 @_in_place
-def eye_(tensor: Tensor) -> Tensor:
+def eye_(tensor: Tensor) -> Any:
     """The identity: a linear layer that passes its inputs on."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_ takes a matrix, not {describe(tensor)}.")
@@ -116,7 +116,7 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 @_in_place
-def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+def dirac_(tensor: Tensor, groups: int = 1) -> Any:
     """The identity of convolutions: each channel passes on the middle of what it sees."""
     if tensor.ndim not in (3, 4, 5):
         raise ValueError(f"dirac_ takes the weight of a convolution, with 3, 4 or 5 dims, not {describe(tensor)}.")
@@ -134,9 +134,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 @_in_place
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
-) -> Tensor:
+) -> Any:
     """Normally distributed numbers, of which those outside [a, b] are drawn again."""
-    from scipy.special import ndtr, ndtri
+    from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
     if (mean < a - 2 * std) or (mean > b + 2 * std):
         warnings.warn(
@@ -150,7 +150,7 @@ def trunc_normal_(
 
 
 # -- by fan-in and fan-out -------------------------------------------------------------------------------------------
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Any:
     """Uniform in ±gain·√(6 / (fan-in + fan-out)): a compromise between forward and backward, for tanh and sigmoid.
 
     Source: Glorot, Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks"
@@ -159,7 +159,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Any:
     """Normal with standard deviation gain·√(2 / (fan-in + fan-out)).
 
     Source: Glorot, Bengio 2010
@@ -173,7 +173,7 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
-) -> Tensor:
+) -> Any:
     """Uniform in ±gain·√(3 / fan), for relu and its kin with the slope `a` on the negative side.
 
     Source: He et al. 2015, "Delving deep into rectifiers"
@@ -184,7 +184,7 @@ def kaiming_uniform_(
 
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
-) -> Tensor:
+) -> Any:
     """Normal with standard deviation gain / √fan.
 
     Source: He et al. 2015
@@ -194,7 +194,7 @@ def kaiming_normal_(
 
 
 @_in_place
-def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Any:
     """A matrix (all dims behind the first are one) whose rows or columns are at right angles and have the length `gain`.
 
     Source: Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"
@@ -211,7 +211,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 @_in_place
-def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
     """Normal numbers, of which this share in each column is 0.
 
     Source: Martens 2010, "Deep learning via Hessian-free optimization"

@@ -14,9 +14,10 @@ from weakref import ref
 
 from ..calls import calls
 from ..op import no_grad
+from ..ops.creation import zeros_like
 from ..ops.shape import alias
 from ..tensor import HookHandle, Tensor, tick
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, as_buffer
 
 
 class IncompatibleKeys(NamedTuple):
@@ -24,6 +25,11 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Module:
@@ -46,9 +52,10 @@ class Module:
     """
 
     training = True
-    _forward_hooks: dict | None = None  # {HookHandle: hook}; None while there are none
+    _forward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
     _forward_pre_hooks: dict | None = None
     _backward_hooks: dict | None = None
+    _unset_buffers: dict[str, bool] | None = None  # buffers that are None now, and whether they are persistent
 
     def __init__(self) -> None:
         self.training = True
@@ -58,32 +65,51 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = tick()
-        if self._forward_hooks is None and self._forward_pre_hooks is None and self._backward_hooks is None:
-            output = self.forward(*args, **kwargs)
-        else:
+        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
             output = self._call_with_hooks(args, kwargs)
+        else:
+            output = self.forward(*args, **kwargs)
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
         return output
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)
-        if isinstance(held, Parameter) and not isinstance(value, Parameter) and value is not None:
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}, which would not be trained: "
-                f"assign nn.Parameter(...), None, or change its values with no_grad() and {name}.copy_(...)."
-            )
-        if isinstance(held, Buffer) and isinstance(value, Tensor) and not isinstance(value, Buffer):
-            value = Buffer(value, persistent=held.persistent)
-        if isinstance(value, list | tuple | dict) and not name.startswith("_"):
-            inside = value.values() if isinstance(value, dict) else value
-            if any(isinstance(v, Module | Parameter) for v in inside):
-                kind = type(value).__name__
-                warnings.warn(
-                    f"{type(self).__name__}.{name} is a plain {kind} of modules or parameters: parameters() does not look into it, so "
-                    "they would not be trained. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList.",
-                    stacklevel=2,
+        if isinstance(value, Parameter | Buffer | Module):
+            if "training" not in self.__dict__:
+                raise AttributeError(
+                    f"{type(self).__name__}.{name} is assigned before super().__init__() was called: call it first in __init__."
                 )
+        elif isinstance(held, Parameter | Module) and value is not None:
+            kind = "Parameter" if isinstance(held, Parameter) else "Module"
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a {kind} and cannot become a {type(value).__name__}, which would not be trained: "
+                f"assign a {kind} or None"
+                + (f", or change its values with no_grad() and {name}.copy_(...)." * (kind == "Parameter"))
+            )
+        elif isinstance(held, Buffer) or name in (self._unset_buffers or ()):
+            value = self._next_buffer(name, held, value)
+        elif isinstance(value, list | tuple | dict) and not name.startswith("_"):
+            self._warn_of_plain(name, value)
         object.__setattr__(self, name, value)
+
+    def _next_buffer(self, name: str, held: Buffer | None, value: Any) -> Any:
+        """What is assigned to a buffer: a tensor is the new buffer, and None leaves its place free."""
+        unset = self._unset_buffers or {}
+        persistent = unset[name] if held is None else held.persistent
+        if value is None:
+            object.__setattr__(self, "_unset_buffers", {**unset, name: persistent})
+            return None
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{type(self).__name__}.{name} is a buffer: assign a tensor or None, not a {type(value).__name__}.")
+        return as_buffer(value, persistent)
+
+    def _warn_of_plain(self, name: str, value: Any) -> None:
+        if any(isinstance(v, Module | Parameter) for v in (value.values() if isinstance(value, dict) else value)):
+            warnings.warn(
+                f"{type(self).__name__}.{name} is a plain {type(value).__name__} of modules or parameters: parameters() does not look "
+                "into it, so they would not be trained. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList.",
+                stacklevel=3,
+            )
 
     # -- what it holds ---------------------------------------------------------------------------------------------
     def _own(self, kind: type) -> Iterator[tuple[str, Any]]:
@@ -183,28 +209,35 @@ class Module:
     # -- adding ----------------------------------------------------------------------------------------------------
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assign a parameter (or None, for one that is left out) under a name."""
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"register_parameter({name!r}) takes an nn.Parameter or None, not a {type(param).__name__}.")
-        self._register(name, param)
+        self._register(name, param, Parameter)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Assign a tensor that moves and is saved with the module (not saved if `persistent=False`), but is not trained."""
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"register_buffer({name!r}) takes a tensor or None, not a {type(tensor).__name__}.")
-        self._register(name, None if tensor is None else Buffer(tensor, persistent=persistent))
+        if tensor is None:
+            self._register(name, None, Buffer)
+            object.__setattr__(self, "_unset_buffers", {**(self._unset_buffers or {}), name: persistent})
+        else:
+            self._register(
+                name,
+                tensor if isinstance(tensor, Parameter) or not isinstance(tensor, Tensor) else as_buffer(tensor, persistent),
+                Buffer,
+            )
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Assign a submodule under a name."""
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"add_module({name!r}) takes a Module or None, not a {type(module).__name__}.")
-        self._register(name, module)
+        self._register(name, module, Module)
 
     register_module = add_module
 
-    def _register(self, name: str, value: Any) -> None:
+    def _register(self, name: str, value: Any, kind: type) -> None:
+        if value is not None and not isinstance(value, kind):
+            wanted = "tensor" if kind is Buffer else kind.__name__
+            raise TypeError(f"{name!r} must be a {wanted} or None, not a {type(value).__name__}.")
+        if not isinstance(name, str):
+            raise TypeError(f"a name must be a str, not a {type(name).__name__}.")
         if not name or "." in name:
             raise KeyError(f"a name must not be empty or contain a dot; this one is {name!r}.")
-        if hasattr(self, name) and self.__dict__.get(name) is None and name not in self.__dict__:
+        if hasattr(self, name) and not isinstance(getattr(self, name), kind | None):
             raise KeyError(f"{type(self).__name__} already has an attribute {name!r}; choose another name.")
         setattr(self, name, value)
 
@@ -218,8 +251,11 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Training behaviour (dropout drops, batch norm uses the batch) for this module and all inside it."""
-        for module in self.modules():
-            module.training = bool(mode)
+        if not isinstance(mode, bool):
+            raise ValueError(f"train() takes True or False, not {mode!r}.")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
         return self
 
     def eval(self) -> Module:
@@ -236,7 +272,7 @@ class Module:
         """Forget all gradients (they would otherwise add up)."""
         for p in self.parameters():
             if p._grad is not None:
-                p.grad = None if set_to_none else p._grad * 0
+                p.grad = None if set_to_none else zeros_like(p._grad)
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Move parameters and buffers to a device and/or a floating dtype, in place: `to("cuda")`, `to(float64)`, `to(tensor)`."""
@@ -251,12 +287,18 @@ class Module:
         with no_grad():
             for _, t in [*self._walk(Parameter, "", True), *self._walk(Buffer, "", True)]:
                 gradient, t._grad = t._grad, None
-                t.data = convert(t.detach())
+                converted = convert(t.detach())
+                if converted.array is not t.array:
+                    t.data = converted
                 t._grad = None if gradient is None else convert(gradient)
         return self
 
     def _floats(self, dtype: str) -> Module:
         return self._convert(lambda t: t.to(dtype) if t.dtype.kind == "f" else t)
+
+    def type(self, dst_type: Any) -> Module:
+        """All parameters and buffers to a dtype."""
+        return self._convert(lambda t: t.to(dst_type))
 
     def float(self) -> Module:
         """All floating parameters and buffers to float32."""
@@ -277,13 +319,13 @@ class Module:
         return self.to("cpu")
 
     # -- state -----------------------------------------------------------------------------------------------------
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Every parameter and persistent buffer by its path; the tensors share memory with the module's."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
-        for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+        """Every parameter and persistent buffer by its path (behind `prefix`); the tensors share memory with the module's."""
+        state: OrderedDict[str, Tensor] = OrderedDict() if destination is None else destination
+        for path, module in self.named_modules(remove_duplicate=False):
             own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
             for name, value in own:
-                state[f"{path}.{name}" if path else name] = value if keep_vars else value.detach()
+                state[prefix + (f"{path}.{name}" if path else name)] = value if keep_vars else value.detach()
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
@@ -318,21 +360,37 @@ class Module:
         return IncompatibleKeys(missing, unexpected)
 
     # -- hooks -----------------------------------------------------------------------------------------------------
-    def register_forward_pre_hook(self, hook: Callable, *, with_kwargs: bool = False) -> HookHandle:
-        """Call `hook(module, args)` before `forward`; what it returns, if anything, replaces the arguments."""
-        self._forward_pre_hooks = self._forward_pre_hooks or {}
-        return HookHandle(self._forward_pre_hooks, (hook, with_kwargs))  # type: ignore[arg-type]
+    def _add_hook(self, kind: str, hook: Any, prepend: bool = False) -> HookHandle:
+        """Remember a hook, behind the others or before them."""
+        hooks = getattr(self, kind)
+        if hooks is None:
+            hooks = {}
+            object.__setattr__(self, kind, hooks)
+        before = dict(hooks) if prepend else {}
+        for handle in before:
+            del hooks[handle]
+        handle = HookHandle(hooks, hook)
+        hooks.update(before)
+        return handle
 
-    def register_forward_hook(self, hook: Callable, *, with_kwargs: bool = False) -> HookHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output."""
-        self._forward_hooks = self._forward_hooks or {}
-        return HookHandle(self._forward_hooks, (hook, with_kwargs))  # type: ignore[arg-type]
+    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
+        """Call `hook(module, args)` before `forward`; what it returns, if anything, replaces the arguments.
 
-    def register_full_backward_hook(self, hook: Callable) -> HookHandle:
+        With `with_kwargs` it is called as `hook(module, args, kwargs)` and returns both.
+        """
+        return self._add_hook("_forward_pre_hooks", (hook, with_kwargs), prepend)
+
+    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
+        """Call `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output.
+
+        With `with_kwargs` it is called as `hook(module, args, kwargs, output)`.
+        """
+        return self._add_hook("_forward_hooks", (hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known; what it returns, if
         anything, replaces grad_input."""
-        self._backward_hooks = self._backward_hooks or {}
-        return HookHandle(self._backward_hooks, hook)
+        return self._add_hook("_backward_hooks", hook, prepend)
 
     def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in list((self._forward_pre_hooks or {}).values()):

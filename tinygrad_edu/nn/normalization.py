@@ -20,6 +20,9 @@ class _Channels(Module):
     """
 
     dims: ClassVar[tuple[int, ...]]  # how many dims an input may have
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self,

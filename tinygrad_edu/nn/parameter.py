@@ -32,6 +32,15 @@ class Buffer(Tensor):
     Source: https://pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
     """
 
+    persistent = True  # whether it belongs to the state_dict
+
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
         self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
         self.persistent = persistent
+
+
+def as_buffer(tensor: Tensor, persistent: bool) -> Buffer:
+    """The very same tensor, its history included, marked as a buffer."""
+    tensor.__class__ = Buffer
+    tensor.persistent = persistent  # type: ignore[attr-defined]
+    return tensor  # type: ignore[return-value]

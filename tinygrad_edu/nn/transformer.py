@@ -38,6 +38,12 @@ class _Layer(Module):
     """
 
     attentions = 1  # how many parts are attention
+    norm1: LayerNorm
+    norm2: LayerNorm
+    norm3: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+    dropout3: Dropout
 
     def __init__(
         self,
@@ -54,7 +60,7 @@ class _Layer(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        where = {"bias": bias, "device": device, "dtype": dtype}
+        where: Any = {"bias": bias, "device": device, "dtype": dtype}
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **where)
         if self.attentions == 2:
             self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **where)
@@ -244,7 +250,7 @@ class Transformer(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        where = {"bias": bias, "device": device, "dtype": dtype}
+        where: Any = {"bias": bias, "device": device, "dtype": dtype}
         layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first)
         self.encoder = custom_encoder or TransformerEncoder(
             TransformerEncoderLayer(*layer, **where), num_encoder_layers, LayerNorm(d_model, eps=layer_norm_eps, **where)

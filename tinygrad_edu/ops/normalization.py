@@ -17,10 +17,11 @@ from typing import Any
 from .. import dtypes
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, no_grad, op
+from ..tensor import wrap
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
-from .reduction import _mean, floating, mean, var
+from .reduction import _mean, _var, floating
 from .shape import ints, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
@@ -49,7 +50,8 @@ def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps:
     z = w·x̂ + b with x̂ = (x - mean) / σ, σ = √(variance + eps);  ∂x = (h - mean(h) - x̂·mean(h·x̂)) / σ with h = g·w;
     ∂w = g·x̂;  ∂b = g
     """
-    z, _ = _unit(x, dim, eps)
+    z = x - _mean(x, dim=dim, keepdim=True)
+    z *= rsqrt(_mean(z * z, dim=dim, keepdim=True) + eps)
     if weight is not None:
         z *= weight
     if bias is not None:
@@ -69,7 +71,7 @@ def _standardize_rms(x: Any, weight: Any = None, *, dim: Any, eps: float) -> Any
 
     z = w·x̂ with x̂ = x / r, r = √(mean(x²) + eps);  ∂x = (h - x̂·mean(h·x̂)) / r with h = g·w;  ∂w = g·x̂
     """
-    z, _ = _unit(x, dim, eps, centre=False)
+    z = x * rsqrt(_mean(x * x, dim=dim, keepdim=True) + eps)
     if weight is not None:
         z *= weight
     return z
@@ -159,11 +161,11 @@ def _several(name: str, x: Any, count: int, what: str) -> None:
 @no_grad()
 def _follow(running_mean: Any, running_var: Any, x: Any, over: Any, momentum: float) -> None:
     """Let the running statistics move towards the batch's, without history: running ← (1 - m)·running + m·now."""
-    for running, statistic in ((running_mean, mean), (running_var, var)):
-        if running is not None and math.prod(x.shape):
-            now = statistic(x, over)
-            now = now if now.ndim == 1 else mean(now, 0)  # instance norm has one for each sample
-            running.copy_((1 - momentum) * running + momentum * now)
+    for running, statistic in ((running_mean, _mean), (running_var, _var)):
+        if running is not None and x.array.size:
+            now = statistic(x.array, dim=over)
+            now = now if now.ndim == 1 else _mean(now, dim=0)  # instance norm has one for each sample
+            running.copy_(wrap((1 - momentum) * running.array + momentum * now))
 
 
 def batch_norm(

@@ -59,8 +59,8 @@ class Order:
 
 
 RIGHT_CODE = """\
-for node in reversed(topological_order(loss)):
-    for x, part in node.hand_on(node.grad):
+for node in reversed(topological(loss)):
+    for x, part in node.parts():
         x.grad += part
 """
 
@@ -70,16 +70,16 @@ RECURSIVE = (
 )
 RECURSIVE_CODE = """\
 def backward(node):
-    for x, part in node.hand_on(node.grad):
+    for x, part in node.parts():
         x.grad += part
-        backward(x)  # x may still be waiting
+        backward(x)  # though x may wait
 """
 
 BREADTH_FIRST = "breadth first", "The tensors hand their gradients on in the order of their distance from the loss, each once."
 BREADTH_FIRST_CODE = """\
 queue = [loss]
 for node in queue:
-    for x, part in node.hand_on(node.grad):
+    for x, part in node.parts():
         x.grad += part
         if x not in queue:
             queue.append(x)

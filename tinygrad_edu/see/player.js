@@ -162,7 +162,7 @@ function heatmap(run, ref, kind, box) {
   m.rows.forEach((r, i) => m.cols.forEach((c, j) => {
     const v = m.at(r * m.width + c);
     const [name, t] = colour(v, kind);
-    const level = `${name}" style="--t:${Math.round(t / 6) * 6}%`;
+    const level = `${name}" style="--t:${Math.min(100, Math.round(t / 6) * 6)}%`;
     const x = left + j * w + gap, y = top + i * h + gap;
     paths.set(level, `${paths.get(level) ?? ""}M${x.toFixed(1)} ${y.toFixed(1)}h${(w - 2 * gap).toFixed(1)}v${(h - 2 * gap).toFixed(1)}h-${(w - 2 * gap).toFixed(1)}z`);
     if (w >= 26 && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
@@ -699,7 +699,7 @@ function paint() {
   $("count").textContent = `${i + 1} / ${last + 1}`;
   const width = $("ticks").clientWidth || 600;
   $("pastbox").setAttribute("width", 10 + 6 + (i + 0.5) * (width - 12) / (last || 1));
-  document.querySelector("[data-go=play]").textContent = state.timer ? "⏸" : "▶";
+  document.querySelector("[data-go=play]").classList.toggle("playing", Boolean(state.timer));
   document.querySelector("[data-go=play]").setAttribute("aria-label", state.timer ? "Pause" : "Play");
 }
 
@@ -753,7 +753,7 @@ try {
 $("legend").innerHTML = ["value", "gradient"].map((kind) => `<div><dt>${kind}</dt><dd>−${show(scale[kind])}</dd><dd class="ramp ${kind}"></dd><dd>+${show(scale[kind])}</dd></div>`).join("");
 ticks();
 stage.show(views[0]);
-if (stage.fit() < 0.5) stage.toggleFollow = stage.toggleFollow.bind(stage), stage.follow = true, stage.mark();
+if (stage.fit() < 0.5) stage.follow = true, stage.mark();
 state.go(0);
 
 // For tests and for whoever asks: the picture of step i as data.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...op import no_grad
 from ...ops.arithmetic import maximum
+from ...ops.creation import eye
+from ...ops.joining import cat
+from ...ops.linalg import qr, solve
 from ...ops.matrix import matrix_exp
 from ...ops.norms import vector_norm
+from ...ops.random import randn
 from ...tensor import Tensor
 from ..module import Module
 from ..parameter import Buffer
@@ -54,6 +56,8 @@ class _SpectralNorm(Module):
 
     def __init__(self, weight: Tensor, n_power_iterations: int, dim: int, eps: float) -> None:
         super().__init__()
+        if n_power_iterations < 1:
+            raise ValueError(f"n_power_iterations must be at least 1, not {n_power_iterations}.")
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
         if weight.ndim > 1:
             matrix = self.matrix(weight).detach()
@@ -85,6 +89,11 @@ class _SpectralNorm(Module):
         return value
 
 
+def outputs_dim(module: Module) -> int:
+    """The dim of a weight that counts the outputs."""
+    return int(any(cls.__name__.startswith("ConvTranspose") for cls in type(module).__mro__))
+
+
 def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
@@ -96,50 +105,71 @@ def spectral_norm(
 
     Source: Miyato et al. 2018; https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.spectral_norm.html
     """
-    if n_power_iterations < 1:
-        raise ValueError(f"n_power_iterations must be at least 1, not {n_power_iterations}.")
     weight: Any = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ValueError(f"{type(module).__name__} has no parameter {name!r}.")
     if dim is None:
-        dim = int(type(module).__name__.startswith("ConvTranspose"))
+        dim = outputs_dim(module)
     return register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
 
 
 class _Orthogonal(Module):
-    """w = e^(A - Aᵀ) · base: rotations of a fixed orthogonal matrix; the columns of w (or rows, if it is wide) stay at right angles."""
+    """w = base · rotation: the columns of w (its rows, if it is wide) stay at right angles and of length 1.
 
-    def __init__(self, weight: Tensor) -> None:
+    The rotation is made of the skew matrix A = X - Xᵀ of the lower triangle X that is trained: e^A, or Cayley's
+    (1 - A/2)⁻¹·(1 + A/2).
+    """
+
+    base: Buffer
+
+    def __init__(self, weight: Tensor, orthogonal_map: str) -> None:
         super().__init__()
-        self.wide = weight.shape[-2] < weight.shape[-1]
-        tall = weight.mT if self.wide else weight
-        q, _ = np.linalg.qr(tall.detach().cpu().numpy(), mode="complete")
-        self.base = Buffer(Tensor(q, dtype=weight.dtype, device=weight.device))
+        self.orthogonal_map, self.wide = orthogonal_map, weight.shape[-2] < weight.shape[-1]
+        self.register_buffer("base", None)
 
     def forward(self, free: Tensor) -> Tensor:
-        tall = free.mT if self.wide else free
-        rows, columns = tall.shape[-2:]
-        lower = tall.tril(-1)
-        square = lower if rows == columns else lower.new_zeros(*lower.shape[:-1], rows - columns)
+        lower = (free.mT if self.wide else free).tril(-1)
+        rows, columns = lower.shape[-2:]
         if rows != columns:
-            from ...ops.joining import cat
-
-            square = cat([lower, square], -1)
-        w = (matrix_exp(square - square.mT) @ self.base)[..., :columns]
+            lower = cat([lower, lower.new_zeros(*lower.shape[:-1], rows - columns)], -1)
+        skew = lower - lower.mT
+        if self.orthogonal_map == "matrix_exp":
+            rotation = matrix_exp(skew)
+        else:
+            one = eye(rows, dtype=skew.dtype, device=skew.device)
+            rotation = solve(one - skew / 2, one + skew / 2)
+        w = self.base @ rotation[..., :columns]
         return w.mT if self.wide else w
 
     def right_inverse(self, weight: Tensor) -> Tensor:
+        tall = weight.mT if self.wide else weight
+        rows, columns = tall.shape[-2:]
+        if rows != columns:
+            tall = cat([tall, randn(*tall.shape[:-1], rows - columns, dtype=tall.dtype, device=tall.device)], -1)
+        q, r = qr(tall)
+        self.base = q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)  # an orthogonal weight stays what it is
         return weight.new_zeros(*weight.shape)
 
 
-def orthogonal(module: Module, name: str = "weight") -> Module:
-    """Keep a weight's columns (its rows, if it is wide) at right angles and of length 1, through the exponential of a skew matrix.
+def orthogonal(
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Module:
+    """Keep a weight's columns (its rows, if it is wide) at right angles and of length 1.
 
-    The first value is the orthogonal matrix nearest in span to the present weight.
+    It starts at the present weight, made orthogonal (by QR) if it is not.
+
+    Args:
+        orthogonal_map: "matrix_exp" (default) or "cayley"; "householder" is not offered.
+        use_trivialization: only True is offered: what is trained is a rotation of the first weight.
 
     Source: Lezcano-Casado 2019; https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.orthogonal.html
     """
     weight: Any = getattr(module, name, None)
     if not isinstance(weight, Tensor) or weight.ndim < 2:
         raise ValueError(f"{type(module).__name__} has no parameter {name!r} of at least 2 dims.")
-    return register_parametrization(module, name, _Orthogonal(weight))
+    if orthogonal_map not in (None, "matrix_exp", "cayley") or not use_trivialization:
+        raise ValueError(
+            f'orthogonal: the maps "matrix_exp" and "cayley" are offered, with use_trivialization=True; not {orthogonal_map!r} with '
+            f"use_trivialization={use_trivialization}."
+        )
+    return register_parametrization(module, name, _Orthogonal(weight, orthogonal_map or "matrix_exp"))

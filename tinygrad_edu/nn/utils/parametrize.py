@@ -23,24 +23,41 @@ class ParametrizationList(ModuleList):
 
     def __init__(self, modules: list[Module], original: Tensor) -> None:
         super().__init__(modules)
-        parts: Any = original
-        with no_grad():
-            for module in reversed(modules):
-                if hasattr(module, "right_inverse"):
-                    parts = module.right_inverse(parts)
+        parts = self._inverse(original)
         self.is_tensor = isinstance(parts, Tensor)
-        kind = Parameter if isinstance(original, Parameter) else Buffer
-        for name, part in [("original", parts)] if self.is_tensor else [(f"original{i}", p) for i, p in enumerate(parts)]:
-            keep = original if part is original else kind(part.detach())
-            setattr(self, name, keep)
-            if isinstance(keep, Parameter):
-                keep.requires_grad = original.requires_grad
-        self.count = 1 if self.is_tensor else len(parts)
+        names = ["original"] if self.is_tensor else [f"original{i}" for i in range(len(parts))]
+        for name, part in zip(names, [parts] if self.is_tensor else parts, strict=True):
+            if isinstance(original, Parameter):
+                # One tensor in place of another stays the same Parameter, so that optimizers that hold it go on.
+                held = original if self.is_tensor else Parameter(part.detach(), original.requires_grad)
+                held.data = part.detach()
+                self.register_parameter(name, held)
+            else:
+                self.register_buffer(name, part.detach())
+        self.names = names
+
+    @no_grad()
+    def _inverse(self, value: Tensor, strict: bool = False) -> Any:
+        for module in reversed(list(self)):
+            if hasattr(module, "right_inverse"):
+                value = module.right_inverse(value)
+            elif strict:
+                raise RuntimeError(
+                    f"{type(module).__name__} has no right_inverse, so nothing can be assigned to what it computes."
+                )
+        return value
+
+    def right_inverse(self, value: Tensor) -> None:
+        """Let the originals be such that the computed tensor is `value`."""
+        parts = self._inverse(value, strict=True)
+        with no_grad():
+            for name, part in zip(self.names, [parts] if self.is_tensor else parts, strict=True):
+                getattr(self, name).copy_(part)
 
     def forward(self) -> Tensor:
         """The tensor."""
         first, *others = list(self)
-        x = first(self.original) if self.is_tensor else first(*(getattr(self, f"original{i}") for i in range(self.count)))
+        x = first(*(getattr(self, name) for name in self.names))
         for module in others:
             x = module(x)
         return x
@@ -53,20 +70,13 @@ def _parametrized_class(module: Module) -> type:
 
 
 def _property(name: str) -> property:
-    def get(self: Module) -> Tensor:
-        return self.parametrizations[name]()
-
-    def put(self: Module, value: Tensor) -> None:
-        with no_grad():
-            fresh = ParametrizationList(list(self.parametrizations[name]), value)
-            held = self.parametrizations[name]
-            for key, part in fresh._own(Parameter):
-                getattr(held, key).copy_(part)
-
-    return property(get, put)
+    return property(
+        lambda self: self.parametrizations[name](),
+        lambda self, value: self.parametrizations[name].right_inverse(value),
+    )
 
 
-def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
+def register_parametrization(module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
     """Compute a parameter or buffer of a module through `parametrization` from now on; returns the module.
 
     Args:
@@ -78,9 +88,12 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
         ValueError: the module has no such parameter or buffer.
         ShapeError: the computed tensor has another shape or dtype; nothing is changed.
     """
+    parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
-        held = module.parametrizations[tensor_name]
-        held.append(parametrization)
+        with no_grad():
+            before = getattr(module, tensor_name)
+            _check_kind(tensor_name, before, parametrization(before), unsafe)
+        module.parametrizations[tensor_name].append(parametrization)
         return module
     original = module.__dict__.get(tensor_name)
     if not isinstance(original, Parameter | Buffer):
@@ -88,14 +101,14 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
             f"{type(module).__name__} has no parameter or buffer {tensor_name!r}; it has "
             f"{', '.join([n for n, _ in module.named_parameters(recurse=False)]) or 'none'}."
         )
+    before = original.detach().clone()
     computed = ParametrizationList([parametrization], original)
-    with no_grad():
-        found = computed()
-    if not unsafe and (found.shape, found.dtype) != (original.shape, original.dtype):
-        raise ShapeError(
-            f"the parametrization makes {found.shape} {found.dtype} of {tensor_name}, which is {original.shape} {original.dtype}; "
-            "pass unsafe=True if it is meant."
-        )
+    try:
+        with no_grad():
+            _check_kind(tensor_name, before, computed(), unsafe)
+    except Exception:
+        original.data = before
+        raise
     del module.__dict__[tensor_name]
     if not getattr(type(module), "_computed", False):
         module.__class__ = _parametrized_class(module)
@@ -105,7 +118,18 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
     return module
 
 
-def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
+def _check_kind(name: str, before: Tensor, found: Any, unsafe: bool) -> None:
+    """Refuse a parametrization that changes shape or dtype, unless that is meant."""
+    if not isinstance(found, Tensor):
+        raise ValueError(f"a parametrization must return a tensor, not a {type(found).__name__}.")
+    if not unsafe and (found.shape, found.dtype) != (before.shape, before.dtype):
+        raise ShapeError(
+            f"the parametrization makes {found.shape} {found.dtype} of {name}, which is {before.shape} {before.dtype}; "
+            "pass unsafe=True if it is meant."
+        )
+
+
+def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
     """Whether a tensor of the module (or any, without a name) is computed by a parametrization."""
     held = module.__dict__.get("parametrizations")
     if held is None:
@@ -113,7 +137,7 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(held) > 0 if tensor_name is None else tensor_name in held
 
 
-def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
+def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Module:
     """Make a computed tensor an ordinary parameter again, with its computed value, or its original one.
 
     Raises:
@@ -124,12 +148,13 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     computed = module.parametrizations[tensor_name]
     if not leave_parametrized and not computed.is_tensor:
         raise ValueError(f"{tensor_name!r} is computed from several tensors, so there is no original to leave.")
-    first = computed.original if computed.is_tensor else computed.original0
+    kept: Any = getattr(computed, computed.names[0])
     with no_grad():
-        value = computed() if leave_parametrized else computed.original
-    kept = (
-        Parameter(value.detach(), requires_grad=first.requires_grad) if isinstance(first, Parameter) else Buffer(value.detach())
-    )
+        value = computed() if leave_parametrized else kept
+    if not computed.is_tensor:
+        kept = Parameter(value.detach(), kept.requires_grad) if isinstance(kept, Parameter) else Buffer(value.detach())
+    elif leave_parametrized:
+        kept.data = value  # the same Parameter, so that optimizers that hold it go on
     del module.parametrizations[tensor_name]
     delattr(type(module), tensor_name)
     if not len(module.parametrizations):

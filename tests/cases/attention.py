@@ -1,0 +1,28 @@
+"""Rows for ops/attention.py."""
+
+import math
+
+import numpy as np
+
+import tinygrad_edu.nn.functional as F
+
+from . import Case, real
+
+
+def attention(q, k, v, is_causal=False, scale=None):
+    """Query by query, key by key."""
+    z = np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
+    factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    for place in np.ndindex(q.shape[:-2]):
+        for i in range(q.shape[-2]):
+            seen = range(min(i + 1, k.shape[-2]) if is_causal else k.shape[-2])
+            odds = [math.exp(factor * float(q[place][i] @ k[place][j])) for j in seen]
+            for j in seen:
+                z[place][i] += odds[j] / sum(odds) * v[place][j]
+    return z
+
+
+CASES = [
+    Case("scaled_dot_product_attention", attention, (real,) * 3, [((2, 3), (4, 3), (4, 2)), ((2, 1, 3, 2), (2, 1, 3, 2), (2, 1, 3, 2))],
+         [{}, {"is_causal": True}, {"scale": 0.3}], F.scaled_dot_product_attention, ops=()),
+]  # fmt: skip

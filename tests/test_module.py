@@ -1,0 +1,328 @@
+"""Modules: what they hold, hooks, state, modes; containers."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import pickle
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+
+
+class Net(nn.Module):
+    """Two linear layers, one of them twice, a parameter and buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.again = self.first
+        self.block = nn.Sequential(nn.Linear(3, 2, bias=False), nn.BatchNorm1d(2))
+        self.scale = nn.Parameter(tg.ones(2))
+        self.register_buffer("offset", tg.zeros(2))
+        self.register_buffer("scratch", tg.zeros(2), persistent=False)
+        self.register_parameter("absent", None)
+
+    def forward(self, x: Any) -> Any:
+        return self.block(self.again(self.first(x))) * self.scale + self.offset
+
+
+# -- what a module holds ---------------------------------------------------------------------------------------------
+def test_registration_and_iterators() -> None:
+    net = Net()
+    names = [name for name, _ in net.named_parameters()]
+    assert names == ["scale", "first.weight", "first.bias", "block.0.weight", "block.1.weight", "block.1.bias"]
+    assert [name for name, _ in net.named_parameters(recurse=False)] == ["scale"]
+    assert next(name for name, _ in net.named_parameters(prefix="net")) == "net.scale"
+    assert "again.weight" in dict(net.named_parameters(remove_duplicate=False))
+    assert [name for name, _ in net.named_buffers(recurse=False)] == ["offset", "scratch"]
+    assert [name for name, _ in net.named_children()] == ["first", "block"]
+    assert [name for name, _ in net.named_modules()] == ["", "first", "block", "block.0", "block.1"]
+    assert net.get_submodule("block.1") is net.block[1]
+    assert net.get_parameter("block.0.weight") is net.block[0].weight
+    assert net.get_buffer("block.1.running_mean") is net.block[1].running_mean
+    for wrong in ("block.7", "scale", "nothing"):
+        with pytest.raises(AttributeError):
+            net.get_submodule(wrong)
+
+
+def test_assignments() -> None:
+    net = Net()
+    with pytest.raises(TypeError, match="Parameter"):
+        net.scale = tg.ones(2)  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="Module"):
+        net.first = len  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="buffer"):
+        net.offset = 3
+    net.scale = None  # type: ignore[assignment]
+    assert "scale" not in dict(net.named_parameters())
+    fresh = tg.ones(2)
+    net.offset = fresh
+    assert net.offset is fresh
+    assert "offset" in net.state_dict()
+    net.offset = None
+    assert "offset" not in net.state_dict()
+    net.offset = tg.ones(2)
+    net.scratch = tg.ones(2)
+    assert [name for name in net.state_dict() if name in ("offset", "scratch")] == ["offset"]
+    del net.block
+    assert "block.0.weight" not in net.state_dict()
+    for wrong in ("", "a.b", "forward"):
+        with pytest.raises(KeyError):
+            net.register_buffer(wrong, tg.ones(1))
+    with pytest.raises(TypeError):
+        net.register_parameter("weight", tg.ones(1))  # type: ignore[arg-type]
+
+
+def test_a_buffer_keeps_its_history() -> None:
+    """A recurrent state in a buffer: gradients flow through it."""
+    holder = nn.Module()
+    holder.register_buffer("state", tg.zeros(1))
+    w = tg.tensor([2.0], requires_grad=True)
+    holder.state = w * 3
+    (holder.state * w).backward()
+    assert w.grad is not None
+    assert w.grad.item() == 12
+
+
+def test_forgotten_super_init() -> None:
+    class Forgetful(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(2, 2)
+
+    with pytest.raises(AttributeError, match="super"):
+        Forgetful()
+
+
+def test_a_plain_list_of_modules_warns() -> None:
+    holder = nn.Module()
+    with pytest.warns(UserWarning, match="ModuleList"):
+        holder.layers = [nn.Linear(2, 2)]
+
+
+# -- changing all of it ----------------------------------------------------------------------------------------------
+def test_modes_reach_everything_and_can_be_overridden() -> None:
+    class Frozen(nn.BatchNorm1d):
+        def train(self, mode: bool = True) -> nn.Module:
+            return super().train(False)
+
+    model = nn.Sequential(nn.Sequential(nn.Dropout(), Frozen(2)))
+    assert model.eval() is model
+    assert not any(m.training for m in model.modules())
+    model.train()
+    assert model[0][0].training
+    assert not model[0][1].training
+    with pytest.raises(ValueError, match="True or False"):
+        model.train("yes")  # type: ignore[arg-type]
+
+
+def test_apply_visits_children_first() -> None:
+    seen: list[Any] = []
+    net = Net()
+    assert net.apply(seen.append) is net
+    assert seen == [net.first, net.block[0], net.block[1], net.block, net]
+
+
+def test_freezing_and_zero_grad() -> None:
+    net = Net()
+    net.first.requires_grad_(False)
+    net(tg.randn(4, 3)).sum().backward()
+    assert net.first.weight.grad is None
+    assert net.scale.grad is not None
+    net.scale.grad = tg.tensor([float("nan"), 1.0])
+    net.zero_grad(set_to_none=False)
+    assert net.scale.grad.tolist() == [0, 0]
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_dtypes() -> None:
+    net = Net()
+    before = list(net.parameters())
+    net(tg.randn(4, 3)).sum().backward()
+    assert net.double() is net
+    assert all(p is q for p, q in zip(before, net.parameters(), strict=True))
+    assert {p.dtype for p in net.parameters()} == {tg.float64} == {p.grad.dtype for p in net.parameters()}  # type: ignore[union-attr]
+    assert net.block[1].num_batches_tracked.dtype == tg.int64
+    assert net.half().scale.dtype == tg.float16
+    assert net.to(tg.float32).scale.dtype == tg.float32
+    assert net.to("cpu").type(tg.float64).scale.dtype == tg.float64
+
+
+def test_copies_are_apart() -> None:
+    net = Net()
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert other.again is other.first
+        assert list(other.state_dict()) == list(net.state_dict())
+        with tg.no_grad():
+            other.scale.fill_(7)
+        assert net.scale.tolist() == [1, 1]
+        assert isinstance(other.scale, nn.Parameter)
+        assert other.scratch.persistent is False
+
+
+# -- state -----------------------------------------------------------------------------------------------------------
+def test_state_goes_from_one_model_to_another() -> None:
+    first, second = Net(), Net()
+    first(tg.randn(5, 3))
+    state = first.state_dict()
+    assert list(state) == [
+        "scale", "offset", "first.weight", "first.bias", "again.weight", "again.bias", "block.0.weight", "block.1.weight",
+        "block.1.bias", "block.1.running_mean", "block.1.running_var", "block.1.num_batches_tracked",
+    ]  # fmt: skip
+    assert not any(t.requires_grad for t in state.values())
+    assert str(second.load_state_dict(state)) == "<All keys matched successfully>"
+    x = tg.randn(5, 3)
+    np.testing.assert_array_equal(first.eval()(x).detach().numpy(), second.eval()(x).detach().numpy())
+    assert list(first.state_dict(prefix="net.")) == ["net." + name for name in state]
+
+
+def test_a_wrong_state_lists_everything_and_changes_nothing() -> None:
+    net = Net()
+    with tg.no_grad():
+        net.scale.fill_(5)
+    state = Net().state_dict()
+    del state["first.bias"], state["block.1.bias"]
+    state["surplus"] = state["more"] = tg.ones(1)
+    state["block.0.weight"], state["offset"] = tg.ones(7), tg.ones(3)
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(state)
+    for name in ("first.bias", "block.1.bias", "surplus", "more", "block.0.weight", "offset"):
+        assert name in str(caught.value)
+    assert net.scale.tolist() == [5, 5]
+    with pytest.raises(RuntimeError, match=r"block\.0\.weight"):  # shapes count also if not strict
+        net.load_state_dict(state, strict=False)
+    state["block.0.weight"], state["offset"] = tg.ones(2, 3), tg.ones(2)
+    missing, unexpected = net.load_state_dict(state, strict=False)
+    assert (missing, unexpected) == (["first.bias", "block.1.bias"], ["surplus", "more"])
+    assert net.scale.tolist() == [1, 1]
+
+
+# -- hooks -----------------------------------------------------------------------------------------------------------
+def test_forward_hooks_see_and_replace() -> None:
+    layer = nn.Linear(2, 2)
+    x = tg.ones(1, 2)
+    plain = layer(x)
+    calls: list[str] = []
+    handles = [
+        layer.register_forward_pre_hook(lambda m, args: calls.append("pre")),
+        layer.register_forward_pre_hook(lambda m, args: (args[0] * 2,)),
+        layer.register_forward_hook(lambda m, args, out: calls.append("after")),
+        layer.register_forward_hook(lambda m, args, kwargs, out: out + 1, with_kwargs=True),
+        layer.register_forward_pre_hook(lambda m, args: calls.append("first"), prepend=True),
+    ]
+    found = layer(x)
+    assert calls == ["first", "pre", "after"]
+    np.testing.assert_allclose(found.detach().numpy(), (layer.forward(x * 2) + 1).detach().numpy())
+    for handle in handles:
+        handle.remove()
+    np.testing.assert_array_equal(layer(x).detach().numpy(), plain.detach().numpy())
+
+
+def test_backward_hooks_see_and_replace() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    seen: list[Any] = []
+    layer.register_full_backward_hook(lambda m, grad_in, grad_out: seen.append((grad_in[0].tolist(), grad_out[0].tolist())))
+    handle = layer.register_full_backward_hook(lambda m, grad_in, grad_out: (grad_in[0] * 10,))
+    x = tg.ones(1, 2).requires_grad_()
+    (layer(x) * 3).sum().backward()
+    w = layer.weight.detach()
+    assert seen == [((3 * w).tolist(), [[3.0]])]
+    np.testing.assert_allclose(x.grad.numpy(), 30 * w.numpy())  # type: ignore[union-attr]
+    handle.remove()
+    x.grad = None
+    layer(x).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), w.numpy())  # type: ignore[union-attr]
+
+
+# -- containers ------------------------------------------------------------------------------------------------------
+def test_sequential() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    x = tg.randn(4, 2)
+    by_hand = model[2](model[1](model[0](x)))
+    np.testing.assert_array_equal(model(x).detach().numpy(), by_hand.detach().numpy())
+    assert len(model) == 3
+    assert model[-1] is model[2]
+    assert isinstance(model[:2], nn.Sequential)
+    model.append(nn.Tanh()).insert(0, nn.Identity())
+    assert [type(m).__name__ for m in model] == ["Identity", "Linear", "ReLU", "Linear", "Tanh"]
+    del model[0]
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    named = nn.Sequential(OrderedDict(hidden=nn.Linear(2, 3), out=nn.Linear(3, 1)))
+    assert list(named.state_dict()) == ["hidden.weight", "hidden.bias", "out.weight", "out.bias"]
+    assert named.hidden is named[0]
+    with pytest.raises(TypeError, match="Module"):
+        nn.Sequential(nn.ReLU(), len)
+    with pytest.raises(IndexError, match="out of range"):
+        model[9]
+
+
+def test_lists_and_dicts() -> None:
+    layers = nn.ModuleList([nn.Linear(1, 1) for _ in range(3)])
+    layers += [nn.ReLU()]
+    assert len(layers) == 4
+    assert layers.pop() not in layers
+    assert len(list(layers.parameters())) == 6
+    table = nn.ModuleDict({"relu": nn.ReLU(), "line": nn.Linear(1, 1)})
+    assert list(table) == ["relu", "line"]
+    assert "line" in table
+    assert list(table.state_dict()) == ["line.weight", "line.bias"]
+    with pytest.raises(KeyError):
+        table["absent"]
+    weights = nn.ParameterList([tg.ones(2), nn.Parameter(tg.zeros(1))])
+    assert [p.requires_grad for p in weights.parameters()] == [True, True]
+    named = nn.ParameterDict({"a": tg.ones(2)})
+    assert isinstance(named["a"], nn.Parameter)
+    assert list(named.state_dict()) == ["a"]
+
+
+def test_repr() -> None:
+    assert repr(nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU()))) == (
+        "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): Sequential(\n    (0): ReLU()\n  )\n)"
+    )
+
+
+# -- summary ---------------------------------------------------------------------------------------------------------
+def test_summary_of_a_chain() -> None:
+    sizes = (1000, 500, 125, 50, 10)
+    chain = nn.Sequential(*(nn.Linear(a, b) for a, b in itertools.pairwise(sizes)))
+    for found in (nn.summary(chain, (64, 1000)), tg.summary(chain)):
+        assert "8 arrays, 569_935 parameters, 2.175 MiB" in str(found)
+        assert (found.arrays, found.parameters, found.trainable) == (8, 569_935, 569_935)
+    assert [row.shapes for row in nn.summary(chain, (64, 1000)).rows[1:]] == [[(64, n)] for n in sizes[1:]]
+
+
+def test_summary_leaves_the_model_as_it_was() -> None:
+    net = Net()
+    net.first.eval()
+    net.block.requires_grad_(False)
+    before = {name: t.tolist() for name, t in net.state_dict().items()}
+    found = nn.summary(net, (2, 3))
+    assert {name: t.tolist() for name, t in net.state_dict().items()} == before
+    assert (net.training, net.first.training) == (True, False)
+    assert not any(m._forward_hooks for m in net.modules())
+    assert found.parameters == 2 + 12 + 6 + 4
+    assert found.trainable == 14
+    assert [row.depth for row in found.rows] == [0, 1, 1, 1, 2, 2]
+    assert [row.shared for row in found.rows] == [False, False, True, False, False, False]
+
+
+def test_summary_of_several_inputs() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(5, 3)
+
+        def forward(self, index: Any, x: Any) -> Any:
+            return self.embedding(index) + x, x
+
+    found = nn.summary(Two(), [(4,), (4, 3)], dtypes=[tg.int64, None])
+    assert found.rows[0].shapes == [(4, 3), (4, 3)]
+    assert "Embedding" in str(found)
+    with pytest.raises(ValueError, match="2 input shapes"):
+        nn.summary(Two(), [(4,), (4, 3)], dtypes=[tg.int64])
