@@ -2,9 +2,27 @@
 
 from ..calls import group
 from ..tensor import Tensor
+from .draw import Drawing, draw
+from .explain import check_graph, explain
+from .graphviz import GraphvizError
 from .player import Player, play
+from .stepper import step
 from .trace import Frame, Trace, frame, trace
 
 Tensor.play = play  # type: ignore[attr-defined]
 
-__all__ = ["Frame", "Player", "Trace", "frame", "group", "play", "trace"]
+__all__ = [
+    "Drawing",
+    "Frame",
+    "GraphvizError",
+    "Player",
+    "Trace",
+    "check_graph",
+    "draw",
+    "explain",
+    "frame",
+    "group",
+    "play",
+    "step",
+    "trace",
+]

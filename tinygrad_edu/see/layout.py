@@ -6,16 +6,12 @@ has a view of its own, so a click on the card opens it. Nothing here knows numbe
 
 from __future__ import annotations
 
-import functools
 import json
-import shutil
-import subprocess
-import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..errors import GraphError
+from .graphviz import GraphvizError, render
 from .trace import Trace
 
 WIDTH, HEIGHT = 140, 90  # of a card, in pixels
@@ -161,28 +157,16 @@ class _Tree:
 
 def _place(view: View, parents: dict[str, str | None]) -> None:
     """Give everything in a view its place."""
-    program = dot_program()
-    if program is None or not _by_graphviz(view, parents, program):
+    try:
+        _by_graphviz(view, parents)
+    except GraphvizError:
         _by_layers(view, parents)
 
 
 # -- by Graphviz -----------------------------------------------------------------------------------------------------
-@functools.cache
-def dot_program() -> str | None:
-    """Graphviz's `dot`, or the program that the package graphviz-pure installs; None without either."""
-    scripts = Path(sysconfig.get_path("scripts"))
-    beside = next((str(path) for path in scripts.glob("graphviz-pure*") if path.stem == "graphviz-pure"), None)
-    return shutil.which("dot") or beside or shutil.which("graphviz-pure")
-
-
-def _by_graphviz(view: View, parents: dict[str, str | None], program: str) -> bool:
-    """Ask Graphviz; whether it answered."""
+def _by_graphviz(view: View, parents: dict[str, str | None]) -> None:
     cards, groups = list(view.cards), list(view.groups)
-    source = "\n".join(_dot(view, parents, cards, groups))
-    done = subprocess.run([program, "-Tjson0"], input=source, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        return False
-    answer = json.loads(done.stdout)
+    answer = json.loads(render("\n".join(_dot(view, parents, cards, groups)), "json0"))
     left, bottom, right, top = map(float, answer["bb"].split(","))
     view.width, view.height = right - left, top - bottom
     for thing in answer.get("objects", []):
@@ -195,7 +179,6 @@ def _by_graphviz(view: View, parents: dict[str, str | None], program: str) -> bo
             view.cards[cards[int(name)]] = Box(x - left - WIDTH / 2, top - y - HEIGHT / 2, WIDTH, HEIGHT)
     paths = {int(edge["id"]): _spline(edge["pos"], left, top) for edge in answer.get("edges", [])}
     view.lines = [Line(line.src, line.dst, line.edges, paths[i]) for i, line in enumerate(view.lines)]
-    return True
 
 
 def _dot(view: View, parents: dict[str, str | None], cards: list[str], groups: list[str]) -> Iterator[str]:

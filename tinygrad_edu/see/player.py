@@ -20,6 +20,8 @@ from typing import Any
 
 from ..op import registry
 from ..tensor import Tensor
+from .draw import draw
+from .graphviz import GraphvizError
 from .layout import MAX_NODES, READABLE, View, views
 from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
@@ -68,7 +70,11 @@ class Player:
 
     def still(self) -> str:
         """The graph at the last step as an SVG picture: what is left where a notebook may not run pages."""
-        return still(self.trace, self._views[0])
+        try:
+            return draw(self.trace).svg()
+        except (GraphvizError, ValueError):  # no Graphviz, or too much for one picture
+            words = escape(f"{self.trace.title}: trust this notebook, or run the cell, to play it.")
+            return f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="30"><text x="5" y="20" fill="#808080">{words}</text></svg>'
 
     def _repr_html_(self) -> str:
         picture = base64.b64encode(self.still().encode()).decode()
@@ -142,37 +148,3 @@ def _is_elementwise(name: str) -> bool:
     """Whether each number of the result comes from the numbers at the same place."""
     module = registry[name].forward.__module__.rpartition(".")[2] if name in registry else ""
     return module in ("arithmetic", "elementwise", "activation") and not registry[name].joint
-
-
-# -- a picture without a script --------------------------------------------------------------------------------------
-def still(trace: Trace, view: View) -> str:
-    """A view of a trace as an SVG picture: every card with its name, operation, shape and the range of its gradient."""
-    last = {step.to or step.node: step.after for step in trace.steps if step.after is not None}
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 -8 {view.width + 16:.0f} {view.height + 16:.0f}" '
-        f'width="{view.width + 16:.0f}" font-family="system-ui, sans-serif" font-size="12">',
-        "<style>rect{fill:#ffffff;stroke:#8a8f98}text{fill:#1a1c22}path{fill:none;stroke:#8a8f98}.group{fill:#f4f3ef;stroke:#d8d5cc}"
-        "@media (prefers-color-scheme: dark){rect{fill:#1c2027}text{fill:#eceef1}.group{fill:#15181d;stroke:#3a404a}}</style>",
-    ]
-    for path, box in view.groups.items():
-        parts.append(f'<rect class="group" rx="8" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}"/>')
-        parts.append(f'<text x="{box.x + 8}" y="{box.y + 15}">{escape(path)}</text>')
-    parts += [f'<path d="{line.path}"/>' for line in view.lines]
-    for card, box in view.cards.items():
-        lines = _words(trace, view, card, last)
-        parts.append(f'<rect rx="10" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}"/>')
-        parts += [f'<text x="{box.x + 10}" y="{box.y + 20 + 19 * i}">{escape(text)}</text>' for i, text in enumerate(lines)]
-    return "".join([*parts, "</svg>"])
-
-
-def _words(trace: Trace, view: View, card: str, last: dict[str, int]) -> list[str]:
-    if card in view.folded:
-        return [card, f"{len(view.folded[card])} tensors"]
-    node = trace.node(card)
-    words = [f"{node.name}   {node.symbol or ''}", "×".join(map(str, node.shape)) or "scalar"]
-    for what, ref in (("value", node.value), ("grad", last.get(card))):
-        numbers = None if ref is None else trace.tensors[ref]
-        if numbers is not None and numbers.min is not None and numbers.max is not None:
-            same = numbers.min == numbers.max
-            words.append(f"{what} {numbers.min:.3g}" if same else f"{what} {numbers.min:.2g} … {numbers.max:.2g}")
-    return words
