@@ -64,23 +64,24 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
     if g.ndim > raw.ndim and _close(g.sum(tuple(range(g.ndim - raw.ndim))), raw):
         return "sum", [gradient]
     if g.shape == raw.shape or g.size == 1:
-        local = _rule(node, slot, np.ones_like(g))
+        local = apply_rule(node, slot, np.ones_like(g))
         probe = backend.place(np.linspace(0.5, 2.0, g.size).reshape(g.shape).astype(g.dtype), backend.device_of(g))
         if local is not None and local.shape == raw.shape:
-            expected = raw, _rule(node, slot, probe)
+            expected = raw, apply_rule(node, slot, probe)
             if all(_close(factor * local, found) for factor, found in zip((g, probe), expected, strict=True)):
                 same = [i for i, v in enumerate(node.values) if isinstance(node.inputs[i], Tensor) and _equal(v, local)]
                 return "times", [gradient, Factor("value" if same else "local", local, same[0] if same else None)]
     return next((("matmul", pair) for pair in _products(node, gradient) if _is_product(pair, raw)), None)
 
 
-def _rule(node: Tensor, slot: int, g: Any) -> Any:
-    """What the operation's own rule makes of another incoming gradient."""
-    assert node.op is not None
-    rules = node.op
-    if rules.joint is not None:
-        return rules.joint(g, node.array, *node.values, **node.settings)[slot]
-    return rules.rules[slot](g, node.array, *node.values, **node.settings)
+def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = None) -> Any:
+    """What the operation's own rule for its input `slot` makes of an incoming gradient; at other values too."""
+    this = node.op
+    assert this is not None
+    z, values = (node.array, node.values) if z is None else (z, values)
+    if this.joint is not None:
+        return this.joint(g, z, *values, **node.settings)[slot]
+    return this.rules[slot](g, z, *values, **node.settings)
 
 
 def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:

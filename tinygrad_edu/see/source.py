@@ -219,24 +219,27 @@ def learners_frame() -> FrameType | None:
     return frame
 
 
-def variables(frame: FrameType | None) -> dict[int, str]:
-    """What a frame's variables call each object, by its id: locals first, then globals, then what lists, dicts and objects
+def known(frame: FrameType | None) -> Iterator[tuple[str, Any]]:
+    """A frame's variables and their values: locals first, then globals, then the tensors and modules that lists, dicts and objects
     in them hold (`ws[0]`, `W1` for params["W1"], `w` for model.w)."""
     if frame is None:
-        return {}
-    names: dict[int, str] = {}
-    known = [
+        return
+    direct = [
         (name, value)
         for space in (frame.f_locals, frame.f_globals)
         for name, value in list(space.items())
         if name.isidentifier() and not name.startswith("_") and not isinstance(value, ModuleType | FunctionType | type)
     ]
-    for name, value in known:
+    yield from direct
+    for name, value in direct:
+        yield from ((inner, part) for inner, part in _parts(name, value) if isinstance(part, Tensor | Module))
+
+
+def variables(frame: FrameType | None) -> dict[int, str]:
+    """What a frame calls each object, by the object's id; the first name counts."""
+    names: dict[int, str] = {}
+    for name, value in known(frame):
         names.setdefault(id(value), name)
-    for name, value in known:
-        for inner, part in _parts(name, value):
-            if isinstance(part, Tensor | Module):
-                names.setdefault(id(part), inner)
     return names
 
 

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..tensor import Tensor
-from .style import GRADIENT, VALUE, grid, ink, scales, shade, shape_text, short
+from .style import GRADIENT, VALUE, grid, ink, on_one_line, scales, shade, shape_text, short
 from .trace import Frame, Node, Step, Trace, frame, trace
 
 FORWARD, BACKWARD, MARK = "#6699ff", "#ff5c8d", "#ffd75f"
@@ -296,23 +296,9 @@ def as_text(trace: Trace, i: int) -> str:
         lines.append(f"  {rule}")
     for row in equations(trace, now):
         named = len(row) == 1
-        parts = [f"{sign} {numbers_text(trace, ref)}".strip() for sign, ref, _ in row]
+        parts = [f"{sign} {on_one_line(trace.tensors[ref])}".strip() for sign, ref, _ in row if ref is not None]
         lines.append("  " + (f"{row[0][2]} = " if named else "") + " ".join(parts))
     return "\n".join(lines)
-
-
-def numbers_text(trace: Trace, ref: int | None) -> str:
-    """A tensor on one line: `[[1, 2], [3, 4]]`, or a large one's shape and range."""
-    if ref is None:
-        return ""
-    numbers = trace.tensors[ref]
-    if numbers.data is None or len(numbers.data) > 16:
-        return f"<{shape_text(numbers.shape)}, {short(numbers.min or 0)} to {short(numbers.max or 0)}>"
-    texts: Any = [short(v) for v in numbers.data]
-    for n in reversed(numbers.shape):
-        count = len(texts) // n if n else 0
-        texts = ["[" + ", ".join(texts[k * n : (k + 1) * n]) + "]" for k in range(count)]
-    return texts[0] if texts else "[]"
 
 
 # -- the screen ----------------------------------------------------------------------------------------------------------

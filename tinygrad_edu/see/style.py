@@ -58,6 +58,17 @@ def shape_text(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
 
+def on_one_line(numbers: Numbers) -> str:
+    """A tensor as text: `[[1, 2], [3, 4]]`, or a large one's shape and range."""
+    if numbers.data is None or len(numbers.data) > 16:
+        return f"<{shape_text(numbers.shape)}, {short(numbers.min or 0)} to {short(numbers.max or 0)}>"
+    texts = [short(v) for v in numbers.data]
+    for n in reversed(numbers.shape):
+        count = len(texts) // n if n else 0
+        texts = ["[" + ", ".join(texts[k * n : (k + 1) * n]) + "]" for k in range(count)]
+    return texts[0] if texts else "[]"
+
+
 def largest(tensors: Iterable[Numbers]) -> float:
     """The largest finite size of any number in these: one scale for all of them."""
     return max((max(abs(t.min), abs(t.max)) for t in tensors if t.min is not None and t.max is not None), default=0.0)
