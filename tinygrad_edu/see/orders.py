@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd import engine
 from ..tensor import Tensor
-from .equation import _rule
+from .equation import apply_rule
 from .trace import Numbers, Step, numbers_of
 
 MOST_STEPS = 400  # not waiting takes exponentially many steps on some graphs
@@ -156,7 +156,7 @@ class _Run:
         """What a tensor sends to each of its inputs, from the gradient that it has now."""
         g = self.grads[node]
         for slot, x in engine._receivers(node):
-            raw = _rule(node, slot, g)
+            raw = apply_rule(node, slot, g)
             if raw is not None:
                 yield slot, x, raw if raw.shape == x.array.shape else engine._fit(raw, node, slot)
 
