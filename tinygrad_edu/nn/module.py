@@ -65,10 +65,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = tick()
-        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
-            output = self._call_with_hooks(args, kwargs)
-        else:
-            output = self.forward(*args, **kwargs)
+        hooked = self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
+        output = self._call_with_hooks(args, kwargs) if hooked else self.forward(*args, **kwargs)
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
         return output
 
