@@ -52,7 +52,7 @@ def maths_of(name: str) -> Maths:
     # the forward formula is what stands before the first rule
     rules = {i: text for i in range(len(this.inputs)) if (text := _rule_text(this, i, parts[1:])) is not None}
     return Maths(
-        sentence=SENTENCES.get(name) or _first_sentence(this),
+        sentence=sentence_of(this),
         forward=mathml(parts[0], places, known),
         rules={i: mathml(_adding(text), places, known) for i, text in rules.items()},
         hints={i: HINTS[key] for i, key in enumerate((name, x) for x in this.inputs) if key in HINTS},
@@ -104,10 +104,10 @@ ALIASES: dict[str, dict[str, str]] = {
 }
 
 
-def _first_sentence(this: Op) -> str:
-    """The docstring's first paragraph, if it is one of words."""
+def sentence_of(this: Op) -> str:
+    """What an operation does, in plain words: the docstring's first paragraph, if it is one of words."""
     words = " ".join(this.formula.split("\n\n")[0].split())
-    return words if words and not words.startswith("z =") else f"The operation {this.name}."
+    return SENTENCES.get(this.name) or (words if words and not words.startswith("z =") else f"The operation {this.name}.")
 
 
 def _formula(this: Op) -> list[str]:

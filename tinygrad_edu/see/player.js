@@ -6,7 +6,7 @@ const { trace, views, orders, maths, rightCode } = JSON.parse(document.getElemen
 const $ = (id) => document.getElementById(id);
 const nodes = new Map(trace.nodes.map((node) => [node.id, node]));
 const edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
-const lossName = nodes.get(trace.loss).name.length > 5 ? "L" : nodes.get(trace.loss).name;
+const lossName = nodes.get(trace.loss).name.length > 5 || nodes.get(trace.loss).name === trace.loss ? "L" : nodes.get(trace.loss).name;
 
 // -- what is there at a step ------------------------------------------------------------------------------------------
 // A run is a list of steps, with the moments at which something came to be: so a frame is found by looking up, not by replaying.
@@ -48,14 +48,14 @@ function frame(run, i) {
 }
 
 // -- numbers ----------------------------------------------------------------------------------------------------------
-const signed = (text) => text.replace("-", "−");
+const signed = (text) => text.replaceAll("-", "−");
 function show(v) {
   if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
   if (typeof v === "boolean") return v ? "1" : "0";
   if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
   const size = Math.abs(v);
   if (size >= 1e4 || size < 1e-3) return signed(v.toExponential(1).replace("e+", "e"));
-  return signed(String(Number(v.toPrecision(size >= 1 ? 3 : 2))));
+  return signed(String(Number(v.toPrecision(3))));
 }
 const inBrackets = (v) => (v < 0 ? `(${show(v)})` : show(v));
 
@@ -134,7 +134,14 @@ function fill(template, node, to) {
     const power = mark.parentElement.localName === "msup" && mark.parentElement.firstElementChild === mark;
     mark.outerHTML = power && filled.startsWith("<mfrac") ? `<mrow><mo>(</mo>${filled}<mo>)</mo></mrow>` : filled;
   }
-  return holder.innerHTML;
+  // words become text between formulas, so that lines can break at them
+  let html = "", formula = "";
+  for (const child of holder.firstElementChild.children) {
+    if (child.localName !== "mtext") { formula += child.outerHTML; continue; }
+    html += (formula && math(formula)) + `<span>${text(child.textContent).replaceAll("\u00a0", " ")}</span>`;
+    formula = "";
+  }
+  return html + (formula && math(formula));
 }
 const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op]?.rules[0];
 
@@ -393,7 +400,7 @@ function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick 
     html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""}>${text(show(v))}</div>`;
   }
   const left = m.rows.length < m.height || m.cols.length < m.width ? `, ${m.rows.length}×${m.cols.length} of it` : "";
-  return `<figure class="${role}"><div class="grid" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
+  return `<figure class="${role}"><div class="grid ${m.rows.length > 5 || m.cols.length > 5 ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
 }
 const sign = (s) => `<span class="sign">${s}</span>`;
 const worked = (html) => `<div class="worked"><span>One cell, worked</span>${html}</div>`;
@@ -452,8 +459,10 @@ function contribution(step) {
     const [a, b] = terms.map((term) => T(term.tensor)), cells = productCells(a, b, made);
     html += `<div class="terms">${part(terms[0], cells.left)}${sign("@")}${part(terms[1], cells.right)}${sign("=")}${out}</div>` + workedProduct(a, b, cells, result);
   } else {
-    const g = gradientAt(main, node.id, state.at);
-    html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
+    const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
+    if (parts) {
+      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
   }
   let cell = made;
   if (step.reduced_axes?.length) {
@@ -470,6 +479,15 @@ function contribution(step) {
   html += `<div class="terms">${figure(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
   const [b, r, a] = [step.before, step.reduced, step.after].map((ref) => matrix(T(ref)).at(cell));
   return html + worked(`${inBrackets(b)} + ${inBrackets(r)} = <b>${show(a)}</b>`);
+}
+
+// The positions in g whose sum is element k of raw, where a rule adds up along dims (the gradient of a bias, say); else null.
+function summed(g, raw, k) {
+  const G = matrix(g), R = matrix(raw), shift = g.shape.length - raw.shape.length;
+  if (!G.whole || !R.whole || G.size === R.size || shift < 0 || raw.shape.some((n, i) => n !== 1 && n !== g.shape[i + shift])) return null;
+  const parts = [...Array(G.size).keys()].filter((p) => broadcastFrom(p, g.shape, raw.shape) === k);
+  const total = parts.reduce((sum, p) => sum + G.at(p), 0);
+  return Math.abs(total - R.at(k)) < 1e-4 * (Math.abs(total) + 1e-3) ? parts : null;
 }
 
 const INFIX = { add: "+", sub: "−", mul: "⊙", div: "÷", matmul: "@" };
@@ -625,6 +643,7 @@ const state = {
     return paint();
   },
   stop() {
+    if (!this.timer) return;
     clearInterval(this.timer);
     this.timer = null;
     paint();
@@ -693,6 +712,8 @@ function paint() {
     $("words").innerHTML = words(step);
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
+    const mark = $("source").querySelector("mark");
+    if (mark) $("source").scrollLeft = Math.max(0, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth);
   }
   $("slider").value = i;
   $("slider").setAttribute("aria-valuetext", `${i + 1} of ${last + 1}: ${$("headline").textContent}`);
