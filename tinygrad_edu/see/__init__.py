@@ -1,23 +1,29 @@
 """See backpropagation: a trace of it, and the pictures made from that."""
 
 from ..calls import group
+from ..tensor import Tensor
 from .draw import Drawing, DrawingError, draw
 from .explain import check_graph, explain
 from .graphviz import GraphvizError
+from .player import Player, play
 from .stepper import step
 from .trace import Frame, Trace, frame, trace
+
+Tensor.play = play  # type: ignore[attr-defined]
 
 __all__ = [
     "Drawing",
     "DrawingError",
     "Frame",
     "GraphvizError",
+    "Player",
     "Trace",
     "check_graph",
     "draw",
     "explain",
     "frame",
     "group",
+    "play",
     "step",
     "trace",
 ]

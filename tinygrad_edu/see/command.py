@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from ..ops.creation import ones_like
 from .draw import FORMATS, DrawingError, draw
 from .expression import ExpressionError, evaluate
 from .graphviz import GraphvizError
+from .player import play
 from .stepper import step
 from .trace import Trace, trace
 
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
     elif options.command == "draw":
         console.print(f"picture: {draw(traced, direction=options.direction).save(options.out)}")
     else:
-        importlib.import_module(f"{__package__}.player").play(traced, options.out, open=options.open)
+        play(traced, options.out, open=options.open)
         console.print(f"page: {options.out}")
 
 

@@ -27,6 +27,7 @@ from ..op import Op
 from ..tensor import Tensor
 from .equation import WHOLE, Equation, Factor, Term, equation_of
 from .groups import Group, Groups, numbered
+from .maths import sentence_of
 from .source import (
     Place,
     expression_at,
@@ -545,13 +546,12 @@ def rule_of(op: Op) -> Rule:
     """What an operation's docstring says about it."""
     lines = [line.strip() for line in op.formula.splitlines() if line.strip()]
     formula = next((line for line in lines if "z" in line and ("=" in line or "←" in line) and ":" not in line[:8]), "")
-    sentence = lines[0] if lines and lines[0] != formula else op.name
     derivatives = {}
     for part in formula.split(";"):
         left, _, right = part.strip().partition("=")
         if left.startswith("∂") and left[1:].strip() in op.inputs:
             derivatives[left[1:].strip()] = right.strip()
-    return Rule(op.name, sentence, formula, op.inputs, derivatives)
+    return Rule(op.name, sentence_of(op), formula, op.inputs, derivatives)
 
 
 # -- numbers -------------------------------------------------------------------------------------------------------------
