@@ -8,6 +8,7 @@ from .graphviz import GraphvizError
 from .player import Player, play
 from .stepper import step
 from .trace import Frame, Trace, frame, trace
+from .zoom import ZoomError, zoom
 
 Tensor.play = play  # type: ignore[attr-defined]
 
@@ -18,6 +19,7 @@ __all__ = [
     "GraphvizError",
     "Player",
     "Trace",
+    "ZoomError",
     "check_graph",
     "draw",
     "explain",
@@ -26,4 +28,5 @@ __all__ = [
     "play",
     "step",
     "trace",
+    "zoom",
 ]

@@ -54,7 +54,7 @@ class ExpressionError(ValueError):
 @functools.cache
 def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
-    found = {}
+    found: dict[str, Callable] = {}
     for file in ops.METHODS | dict.fromkeys(("dropout", "embedding", "loss", "normalization", "padding", "pooling", "distance")):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
