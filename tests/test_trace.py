@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import linecache
 import math
+import os
+import select
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -320,8 +325,39 @@ def test_a_cell_that_python_cannot_parse_still_shows_its_text():
 
 def test_an_unknown_source_is_written_in_names():
     t = run("x = tg.tensor(1.0, requires_grad=True)\nt = trace((x * 2).tanh())\n", "<nowhere>", known=False)["t"]
-    assert [node.expr for node in t.nodes[1:]] == ["mul(x, 2)", "tanh(v1)"]
+    assert [node.expr for node in t.nodes[1:]] == ["x * 2", "tanh(v1)"]
     assert t.sources == {"nowhere": {}}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_the_prompt():
+    """What is typed at Python's prompt is known too, each input with its own lines."""
+    import pty
+
+    typed = [
+        "import tinygrad_edu as tg; from tinygrad_edu.see import trace; print('rea' + 'dy')",
+        "x = tg.tensor(1.0, requires_grad=True)",
+        "def square(a):",
+        "    return a * a",
+        "",
+        "y = square(x) + x",
+        "t = trace(y); print('found', [n.expr for n in t.nodes], [list(s.values()) for s in t.sources.values()])",
+    ]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "PYTHONPATH": os.getcwd(), "PYTHON_BASIC_REPL": "1"}
+    with subprocess.Popen([sys.executable, "-q"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        for line in typed:
+            os.write(ours, line.encode() + b"\n")
+            answer = "ready" if line is typed[0] else "... " if line.startswith(("def", " ")) else ">>> "
+            said, ends = "", time.monotonic() + 60
+            while answer not in said and time.monotonic() < ends:
+                if select.select([ours], [], [], 0.2)[0]:
+                    said += os.read(ours, 65536).decode(errors="ignore")
+        process.kill()
+    os.close(ours)
+    assert "found [None, 'a * a', 'square(x) + x']" in said
+    assert "[['def square(a):', '    return a * a'], ['y = square(x) + x']]" in said
 
 
 def test_two_files_of_one_name():

@@ -19,7 +19,7 @@ from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
 from .equation import apply_rule
-from .source import known, learners_frame, place_of
+from .source import known, learners_frame
 from .style import on_one_line, short
 from .trace import _Tracer, numbers_of
 
@@ -110,13 +110,13 @@ def _losses_of(x: Tensor) -> list[Tensor]:
 
 
 def _by_uses(x: Tensor, walks: list[_Walk]) -> Explanation:
-    uses = [Use(walk.loss, node, slot, part) for walk in walks for node, slot, part in walk.parts.get(x, [])]
+    found = [(walk, *part) for walk in walks for part in walk.parts.get(x, [])]
+    uses = [Use(walk.loss, node, slot, part) for walk, node, slot, part in found]
     total: Any = sum((use.gradient for use in uses[1:]), start=uses[0].gradient) if uses else walks[0].gradients[x]
     name = walks[0].gradient_of(x)
-    parts = [f"{_line(use.gradient)} via {_via(use.node)}" for use in uses]
+    parts = [f"{_line(part)} via {walk.made_by(node)}" for walk, node, _, part in found]
     if len(parts) == 1:
-        parts = [f"via {_via(uses[0].node)}"]
-        lines = [f"{name} = {_line(total)}, all of it {parts[0]}"]
+        lines = [f"{name} = {_line(total)}, all of it via {found[0][0].made_by(uses[0].node)}"]
     elif np.size(total) == 1 or not parts:
         lines = [" = ".join([name, _line(total), *([" + ".join(parts)] if parts else [])])]
     else:
@@ -136,19 +136,12 @@ def _line(array: Any) -> str:
     return on_one_line(numbers_of(array))
 
 
-def _via(node: Tensor) -> str:
-    assert node.op is not None
-    place = place_of(node.made_at)
-    return f"{node.op.name} (line {place.line})" if place else node.op.name
-
-
 class _Walk:
     """One backward pass: gradients, the parts they are made of, and names."""
 
     def __init__(self, loss: Tensor, gradient: Any) -> None:
         self.loss = loss
-        tracer = _Tracer(loss, gradient, True)
-        self._names = tracer.names
+        self._tracer = _Tracer(loss, gradient, True)
         self.gradients: dict[Tensor, Any] = {}
         self.parts: dict[Tensor, list[tuple[Tensor, int, Any]]] = {}
         for step in engine.steps(loss, gradient):
@@ -159,7 +152,16 @@ class _Walk:
                 self.gradients[step.node] = step.after
 
     def name(self, node: Tensor) -> str:
-        return self._names[node]
+        return self._tracer.names[node]
+
+    def made_by(self, node: Tensor) -> str:
+        """`mul (line 12)`; with the file or cell too, where there are several."""
+        assert node.op is not None
+        span = self._tracer.span(node)
+        if span is None:
+            return node.op.name
+        where = f" of {span.source}" if self._tracer.several_sources else ""
+        return f"{node.op.name} (line {span.line}{where})"
 
     def gradient_of(self, x: Tensor) -> str:
         """`w.grad` of a leaf, else `∂loss/∂h`."""
@@ -277,7 +279,7 @@ class Checked:
     node: str
     op: str
     input: str
-    where: str
+    made_by: str
     verdict: str  # "right", "wrong", "kink" (no derivative there) or "not checked"
     expected: float = 0.0
     found: float = 0.0
@@ -305,7 +307,7 @@ class GraphCheck:
             return f"{notes}."
         first = self.wrong[0]
         return (
-            f"{notes}.\nFirst wrong one on the way back: the rule d{first.input} of {first.op}, at {first.node}{first.where}: along a "
+            f"{notes}.\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
             f"random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
             + (f"\n{len(self.wrong) - 1} more are wrong." if len(self.wrong) > 1 else "")
         )
@@ -333,12 +335,10 @@ def check_graph(loss: Tensor) -> GraphCheck:
     random = np.random.default_rng(0)
     found = []
     for node in reversed([node for node in walk._order() if node.op is not None]):
-        place = place_of(node.made_at)
-        where = f" (line {place.line})" if place else ""
         for slot, _ in engine._receivers(node):
             name = node.op.inputs[0 if node.op.variadic else slot]  # type: ignore[union-attr]
             verdict, expected, given = _check_rule(node, slot, random)
-            found.append(Checked(walk.name(node), node.op.name, name, where, verdict, expected, given))  # type: ignore[union-attr]
+            found.append(Checked(walk.name(node), node.op.name, name, walk.made_by(node), verdict, expected, given))  # type: ignore[union-attr]
     return GraphCheck(found)
 
 

@@ -124,7 +124,7 @@ class _Evaluator:
         """Never run: it tells where each operation stands, to errors and pictures, just as for a program."""
         filename = f"<expression {self.text}>"
         linecache.cache[filename] = (len(self.text), None, [self.text + "\n"], filename)
-        return compile(self.tree, filename, "exec")
+        return compile(self.tree, filename, "exec", dont_inherit=True)
 
     def run(self) -> Any:
         result = None

@@ -108,7 +108,7 @@ def _typed(code: CodeType) -> tuple[str, ...]:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    found = compile(text, PROMPT, "single")
+                    found = compile(text, PROMPT, "single", dont_inherit=True)
             except (SyntaxError, ValueError):
                 continue  # perhaps the first line of several
             if _holds(found, code):

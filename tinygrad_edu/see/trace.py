@@ -17,6 +17,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from .groups import Group, Groups, numbered
 from .maths import sentence_of
 from .source import (
     Place,
+    Source,
     expression_at,
     label_of,
     learners_frame,
@@ -405,7 +407,7 @@ class _Tracer:
             symbol=SYMBOLS.get(node.op.name, node.op.name) if node.op else None,
             expr=(expression_at(node.made_at) or self._expression(node)) if node.op else None,
             module=self.groups.of.get(node),
-            src=self._span(node),
+            src=self.span(node),
             attrs=attrs,
         )
 
@@ -418,28 +420,30 @@ class _Tracer:
         return f"{node.op.name}({', '.join(names)})"
 
     # -- the source ------------------------------------------------------------------------------------------------
-    def _span(self, node: Tensor) -> Span | None:
-        place = place_of(node.made_at)
-        return None if place is None else Span(self._labels[place.filename], *place[1:])
-
     @property
-    def _places(self) -> Iterator[tuple[Any, Place]]:
+    def several_sources(self) -> bool:
+        return len(self._labels) > 1
+
+    def span(self, node: Tensor) -> Span | None:
+        place = place_of(node.made_at)
+        return None if place is None else Span(self._labels[place.filename, source_of(node.made_at[0])], *place[1:])
+
+    def _places(self) -> Iterator[tuple[Place, Source]]:
         for node in self.order:
             place = place_of(node.made_at)
             if place is not None:
-                yield node.made_at[0], place
+                yield place, source_of(node.made_at[0])
 
-    @property
-    def _labels(self) -> dict[str, str]:
-        if "_label" not in self.__dict__:
-            files = list(dict.fromkeys(place.filename for _, place in self._places))
-            self._label = dict(zip(files, numbered([label_of(name) for name in files]), strict=True))
-        return self._label
+    @cached_property
+    def _labels(self) -> dict[tuple[str, Source], str]:
+        """What each source is called; what is typed at Python's prompt has one file name, but each input is a source of its own."""
+        found = dict.fromkeys((place.filename, source) for place, source in self._places())
+        return dict(zip(found, numbered([label_of(name) for name, _ in found]), strict=True))
 
     def _sources(self) -> dict[str, dict[int, str]]:
         found: dict[str, dict[int, str]] = {}
-        for code, place in self._places:
-            source, lines = source_of(code), found.setdefault(self._labels[place.filename], {})
+        for place, source in self._places():
+            lines = found.setdefault(self._labels[place.filename, source], {})
             if source.lines:
                 last = min(len(source.lines), place.end_line + NEARBY)
                 lines.update((n, source.text(n)) for n in range(max(1, place.line - NEARBY), last + 1))
