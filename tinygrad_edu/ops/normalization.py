@@ -196,6 +196,8 @@ def batch_norm(
 
     Source: Ioffe, Szegedy 2015; https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
     """
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm: eps must be positive, not {eps}.")
     x, weight, bias = _enough_digits(floating("batch_norm", input), weight, bias)
     scale, shift, at, spread = _per_channel("batch_norm", x, weight, bias, running_mean, running_var)
     if not training:
@@ -206,8 +208,6 @@ def batch_norm(
         return _back(z if shift is None else z + shift, input.dtype)
     over = (0, *range(2, x.ndim))
     _several("batch_norm", x, math.prod(x.shape[d] for d in over), "channel")
-    if eps <= 0:
-        raise ValueError(f"batch_norm: eps must be positive in training, not {eps}.")
     _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
@@ -238,8 +238,6 @@ def instance_norm(
     scale, shift, _, _ = _per_channel("instance_norm", x, weight, bias, running_mean, running_var)
     _several("instance_norm", x, math.prod(x.shape[2:]), "channel of a sample")
     over = tuple(range(2, x.ndim))
-    if eps <= 0:
-        raise ValueError(f"batch_norm: eps must be positive in training, not {eps}.")
     _follow(running_mean, running_var, x, over, momentum)
     return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
 
