@@ -81,8 +81,9 @@ def test_numbers_are_the_engines(show):
         assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=1e-6)
 
 
-def test_the_worked_cell_is_right_at_every_step(show):
-    player = network()
+@pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
+def test_the_worked_cell_is_right_at_every_step(show, make):
+    player = make()
     page = show(player.html)
     count = 0
     for i in range(len(player.trace.steps)):
@@ -94,7 +95,7 @@ def test_the_worked_cell_is_right_at_every_step(show):
                 made = float(right.replace("−", "-"))
                 assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
                 count += 1
-    assert count > 10
+    assert count > 5
 
 
 def test_a_chosen_cell_is_worked_through(show):
@@ -129,7 +130,8 @@ def test_keys(show):
     assert at() == 0
     page.keyboard.press(" ")
     assert page.evaluate("player.state.timer") is not None
-    page.wait_for_function("player.state.at > 0", timeout=5000)
+    page.wait_for_timeout(1500)
+    assert at() > 0
     page.keyboard.press(" ")
     assert page.evaluate("player.state.timer") is None
     page.locator("#slider").focus()  # the slider understands the same keys
@@ -206,7 +208,7 @@ def test_reduced_motion_and_print(show):
 def test_names_show_as_text(show):
     w = tg.tensor(2.0, requires_grad=True, name="<script>alert(1)</script>")
     page = show(play(w * w, title="<img src=x onerror=alert(1)>").html)
-    for _ in range(5):
+    for _ in range(4):
         page.keyboard.press("ArrowRight")
     assert page.locator("h1").inner_text() == "<img src=x onerror=alert(1)>"
     assert page.locator(".card .name").first.text_content().startswith("<script>")
