@@ -5,6 +5,10 @@ from __future__ import annotations
 from . import functional, init, utils
 from .activation import (
     Activation,
+    CELU,
+    ELU,
+    GELU,
+    GLU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -15,11 +19,12 @@ from .activation import (
     LogSoftmax,
     Mish,
     PReLU,
+    RReLU,
     ReLU,
     ReLU6,
-    RReLU,
-    Sigmoid,
+    SELU,
     SiLU,
+    Sigmoid,
     Softmax,
     Softmax2d,
     Softmin,
@@ -47,8 +52,8 @@ from .loss import (
     HuberLoss,
     KLDivLoss,
     L1Loss,
-    MarginRankingLoss,
     MSELoss,
+    MarginRankingLoss,
     MultiLabelMarginLoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
@@ -110,7 +115,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
-from .recurrent import GRUCell, LSTMCell, RNNCell
+from .recurrent import GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell
 from .shape import Flatten, Identity, Unflatten
 from .summary import summary
 from .transformer import Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer

@@ -98,6 +98,7 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
         before = earlier(base)
         flat = indexing.index_put(before.reshape(-1), (constant(places.reshape(-1)),), result.reshape(-1))
         rebind(base, before, flat.reshape(base.shape))
+        base.base = None  # nobody else has `flat`
         rebind(target, old, look(base, way))
 
 

@@ -196,6 +196,8 @@ def batch_norm(
 
     Source: Ioffe, Szegedy 2015; https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
     """
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"batch_norm: eps must be positive, not {eps}.")
     x, weight, bias = _enough_digits(floating("batch_norm", input), weight, bias)
     scale, shift, at, spread = _per_channel("batch_norm", x, weight, bias, running_mean, running_var)
     if not training:
