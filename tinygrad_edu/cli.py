@@ -6,6 +6,7 @@ import argparse
 import functools
 import itertools
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from .ops.activation import relu
 from .ops.loss import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
+from .see import command
 from .serialization import FormatError, save
 from .tensor import Tensor
 from .train import fit, predict
@@ -32,6 +34,7 @@ EXAMPLES = """examples:
   python -m tinygrad_edu train digits --hidden 64 32        another network
   python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
+  python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
 """
 
 
@@ -111,14 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command is None:
             train(parser.parse_args(["train", "iris"]), console)
             print_backward(console)
+        elif options.command in command.COMMANDS:
+            command.run(options, console)
         else:
             train(options, console)
-    except (
-        OSError,
-        FormatError,
-        ImportError,
-        DeviceError,
-    ) as error:  # a missing or damaged file, an extra that is not installed, no GPU
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, FormatError, ImportError, DeviceError, *command.ERRORS) as error:
+        # a missing or damaged file, an extra that is not installed, no GPU; an expression that cannot be computed or drawn
         print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
@@ -131,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Train a small network. Without a command: on Iris, followed by one backward pass step by step.",
         **options,  # type: ignore[arg-type]
     )
-    commands = parser.add_subparsers(dest="command", metavar="train", prog=parser.prog)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
     told = "\n".join(f"  {name:8} {task.story}" for name, task in TASKS.items())
     add = commands.add_parser(
         "train",
@@ -155,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
+    command.add_commands(commands)
     return parser
 
 

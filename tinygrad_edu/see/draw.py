@@ -32,6 +32,10 @@ DARK, GREY, PALE = "#1c1c28", "#6b6b80", "#c9c9d6"
 FLOW, PLAIN = "#c2255c", "#8a93a8"  # arrows along which gradients flow back, and others
 
 
+class DrawingError(ValueError):
+    """A graph that is too large to be drawn, or a picture that cannot be written so."""
+
+
 def draw(
     what: Tensor | Trace | Module,
     input_shape: Any = None,
@@ -58,7 +62,7 @@ def draw(
         direction: "LR" (left to right), "TB" (downwards), "RL" or "BT".
 
     Raises:
-        ValueError: the graph is too large, or an argument is none of these.
+        DrawingError: the graph is too large, or an argument is none of these.
         GraphError: what is drawn does not require grad.
 
     >>> from tinygrad_edu import tensor, draw
@@ -68,7 +72,7 @@ def draw(
     <drawing of x * x: 2 cards, 2 arrows>
     """
     if direction not in ("LR", "TB", "RL", "BT"):
-        raise ValueError(f'direction must be "LR", "TB", "RL" or "BT", not {direction!r}.')
+        raise DrawingError(f'direction must be "LR", "TB", "RL" or "BT", not {direction!r}.')
     if isinstance(what, Module):
         title = type(what).__name__
         values = values and input_data is not None
@@ -86,7 +90,7 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
     """What the model makes of these inputs, in evaluation mode."""
     if inputs is None:
         name = type(model).__name__
-        raise ValueError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
+        raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
     modes = {module: module.training for module in model.modules()}
     try:
         model.eval()
@@ -124,7 +128,7 @@ def _depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
             return tried
     folded = f"with depth={tried}" if depth else "with every module folded" if trace.modules else "without modules to fold"
     smaller = "a smaller depth=, " if depth else "" if trace.modules else "`with see.group(name):` around its parts, "
-    raise ValueError(
+    raise DrawingError(
         f"this graph has {len(trace.nodes)} tensors, {count} cards {folded}, and a picture shows at most {max_nodes}. "
         f"Use {smaller}fewer steps or samples, or draw a part of it; max_nodes={count} draws it all the same, slowly."
     )
@@ -172,7 +176,7 @@ class Drawing:
         path = Path(path)
         kind = path.suffix[1:].lower()
         if kind not in FORMATS:
-            raise ValueError(
+            raise DrawingError(
                 f"save writes {', '.join('.' + f for f in FORMATS)}, by the path's ending; {path.name!r} has none of these."
             )
         path.write_bytes(self.dot.encode() if kind == "dot" else render(self.dot, kind))

@@ -81,7 +81,9 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
     z, values = (node.array, node.values) if z is None else (z, values)
     if this.joint is not None:
         return this.joint(g, z, *values, **node.settings)[slot]
-    return this.rules[slot](g, z, *values, **node.settings)
+    rule = this.rules[slot]
+    assert rule is not None
+    return rule(g, z, *values, **node.settings)
 
 
 def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:

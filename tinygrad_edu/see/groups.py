@@ -69,7 +69,7 @@ class Groups:
             number[which] += 1
             call.path = f"{base} #{number[which]}" if times[which] > 1 else base
             kind = "group" if isinstance(call.module, str) else type(call.module).__name__
-            self.found[call.path] = Group(call.path, kind, call.parent and call.parent.path)
+            self.found[call.path] = Group(call.path, kind, call.parent.path if call.parent else None)
 
     def _place_parameters(self, module: Any, name: str, leaves: set[Tensor]) -> None:
         """Parameters and buffers stand in the group of their module, or beside the groups of its calls."""

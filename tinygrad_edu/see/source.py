@@ -87,10 +87,10 @@ def _parsed(lines: tuple[str, ...]) -> Source:
 
 def source_of(code: CodeType) -> Source:
     """The source in which a code object stands; empty if nobody knows it."""
-    lines = linecache.getlines(code.co_filename)
+    lines = tuple(linecache.getlines(code.co_filename))
     if not lines and code.co_filename == PROMPT:
         lines = _typed(code)
-    return _parsed(tuple(lines))
+    return _parsed(lines)
 
 
 @functools.lru_cache(1024)
@@ -192,8 +192,9 @@ def operand_names(node: Tensor) -> list[str | None]:
         called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if called != node.op.name:
             return unknown  # a function made of several operations: their inputs are not its arguments
-        method = isinstance(function, ast.Attribute) and len(expression.args) < len(node.inputs)
-        operands = [function.value, *expression.args] if method else list(expression.args)  # type: ignore[union-attr]
+        operands = list(expression.args)
+        if isinstance(function, ast.Attribute) and len(operands) < len(node.inputs):  # a method
+            operands.insert(0, function.value)
     names = [x.id if isinstance(x, ast.Name) else x.attr if isinstance(x, ast.Attribute) else None for x in operands]
     return [*names, *unknown][: len(unknown)]
 
@@ -207,6 +208,8 @@ def label_of(filename: str) -> str:
             return found[1]
     if filename.startswith(("<stdin>", "<python-input")):
         return "prompt"
+    if filename.startswith("<expression"):
+        return "expression"
     return filename.strip("<>").replace("\\", "/").rpartition("/")[2]
 
 

@@ -71,6 +71,9 @@ SYMBOLS = {
 }
 
 
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
+
+
 @dataclass(frozen=True)
 class Span:
     """Where in the learner's source: lines from 1, columns from 0, in characters; the end column is not included."""
@@ -407,9 +410,12 @@ class _Tracer:
         )
 
     def _expression(self, node: Tensor) -> str:
-        """The operation in names, where the source is not known: `mul(w, x)`."""
+        """The operation in names, where the source is not known: `w * x`, `tanh(h)`."""
         assert node.op is not None
-        return f"{node.op.name}({', '.join(self.names[x] if isinstance(x, Tensor) else str(x) for x in node.inputs)})"
+        names = [self.names[x] if isinstance(x, Tensor) else str(x) for x in node.inputs]
+        if node.op.name in INFIX and len(names) == 2:
+            return f" {INFIX[node.op.name]} ".join(names)
+        return f"{node.op.name}({', '.join(names)})"
 
     # -- the source ------------------------------------------------------------------------------------------------
     def _span(self, node: Tensor) -> Span | None:
