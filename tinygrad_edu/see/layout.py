@@ -149,9 +149,9 @@ class _Tree:
             bundles = [[edge] for edge in edges] if one_each else [edges]
             view.lines += [Line(src, dst, bundle, "") for bundle in bundles]
         for card in view.cards:
-            group = self.parents[card] if card in view.folded else self.of[card]
-            if group in view.groups:
-                view.inside.setdefault(group, []).append(card)
+            around = self.parents[card] if card in view.folded else self.of[card]
+            if around in view.groups:
+                view.inside.setdefault(around, []).append(card)
         return view
 
 

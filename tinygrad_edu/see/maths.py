@@ -93,7 +93,6 @@ HINTS = {
 RULES = {
     ("maximum", "y"): "∂y = g where y > x, g/2 where x = y",
     ("minimum", "y"): "∂y = g where y < x, g/2 where x = y",
-    ("copysign", "y"): "∂y = 0",
 }
 
 # Letters in a formula that are not the names of the operation's inputs.
@@ -202,8 +201,9 @@ class _Reader:
         return self.tokens[self.at]
 
     def take(self) -> _Token:
-        self.at += 1
-        return self.tokens[self.at - 1]
+        token = self.next
+        self.at += token.kind != "end"
+        return token
 
     def sequence(self, end: str = "") -> str:
         """Expressions, relations, commas and words, up to a closing bracket or the end."""
@@ -294,8 +294,7 @@ class _Reader:
         if token.text in _CLOSING:
             self.take()
             inner = self.sequence(_CLOSING[token.text])
-            closing = self.take().text if self.next.kind != "end" else ""
-            return self.scripts(f"<mrow>{_mo(token.text)}{inner}{_mo(closing)}</mrow>")
+            return self.scripts(f"<mrow>{_mo(token.text)}{inner}{_mo(self.take().text)}</mrow>")
         if token.kind == "quoted":
             return f"<mtext>{escape(self.take().text, quote=False)}</mtext>"
         return ""

@@ -93,7 +93,7 @@ def naive_orders(root: Tensor, gradient: Any, ids: dict[Tensor, str], edges: dic
         gradient: to start with, as for `backward`.
         ids, edges: what the trace of the same graph calls its nodes and edges.
     """
-    right = {}
+    right: dict[Any, Any] = {}
     seed: Any = None
     for step in engine.steps(root, gradient):
         if step.kind == "seed":

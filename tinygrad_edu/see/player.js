@@ -184,7 +184,7 @@ class Stage {
   constructor(home, run, title) {
     this.home = home; this.run = run; this.title = title;
     this.follow = false;
-    home.innerHTML = `<div class="crumbs"></div><nav><button class="fit" title="The whole picture (F)">fit</button><button class="follow" aria-pressed="false" title="Keep what happens in sight (C)">follow</button></nav>`;
+    home.innerHTML = `<div class="crumbs"></div><div class="camera"><button class="fit" title="The whole picture (F)">fit</button><button class="follow" aria-pressed="false" title="Keep what happens in sight (C)">follow</button></div>`;
     this.svg = make("svg", { role: "group", "aria-label": "Tensors and what flows between them" });
     home.prepend(this.svg);
     home.querySelector(".fit").onclick = () => this.fit();
@@ -272,7 +272,6 @@ class Stage {
   paint(i) {
     const now = frame(this.run, i), step = now.step;
     this.now = i;
-    if (!this.of.has(step.node) && !(step.to && this.of.has(step.to))) return state.open("");
     const here = this.of.get(step.node), there = step.to && this.of.get(step.to);
     for (const card of this.cards) {
       const marks = [card.id === here ? "here" : "", card.id === there && there !== here ? "there" : "", this.view.beside.includes(card.id) ? "beside" : ""];
@@ -286,7 +285,15 @@ class Stage {
       if (path.getAttribute("class") !== name) path.setAttribute("class", name);
     }
     if (this.follow) this.lookAt(there ?? here);
-    return undefined;
+  }
+  // the step of its run that belongs to the position on the bar: with two orders side by side, both begin at the loss
+  place() {
+    if (this.run !== main) return Math.min(state.at, this.run.steps.length - 1);
+    return state.order === null ? state.at : firstBackward + Math.min(state.at, backwardSteps.length - 1);
+  }
+  shows(i) {
+    const { node, to } = this.run.steps[i];
+    return this.of.has(node) || this.of.has(to);
   }
 
   // -- the camera: which part of the picture is in sight
@@ -304,10 +311,10 @@ class Stage {
     return zoom;
   }
   toggleFollow() {
-    if (this.follow) return this.fit();
+    if (this.follow) { this.fit(); return; }
     this.follow = true;
     this.mark();
-    return this.paint(this.now);
+    this.paint(this.now);
   }
   mark() { this.home.querySelector(".follow").setAttribute("aria-pressed", this.follow); }
   lookAt(card) {
@@ -547,7 +554,7 @@ function equation(step) {
 
 function source(step) {
   const node = nodes.get(step.node), src = node.src;
-  if (!src || !trace.sources[src.source]) return `<h3>${text(node.expr ? "Expression" : "Source")}</h3><pre class="code">${text(node.expr ?? "not known")}</pre>`;
+  if (!src || !trace.sources[src.source]) return `<h3>${text(node.expr ? "Expression" : "Source")}</h3><pre class="code" tabindex="0">${text(node.expr ?? "not known")}</pre>`;
   const lines = Object.entries(trace.sources[src.source]).map(([n, line]) => [Number(n), line]).filter(([n]) => n >= src.line - 5 && n <= src.end_line + 5);
   const indent = Math.min(...lines.filter(([, line]) => line.trim()).map(([, line]) => line.length - line.trimStart().length));
   const html = lines.map(([n, line]) => {
@@ -591,7 +598,7 @@ function paintOrder(order, run, i) {
   }).sort((a, b) => b.leaf - a.leaf || b.wrong - a.wrong);
   const count = Object.keys(order.wrong).length;
   $("equation").innerHTML = `<h3>In the end: ${count ? `${count} of ${rows.length} gradients are wrong` : "all gradients are right"}</h3><table><thead><tr><th>gradient</th><th>right</th><th>${text(order.name)}</th><th>how wrong</th></tr></thead><tbody>${rows.map((row) => row.html).join("")}</tbody></table>`;
-  $("source").innerHTML = `<div class="tabs">${orders.map((other, k) => `<button data-order="${k}" aria-pressed="${other === order}">${text(other.name)}</button>`).join("")}</div><h3>${text(order.name)}</h3><pre class="code">${text(order.code)}</pre><h3 style="margin-top:12px">The right order</h3><pre class="code">${text(rightCode)}</pre>`;
+  $("source").innerHTML = `<div class="tabs">${orders.map((other, k) => `<button data-order="${k}" aria-pressed="${other === order}">${text(other.name)}</button>`).join("")}</div><h3>${text(order.name)}</h3><pre class="code" tabindex="0">${text(order.code)}</pre><h3 style="margin-top:12px">The right order</h3><pre class="code" tabindex="0">${text(rightCode)}</pre>`;
 }
 const few = (numbers) => {
   const m = matrix(numbers), shown = m.rows.flatMap((r) => m.cols.map((c) => m.at(r * m.width + c))).slice(0, 4);
@@ -611,6 +618,7 @@ const state = {
   last() { return this.order === null ? trace.steps.length - 1 : Math.max(backwardSteps.length, naive[this.order].steps.length) - 1; },
   go(i) {
     this.at = Math.max(0, Math.min(this.last(), i));
+    if (![stage, other].some((s) => s?.shows(s.place()))) this.open("");  // what happens is in no sight: back to the whole graph
     paint();
   },
   // the next step, in a direction, that is about another tensor
@@ -695,14 +703,14 @@ function ticks() {
 function paint() {
   const i = state.at, last = state.last();
   const inOrder = state.order !== null;
-  const at = inOrder ? firstBackward + Math.min(i, backwardSteps.length - 1) : i;
+  const at = stage.place();
   stage.paint(at);
   const step = trace.steps[at];
   const forward = !inOrder && step.phase === "forward";
   $("phase").textContent = inOrder ? "Two orders" : { forward: "Forward pass", backward: "Backward pass", done: "Done" }[step.phase];
   $("phase").classList.toggle("forward", forward);
   if (inOrder) {
-    const run = naive[state.order], k = Math.min(i, run.steps.length - 1);
+    const run = naive[state.order], k = other.place();
     other.paint(k);
     paintOrder(orders[state.order], run, k);
   } else {
