@@ -68,12 +68,13 @@ def methods() -> frozenset[str]:
     return frozenset(name for file, names in ops.METHODS.items() if file not in MAKERS for name in names.split())
 
 
-def evaluate(text: str, values: Mapping[str, str] | None = None) -> Tensor:
+def evaluate(text: str, values: Mapping[str, str | Tensor] | None = None) -> Tensor:
     """Compute an expression, recorded as if it stood in a program.
 
     Args:
         text: `tanh(w*x + b)`, or several statements: `h = tanh(w*x); sum(h*h)`.
-        values: expressions for its variables; each becomes a leaf of floats that requires grad.
+        values: for its variables: expressions, each of which becomes a leaf of floats that requires grad, or tensors, whose values
+            are taken as they are.
 
     Raises:
         ExpressionError: it says what was not understood, and what there is.
@@ -90,10 +91,7 @@ def evaluate(text: str, values: Mapping[str, str] | None = None) -> Tensor:
     for name, value in (values or {}).items():
         if not name.isidentifier():
             raise ExpressionError(f"{name!r} is not a name for a variable.")
-        given = _Evaluator(value, {}).run()
-        leaf = tensor(given if not isinstance(given, Tensor) else given.detach(), name=name).float()
-        leaf.name = name
-        variables[name] = leaf.requires_grad_()
+        variables[name] = _leaf(name, value)
     try:
         result = _Evaluator(text, variables).run()
     except RecursionError:
@@ -105,11 +103,21 @@ def evaluate(text: str, values: Mapping[str, str] | None = None) -> Tensor:
     return result
 
 
+def _leaf(name: str, value: str | Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        leaf = value.detach().requires_grad_(value.requires_grad)
+    else:
+        given = _Evaluator(value, {}).run()
+        leaf = (given.detach() if isinstance(given, Tensor) else tensor(given)).float().requires_grad_()
+    leaf.name = name
+    return leaf
+
+
 class _Evaluator:
     """Walks the tree of one text."""
 
     def __init__(self, text: str, variables: dict[str, Any]) -> None:
-        self.text = " ".join(text.split())
+        self.text = text.strip()
         self.variables = dict(variables)
         try:
             self.tree = ast.parse(self.text)
@@ -123,7 +131,7 @@ class _Evaluator:
     def _compiled(self) -> CodeType:
         """Never run: it tells where each operation stands, to errors and pictures, just as for a program."""
         filename = f"<expression {self.text}>"
-        linecache.cache[filename] = (len(self.text), None, [self.text + "\n"], filename)
+        linecache.cache[filename] = (len(self.text), None, [line + "\n" for line in self.text.splitlines()], filename)
         return compile(self.tree, filename, "exec", dont_inherit=True)
 
     def run(self) -> Any:

@@ -147,6 +147,8 @@ def place_of(made_at: Any) -> Place | None:
         return None
     line, column, end_line, end_column = position
     source = source_of(made_at[0])
+    if not source.lines:  # typed into a shell that keeps nothing, or made by a program that is not there any more
+        return None
     begin, end = _characters(source.text(line), column), _characters(source.text(end_line), end_column)
     return Place(made_at[0].co_filename, line, begin, end_line, end)
 
