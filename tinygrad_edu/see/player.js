@@ -50,6 +50,7 @@ function frame(run, i) {
 // -- numbers ----------------------------------------------------------------------------------------------------------
 const signed = (text) => text.replaceAll("-", "−");
 function show(v) {
+  if (v === undefined) return "–";  // of an empty tensor
   if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
   if (typeof v === "boolean") return v ? "1" : "0";
   if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
@@ -410,7 +411,7 @@ function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick 
   return `<figure class="${role}"><div class="grid ${m.rows.length > 5 || m.cols.length > 5 ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
 }
 const sign = (s) => `<span class="sign">${s}</span>`;
-const worked = (html) => `<div class="worked"><span>One cell, worked</span>${html}</div>`;
+const worked = (html) => html.includes("–") ? "" : `<div class="worked"><span>One cell, worked</span>${html}</div>`;
 const T = (ref) => trace.tensors[ref];
 const strides = (shape) => shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
 
@@ -500,7 +501,7 @@ function summed(g, raw, k) {
 const INFIX = { add: "+", sub: "−", mul: "⊙", div: "÷", matmul: "@" };
 const COMPUTE = { add: "+", sub: "−", mul: "·", div: "/" };
 function computation(step) {
-  const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole;
+  const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole && matrix(out).size > 0;
   const inputs = node.inputs.map((id, k) => {
     if (id) return { caption: math(nodeMath(id)), numbers: T(nodes.get(id).value) };
     const plain = node.attrs?.[trace.rules[node.op]?.inputs[k]];
