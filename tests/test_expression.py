@@ -124,6 +124,13 @@ def test_draw(tmp_path, capsys):
     assert "x*x" in path.read_text()
 
 
+def test_play(tmp_path, capsys):
+    path = tmp_path / "page.html"
+    assert main(["play", "h = w*w; h + w", "--let", "w=3", "--out", str(path)]) == 0
+    assert "page: " in capsys.readouterr().out
+    assert "h = w*w; h + w" in path.read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import nn
+from tinygrad_edu import check_graph, explain, nn
 from tinygrad_edu.errors import GraphError
-from tinygrad_edu.see import Trace, frame, group, trace
+from tinygrad_edu.see import Trace, frame, group, trace, zoom
 from tinygrad_edu.see.trace import Numbers
+
+from . import strict_cupy
 
 ONE = {
     "tanh": tg.tanh,
@@ -261,6 +263,23 @@ def test_a_large_tensor_is_a_sample_with_statistics():
     assert numbers(np.zeros((3, 0))).data == []
 
 
+def test_tensors_on_a_gpu(monkeypatch):
+    strict_cupy.install(monkeypatch)
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], device="cuda", requires_grad=True)
+    b = tg.tensor([1.0, 2.0], device="cuda", requires_grad=True)
+    y = tg.tanh(x @ x + b)
+    loss = (y * y).sum()
+    t = trace(loss)
+    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul"}
+    assert [edge.src for edge in t.edges][:2] == ["v0", "v0"]
+    loss.backward()
+    assert trace(loss) == t
+    assert check_graph(loss)
+    assert "x.grad = " in str(explain(x))
+    assert "∂loss/∂b[0] = " in str(explain(b, element=0))
+    assert zoom(x @ x).nodes
+
+
 # -- names and sources ---------------------------------------------------------------------------------------------------
 def names(t: Trace) -> list[str]:
     return [node.name for node in t.nodes]
@@ -428,6 +447,20 @@ def test_groups_by_hand():
     t = trace(h)
     assert [g.path for g in t.modules] == ["outer", "outer.inner #1", "outer.inner #2"]
     assert [node.module for node in t.nodes] == [None, "outer.inner #1", "outer.inner #2", "outer"]
+
+
+def test_a_module_called_inside_groups_by_hand():
+    cell = nn.Linear(2, 2)
+    h = tg.ones(1, 2)
+    for step in range(2):
+        with group(f"step {step}"):
+            h = cell(h)
+    t = trace(h.sum())
+    assert [g.path for g in t.modules] == ["step 0", "step 0.cell", "step 1", "step 1.cell", "cell"]
+    assert {node.name: node.module for node in t.nodes if node.requires_grad and not node.op} == {
+        "weight": "cell",
+        "bias": "cell",
+    }
 
 
 def test_a_forward_pass_that_failed_leaves_no_group_behind():

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import html
 import math
-import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from .style import GRADIENT, VALUE, grid, ink, scales, shade, shape_text, short
 from .trace import Node, Trace, frame, trace
 
 FORMATS = ("svg", "png", "pdf", "dot")
-PRINTED = 24  # up to this many numbers of a tensor are printed, more are colours only
+PRINTED = 24  # up to this many numbers of a tensor, and 10 in a row, are printed; more are colours only
+EXPRESSION = 28  # characters of source on a card
 FONT = "Helvetica,Arial,sans-serif"
 DARK, GREY, PALE = "#1c1c28", "#6b6b80", "#c9c9d6"
 FLOW, PLAIN = "#c2255c", "#8a93a8"  # arrows along which gradients flow back, and others
@@ -219,7 +219,8 @@ class Drawing:
 
     def _add_card(self, graph: Digraph, node: Node) -> None:
         kind = "leaf" if node.requires_grad else "input"
-        about = shape_text(node.shape) + (f"  {textwrap.shorten(node.expr, 28, placeholder=' …')}" if node.expr else "")
+        source = node.expr or ""
+        about = f"{shape_text(node.shape)}  {source if len(source) <= EXPRESSION else source[:EXPRESSION] + '…'}".rstrip()
         rows = [[_cell(f"<B>{html.escape(node.name)}</B>"), _cell(_small(node.symbol or kind), align="RIGHT")]]
         rows += self._numbers(node)
         rows.append([_cell(_small(about), columns=2)])
@@ -249,7 +250,7 @@ class Drawing:
         rows = grid(numbers)
         if not rows:
             return _small("empty")
-        printed = numbers.data is not None and len(numbers.data) <= PRINTED
+        printed = numbers.data is not None and len(numbers.data) <= PRINTED and len(rows[0]) <= 10
         width, height = (27, 12) if printed else (8, 8)
         lines: list[list[str]] = []
         for row in rows:

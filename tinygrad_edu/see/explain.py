@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
 from ..autograd import engine
 from ..errors import GraphError
 from ..ops.shape import sum_to
@@ -21,7 +20,7 @@ from ..tensor import Tensor
 from .equation import apply_rule
 from .source import known, learners_frame
 from .style import on_one_line, short
-from .trace import _Tracer, numbers_of
+from .trace import _Tracer, numbers_of, on_cpu
 
 PATHS = 12  # at most this many paths are listed
 LINES = 40  # and of an element's chain this many lines
@@ -121,8 +120,8 @@ def _by_uses(x: Tensor, walks: list[_Walk]) -> Explanation:
         lines = [" = ".join([name, _line(total), *([" + ".join(parts)] if parts else [])])]
     else:
         lines = [f"{name} = {_line(total)}, the sum of", *(f"  {part}" for part in parts)]
-    held = x._grad.numpy(force=True) if x._grad is not None else total
-    if not np.allclose(held, total, rtol=1e-4, atol=1e-6, equal_nan=True):
+    held = total if x._grad is None else x._grad.array
+    if not np.allclose(on_cpu(held), on_cpu(total), rtol=1e-4, atol=1e-6, equal_nan=True):
         lines.append(
             f"But x.grad is {_line(held)}: something else added to it or changed it, such as an earlier backward() whose loss is gone, "
             "a hook, or clipping. Set it to None (zero_grad) before backward() to start from nothing."
@@ -376,5 +375,5 @@ def _double(value: Any) -> Any:
     """Floats as float64 on the CPU; everything else as it is."""
     if not hasattr(value, "dtype"):
         return value
-    array = np.asarray(backend.place(value, backend.CPU))
+    array = on_cpu(value)
     return array.astype(np.float64) if array.dtype.kind == "f" else array

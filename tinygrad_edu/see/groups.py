@@ -50,7 +50,9 @@ class Groups:
         self.parameters: dict[Tensor, str] = {}
         innermost = _calls_around(node.serial for node in nodes if node.op is not None)
         used = _with_parents(innermost.values())
-        roots = {id(call.module): call.module for call in used if call.parent is None and not isinstance(call.module, str)}
+        roots = {
+            id(call.module): call.module for call in used if not isinstance(call.module, str) and _module_around(call) is None
+        }
         names = dict(zip(roots, numbered([variables.get(i) or type(m).__name__ for i, m in roots.items()]), strict=True))
         self._place_calls(used, names)
         self.of = {node: innermost[node.serial].path for node in nodes if node.op is not None and node.serial in innermost}
@@ -63,8 +65,8 @@ class Groups:
         times = Counter((call.parent, _key(call)) for call in used)
         number: Counter = Counter()
         for call in used:
-            inside = _path_inside(call)
-            base = f"{call.parent.path}.{inside}" if call.parent else names.get(id(call.module), inside)
+            inside = _path_inside(call, names)
+            base = f"{call.parent.path}.{inside}" if call.parent else inside
             which = call.parent, _key(call)
             number[which] += 1
             call.path = f"{base} #{number[which]}" if times[which] > 1 else base
@@ -135,18 +137,22 @@ def _key(call: _Call) -> Any:
     return call.module if isinstance(call.module, str) else id(call.module)
 
 
-def _path_inside(call: _Call) -> str:
-    """Where a module is inside the one that called it; its class if it is not inside it."""
-    if isinstance(call.module, str):
-        return call.module
+def _module_around(call: _Call) -> Any:
+    """The module that called this one, through groups by hand if need be."""
     around = call.parent
     while around is not None and isinstance(around.module, str):
         around = around.parent
-    if around is not None:
-        for path, module in around.module.named_modules():
-            if module is call.module and path:
-                return path
-    return type(call.module).__name__
+    return None if around is None else around.module
+
+
+def _path_inside(call: _Call, names: dict[int, str]) -> str:
+    """Where a module is inside the one that called it, as `layers.0`; its class if it is not inside it."""
+    if isinstance(call.module, str):
+        return call.module
+    around = _module_around(call)
+    if around is None:
+        return names[id(call.module)]
+    return next((path for path, module in around.named_modules() if module is call.module and path), type(call.module).__name__)
 
 
 def numbered(names: Sequence[str]) -> list[str]:

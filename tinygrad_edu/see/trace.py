@@ -28,7 +28,7 @@ from ..op import Op
 from ..tensor import Tensor
 from .equation import WHOLE, Equation, Factor, Term, equation_of
 from .groups import Group, Groups, numbered
-from .maths import sentence_of
+from .maths import _formula, _rule_text, sentence_of
 from .source import (
     Place,
     Source,
@@ -554,14 +554,10 @@ def reduced_axes(raw: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
 
 def rule_of(op: Op) -> Rule:
     """What an operation's docstring says about it."""
-    lines = [line.strip() for line in op.formula.splitlines() if line.strip()]
-    formula = next((line for line in lines if "z" in line and ("=" in line or "←" in line) and ":" not in line[:8]), "")
-    derivatives = {}
-    for part in formula.split(";"):
-        left, _, right = part.strip().partition("=")
-        if left.startswith("∂") and left[1:].strip() in op.inputs:
-            derivatives[left[1:].strip()] = right.strip()
-    return Rule(op.name, sentence_of(op), formula, op.inputs, derivatives)
+    parts = _formula(op)
+    texts = {name: _rule_text(op, slot, parts[1:]) for slot, name in enumerate(op.inputs)}
+    derivatives = {name: text.partition("=")[2].strip() for name, text in texts.items() if text and "=" in text}
+    return Rule(op.name, sentence_of(op), "; ".join(parts), op.inputs, derivatives)
 
 
 # -- numbers -------------------------------------------------------------------------------------------------------------
@@ -578,9 +574,14 @@ def _flat(array: np.ndarray) -> list[Any]:
     return [number(int(v) if isinstance(v, bool) else v) for v in flat.tolist()]
 
 
+def on_cpu(array: Any) -> np.ndarray:
+    """An array of any device as NumPy's; a number as an array."""
+    return np.asarray(backend.place(array, backend.CPU) if hasattr(array, "shape") else array)
+
+
 def numbers_of(array: Any) -> Numbers:
     """An array, on any device, as a trace keeps it."""
-    array = np.asarray(backend.place(array, backend.CPU))
+    array = on_cpu(array)
     shape, dtype = list(array.shape), str(array.dtype)
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
     statistics = {}

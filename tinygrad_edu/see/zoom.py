@@ -16,7 +16,7 @@ from ..op import enable_grad, recording
 from ..ops.joining import cat
 from ..tensor import Tensor, wrap
 from .style import shape_text
-from .trace import Trace, _Tracer, trace
+from .trace import Trace, _Tracer, on_cpu, trace
 
 ELEMENTS = 64  # of each tensor that goes in or comes out
 NODES = 150
@@ -125,5 +125,5 @@ def _gradient(z: Tensor, loss: Tensor | None) -> np.ndarray:
         return np.ones_like(z.numpy(force=True))
     for step in engine.steps(loss):
         if step.kind == "visit" and step.node is z:
-            return step.after
+            return on_cpu(step.after)
     raise GraphError("zoom: the loss was not made from this tensor.")
