@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import tinygrad_edu.nn as nn
 from tinygrad_edu.op import registry
 from tinygrad_edu.see import Player, frame, group, play
 from tinygrad_edu.see.maths import maths_of
+
+from ..cases import catalogue
 
 
 def small() -> tuple[Player, Any]:
@@ -335,3 +338,36 @@ def test_large_graphs_are_folded(show):
     assert page.locator(".card.group").count() == 60
     page.evaluate("player.state.open('step 30')")
     assert page.locator(".card").count() < 10
+
+
+def players_of_the_catalogue() -> Iterator[tuple[str, Player]]:
+    """Of each function in the catalogue, two samples: the first, and one that is unusual (0-d or empty, mostly)."""
+    for case in {case.name: case for case in catalogue()}.values():
+        samples = list(case.samples())
+        for arrays, settings in (samples[0], samples[-1]):
+            inputs = [tg.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+            out = case.function(*inputs, **settings)
+            found = out if isinstance(out, tuple | list) else (out,)
+            loss = next((z for z in found if isinstance(z, tg.Tensor) and z.requires_grad), None)
+            if loss is not None:
+                yield case.name, play(loss, gradient=tg.ones_like(loss.detach()), title=case.name)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_function_of_the_catalogue_plays(browser):
+    """Every step of every operation is drawn, without an error and without a hole in it."""
+    page = browser.new_page()
+    problems = []
+    page.on("pageerror", lambda error: problems.append(f"{name}: {error}"))
+    for name, player in players_of_the_catalogue():
+        page.set_content(player.html)
+        seen = page.evaluate(
+            """() => player.trace.steps.map((_, i) => {
+                try { player.state.go(i); } catch (error) { return `undefined: ${error.stack}`; }
+                return document.querySelector(".inspector").textContent;
+            })"""
+        )
+        problems += [f"{name}, step {i}: {text}" for i, text in enumerate(seen) if "undefined" in text or "[object" in text]
+    page.close()
+    assert problems == []

@@ -49,13 +49,14 @@ function frame(run, i) {
 
 // -- numbers ----------------------------------------------------------------------------------------------------------
 const signed = (text) => text.replaceAll("-", "−");
-function show(v) {
+function show(v, digits = 3) {
+  if (v === undefined) return "–";  // of an empty tensor
   if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
   if (typeof v === "boolean") return v ? "1" : "0";
   if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
   const size = Math.abs(v);
   if (size >= 1e4 || size < 1e-3) return signed(v.toExponential(1).replace("e+", "e"));
-  return signed(String(Number(v.toPrecision(3))));
+  return signed(String(Number(v.toPrecision(digits))));
 }
 const inBrackets = (v) => (v < 0 ? `(${show(v)})` : show(v));
 
@@ -400,17 +401,18 @@ function words(step) {
 function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "" } = {}) {
   const m = matrix(numbers);
   if (!m.size) return `<figure><div class="say">no elements</div><figcaption>${caption} <small>${shapeText(numbers.shape)}</small></figcaption></figure>`;
+  const compact = m.rows.length > 5 || m.cols.length > 5;
   let html = "";
   for (const r of m.rows) for (const c of m.cols) {
     const k = r * m.width + c, v = m.at(k), [name, t] = colour(v, kind);
     const mark = k === made ? "made" : used.includes(k) ? "used" : "";
-    html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""}>${text(show(v))}</div>`;
+    html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""}>${text(show(v, compact ? 2 : 3))}</div>`;
   }
   const left = m.rows.length < m.height || m.cols.length < m.width ? `, ${m.rows.length}×${m.cols.length} of it` : "";
-  return `<figure class="${role}"><div class="grid ${m.rows.length > 5 || m.cols.length > 5 ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
+  return `<figure class="${role}"><div class="grid ${compact ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
 }
 const sign = (s) => `<span class="sign">${s}</span>`;
-const worked = (html) => `<div class="worked"><span>One cell, worked</span>${html}</div>`;
+const worked = (html) => html.includes("–") ? "" : `<div class="worked"><span>One cell, worked</span>${html}</div>`;
 const T = (ref) => trace.tensors[ref];
 const strides = (shape) => shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
 
@@ -500,7 +502,7 @@ function summed(g, raw, k) {
 const INFIX = { add: "+", sub: "−", mul: "⊙", div: "÷", matmul: "@" };
 const COMPUTE = { add: "+", sub: "−", mul: "·", div: "/" };
 function computation(step) {
-  const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole;
+  const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole && matrix(out).size > 0;
   const inputs = node.inputs.map((id, k) => {
     if (id) return { caption: math(nodeMath(id)), numbers: T(nodes.get(id).value) };
     const plain = node.attrs?.[trace.rules[node.op]?.inputs[k]];

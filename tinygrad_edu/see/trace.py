@@ -607,7 +607,7 @@ def attribute(value: Any) -> Any:
     if isinstance(value, slice):
         text = [("" if v is None else str(v)) for v in (value.start, value.stop, value.step)]
         return ":".join(text if value.step is not None else text[:2])
-    if hasattr(value, "shape"):
+    if hasattr(value, "dtype"):  # an array; a dtype itself has a shape too
         return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     return "..." if value is Ellipsis else str(value)
 
