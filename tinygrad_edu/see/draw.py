@@ -101,27 +101,17 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
 
 
 # -- folding -------------------------------------------------------------------------------------------------------------
-def levels(trace: Trace, path: str | None) -> list[str]:
-    """The groups around a node, from the outermost to the one with this path."""
-    groups = {group.path: group for group in trace.modules}
-    found: list[str] = []
-    while path is not None:
-        found.insert(0, path)
-        path = groups[path].parent
-    return found
-
-
 def fold(trace: Trace, depth: int) -> dict[str, str]:
     """Where each node is to be seen: by node id, that id, or the path of the group that is folded around it."""
     shown = {}
     for node in trace.nodes:
-        around = levels(trace, node.module)
+        around = trace.groups_around(node.module)
         shown[node.id] = around[depth] if len(around) > depth else node.id
     return shown
 
 
 def _depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
-    deepest = max((len(levels(trace, group.path)) for group in trace.modules), default=0)
+    deepest = max((len(trace.groups_around(group.path)) for group in trace.modules), default=0)
     for tried in [depth] if depth is not None else range(deepest, -1, -1):
         count = len(set(fold(trace, tried).values()))
         if count <= max_nodes:
@@ -200,7 +190,7 @@ class Drawing:
         for group in self.trace.modules:
             if group.parent != path:
                 continue
-            inside = [node for node in self.trace.nodes if group.path in levels(self.trace, node.module)]
+            inside = [node for node in self.trace.nodes if group.path in self.trace.groups_around(node.module)]
             if group.path in self._ids:
                 self._add_box(graph, group, inside)
             elif len(inside) == 1:  # a frame around one card would say nothing

@@ -234,6 +234,18 @@ class Trace:
     def edge(self, id: str) -> Edge:
         return self.edges[int(id[1:])]
 
+    def groups_around(self, path: str | None) -> list[str]:
+        """The paths of the groups around a node, from the outermost to the node's own (`node.module`)."""
+        found: list[str] = []
+        while path is not None:
+            found.append(path)
+            path = self._parents[path]
+        return found[::-1]
+
+    @cached_property
+    def _parents(self) -> dict[str, str | None]:
+        return {group.path: group.parent for group in self.modules}
+
     def to_json(self) -> str:
         """The trace as one line of JSON."""
         return json.dumps(_plain(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
