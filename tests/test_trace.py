@@ -213,6 +213,19 @@ def test_refusals_say_what_to_do():
         frame(t, len(t.steps))
 
 
+def test_hooks():
+    x = tg.tensor(2.0, requires_grad=True)
+    h = x * 3
+    loss = h * h
+    h.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    t = trace(loss)
+    assert array(t, t.steps[-1].gradients["v0"]) == 360.0
+    assert "The hooks on x may still change them" in t.steps[-1].sentence
+    loss.backward()
+    assert x.grad.item() == 361.0
+
+
 def test_a_leaf_alone():
     x = tg.tensor(2.0, requires_grad=True)
     t = trace(x)

@@ -270,7 +270,7 @@ class Trace:
 def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backward: bool = True) -> Trace:
     """Everything that `root.backward(gradient)` does, step by step, as data; nothing is changed by it.
 
-    Works before `backward()` and, while the graph is kept, after it.
+    Works before `backward()` and, while the graph is kept, after it. Hooks on tensors run, as they do in `backward()`.
 
     Args:
         root: the loss; or any tensor that requires grad, with a `gradient` of its shape to start with.
@@ -502,7 +502,11 @@ class _Tracer:
                 yield contribution
         leaves = {self.ids[x]: ref for x, ref in gradients.items() if x.op is None}
         names = ", ".join(self.names[x] for x in gradients if x.op is None)
-        yield Step("done", "done", self.ids[self.root], f"Done: the gradients of {names} are complete.", gradients=leaves)
+        says = f"Done: the gradients of {names} are complete."
+        hooked = ", ".join(self.names[x] for x in gradients if x.op is None and x._hooks)
+        if hooked:
+            says += f" The hooks on {hooked} may still change them before they reach .grad."
+        yield Step("done", "done", self.ids[self.root], says, gradients=leaves)
 
     def _contribute(self, step: engine.Step, g: Any) -> Step:
         node, to, slot = step.node, step.to, step.slot
