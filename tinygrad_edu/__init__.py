@@ -12,6 +12,7 @@ from . import (
     nn,
     ops,
     optim,
+    see,
     testing,
     utils,
 )
@@ -62,6 +63,7 @@ from .ops.sorting import *
 from .ops.splitting import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .printing import set_printoptions
+from .see import check_graph, draw, explain, play, step
 from .serialization import load, save
 from .tensor import Tensor
 from .train import History, evaluate, fit, predict

@@ -6,6 +6,7 @@ import argparse
 import functools
 import itertools
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from . import autograd, data, nn, optim
+from . import data, nn, optim
 from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
@@ -23,15 +24,18 @@ from .ops.activation import relu
 from .ops.loss import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
+from .see import command, play
+from .see.expression import evaluate
 from .serialization import FormatError, save
 from .tensor import Tensor
 from .train import fit, predict
 
 EXAMPLES = """examples:
-  python -m tinygrad_edu                                    train on Iris, then show a backward pass step by step
+  python -m tinygrad_edu                                    train on Iris, then write a page that plays a backward pass
   python -m tinygrad_edu train digits --hidden 64 32        another network
   python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
+  python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
 """
 
 
@@ -109,16 +113,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         if options.command is None:
-            train(parser.parse_args(["train", "iris"]), console)
-            print_backward(console)
+            play_training_step(*train(parser.parse_args(["train", "iris"]), console), console)
+        elif options.command in command.COMMANDS:
+            command.run(options, console)
         else:
             train(options, console)
-    except (
-        OSError,
-        FormatError,
-        ImportError,
-        DeviceError,
-    ) as error:  # a missing or damaged file, an extra that is not installed, no GPU
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, FormatError, ImportError, DeviceError, *command.ERRORS) as error:
+        # a missing or damaged file, an extra that is not installed, no GPU; an expression that cannot be computed or drawn
         print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
@@ -128,10 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     options = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = _Parser(
         prog="python -m tinygrad_edu",
-        description="Train a small network. Without a command: on Iris, followed by one backward pass step by step.",
+        description="Train a small network. Without a command: on Iris, followed by a page that plays one backward pass.",
         **options,  # type: ignore[arg-type]
     )
-    commands = parser.add_subparsers(dest="command", metavar="train", prog=parser.prog)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
     told = "\n".join(f"  {name:8} {task.story}" for name, task in TASKS.items())
     add = commands.add_parser(
         "train",
@@ -155,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
+    command.add_commands(commands)
     return parser
 
 
@@ -182,8 +186,8 @@ def _file(text: str) -> Path:
 
 
 # -- training ------------------------------------------------------------------------------------------------------
-def train(options: argparse.Namespace, console: Console) -> None:
-    """Train as the options say, and print how well it went on samples that were held out."""
+def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.Table]:
+    """Train as the options say, and print how well it went on samples that were held out; returns the network and the others."""
     task = TASKS[options.name]
     where = device(options.device)
     namespace(where)  # refuses a device that is not there, before any work
@@ -223,6 +227,7 @@ def train(options: argparse.Namespace, console: Console) -> None:
         console.print(f"weights: {options.save}")
     if options.plot:
         draw(options.plot, history, model, x, y, console)
+    return model, learnt
 
 
 def print_results(console: Console, outputs: Tensor, y: Tensor, names: Sequence[str]) -> None:
@@ -248,29 +253,24 @@ def draw(path: Path, history: Any, model: nn.Module, x: Tensor, y: Tensor, conso
 
 
 # -- a backward pass -----------------------------------------------------------------------------------------------
-def print_backward(console: Console) -> None:
-    """One small expression's backward pass, every application of the chain rule on a line."""
-    w = Tensor(0.5, requires_grad=True, name="w")
-    x = Tensor(2.0, requires_grad=True, name="x")
-    b = Tensor(-0.5, requires_grad=True, name="b")
-    product = w * x
-    total = product + b
-    h = total.tanh()
-    loss = h * h
-    product.name, total.name, h.name, loss.name = "w·x", "w·x + b", "h", "loss"
-    console.print("[bold]A backward pass, step by step[/bold]: h = tanh(w·x + b), loss = h·h, with w = 0.5, x = 2, b = -0.5")
-    for step in autograd.steps(loss):
-        if step.kind == "seed":
-            console.print(f"  start      ∂loss/∂loss = {step.after:g}")
-        elif step.kind == "visit":
-            console.print(
-                f"  {step.node.name or '':9}  complete: ∂loss/∂{step.node.name} = {step.after:.4f}", style="bold", highlight=False
-            )
-        elif step.kind == "contribute" and step.to is not None and step.node.op is not None:
-            parts = f", part {step.got} of {step.uses}: now {step.after:.4f}" if step.uses > 1 else ""
-            console.print(
-                f"               {step.node.op.name} sends {step.reduced:+.4f} to {step.to.name}{parts}", highlight=False
-            )
-    loss.backward()
-    grads = ", ".join(f"{leaf.name}.grad = {leaf.grad.item():.4f}" for leaf in (w, x, b) if leaf.grad is not None)
-    console.print(f"  after loss.backward(): {grads}")
+PAGE = Path("backprop.html")
+TRAINING_STEP = """h = relu(linear(x, W1, b1))
+z = linear(h, W2, b2)
+loss = cross_entropy(z, y)"""
+
+
+def play_training_step(model: Network, samples: data.Table, console: Console) -> None:
+    """Write a page that plays the backward pass of a training step with four samples, and offer to open it."""
+    hidden, last = model.layers
+    values = {
+        "x": (samples.x[:4].flatten(1) - model.mean) / model.scale,
+        "y": samples.y[:4],
+        "W1": hidden.weight,
+        "b1": hidden.bias,
+        "W2": last.weight,
+        "b2": last.bias,
+    }
+    page = play(evaluate(TRAINING_STEP, values), PAGE, title="One training step of a network for Iris")
+    console.print(f"[bold]The backward pass of a training step[/bold], to play step by step in a browser: {PAGE}")
+    if console.is_terminal and sys.stdin.isatty() and console.input("Open it now? [Y/n] ").strip().lower() in ("", "y", "yes"):
+        page.open(PAGE)

@@ -10,11 +10,13 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import ref
 
+from ..calls import calls
 from ..op import no_grad
 from ..ops.creation import zeros_like
 from ..ops.shape import alias
-from ..tensor import HookHandle, Tensor
+from ..tensor import HookHandle, Tensor, tick
 from .parameter import Buffer, Parameter, as_buffer
 
 
@@ -62,9 +64,11 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(): write `def forward(self, x): ...` in its class.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        began = tick()
+        hooked = self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
+        output = self._call_with_hooks(args, kwargs) if hooked else self.forward(*args, **kwargs)
+        calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
+        return output
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)

@@ -1,0 +1,373 @@
+"""The player in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+import tinygrad_edu.nn as nn
+from tinygrad_edu.op import registry
+from tinygrad_edu.see import Player, frame, group, play
+from tinygrad_edu.see.maths import maths_of
+
+from ..cases import catalogue
+
+
+def small() -> tuple[Player, Any]:
+    tg.manual_seed(0)
+    w = tg.randn(2, 3, requires_grad=True)
+    x = tg.randn(2, 3)
+    b = tg.tensor([0.5, -1.0, 0.0], requires_grad=True)
+    y = tg.tanh(w * x + b)
+    loss = (y * y).sum() + tg.exp(tg.sin(y)).mean() * 0.1
+    return play(loss), {"w": w, "b": b, "loss": loss}
+
+
+def network() -> Player:
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    target = tg.tensor([0, 1, 1, 0, 1])
+    return play(nn.functional.cross_entropy(model(tg.randn(5, 3)), target), title="a network")
+
+
+def last(player: Player) -> int:
+    return len(player.trace.steps) - 1
+
+
+PICTURE = "document.querySelector('header').outerHTML + document.querySelector('main').innerHTML"
+
+
+@pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
+def test_back_shows_the_same_as_forward(show, make):
+    player = make()
+    page = show(player.html)
+    page.keyboard.press("Home")
+    seen = [page.evaluate(PICTURE)]
+    for _ in range(last(player)):
+        page.keyboard.press("ArrowRight")
+        seen.append(page.evaluate(PICTURE))
+    assert len(set(seen)) == len(seen)
+    for i in range(last(player) - 1, -1, -1):
+        page.keyboard.press("ArrowLeft")
+        assert page.evaluate(PICTURE) == seen[i], f"step {i}"
+    for i in (7, 2, last(player), 0):  # and by a jump
+        page.evaluate(f"player.state.go({i})")
+        assert page.evaluate(PICTURE) == seen[i], f"step {i}"
+
+
+def test_frames_are_those_of_the_trace(show):
+    player, _ = small()
+    page = show(player.html)
+    for i in range(len(player.trace.steps)):
+        expected = frame(player.trace, i)
+        for id, seen in page.evaluate(f"player.frame({i})").items():
+            assert seen["known"] == (id in expected.values)
+            assert seen["complete"] == (id in expected.complete)
+            ref = expected.gradients.get(id)
+            assert (seen["gradient"] or {}).get("data") == (None if ref is None else player.trace.tensors[ref].data)
+
+
+def test_numbers_are_the_engines(show):
+    """The gradients of the last step, as they stand on the page, are those that backward() leaves."""
+    player, made = small()
+    page = show(player.html)
+    page.keyboard.press("End")
+    made["loss"].backward()
+    for name in ("w", "b"):
+        figure = page.locator("#equation figure", has=page.locator("figcaption mi", has_text=re.compile(f"^{name}$")))
+        shown = [float(text.replace("−", "-")) for text in figure.locator(".num").all_inner_texts()]
+        assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
+def test_the_worked_cell_is_right_at_every_step(show, make):
+    player = make()
+    page = show(player.html)
+    count = 0
+    for i in range(len(player.trace.steps)):
+        page.evaluate(f"player.state.go({i})")
+        for text in page.locator(".worked").all_inner_texts():
+            left, _, right = text.split("\n")[-1].replace("One cell, worked", "").replace("ONE CELL, WORKED", "").rpartition("=")
+            left = re.sub(r"e−", "e-", left).replace("−", "-").replace("·", "*").strip()
+            if re.fullmatch(r"[-\d.e+*/() ]+", left):
+                made = float(right.replace("−", "-"))
+                assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
+                count += 1
+    assert count > 5
+
+
+def test_a_chosen_cell_is_worked_through(show):
+    player, _ = small()
+    page = show(player.html)
+    contribute = next(i for i, step in enumerate(player.trace.steps) if step.kind == "contribute" and step.rule == "tanh")
+    page.evaluate(f"player.state.go({contribute})")
+    cell = page.locator(".num[data-pick]").nth(4)
+    text = cell.inner_text()
+    cell.click()
+    assert page.locator(".num.made").first.inner_text() == text
+    assert page.locator(".worked b").first.inner_text() == text
+
+
+def test_keys(show):
+    player, _ = small()
+    page = show(player.html)
+
+    def at() -> int:
+        return page.evaluate("player.state.at")
+
+    page.keyboard.press("ArrowRight")
+    assert at() == 1
+    page.keyboard.press("End")
+    assert at() == last(player)
+    page.keyboard.press("ArrowRight")
+    assert at() == last(player)
+    page.keyboard.press("Shift+ArrowLeft")
+    assert player.trace.steps[at()].kind == "visit"
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowLeft")
+    assert at() == 0
+    page.keyboard.press(" ")
+    assert page.evaluate("player.state.timer") is not None
+    page.wait_for_timeout(1500)
+    assert at() > 0
+    page.keyboard.press(" ")
+    assert page.evaluate("player.state.timer") is None
+    page.locator("#slider").focus()  # the slider understands the same keys
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert at() == 1
+    page.keyboard.press("c")
+    assert page.locator("#stage .follow").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("f")
+    assert page.locator("#stage .follow").get_attribute("aria-pressed") == "false"
+
+
+def test_a_click_on_a_card_goes_to_its_step(show):
+    player, _ = small()
+    page = show(player.html)
+    node = next(node for node in player.trace.nodes if node.op == "tanh")
+    page.evaluate(f"player.state.go({len(player.trace.nodes)})")
+    page.locator(f"[data-id={node.id}]").click()
+    step = player.trace.steps[page.evaluate("player.state.at")]
+    assert node.id in (step.node, step.to)
+    page.keyboard.press("Home")
+    page.locator(f"[data-id={node.id}]").focus()
+    page.keyboard.press("Enter")
+    assert player.trace.steps[page.evaluate("player.state.at")].node == node.id
+
+
+def test_a_waiting_gradient_says_so(show):
+    player, _ = small()
+    page = show(player.html)
+    for i, step in enumerate(player.trace.steps):
+        if step.kind == "contribute" and step.uses > 1:
+            page.evaluate(f"player.state.go({i})")
+            card = page.locator(f"[data-id={step.to}]")
+            assert card.locator(".count").text_content() == f"{step.got}/{step.uses} in"
+            assert ("partial" in card.get_attribute("class")) == (step.got < step.uses)
+
+
+def test_the_source_is_highlighted(show):
+    player, _ = small()
+    page = show(player.html)
+    for i, step in enumerate(player.trace.steps):
+        node = player.trace.node(step.node)
+        page.evaluate(f"player.state.go({i})")
+        assert page.locator("#source mark").all_inner_texts() == [node.expr]
+
+
+def test_dark_and_light(show):
+    player, _ = small()
+
+    def ground(page: Any) -> int:
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+    assert ground(show(player.html, color_scheme="light")) > 600
+    page = show(player.html, color_scheme="dark")
+    assert ground(page) < 150
+    page.keyboard.press("d")
+    assert ground(page) > 600
+    page.keyboard.press("d")
+    assert ground(page) < 150
+
+
+def test_reduced_motion_and_print(show):
+    player, _ = small()
+    page = show(player.html, reduced_motion="reduce")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("getComputedStyle(document.querySelector('.wire.now')).animationName") == "none"
+    page.emulate_media(media="print")
+    assert not page.locator(".transport").is_visible()
+    assert page.locator("#stage svg").is_visible()
+
+
+def test_names_show_as_text(show):
+    w = tg.tensor(2.0, requires_grad=True, name="<script>alert(1)</script>")
+    page = show(play(w * w, title="<img src=x onerror=alert(1)>").html)
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("h1").inner_text() == "<img src=x onerror=alert(1)>"
+    assert page.locator(".card .name").first.text_content().startswith("<script>")
+    assert page.locator("#headline").inner_text().endswith("<script>alert(1)</script>")
+    assert page.locator("main script, img").count() == 0
+
+
+def test_every_operation_draws_its_maths(show):
+    """As real formulas: every element that is drawn is one that MathML knows, and has a size."""
+    formulas = [f"<p>{text}</p>" for name in registry for text in (maths_of(name).forward, *maths_of(name).rules.values())]
+    page = show(f"<!DOCTYPE html><meta charset=utf-8><title>maths</title>{''.join(formulas)}")
+    assert page.evaluate("[...document.querySelectorAll('math')].every(m => m.getBoundingClientRect().height > 5)")
+    unknown = "[...document.querySelectorAll('math *')].filter(e => e.constructor.name !== 'MathMLElement').map(e => e.localName)"
+    assert page.evaluate(unknown) == []
+
+
+def test_orders(show):
+    player, _ = small()
+    page = show(player.html)
+    page.keyboard.press("o")
+    assert page.locator("#other").is_visible()
+    seen = []
+    for k, order in enumerate(player.orders):
+        page.evaluate(f"player.state.showOrder({k})")
+        page.keyboard.press("End")
+        assert page.locator("#equation h3").inner_text().lower().startswith(f"in the end: {len(order.wrong)} of")
+        assert page.locator("#equation .off").count() == len(order.wrong)
+        seen.append(page.evaluate(PICTURE))
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        assert page.evaluate(PICTURE) == seen[-1]
+        page.evaluate(f"player.state.go({order.first_wrong})")
+        assert page.locator("#other .card.early").count() == 1
+        assert "although only" in page.locator("#headline").inner_text()
+    page.keyboard.press("Escape")
+    assert not page.locator("#other").is_visible()
+
+
+def test_folded_modules_open(show):
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    player = play((model(tg.randn(5, 3)) ** 2).mean(), depth=0)
+    page = show(player.html)
+    page.keyboard.press("End")
+    folded = page.locator("[data-group=model]")
+    assert "6 of 6 gradients" in folded.text_content() or "gradients" in folded.text_content()
+    folded.click()
+    assert page.locator(".crumbs select").input_value() == "model"
+    assert page.locator("[data-group]").count() == 0
+    page.keyboard.press("Backspace")
+    assert page.locator(".crumbs select").input_value() == ""
+    page.evaluate("player.state.open('model')")
+    page.keyboard.press("Home")
+    page.keyboard.press("End")  # the loss is not in there: back to the whole graph
+    assert page.locator(".crumbs select").input_value() == ""
+
+
+def test_300_tensors_repaint_quickly(show):
+    h = tg.randn(4, 4, requires_grad=True)
+    for _ in range(100):
+        h = tg.tanh(h @ h * 0.5)
+    player = play(h.sum(), max_nodes=400)
+    assert len(player.trace.nodes) > 300
+    page = show(player.html)
+    assert page.locator(".card").count() == len(player.trace.nodes)
+    times = page.evaluate(
+        """async () => {
+            const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            const times = [], n = player.trace.steps.length;
+            for (let i = 0; i < 20; i += 1) {
+                await painted();
+                const begin = performance.now();
+                player.state.go(n - 40 + i);
+                document.body.getBoundingClientRect();
+                times.push(performance.now() - begin);
+            }
+            return times;
+        }"""
+    )
+    assert np.median(times) < 100
+
+
+def test_in_a_notebook(show):
+    player, _ = small()
+    page = show(f"<!DOCTYPE html><title>notebook</title><div>{player._repr_html_()}</div>")
+    page.wait_for_function("document.querySelector('iframe').contentWindow.player")
+    assert not page.locator("img").is_visible()
+    inside = page.frame_locator("iframe")
+    inside.locator("[data-go=next]").click()
+    page.keyboard.press("ArrowRight")
+    assert inside.locator("#count").inner_text().startswith("3 /")
+
+
+def test_in_an_untrusted_notebook(show):
+    player, _ = small()
+    page = show(
+        f"<!DOCTYPE html><title>notebook</title>{re.sub('<iframe.*</iframe>', '', player._repr_html_(), flags=re.DOTALL)}"
+    )
+    image = page.locator("img")
+    assert image.is_visible()
+    assert image.evaluate("image => image.naturalWidth") > 100
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(show, scheme):
+    axe_module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    axe = axe_module.Axe()
+    player, _ = small()
+    page = show(player.html, color_scheme=scheme)
+    for step in (3, len(player.trace.steps) // 2, last(player)):
+        page.evaluate(f"player.state.go({step})")
+        results = axe.run(page)
+        assert results.violations_count == 0, results.generate_report()
+    page.evaluate("player.state.showOrder(0)")
+    results = axe.run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_large_graphs_are_folded(show):
+    h = tg.randn(2, 2, requires_grad=True)
+    for t in range(60):
+        with group(f"step {t}"):
+            h = tg.tanh(h * 0.5 + h @ h)
+    page = show(play(h.sum()).html)
+    assert page.locator(".card.group").count() == 60
+    page.evaluate("player.state.open('step 30')")
+    assert page.locator(".card").count() < 10
+
+
+def players_of_the_catalogue() -> Iterator[tuple[str, Player]]:
+    """Of each function in the catalogue, two samples: the first, and one that is unusual (0-d or empty, mostly)."""
+    for case in {case.name: case for case in catalogue()}.values():
+        samples = list(case.samples())
+        for arrays, settings in (samples[0], samples[-1]):
+            inputs = [tg.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+            out = case.function(*inputs, **settings)
+            found = out if isinstance(out, tuple | list) else (out,)
+            loss = next((z for z in found if isinstance(z, tg.Tensor) and z.requires_grad), None)
+            if loss is not None:
+                yield case.name, play(loss, gradient=tg.ones_like(loss.detach()), title=case.name)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_function_of_the_catalogue_plays(browser):
+    """Every step of every operation is drawn, without an error and without a hole in it."""
+    page = browser.new_page()
+    problems = []
+    page.on("pageerror", lambda error: problems.append(f"{name}: {error}"))
+    for name, player in players_of_the_catalogue():
+        page.set_content(player.html)
+        seen = page.evaluate(
+            """() => player.trace.steps.map((_, i) => {
+                try { player.state.go(i); } catch (error) { return `undefined: ${error.stack}`; }
+                return document.querySelector(".inspector").textContent;
+            })"""
+        )
+        problems += [f"{name}, step {i}: {text}" for i, text in enumerate(seen) if "undefined" in text or "[object" in text]
+    page.close()
+    assert problems == []

@@ -1,0 +1,142 @@
+"""explain and check_graph: the parts add up, the paths too, and a wrong rule is found."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import tinygrad_edu as tg
+from tinygrad_edu import check_graph, explain, nn
+from tinygrad_edu.errors import GraphError
+
+from .test_trace import arbitrary, losses
+
+
+def test_the_parts_by_line():
+    x = tg.tensor(2.0, requires_grad=True)
+    z = x * 4
+    y = z + x * 3
+    y.backward()
+    first = explain(x)._lines[0]
+    lines = [int(n) for n in re.findall(r"line (\d+)", first)]
+    assert first == f"x.grad = 7 = 3 via mul (line {lines[0]}) + 4 via mul (line {lines[1]})"
+    assert lines[0] == lines[1] + 1
+    assert "y ← add ← mul ← x   1 · 1 · 4 = 4" in str(explain(x))
+    assert str(explain(z)).startswith("∂y/∂z = 1, all of it via add")
+    assert str(explain(y)) == "∂y/∂y = 1"
+
+
+@arbitrary
+@given(losses())
+def test_the_parts_add_up(made):
+    loss, leaves = made
+    loss.backward()
+    for x in leaves:
+        if x.grad is None:
+            with pytest.raises(GraphError, match="no part of the loss"):
+                explain(x, loss)
+            continue
+        found = explain(x, loss)
+        np.testing.assert_allclose(found.total, x.grad.numpy(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(sum(use.gradient for use in found.uses), found.total, rtol=1e-9, atol=1e-12)
+        if x.numel():
+            index = tuple(n - 1 for n in x.shape)
+            np.testing.assert_allclose(explain(x, loss, element=index).total, x.grad.numpy()[index])
+
+
+def test_several_losses():
+    x = tg.tensor(2.0, requires_grad=True)
+    first, second = x * 3, x * x
+    first.backward()
+    second.backward()
+    text = str(explain(x))
+    assert text.startswith("x.grad = 7 = 3 via mul")
+    assert "paths from first" in text
+    assert "paths from second" in text
+
+
+def test_a_gradient_that_something_else_changed():
+    x = tg.tensor(2.0, requires_grad=True)
+    (x * 5).backward()
+    loss = x * 3
+    loss.backward()
+    assert "But x.grad is 8" in str(explain(x))
+
+
+def test_one_element_of_a_matrix_product():
+    w = tg.tensor([[1.0, 2.0]], requires_grad=True)
+    x = tg.tensor([[3.0, 4.0], [5.0, 6.0]])
+    z = w @ x
+    loss = (z * tg.tensor([[10.0, 1.0]])).sum()
+    loss.backward()
+    lines = explain(w, element=(0, 1))._lines
+    assert lines[1] == "∂loss/∂w[0, 1] = 10·5 [z[0, 0]] + 1·6 [z[0, 1]] = 56"
+    assert lines[-1] == "∂loss/∂loss = 1, where backward starts"
+
+
+def test_very_many_paths():
+    x = tg.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(40):
+        y = y + y
+    y.backward()
+    assert f"... and {2**40 - 12} more" in str(explain(x))
+
+
+def test_refusals():
+    x = tg.tensor([1.0], requires_grad=True)
+    with pytest.raises(GraphError, match="requires grad"):
+        explain(tg.tensor(1.0))
+    with pytest.raises(GraphError, match=r"explain\(x, loss\)"):
+        explain(x)
+    loss = x.sum()
+    loss.backward()
+    with pytest.raises(IndexError, match=r"shape \(1,\); it is 1"):
+        explain(x, element=1)
+    with pytest.raises(GraphError, match="up to 1024 elements"):
+        explain(x, (x * tg.ones(2000)).sum(), element=0)
+
+
+# -- check_graph ---------------------------------------------------------------------------------------------------------
+def test_right_rules():
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+    loss = nn.CrossEntropyLoss()(model(tg.randn(2, 1, 6, 6)), tg.tensor([0, 2]))
+    found = check_graph(loss)
+    assert found
+    assert all(rule.verdict == "right" for rule in found.rules)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_first_wrong_rule_is_named():
+    @tg.op(dx=lambda g, z, x: g * x)
+    def half_right(x):
+        """z = x²;  ∂x = g·x"""
+        return x * x
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    loss = (half_right(half_right(x)) * 2).sum()
+    found = check_graph(loss)
+    assert not found
+    assert len(found.wrong) == 2
+    assert found.wrong[0].found == pytest.approx(found.wrong[0].expected / 2, rel=1e-3)
+    assert "First wrong one on the way back: the rule dx of half_right" in str(found)
+    assert "1 more are wrong" in str(found)
+    del tg.op.__globals__["registry"]["half_right"]
+
+
+def test_a_kink_is_not_a_mistake():
+    x = tg.tensor([0.0, 1.0], requires_grad=True)
+    found = check_graph(tg.relu(x).sum())
+    assert found
+    assert [rule.verdict for rule in found.rules] == ["right", "kink"]
+    assert "1 at a kink" in str(found)
+
+
+@arbitrary
+@given(losses())
+def test_the_rules_of_arbitrary_graphs(made):
+    assert check_graph(made[0])

@@ -1,0 +1,180 @@
+"""The terminal stepper: keys, screens of every size, plain text, and the real thing in a terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+from rich.console import Console
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+from tinygrad_edu.see import step, trace
+from tinygrad_edu.see.stepper import Walk, as_text, parse_keys, screen
+
+
+def example():
+    w = tg.tensor([[0.5, -1.0, 2.0]], requires_grad=True)
+    b = tg.tensor([1.0], requires_grad=True)
+    h = tg.tanh(w + b)
+    return (h * h).sum()
+
+
+def picture(walk: Walk, width: int = 120, height: int = 36) -> str:
+    console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+    console.print(screen(walk, width, height), height=height)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_keys_of_a_burst_are_all_seen():
+    assert parse_keys("", "\x1b[C" * 50)[0] == ["right"] * 50
+    assert parse_keys("", "\x1b[D\x1bOA\x1b[B\x1b[H\x1b[4~g7\r\x7fq") == (
+        ["left", "up", "down", "home", "end", "g", "7", "enter", "backspace", "q"],
+        "",
+    )
+    assert parse_keys("", "\x1b[1;2C\x1b[5~") == (["", ""], "")  # others mean nothing, and leave nothing behind
+
+
+def test_a_key_that_arrives_in_parts():
+    keys, waiting = parse_keys("", "\x1b")
+    assert (keys, waiting) == ([], "\x1b")
+    assert parse_keys(waiting, "[C") == (["right"], "")
+    assert parse_keys("\x1b", "") == (["escape"], "")
+
+
+def test_walking():
+    walk = Walk(trace(example()))
+    last = len(walk.trace.steps) - 1
+
+    def at(*keys):
+        for key in keys:
+            walk.press(key)
+        return walk.i
+
+    assert at("left") == 0
+    assert at("right", "right") == 2
+    assert at("end", "right") == last
+    assert at("home") == 0
+    assert at("g", "5", "enter") == 4
+    assert at("g", "9", "9", "9", "enter") == last
+    assert at("g", "1", "2", "backspace", "enter") == 0
+    assert at("g", "3", "q") == 0
+    assert not walk.over
+    stops = [walk.trace.steps[at("down")].kind for _ in range(last)]
+    assert "contribute" not in stops
+    assert at("home") == 0
+    walk.press("q")
+    assert walk.over
+
+
+def test_going_back_shows_what_was_shown():
+    walk = Walk(trace(example()))
+    seen = []
+    for _ in walk.trace.steps:
+        seen.append(picture(walk))
+        walk.press("right")
+    for expected in reversed(seen):
+        assert picture(walk) == expected
+        walk.press("left")
+    assert len(set(seen)) == len(seen)
+
+
+def test_what_a_screen_shows():
+    t = trace(example())
+    i = next(i for i, s in enumerate(t.steps) if s.reduced_axes)
+    shown = picture(Walk(t, i))
+    for part in (
+        "add sends to b",
+        "Σ axis 0, 1 →" if len(t.steps[i].reduced_axes) == 2 else "Σ axis 1 →",
+        "◀  b",
+        "▶",
+        "h = tg.tanh(w + b)",
+        "test_stepper.py, line",
+        "← →",
+    ):
+        assert part in shown
+    assert "2/2" in shown
+
+
+@pytest.mark.parametrize("size", [(200, 60), (120, 36), (89, 24), (60, 20), (30, 8)])
+def test_every_size_of_terminal(size):
+    model = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 1))
+    walk = Walk(trace(model(tg.ones(9, 20)).sum()))
+    for _ in walk.trace.steps:
+        lines = picture(walk, *size).splitlines()
+        assert max(map(len, lines)) <= size[0]
+        walk.press("right")
+
+
+def test_text_where_nobody_can_press_a_key(capsys):
+    loss = example()
+    step(loss)
+    out = capsys.readouterr().out
+    t = trace(loss)
+    assert out == "\n".join(as_text(t, i) for i in range(len(t.steps))) + "\n"
+    assert "\x1b" not in out
+    step(loss, start=len(t.steps) - 1)
+    assert capsys.readouterr().out.startswith(f"{len(t.steps)}/{len(t.steps)} done")
+
+
+def test_rules_are_told_with_the_learners_names():
+    x = tg.tensor(2.0, requires_grad=True)
+    h = tg.tanh(x)
+    loss = h * x
+    t = trace(loss)
+    text = "\n".join(as_text(t, i) for i in range(len(t.steps)))
+    assert "∂loss/∂h += ∂loss/∂loss·x" in text
+    assert "∂loss/∂x += ∂loss/∂h·(1 - h²)" in text
+
+
+def test_large_tensors_are_summed_up():
+    x = tg.ones(30, 40, requires_grad=True)
+    t = trace(x.sum())
+    assert "<30×40, 1 to 1>" in as_text(t, len(t.steps) - 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_in_a_terminal(tmp_path):
+    import pty
+
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import tinygrad_edu as tg\nx = tg.tensor(3.0, requires_grad=True)\ny = x * x\ntg.step(y)\nprint('left')\n"
+    )
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen([sys.executable, str(program)], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    said = ""
+
+    def until(text: str) -> None:
+        nonlocal said
+        ends = time.monotonic() + 60
+        while text not in said and time.monotonic() < ends:
+            if select.select([ours], [], [], 0.2)[0]:
+                try:
+                    said += os.read(ours, 65536).decode(errors="ignore")
+                except OSError:
+                    break
+        assert text in said, said[-2000:]
+        said = said[said.index(text) + len(text) :]
+
+    try:
+        until("1/6")
+        os.write(ours, b"\x1b[C\x1b[C\x1b[C")
+        until("4/6")
+        os.write(ours, b"\x1b[D")
+        until("3/6")
+        os.write(ours, b"g6\r")
+        until("6/6")
+        os.write(ours, b"q")
+        until("left")
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        os.close(ours)

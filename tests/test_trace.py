@@ -1,0 +1,485 @@
+"""The trace: its invariants on arbitrary graphs, names, sources, groups, large tensors, JSON."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import os
+import select
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu import check_graph, explain, nn
+from tinygrad_edu.errors import GraphError
+from tinygrad_edu.see import Trace, frame, group, trace, zoom
+from tinygrad_edu.see.trace import Numbers
+
+from . import strict_cupy
+
+ONE = {
+    "tanh": tg.tanh,
+    "exp": lambda x: tg.exp(x * 0.1),
+    "square": lambda x: x * x,
+    "transpose": lambda x: x.T if x.ndim == 2 else x,
+    "first": lambda x: x[:1] if x.ndim else x,
+    "rows": lambda x: x.sum(0) if x.ndim else x,
+    "softmax": lambda x: tg.softmax(x, -1) if x.ndim else x,
+    "detached": lambda x: x.detach() + 1,
+    "scaled": lambda x: 2 - x * 3,
+    "unused": lambda x: (x.exp(), x)[1],
+}
+TWO = {
+    "add": lambda x, y: x + y,
+    "mul": lambda x, y: x * y,
+    "matmul": lambda x, y: x @ y if x.ndim == y.ndim == 2 and x.shape[1] == y.shape[0] else x - y,
+    "cat": lambda x, y: tg.cat((x, y)) if x.ndim and x.shape[1:] == y.shape[1:] and y.ndim else x * y,
+    "maximum": tg.maximum,
+}
+SHAPES = [(), (3,), (1, 3), (3, 1), (3, 3), (2, 3), (2, 1)]
+
+
+@st.composite
+def losses(draw: st.DrawFn) -> tuple[tg.Tensor, list[tg.Tensor]]:
+    """A loss of an arbitrary graph, and the graph's leaves."""
+    numbers = np.random.default_rng(draw(st.integers(0, 99)))
+    leaves = [
+        tg.tensor(numbers.normal(size=shape), requires_grad=i == 0 or draw(st.booleans()))
+        for i, shape in enumerate(draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=4)))
+    ]
+    pool = list(leaves)
+    for _ in range(draw(st.integers(1, 12))):
+        x = pool[draw(st.integers(0, len(pool) - 1))]
+        if draw(st.booleans()):
+            new = ONE[draw(st.sampled_from(sorted(ONE)))](x)
+        else:
+            y = pool[draw(st.integers(0, len(pool) - 1))]
+            try:
+                new = TWO[draw(st.sampled_from(sorted(TWO)))](x, y)
+            except ValueError:  # shapes that do not fit
+                continue
+        if new.numel() <= 64:
+            pool.append(new)
+    some = [x for x in pool[-3:] if x.requires_grad] or leaves[:1]
+    loss = some[0].sum()
+    for x in some[1:]:
+        loss = loss + (x * x).sum()
+    return loss, [x for x in leaves if x.requires_grad]
+
+
+def array(t: Trace, ref: int | None) -> np.ndarray:
+    assert ref is not None
+    numbers = t.tensors[ref]
+    return np.array([float(v) for v in numbers.data], numbers.dtype).reshape(numbers.shape)  # type: ignore[union-attr]
+
+
+arbitrary = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@arbitrary
+@given(losses())
+def test_every_step_adds_up(made):
+    loss, _ = made
+    t = trace(loss)
+    gradients: dict[str, np.ndarray] = {}
+    got: dict[str, int] = {}
+    visited: set[str] = set()
+    for step in t.steps:
+        if step.kind == "seed":
+            gradients[step.node] = array(t, step.after)
+        elif step.kind == "visit":
+            node = t.node(step.node)
+            assert step.got == got.get(node.id, 0) == step.uses == node.uses  # only when every part is in
+            assert len(step.parts) == step.uses
+            if step.parts:
+                total = sum(array(t, part.tensor) for part in step.parts)
+                np.testing.assert_allclose(total, array(t, step.after), rtol=1e-12)
+            np.testing.assert_array_equal(gradients[node.id], array(t, step.after))
+            visited.add(node.id)
+        elif step.kind == "contribute":
+            to, edge = t.node(step.to), t.edge(step.edge)
+            assert (edge.src, edge.dst, edge.slot) == (step.to, step.node, step.slot)
+            assert step.node in visited
+            assert to.id not in visited
+            reduced = array(t, step.reduced)
+            assert list(reduced.shape) == to.shape
+            summed = array(t, step.raw).sum(tuple(step.reduced_axes)).reshape(to.shape)
+            np.testing.assert_allclose(summed, reduced, rtol=1e-12, atol=1e-12)
+            before = 0 if step.before is None else array(t, step.before)
+            np.testing.assert_array_equal(before + reduced, array(t, step.after))
+            if step.before is not None:
+                np.testing.assert_array_equal(before, gradients[to.id])
+            got[to.id] = got.get(to.id, 0) + 1
+            assert (step.got, step.uses) == (got[to.id], to.uses)
+            gradients[to.id] = array(t, step.after)
+            check_equation(t, step)
+    assert {id for id in gradients if t.node(id).op} == visited
+    assert all(got.get(id, 0) == t.node(id).uses for id in gradients)
+
+
+def check_equation(t: Trace, step) -> None:
+    if step.equation is None:
+        return
+    terms = [array(t, term.tensor) for term in step.equation.terms]
+    raw = array(t, step.raw)
+    found = {
+        "same": lambda: terms[0],
+        "sum": lambda: terms[0].sum(tuple(range(terms[0].ndim - raw.ndim))),
+        "times": lambda: terms[0] * terms[1],
+        "matmul": lambda: (np.atleast_2d(terms[0]) @ np.atleast_2d(terms[1])).reshape(raw.shape),
+    }[step.equation.kind]()
+    np.testing.assert_allclose(found.reshape(raw.shape), raw, rtol=1e-4, atol=1e-7)
+
+
+@arbitrary
+@given(losses())
+def test_it_is_what_backward_does_and_changes_nothing(made):
+    loss, leaves = made
+    t = trace(loss)
+    assert all(x.grad is None for x in leaves)
+    assert trace(loss) == t
+    loss.backward()
+    kept = [None if x.grad is None else x.grad.numpy().copy() for x in leaves]
+    assert trace(loss) == t  # after backward as before it
+    for x, before in zip(leaves, kept, strict=True):
+        assert (x.grad is None) == (before is None)
+        if before is not None:
+            np.testing.assert_array_equal(x.grad.numpy(), before)
+    found = [array(t, ref) for ref in t.steps[-1].gradients.values()]
+    given_back = [g for g in kept if g is not None]
+    assert len(found) == len(given_back)
+    for g in given_back:
+        assert any(np.array_equal(g, f) for f in found)
+
+
+@arbitrary
+@given(losses(), st.data())
+def test_a_frame_depends_on_nothing_but_its_number(made, data):
+    t = trace(made[0])
+    last = len(t.steps) - 1
+    from_the_left = [frame(t, i) for i in range(last + 1)]
+    from_the_right = [frame(t, i) for i in range(last, -1, -1)][::-1]
+    assert from_the_left == from_the_right
+    i = data.draw(st.integers(0, last))
+    assert frame(t, i) == from_the_left[i]
+    assert from_the_left[last].complete == set(from_the_left[last].gradients)
+
+
+@arbitrary
+@given(losses())
+def test_the_graph_is_the_engine_s(made):
+    loss, _ = made
+    t = trace(loss)
+    assert t.node(t.loss).op is not None
+    ops = [step.node for step in t.steps if step.kind == "op"]
+    assert ops == [node.id for node in t.nodes if node.op is not None]
+    for node in t.nodes:
+        assert t.node(node.id) is node
+        edges = [edge for edge in t.edges if edge.dst == node.id]
+        assert [(edge.slot, edge.src) for edge in edges] == [(i, x) for i, x in enumerate(node.inputs) if x is not None]
+        assert all(int(edge.src[1:]) < int(node.id[1:]) for edge in edges)  # inputs first
+        assert (node.op in t.rules) == (node.op is not None)
+    assert Trace.from_json(t.to_json()) == t
+
+
+# -- what is asked for ---------------------------------------------------------------------------------------------------
+def test_a_loss_that_is_not_one_number_needs_a_gradient():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(GraphError, match="single number"):
+        trace(x * x)
+    t = trace(x * x, tg.tensor([1.0, 10.0]))
+    assert list(t.steps[-1].gradients) == ["v0"]
+    assert array(t, t.steps[-1].gradients["v0"]).tolist() == [2.0, 40.0]
+    assert [step.kind for step in trace(x * x, backward=False).steps] == ["op"]
+
+
+def test_refusals_say_what_to_do():
+    with pytest.raises(GraphError, match="requires_grad=True"):
+        trace(tg.tensor(1.0))
+    with pytest.raises(TypeError, match="takes a tensor"):
+        trace(3.0)
+    with pytest.raises(ValueError, match="not even JSON"):
+        Trace.from_json("no")
+    with pytest.raises(ValueError, match="trace/9"):
+        Trace.from_json('{"format": "tinygrad_edu.trace/9"}')
+    t = trace(tg.tensor(1.0, requires_grad=True) * 2)
+    with pytest.raises(IndexError, match="steps 0 to"):
+        frame(t, len(t.steps))
+
+
+def test_hooks():
+    x = tg.tensor(2.0, requires_grad=True)
+    h = x * 3
+    loss = h * h
+    h.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    t = trace(loss)
+    assert array(t, t.steps[-1].gradients["v0"]) == 360.0
+    assert "The hooks on x may still change them" in t.steps[-1].sentence
+    loss.backward()
+    assert x.grad.item() == 361.0
+
+
+def test_a_leaf_alone():
+    x = tg.tensor(2.0, requires_grad=True)
+    t = trace(x)
+    assert [step.kind for step in t.steps] == ["seed", "done"]
+    assert t.node(t.loss).name == "x"
+
+
+def test_a_deep_graph():
+    x = tg.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(3000):
+        y = y * 1.001
+    assert len(trace(y).nodes) == 3001
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------------
+def numbers(values) -> Numbers:
+    x = tg.tensor(values, requires_grad=True)
+    t = trace(x, tg.ones_like(x))
+    return t.tensors[t.nodes[0].value]
+
+
+def test_nan_and_infinities_are_strings():
+    found = numbers([1.0, math.nan, math.inf, -math.inf])
+    assert found.data == [1.0, "nan", "inf", "-inf"]
+    assert (found.min, found.max, found.nonfinite) == (1.0, 1.0, 3)
+    assert numbers([math.nan]).max is None
+
+
+def test_numbers_are_exact_and_short():
+    x = tg.tensor([0.1, 1 / 3, 1e-30], dtype="float32", requires_grad=True)
+    data = trace(x, tg.ones_like(x)).tensors[0].data
+    assert data == [0.1, 0.33333334, 1e-30]
+    assert (np.array(data, "float32") == x.detach().numpy()).all()
+
+
+def test_a_large_tensor_is_a_sample_with_statistics():
+    values = np.arange(20.0 * 5 * 30).reshape(20, 5, 30)
+    found = numbers(values)
+    assert found.data is None
+    assert (found.min, found.max, found.mean) == (0.0, 2999.0, 1499.5)
+    sample = found.sample
+    assert sample is not None
+    assert (len(sample.rows), len(sample.cols)) == (8, 8)
+    expected = values.reshape(-1, 30)[np.ix_(sample.rows, sample.cols)]
+    np.testing.assert_array_equal(np.array(sample.data).reshape(8, 8), expected)
+    assert numbers(np.zeros((8, 8))).data is not None
+    assert numbers(np.zeros((3, 0))).data == []
+
+
+def test_tensors_on_a_gpu(monkeypatch):
+    strict_cupy.install(monkeypatch)
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], device="cuda", requires_grad=True)
+    b = tg.tensor([1.0, 2.0], device="cuda", requires_grad=True)
+    y = tg.tanh(x @ x + b)
+    loss = (y * y).sum()
+    t = trace(loss)
+    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul"}
+    assert [edge.src for edge in t.edges][:2] == ["v0", "v0"]
+    loss.backward()
+    assert trace(loss) == t
+    assert check_graph(loss)
+    assert "x.grad = " in str(explain(x))
+    assert "∂loss/∂b[0] = " in str(explain(b, element=0))
+    assert zoom(x @ x).nodes
+
+
+# -- names and sources ---------------------------------------------------------------------------------------------------
+def names(t: Trace) -> list[str]:
+    return [node.name for node in t.nodes]
+
+
+def test_names_in_order_of_preference():
+    w = tg.tensor(2.0, requires_grad=True)
+    params = {"bias": tg.tensor(1.0, requires_grad=True)}
+    given = tg.tensor(1.0, requires_grad=True, name="an explicit name")
+    h = w * given
+    h = h + params["bias"]
+    loss = (h * h).sum()
+    assert names(trace(loss)) == ["w", "an explicit name", "bias", "h⁽¹⁾", "h⁽²⁾", "v5", "loss"]
+
+
+def test_names_when_the_variables_are_gone():
+    def forward():
+        weight = tg.tensor(2.0, requires_grad=True)
+        hidden = tg.tanh(weight * 3)
+        return hidden * hidden
+
+    assert names(trace(forward())) == ["weight", "v1", "hidden", "v3"]
+
+
+def test_an_expression_that_records_several_operations_names_the_last():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)
+    spread = tg.var(x)
+    t = trace(spread * 1)
+    assert names(t).count("spread") == 1
+
+
+def test_source_expressions():
+    é = tg.tensor([1.0], requires_grad=True)  # columns are counted in characters, not in bytes
+    loss = ("é", (é * 2).tanh()
+                 .sum())[1]  # fmt: skip
+    t = trace(loss)
+    assert [node.expr for node in t.nodes] == [None, "é * 2", "(é * 2).tanh()", "(é * 2).tanh() .sum()"]
+    assert t.title == "(é * 2).tanh() .sum()"
+    span = t.node("v1").src
+    lines = t.sources[span.source]
+    assert span.source == "test_trace.py"
+    assert lines[span.line][span.column : span.end_column] == "é * 2"
+    assert len(lines) < 20
+
+
+def run(text: str, filename: str, known: bool = True, **space) -> dict:
+    """The variables of a program with this file name."""
+    if known:
+        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    space |= {"tg": tg, "trace": trace}
+    exec(compile(text, filename, "exec"), space)
+    return space
+
+
+def test_a_cell_that_python_cannot_parse_still_shows_its_text():
+    text = "x = tg.tensor(1.0, requires_grad=True)\ny = x * x\nt = trace(y)\n"
+    linecache.cache["<a cell>"] = (1, None, ("%time\n" + text).splitlines(keepends=True), "<a cell>")
+    space: dict = {"tg": tg, "trace": trace}
+    exec(compile("\n" + text, "<a cell>", "exec"), space)
+    assert space["t"].nodes[-1].expr == "x * x"
+
+
+def test_an_unknown_source_is_written_in_names():
+    t = run("x = tg.tensor(1.0, requires_grad=True)\nt = trace((x * 2).tanh())\n", "<nowhere>", known=False)["t"]
+    assert [node.expr for node in t.nodes[1:]] == ["x * 2", "tanh(v1)"]
+    assert t.sources == {}
+    assert t.nodes[1].src is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_the_prompt():
+    """What is typed at Python's prompt is known too, each input with its own lines."""
+    import pty
+
+    typed = [
+        "import tinygrad_edu as tg; from tinygrad_edu.see import trace; print('rea' + 'dy')",
+        "x = tg.tensor(1.0, requires_grad=True)",
+        "def square(a):",
+        "    return a * a",
+        "",
+        "y = square(x) + x",
+        "t = trace(y); print('found', [n.expr for n in t.nodes], [list(s.values()) for s in t.sources.values()])",
+    ]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "PYTHONPATH": os.getcwd(), "PYTHON_BASIC_REPL": "1"}
+    with subprocess.Popen([sys.executable, "-q"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        for line in typed:
+            os.write(ours, line.encode() + b"\n")
+            answer = "ready" if line is typed[0] else "... " if line.startswith(("def", " ")) else ">>> "
+            said, ends = "", time.monotonic() + 60
+            while answer not in said and time.monotonic() < ends:
+                if select.select([ours], [], [], 0.2)[0]:
+                    said += os.read(ours, 65536).decode(errors="ignore")
+        process.kill()
+    os.close(ours)
+    assert "found [None, 'a * a', 'square(x) + x']" in said
+    assert "[['def square(a):', '    return a * a'], ['y = square(x) + x']]" in said
+
+
+def test_two_files_of_one_name():
+    square = run("def square(x):\n    return x * x\n", "/a/model.py")["square"]
+    t = run("x = tg.tensor(1.0, requires_grad=True)\nt = trace(square(x) + 1)\n", "/b/model.py", square=square)["t"]
+    assert t.sources == {
+        "model.py⁽¹⁾": {1: "def square(x):", 2: "    return x * x"},
+        "model.py⁽²⁾": {1: "x = tg.tensor(1.0, requires_grad=True)", 2: "t = trace(square(x) + 1)"},
+    }
+
+
+def test_attributes():
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)
+    t = trace((x**3)[:, 1:].sum(dim=1), tg.ones(1))
+    attrs = [node.attrs for node in t.nodes]
+    assert attrs[1] == {"exponent": 3}
+    assert attrs[3]["dim"] == 1
+
+
+# -- groups --------------------------------------------------------------------------------------------------------------
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 3)])
+        self.cell = nn.Linear(3, 3)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x).tanh()
+        for _ in range(2):
+            x = self.cell(x)
+        return x
+
+
+def test_modules_are_groups():
+    model, x = Net(), tg.ones(4, 2)
+    loss = model(x).sum()
+    t = trace(loss)
+    assert [(g.path, g.kind, g.parent) for g in t.modules] == [
+        ("model", "Net", None),
+        ("model.layers.0", "Linear", "model"),
+        ("model.layers.1", "Linear", "model"),
+        ("model.cell #1", "Linear", "model"),
+        ("model.cell #2", "Linear", "model"),
+        ("model.cell", "Linear", "model"),
+    ]
+    where = {node.name: node.module for node in t.nodes}
+    assert where["layers.0.weight"] == "model.layers.0"
+    assert where["cell.bias"] == "model.cell"
+    assert where["x⁽¹⁾"] is None or where["x⁽¹⁾"] == "model"
+    assert where["loss"] is None
+
+
+def test_layers_of_their_own():
+    a, b = nn.Linear(2, 2), nn.Linear(2, 2)
+    t = trace(b(a(tg.ones(1, 2))).sum())
+    assert [g.path for g in t.modules] == ["a", "b"]
+    assert {"a.weight", "b.weight"} <= set(names(t))
+
+
+def test_groups_by_hand():
+    h = tg.tensor(1.0, requires_grad=True)
+    with group("outer"):
+        for _ in range(2):
+            with group("inner"):
+                h = h * 2
+        h = h + 1
+    t = trace(h)
+    assert [g.path for g in t.modules] == ["outer", "outer.inner #1", "outer.inner #2"]
+    assert [node.module for node in t.nodes] == [None, "outer.inner #1", "outer.inner #2", "outer"]
+
+
+def test_a_module_called_inside_groups_by_hand():
+    cell = nn.Linear(2, 2)
+    h = tg.ones(1, 2)
+    for step in range(2):
+        with group(f"step {step}"):
+            h = cell(h)
+    t = trace(h.sum())
+    assert [g.path for g in t.modules] == ["step 0", "step 0.cell", "step 1", "step 1.cell", "cell"]
+    assert {node.name: node.module for node in t.nodes if node.requires_grad and not node.op} == {
+        "weight": "cell",
+        "bias": "cell",
+    }
+
+
+def test_a_forward_pass_that_failed_leaves_no_group_behind():
+    model = Net()
+    with pytest.raises(RuntimeError):
+        model(tg.ones(4, 5))
+    loss = model(tg.ones(4, 2)).sum()
+    assert [g.path for g in trace(loss).modules if g.parent is None] == ["model"]

@@ -1,0 +1,96 @@
+"""zoom: the scalar graph computes what the operation does, forwards and backwards."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import autograd, draw, nn
+from tinygrad_edu.errors import GraphError
+from tinygrad_edu.see import ZoomError, zoom
+
+functional = nn.functional
+
+
+def inputs():
+    tg.manual_seed(3)
+    return {
+        "x": tg.randn(2, 3, requires_grad=True, dtype="float64"),
+        "w": tg.randn(3, 2, requires_grad=True, dtype="float64"),
+        "b": tg.randn(2, requires_grad=True, dtype="float64"),
+    }
+
+
+OPENED = {
+    "matmul": lambda x, w, b: x @ w,
+    "broadcast": lambda x, w, b: w + b,
+    "linear": lambda x, w, b: functional.linear(x, w.detach().T, b),
+    "tanh": lambda x, w, b: x.tanh(),
+    "relu": lambda x, w, b: tg.relu(x),
+    "sum": lambda x, w, b: x.sum(0),
+    "sum to a scalar": lambda x, w, b: x.sum(),
+    "mean": lambda x, w, b: x.mean(1),
+    "prod": lambda x, w, b: w.prod(),
+    "softmax": lambda x, w, b: tg.softmax(x, 1),
+    "transpose": lambda x, w, b: x.T,
+    "slice": lambda x, w, b: x[0, 1:],
+    "cat": lambda x, w, b: tg.cat((x, w.detach().T)),
+    "power": lambda x, w, b: x**3,
+    "cumsum": lambda x, w, b: x.cumsum(0),
+    "maximum": lambda x, w, b: x.amax(1),
+    "cross-entropy": lambda x, w, b: functional.cross_entropy(x, tg.tensor([0, 2])),
+    "squared error": lambda x, w, b: functional.mse_loss(b, tg.tensor([1.0, 2.0], dtype="float64")),
+}
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_the_scalar_graph_computes_the_same(name):
+    given = inputs()
+    z = OPENED[name](**given)
+    g = np.random.default_rng(0).normal(size=z.shape)
+    loss = (z * tg.tensor(g)).sum()
+    t = zoom(z, loss)
+
+    def data(ref):
+        return np.array(t.tensors[ref].data, float)
+
+    last = t.node(t.loss)
+    np.testing.assert_allclose(data(last.value), z.numpy(force=True).reshape(-1), rtol=1e-6)
+    expected = {n: autograd.grad(z, x, tg.tensor(g), retain_graph=True, allow_unused=True)[0] for n, x in given.items()}
+    for node, ref in t.steps[-1].gradients.items():
+        found = re.fullmatch(r"(\w+)\[(.*)\]", t.node(node).name)
+        assert found is not None
+        index = tuple(map(int, found[2].split(", ")))
+        if found[1] in given:
+            np.testing.assert_allclose(data(ref), expected[found[1]].numpy()[index], rtol=1e-6, atol=1e-12)
+    assert all(node.shape == [1] for node in t.nodes[:-1])
+
+
+def test_a_matrix_product_is_multiplications_and_sums():
+    given = inputs()
+    z = given["x"] @ given["w"]
+    t = zoom(z)
+    ops = [node.op for node in t.nodes if node.op]
+    assert (ops.count("mul"), ops.count("add"), ops.count("cat")) == (12, 8, 1)
+    assert [node.name for node in t.nodes if node.name.startswith("z")] == ["z[0, 0]", "z[0, 1]", "z[1, 0]", "z[1, 1]", "z"]
+    assert "<B>w[2, 1]</B>" in draw(t).dot
+    assert t.title == "z: matmul of 2×3 and 3×2, number by number"
+    assert given["x"].grad is None
+
+
+def test_what_cannot_be_opened_says_so():
+    x = tg.randn(3, 4, requires_grad=True)
+    with pytest.raises(ZoomError, match="up to 64 elements"):
+        zoom(tg.ones(9, 9, requires_grad=True) * 2)
+    big = tg.ones(8, 8, requires_grad=True)
+    with pytest.raises(ZoomError, match="needs"):
+        zoom(big @ big)
+    with pytest.raises(ZoomError, match="not made of arithmetic"):
+        zoom(x.norm())
+    with pytest.raises(GraphError, match="leaf"):
+        zoom(x)
+    with pytest.raises(GraphError, match="not made from"):
+        zoom(x * 2, (x * 3).sum())

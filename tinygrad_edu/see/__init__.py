@@ -1,0 +1,32 @@
+"""See backpropagation: a trace of it, and the pictures made from that."""
+
+from ..calls import group
+from ..tensor import Tensor
+from .draw import Drawing, DrawingError, draw
+from .explain import check_graph, explain
+from .graphviz import GraphvizError
+from .player import Player, play
+from .stepper import step
+from .trace import Frame, Trace, frame, trace
+from .zoom import ZoomError, zoom
+
+Tensor.play = play  # type: ignore[attr-defined]
+
+__all__ = [
+    "Drawing",
+    "DrawingError",
+    "Frame",
+    "GraphvizError",
+    "Player",
+    "Trace",
+    "ZoomError",
+    "check_graph",
+    "draw",
+    "explain",
+    "frame",
+    "group",
+    "play",
+    "step",
+    "trace",
+    "zoom",
+]

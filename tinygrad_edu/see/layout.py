@@ -1,0 +1,309 @@
+"""Where everything stands in the picture of a graph: cards, groups and lines, by Graphviz, else by a simple layered layout.
+
+A graph of many tensors is not drawn whole. It is cut into views: modules are folded into one card each, and every folded module
+has a view of its own, so a click on the card opens it. Nothing here knows numbers or steps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..errors import GraphError
+from .graphviz import GraphvizError, render
+from .trace import Trace
+
+WIDTH, HEIGHT = 140, 90  # of a card, in pixels
+READABLE = 150  # so many cards are drawn whole; of more, modules are folded
+MAX_NODES = 600
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle: its upper left corner and its size."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """What flows from one card to another: the edges that it stands for, and its path in SVG's notation."""
+
+    src: str
+    dst: str
+    edges: list[str]
+    path: str
+
+
+@dataclass
+class View:
+    """One picture: the whole graph, or the inside of a folded group.
+
+    path: the group that it shows; empty for the whole.
+    cards: id of a node or path of a folded group: where its card stands.
+    folded: the nodes inside each folded group.
+    beside: cards of tensors outside the group, with which it is connected.
+    groups: where the groups stand that are drawn as frames.
+    inside: the cards that stand directly in each of these.
+    """
+
+    path: str
+    cards: dict[str, Box] = field(default_factory=dict)
+    folded: dict[str, list[str]] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)
+    groups: dict[str, Box] = field(default_factory=dict)
+    inside: dict[str, list[str]] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    width: float = 0
+    height: float = 0
+
+
+def views(trace: Trace, depth: int | None = None, max_nodes: int = MAX_NODES) -> list[View]:
+    """The pictures of a trace, the whole graph first.
+
+    Args:
+        depth: how many levels of modules are drawn open in the first view; default: as many as stay readable.
+        max_nodes: how many cards one view may have.
+
+    Raises:
+        GraphError: a view would have more cards.
+    """
+    tree = _Tree(trace)
+    found, waiting = [], [("", depth)]
+    while waiting:
+        path, levels = waiting.pop(0)
+        open_levels = tree.readable_levels(path) if levels is None else levels
+        view = tree.view(path, open_levels)
+        if len(view.cards) > max_nodes:
+            where = f"the group {path!r}" if path else "this graph"
+            raise GraphError(
+                f"the picture of {where} would show {len(view.cards)} cards, and max_nodes is {max_nodes}. Fold modules with a smaller "
+                "depth= (depth=0 folds all), make groups with `with group(name):` around parts of the computation, draw a smaller "
+                "input, or raise max_nodes=."
+            )
+        _place(view, tree.parents)
+        found.append(view)
+        waiting += [(inner, None) for inner in view.folded]
+    return found
+
+
+class _Tree:
+    """The groups of a trace, and what lies in each."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.parents = {group.path: group.parent for group in trace.modules}
+        self.of = {node.id: node.module for node in trace.nodes}
+
+    def around(self, path: str | None) -> Iterator[str]:
+        """A group and those around it, from the inside out."""
+        while path is not None:
+            yield path
+            path = self.parents[path]
+
+    def card_of(self, node: str, path: str, levels: int) -> str:
+        """What stands for a node in the view of `path` that opens so many levels: itself or the group in which it is folded."""
+        way = list(self.around(self.of[node]))[::-1]
+        inside = way[way.index(path) + 1 :] if path in way else way
+        return inside[levels] if len(inside) > levels else node
+
+    def members(self, path: str) -> list[str]:
+        return [node.id for node in self.trace.nodes if not path or path in self.around(self.of[node.id])]
+
+    def readable_levels(self, path: str) -> int:
+        members = self.members(path)
+        deepest = max((len(list(self.around(self.of[node]))) for node in members), default=0)
+        counts = (len({self.card_of(node, path, levels) for node in members}) for levels in range(deepest, 0, -1))
+        return next((deepest - i for i, count in enumerate(counts) if count <= READABLE), 0)
+
+    def view(self, path: str, levels: int) -> View:
+        view = View(path)
+        inside = self.members(path)
+        cards = {node: self.card_of(node, path, levels) for node in inside}
+        nowhere = Box(0, 0, WIDTH, HEIGHT)
+        for node, card in cards.items():
+            view.cards[card] = nowhere
+            if card != node:
+                view.folded.setdefault(card, []).append(node)
+            for group in self.around(self.parents[card] if card != node else self.of[node]):
+                if group == path:
+                    break
+                view.groups[group] = nowhere
+        between: dict[tuple[str, str], list[str]] = {}
+        for edge in self.trace.edges:
+            if edge.src not in cards and edge.dst not in cards:
+                continue
+            ends = cards.get(edge.src, edge.src), cards.get(edge.dst, edge.dst)
+            for end in ends:
+                if end not in view.cards:
+                    view.cards[end] = nowhere
+                    view.beside.append(end)
+            if ends[0] != ends[1]:
+                between.setdefault(ends, []).append(edge.id)
+        for (src, dst), edges in between.items():
+            one_each = src not in view.folded and dst not in view.folded  # y*y: two lines
+            bundles = [[edge] for edge in edges] if one_each else [edges]
+            view.lines += [Line(src, dst, bundle, "") for bundle in bundles]
+        for card in view.cards:
+            around = self.parents[card] if card in view.folded else self.of[card]
+            if around in view.groups:
+                view.inside.setdefault(around, []).append(card)
+        return view
+
+
+def _place(view: View, parents: dict[str, str | None]) -> None:
+    """Give everything in a view its place."""
+    try:
+        _by_graphviz(view, parents)
+    except GraphvizError:
+        _by_layers(view, parents)
+
+
+# -- by Graphviz -----------------------------------------------------------------------------------------------------
+def _by_graphviz(view: View, parents: dict[str, str | None]) -> None:
+    cards, groups = list(view.cards), list(view.groups)
+    answer = json.loads(render("\n".join(_dot(view, parents, cards, groups)), "json0"))
+    left, bottom, right, top = map(float, answer["bb"].split(","))
+    view.width, view.height = right - left, top - bottom
+    for thing in answer.get("objects", []):
+        name = thing["name"]
+        if name.startswith("cluster"):
+            x0, y0, x1, y1 = map(float, thing["bb"].split(","))
+            view.groups[groups[int(name[7:])]] = Box(x0 - left, top - y1, x1 - x0, y1 - y0)
+        else:
+            x, y = map(float, thing["pos"].split(","))
+            view.cards[cards[int(name)]] = Box(x - left - WIDTH / 2, top - y - HEIGHT / 2, WIDTH, HEIGHT)
+    paths = {int(edge["id"]): _spline(edge["pos"], left, top) for edge in answer.get("edges", [])}
+    view.lines = [Line(line.src, line.dst, line.edges, paths[i]) for i, line in enumerate(view.lines)]
+
+
+def _dot(view: View, parents: dict[str, str | None], cards: list[str], groups: list[str]) -> Iterator[str]:
+    """The view in Graphviz's language: numbers for names, and sizes in inches (72 pixels)."""
+    number = {card: i for i, card in enumerate(cards)}
+    yield "digraph { rankdir=LR; nodesep=0.22; ranksep=0.45; outputorder=edgesfirst;"
+    yield f'node [shape=box, fixedsize=true, width={WIDTH / 72:.3f}, height={HEIGHT / 72:.3f}, label=""]; edge [arrowsize=0.6];'
+
+    def group(path: str) -> Iterator[str]:
+        # the label is never shown, but makes room for the group's name
+        yield f'subgraph cluster{groups.index(path)} {{ label="name"; fontsize=12; margin=12;'
+        yield from (f"{number[card]};" for card in view.inside.get(path, ()))
+        for inner in groups:
+            if parents[inner] == path:
+                yield from group(inner)
+        yield "}"
+
+    for path in groups:
+        if parents[path] not in view.groups:
+            yield from group(path)
+    yield from (f"{i};" for i in number.values())
+    yield from (f"{number[line.src]} -> {number[line.dst]} [id={i}];" for i, line in enumerate(view.lines))
+    yield "}"
+
+
+def _spline(position: str, left: float, top: float) -> str:
+    """Graphviz's `e,x,y x,y x,y ...` (the tip of the arrow, then Bézier points) as SVG's `M ... C ... L`."""
+    points = []
+    tip = None
+    for word in position.split():
+        x, y = map(float, word.removeprefix("e,").split(","))
+        point = f"{x - left:.1f} {top - y:.1f}"
+        if word.startswith("e,"):
+            tip = point
+        else:
+            points.append(point)
+    curve = f"M{points[0]}C{' '.join(points[1:])}"
+    return f"{curve}L{tip}" if tip else curve
+
+
+# -- without Graphviz ------------------------------------------------------------------------------------------------
+def _by_layers(view: View, parents: dict[str, str | None]) -> None:
+    """Columns by distance from the inputs; in a column, each card near those that it is joined to."""
+    sources: dict[str, list[str]] = {card: [] for card in view.cards}
+    targets: dict[str, list[str]] = {card: [] for card in view.cards}
+    for line in view.lines:
+        sources[line.dst].append(line.src)
+        targets[line.src].append(line.dst)
+    column: dict[str, int] = {}
+    for card in _sources_first(sources):
+        column[card] = max((column[x] + 1 for x in sources[card] if x in column), default=0)
+    for card, to in targets.items():
+        if not sources[card] and to:  # leaves stand right before their first use
+            column[card] = min(column[x] for x in to) - 1
+    columns: list[list[str]] = [[] for _ in range(max(column.values(), default=0) + 1)]
+    for card in view.cards:
+        columns[max(column[card], 0)].append(card)
+    row: dict[str, float] = {}
+    for cards in reversed(columns):
+        wish = {card: _mean(row[x] for x in targets[card] if x in row) for card in cards}
+        for i, card in enumerate(sorted(cards, key=wish.__getitem__)):
+            row[card] = i - (len(cards) - 1) / 2
+    first = min(row.values(), default=0)
+    for i, cards in enumerate(columns):
+        for card in cards:
+            view.cards[card] = Box(20 + i * (WIDTH + 50), 30 + (row[card] - first) * (HEIGHT + 30), WIDTH, HEIGHT)
+    _frame_groups(view, parents)
+    view.lines = [Line(line.src, line.dst, line.edges, path) for line, path in zip(view.lines, _curves(view), strict=True)]
+    boxes = list(view.cards.values())
+    view.width = max((box.x + box.width for box in boxes), default=0) + 20
+    view.height = max((box.y + box.height for box in boxes), default=0) + 20
+
+
+def _sources_first(sources: dict[str, list[str]]) -> list[str]:
+    """Each card behind those that flow into it; folded groups may feed each other, and such a circle is cut somewhere."""
+    found: dict[str, None] = {}
+    for start in sources:
+        stack = [(start, iter(sources[start]))]
+        entered = {start}
+        while stack:
+            card, rest = stack[-1]
+            x = next((x for x in rest if x not in found and x not in entered), None)
+            if x is None:
+                found[card] = None
+                stack.pop()
+            else:
+                entered.add(x)
+                stack.append((x, iter(sources[x])))
+    return list(found)
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return sum(values) / len(values) if values else 0.0
+
+
+def _frame_groups(view: View, parents: dict[str, str | None]) -> None:
+    """A frame around the cards of each group; none where a card of something else would stand in it."""
+    for path in list(view.groups):
+        inner = {group for group in view.groups if _is_inside(group, path, parents)}
+        members = {card for group in inner for card in view.inside.get(group, ())}
+        boxes = [view.cards[card] for card in members]
+        x0, y0 = min(box.x for box in boxes) - 8, min(box.y for box in boxes) - 22
+        x1, y1 = max(box.x + WIDTH for box in boxes) + 8, max(box.y + HEIGHT for box in boxes) + 8
+        others = (box for card, box in view.cards.items() if card not in members)
+        if any(box.x < x1 and box.x + WIDTH > x0 and box.y < y1 and box.y + HEIGHT > y0 for box in others):
+            del view.groups[path]
+        else:
+            view.groups[path] = Box(x0, y0, x1 - x0, y1 - y0)
+
+
+def _is_inside(group: str | None, path: str, parents: dict[str, str | None]) -> bool:
+    while group is not None and group != path:
+        group = parents[group]
+    return group == path
+
+
+def _curves(view: View) -> Iterator[str]:
+    """A curve for each line; several between the same two cards lie beside each other."""
+    number: dict[tuple[str, str], int] = {}
+    for line in view.lines:
+        ends = line.src, line.dst
+        number[ends] = number.get(ends, -1) + 1
+        a, b = view.cards[line.src], view.cards[line.dst]
+        x0, y0, x1 = a.x + a.width, a.y + a.height / 2 + 14 * number[ends], b.x - 2
+        y1 = b.y + b.height / 2 + 14 * number[ends]
+        bend = max(25, (x1 - x0) / 2)
+        yield f"M{x0:.1f} {y0:.1f}C{x0 + bend:.1f} {y0:.1f} {x1 - bend:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"

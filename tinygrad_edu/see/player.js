@@ -1,0 +1,798 @@
+"use strict";
+// The player. What is seen at step i is frame(run, i), a pure function of the data: going back a step is i - 1.
+// Elements are made once per picture and filled again where the frame says something else than before.
+(() => {
+const { trace, views, orders, maths, rightCode } = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+const nodes = new Map(trace.nodes.map((node) => [node.id, node]));
+const edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
+const lossName = nodes.get(trace.loss).name.length > 5 || nodes.get(trace.loss).name === trace.loss ? "L" : nodes.get(trace.loss).name;
+
+// -- what is there at a step ------------------------------------------------------------------------------------------
+// A run is a list of steps, with the moments at which something came to be: so a frame is found by looking up, not by replaying.
+function makeRun(steps, tensors) {
+  const run = { steps, tensors, values: new Map(), gradients: new Map(), sent: new Map() };
+  steps.forEach((step, at) => {
+    if (step.kind === "op") run.values.set(step.node, at);
+    if (step.kind === "done" || step.after === undefined) return;
+    const id = step.to ?? step.node;
+    const uses = step.uses ?? nodes.get(id).uses;
+    const got = step.kind === "seed" ? uses : step.got;
+    if (!run.gradients.has(id)) run.gradients.set(id, []);
+    run.gradients.get(id).push({ at, ref: step.after, got, uses, complete: got >= uses, early: step.kind === "visit" && got < uses });
+    if (step.edge && !run.sent.has(step.edge)) run.sent.set(step.edge, at);
+  });
+  return run;
+}
+
+const isLeaf = (id) => !nodes.get(id).op;
+
+// The gradient of a node at step i: the last of its moments that is not later.
+function gradientAt(run, id, i) {
+  const moments = run.gradients.get(id) ?? [];
+  let low = 0, high = moments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (moments[middle].at <= i) low = middle + 1; else high = middle;
+  }
+  return low ? moments[low - 1] : null;
+}
+
+function frame(run, i) {
+  return {
+    step: run.steps[i],
+    known: (id) => isLeaf(id) || !run.values.has(id) || run.values.get(id) <= i,
+    gradient: (id) => gradientAt(run, id, i),
+    sent: (edge) => run.sent.has(edge) && run.sent.get(edge) <= i,
+  };
+}
+
+// -- numbers ----------------------------------------------------------------------------------------------------------
+const signed = (text) => text.replaceAll("-", "−");
+function show(v, digits = 3) {
+  if (v === undefined) return "–";  // of an empty tensor
+  if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
+  if (typeof v === "boolean") return v ? "1" : "0";
+  if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
+  const size = Math.abs(v);
+  if (size >= 1e4 || size < 1e-3) return signed(v.toExponential(1).replace("e+", "e"));
+  return signed(String(Number(v.toPrecision(digits))));
+}
+const inBrackets = (v) => (v < 0 ? `(${show(v)})` : show(v));
+
+// A tensor as a matrix: its last dim across, all others down. `rows` and `cols` are the ones that are shown, of `height` and `width`.
+const MOST = 8;
+function matrix(numbers) {
+  const shape = numbers.shape;
+  const width = shape.length ? shape[shape.length - 1] : 1;
+  const size = shape.reduce((a, b) => a * b, 1);
+  const height = width ? size / width : 0;
+  const { data, sample } = numbers;
+  const rows = sample ? sample.rows : some(height), cols = sample ? sample.cols : some(width);
+  const at = (k) => {
+    if (data) return data[k];
+    const r = sample.rows.indexOf(Math.floor(k / width)), c = sample.cols.indexOf(k % width);
+    return r < 0 || c < 0 ? undefined : sample.data[r * sample.cols.length + c];
+  };
+  return { width, height, rows, cols, at, whole: Boolean(data), size };
+}
+const some = (n) => n <= MOST ? [...Array(n).keys()] : [...new Set(Array.from({ length: MOST }, (_, i) => Math.floor(i * (n - 1) / (MOST - 1))))];
+const shapeText = (shape) => shape.length ? shape.join("×") : "scalar";
+
+// One scale for all values and one for all gradients of the whole trace, so that a vanishing gradient looks vanishing.
+// Colour goes with the root of the size: a hundredth of the largest is still a tenth of the colour.
+const largest = (tables) => {
+  let most = 0;
+  for (const { tensors, refs } of tables) {
+    for (const ref of refs) {
+      const t = tensors[ref];
+      if (t.dtype.startsWith("float") && t.max !== undefined) most = Math.max(most, Math.abs(t.min), Math.abs(t.max));
+    }
+  }
+  return most || 1;
+};
+const gradientRefs = (steps) => steps.flatMap((s) => [s.raw, s.reduced, s.after].filter((ref) => ref !== undefined));
+const scale = {
+  value: largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) => node.value) }]),
+  gradient: largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]),
+};
+// class and strength of a number's colour
+function colour(v, kind) {
+  if (typeof v === "string" || v === undefined || v === null) return ["odd", 0];
+  const t = Math.min(1, Math.sqrt(Math.abs(v) / scale[kind]));
+  return t < 0.02 ? ["nought", 0] : [`${kind} ${v < 0 ? "minus" : "plus"}`, Math.round(t * 100)];
+}
+
+// -- maths ------------------------------------------------------------------------------------------------------------
+const text = (s) => s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const SMALL = "₀₁₂₃₄₅₆₇₈₉";
+const parted = (name) => /^([A-Za-zα-ω]{1,2})_?(\d+)$/.exec(name);  // w1: w with the index 1
+const small = (name) => parted(name) ? parted(name)[1] + parted(name)[2].replace(/\d/g, (d) => SMALL[d]) : name;
+const cut = (s, n) => [...s].length > n ? [...s].slice(0, n - 1).join("") + "…" : s;
+const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[1])}</i><sub>${p[2]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
+const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[1])}</mi><mn>${p[2]}</mn></msub>` : `<mi>${text(name)}</mi>`; };
+const nodeMath = (id) => nameMath(nodes.get(id).name);
+const gradMath = (id) => `<mfrac><mrow><mo>∂</mo>${nameMath(lossName)}</mrow><mrow><mo>∂</mo>${nodeMath(id)}</mrow></mfrac>`;
+const math = (inner) => `<math>${inner}</math>`;
+const SUMS = new Set(["add", "sub"]);
+
+// An operation's formula with the names of the tensors at hand in place of x, y, z and g.
+function fill(template, node, to) {
+  const holder = document.createElement("div");
+  holder.innerHTML = template;
+  const inputs = trace.rules[node.op]?.inputs ?? [];
+  const one = inputs.length === 1 && node.inputs.length > 1;  // any number of inputs: cat(*xs)
+  for (const mark of holder.querySelectorAll("[data-is]")) {
+    const what = mark.dataset.is, k = Number(what.slice(1));
+    const id = one ? to : node.inputs[k];
+    let filled = null;
+    if (what === "z") filled = nodeMath(node.id);
+    else if (what === "g") filled = gradMath(node.id);
+    else if (what[0] === "d" && id) filled = gradMath(id);
+    else if (what[0] === "x" && id) filled = nodeMath(id);
+    else if (what[0] === "x" && typeof node.attrs?.[inputs[k]] === "number") filled = `<mn>${inBrackets(node.attrs[inputs[k]])}</mn>`;
+    if (filled === null) continue;
+    const power = mark.parentElement.localName === "msup" && mark.parentElement.firstElementChild === mark;
+    mark.outerHTML = power && filled.startsWith("<mfrac") ? `<mrow><mo>(</mo>${filled}<mo>)</mo></mrow>` : filled;
+  }
+  // words become text between formulas, so that lines can break at them
+  let html = "", formula = "";
+  for (const child of holder.firstElementChild.children) {
+    if (child.localName !== "mtext") { formula += child.outerHTML; continue; }
+    html += (formula && math(formula)) + `<span>${text(child.textContent).replaceAll("\u00a0", " ")}</span>`;
+    formula = "";
+  }
+  return html + (formula && math(formula));
+}
+const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op]?.rules[0];
+
+// -- the picture of the graph -------------------------------------------------------------------------------------------
+const SVG = "http://www.w3.org/2000/svg";
+function make(tag, attributes = {}, inside = "") {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.innerHTML = inside;
+  return element;
+}
+
+const VALUE = { x: 10, y: 27, width: 57, height: 43 }, GRADIENT = { x: 73, y: 27, width: 57, height: 43 };
+const drawn = new Map();
+
+// The heatmap of a tensor: one path per colour. Where there is room the numbers are written into the cells.
+function heatmap(run, ref, kind, box) {
+  const key = `${kind}:${run.tensors === trace.tensors ? "" : run.name}:${ref}`;
+  if (drawn.has(key)) return drawn.get(key);
+  const m = matrix(run.tensors[ref]);
+  const w = Math.min(m.cols.length === 1 ? box.width : 18, box.width / m.cols.length), h = Math.min(m.rows.length === 1 ? 22 : 15, box.height / m.rows.length);
+  const left = box.x + (box.width - w * m.cols.length) / 2, top = box.y + (box.height - h * m.rows.length) / 2;
+  const gap = Math.min(1, w / 8, h / 8), paths = new Map();
+  let written = "";
+  m.rows.forEach((r, i) => m.cols.forEach((c, j) => {
+    const v = m.at(r * m.width + c);
+    const [name, t] = colour(v, kind);
+    const level = `${name}" style="--t:${Math.min(100, Math.round(t / 6) * 6)}%`;
+    const x = left + j * w + gap, y = top + i * h + gap;
+    paths.set(level, `${paths.get(level) ?? ""}M${x.toFixed(1)} ${y.toFixed(1)}h${(w - 2 * gap).toFixed(1)}v${(h - 2 * gap).toFixed(1)}h-${(w - 2 * gap).toFixed(1)}z`);
+    if (w >= 26 && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
+  }));
+  const html = [...paths].map(([level, d]) => `<path class="${level}" d="${d}"/>`).join("") + written;
+  drawn.set(key, html);
+  return html;
+}
+
+class Stage {
+  // A picture in `home` of what `run` does; `view` is which part of the graph it shows.
+  constructor(home, run, title) {
+    this.home = home; this.run = run; this.title = title;
+    this.follow = false;
+    home.innerHTML = `<div class="crumbs"></div><div class="camera"><button class="fit" title="The whole picture (F)">fit</button><button class="follow" aria-pressed="false" title="Keep what happens in sight (C)">follow</button></div>`;
+    this.svg = make("svg", { role: "group", "aria-label": "Tensors and what flows between them" });
+    home.prepend(this.svg);
+    home.querySelector(".fit").onclick = () => this.fit();
+    home.querySelector(".follow").onclick = () => this.toggleFollow();
+    this.listen();
+  }
+
+  show(view) {
+    this.view = view; this.camera = null;
+    this.of = new Map();  // what stands for each node
+    for (const id of nodes.keys()) if (view.cards[id]) this.of.set(id, id);
+    for (const [group, inside] of Object.entries(view.folded)) for (const id of inside) this.of.set(id, group);
+    this.svg.innerHTML = `<defs><marker id="tip-${this.home.id}" class="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>`;
+    for (const [path, box] of Object.entries(view.groups).sort(([a], [b]) => a.length - b.length)) {
+      this.svg.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
+    }
+    this.lines = view.lines.map((line) => {
+      const path = make("path", { d: line.path, "marker-end": `url(#tip-${this.home.id})` });
+      this.svg.append(path);
+      return { line, path };
+    });
+    this.cards = Object.entries(view.cards).map(([id, box]) => {
+      const card = view.folded[id] ? this.groupCard(id, box) : this.nodeCard(id, box);
+      this.svg.append(card.element);
+      return card;
+    });
+    this.crumbs();
+    this.fit();
+  }
+
+  nodeCard(id, box) {
+    const node = nodes.get(id);
+    const symbol = node.symbol ?? (node.requires_grad ? "leaf" : "input");
+    const shape = shapeText(node.shape) + (node.expr ? " " + node.expr : "");
+    const element = make("g", { class: "card", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-id": id },
+      `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
+      `<text class="name" x="10" y="18">${text(cut(small(node.name), 15 - Math.min(symbol.length, 8) / 2))}</text>` +
+      `<text class="symbol" x="${box.width - 10}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
+      `<g class="v"></g><g class="g"></g><text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
+      `<title>${text(`${node.name}  ${shapeText(node.shape)} ${node.dtype}` + (node.expr ? `\n${node.expr}` : ""))}</title>`);
+    const value = element.querySelector(".v"), gradient = element.querySelector(".g"), count = element.querySelector(".count"), label = element.querySelector(".shape");
+    let before = "";
+    const paint = (now, marks) => {
+      const known = now.known(id), g = now.gradient(id);
+      const key = `${known}|${g?.ref}|${g?.got}|${g?.early}|${marks}`;
+      if (key === before) return;
+      before = key;
+      const state = !g ? "" : g.early ? "early" : g.complete ? "complete" : "partial";
+      element.setAttribute("class", `card ${known ? "known" : ""} ${state} ${marks}`);
+      value.innerHTML = known ? heatmap({ tensors: trace.tensors }, node.value, "value", VALUE) : empty(VALUE);
+      gradient.innerHTML = g ? heatmap(this.run, g.ref, "gradient", GRADIENT) : empty(GRADIENT);
+      if (g && !g.complete) gradient.innerHTML += empty(GRADIENT);
+      count.textContent = g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "";
+      label.textContent = cut(shape, count.textContent ? 13 : 20);
+      const says = g ? (g.complete ? "gradient complete" : `gradient waiting, ${g.got} of ${g.uses} parts in`) : "no gradient yet";
+      element.setAttribute("aria-label", `${node.name}, ${node.op ?? symbol}, ${shapeText(node.shape)}, ${known ? says : "not computed yet"}`);
+    };
+    return { id, element, paint };
+  }
+
+  groupCard(path, box) {
+    const inside = this.view.folded[path], waiting = inside.filter((id) => this.run.gradients.has(id));
+    const kind = trace.modules.find((group) => group.path === path).kind;
+    const element = make("g", { class: "card group", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-group": path },
+      `<rect class="body" rx="11" x="4" y="4" width="${box.width}" height="${box.height}"/><rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
+      `<text class="name" x="10" y="18">${text(cut(path, 18))}</text><text x="10" y="36">${text(cut(kind, 20))}</text>` +
+      `<text class="symbol" x="10" y="52">${inside.length} tensors: open</text><rect class="bar" x="10" y="60" rx="3" width="120" height="7"/><rect class="full" x="10" y="60" rx="3" height="7"/>` +
+      `<text class="shape" x="10" y="82"></text>`);
+    const bar = element.querySelector(".full"), words = element.querySelector(".shape");
+    let before = "";
+    const paint = (now, marks) => {
+      const done = waiting.filter((id) => now.gradient(id)?.complete).length;
+      const known = inside.some((id) => !isLeaf(id) && now.known(id));
+      const key = `${done}|${known}|${marks}`;
+      if (key === before) return;
+      before = key;
+      element.setAttribute("class", `card group ${known ? "known" : ""} ${done ? (done === waiting.length ? "complete" : "partial") : ""} ${marks}`);
+      bar.setAttribute("width", waiting.length ? 120 * done / waiting.length : 0);
+      words.textContent = `${done} of ${waiting.length} gradients`;
+      element.setAttribute("aria-label", `${path}, ${kind}, ${inside.length} tensors folded, ${words.textContent}; open`);
+    };
+    return { id: path, element, paint };
+  }
+
+  paint(i) {
+    const now = frame(this.run, i), step = now.step;
+    this.now = i;
+    const here = this.of.get(step.node), there = step.to && this.of.get(step.to);
+    for (const card of this.cards) {
+      const marks = [card.id === here ? "here" : "", card.id === there && there !== here ? "there" : "", this.view.beside.includes(card.id) ? "beside" : ""];
+      card.paint(now, marks.join(" ").trim());
+    }
+    for (const { line, path } of this.lines) {
+      const sent = line.edges.some(now.sent);
+      const active = step.kind === "op" ? step.node === edges.get(line.edges[0]).dst || line.edges.some((e) => edges.get(e).dst === step.node) : line.edges.includes(step.edge);
+      const known = line.edges.some((e) => now.known(edges.get(e).dst));
+      const name = `wire ${known ? "known" : ""} ${sent ? "sent" : ""} ${active ? "now" : ""}`;
+      if (path.getAttribute("class") !== name) path.setAttribute("class", name);
+    }
+    if (this.follow) this.lookAt(there ?? here);
+  }
+  // the step of its run that belongs to the position on the bar: with two orders side by side, both begin at the loss
+  place() {
+    if (this.run !== main) return Math.min(state.at, this.run.steps.length - 1);
+    return state.order === null ? state.at : firstBackward + Math.min(state.at, backwardSteps.length - 1);
+  }
+  shows(i) {
+    const { node, to } = this.run.steps[i];
+    return this.of.has(node) || this.of.has(to);
+  }
+
+  // -- the camera: which part of the picture is in sight
+  aim(camera) {
+    this.camera = camera;
+    this.svg.setAttribute("viewBox", `${camera.x} ${camera.y} ${camera.width} ${camera.height}`);
+  }
+  size() { return { width: this.svg.clientWidth || 900, height: this.svg.clientHeight || 350 }; }
+  fit() {
+    this.follow = false;
+    this.mark();
+    const { width, height } = this.size(), pad = 14, more = this.home.querySelector(".crumbs").textContent ? 24 : 0;
+    const zoom = Math.min(width / (this.view.width + 2 * pad), height / (this.view.height + 2 * pad + more), 1.5);
+    this.aim({ x: this.view.width / 2 - width / zoom / 2, y: (this.view.height - more) / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
+    return zoom;
+  }
+  toggleFollow() {
+    if (this.follow) { this.fit(); return; }
+    this.follow = true;
+    this.mark();
+    this.paint(this.now);
+  }
+  mark() { this.home.querySelector(".follow").setAttribute("aria-pressed", this.follow); }
+  lookAt(card) {
+    const box = this.view.cards[card], { width, height } = this.size(), zoom = Math.max(width / this.camera.width, 0.8);
+    if (box) this.aim({ x: box.x + box.width / 2 - width / zoom / 2, y: box.y + box.height / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
+  }
+  zoom(factor, x, y) {
+    const c = this.camera, f = Math.max(0.15, Math.min(factor, (this.view.width + 400) / c.width));
+    this.aim({ x: x - (x - c.x) * f, y: y - (y - c.y) * f, width: c.width * f, height: c.height * f });
+  }
+  listen() {
+    let from = null, moved = false;
+    const point = (event) => { const r = this.svg.getBoundingClientRect(); return [this.camera.x + (event.clientX - r.x) / r.width * this.camera.width, this.camera.y + (event.clientY - r.y) / r.height * this.camera.height]; };
+    this.svg.onpointerdown = (event) => { from = point(event); moved = false; };
+    this.svg.onpointermove = (event) => {
+      if (!from || !event.buttons) return;
+      const [x, y] = point(event);
+      if (!moved && Math.hypot(x - from[0], y - from[1]) < 4) return;
+      if (!moved) this.svg.setPointerCapture(event.pointerId);
+      moved = true;
+      this.aim({ ...this.camera, x: this.camera.x + from[0] - x, y: this.camera.y + from[1] - y });
+    };
+    this.svg.onpointerup = () => { from = null; };
+    this.svg.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;  // plain turning scrolls the page
+      event.preventDefault();
+      this.zoom(Math.exp(event.deltaY / 300), ...point(event));
+    }, { passive: false });
+    const choose = (target) => {
+      const card = target.closest?.(".card");
+      if (!card) return false;
+      if (card.dataset.group !== undefined) state.open(card.dataset.group); else state.goTo(card.dataset.id, this.run);
+      return true;
+    };
+    this.svg.onclick = (event) => { if (!moved) choose(event.target); };
+    this.svg.onkeydown = (event) => { if (event.key === "Enter" && choose(event.target)) event.preventDefault(); };
+  }
+  crumbs() {
+    const place = this.home.querySelector(".crumbs");
+    place.innerHTML = this.title ? `<span>${text(this.title)}</span>` : "";
+    if (views.length === 1) return;
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", "Part of the graph");
+    select.innerHTML = views.map((view) => `<option value="${text(view.path)}">${text(view.path || "the whole graph")}</option>`).join("");
+    select.value = this.view.path;
+    select.onchange = () => state.open(select.value);
+    if (this.view.path) {
+      const up = document.createElement("button");
+      up.textContent = "↑";
+      up.title = up.ariaLabel = "Up to the graph around it (Backspace)";
+      up.onclick = () => state.up();
+      place.append(up);
+    }
+    place.append(select);
+  }
+}
+const empty = (box) => `<rect class="empty" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
+
+// -- the inspector: one step in words and numbers -----------------------------------------------------------------------
+const factsOf = (node) => Object.entries(node.attrs ?? {}).map(([name, value]) => `${name}=${Array.isArray(value) ? `(${value.join(", ")})` : value}`).join(", ");
+
+function headline(step) {
+  const node = nodes.get(step.node), op = node.op ? `<i>${text(node.op)}</i>` : "";
+  if (step.kind === "op") return `${op} makes ${nameHtml(node.id)}`;
+  if (step.kind === "seed") return `Backward starts at ${nameHtml(node.id)}`;
+  if (step.kind === "visit") return `The gradient of ${nameHtml(node.id)} is complete`;
+  if (step.kind === "contribute") return `${op} sends a gradient to ${nameHtml(step.to)}`;
+  return "Every gradient is there";
+}
+
+function words(step) {
+  const node = nodes.get(step.node), says = maths[step.rule ?? node.op], hint = says?.hints[step.slot];
+  let html = `<p>${text(step.sentence)}</p>` + (hint ? `<p>${text(hint)}</p>` : "");
+  const rule = step.kind === "op" ? says?.forward : step.kind === "contribute" ? ruleOf(node, step) : null;
+  if (rule) html += `<div class="rule ${step.phase}"><h3>${step.kind === "op" ? "Formula" : "Local rule"}</h3>${fill(rule, node, step.to)}</div>`;
+  else if (step.kind === "seed") html += `<div class="rule"><h3>Start</h3>${math(`${gradMath(node.id)}<mo>=</mo><mn>1</mn>`)}</div>`;
+  else if (step.kind === "visit" && step.parts.length > 1) html += `<div class="rule"><h3>Sum of the parts</h3>${math(`${gradMath(node.id)}<mo>=</mo><mo>∑</mo><mtext>\u00a0of ${step.parts.length} parts</mtext>`)}</div>`;
+  const facts = factsOf(node);
+  return html + (facts && step.kind !== "done" ? `<p class="facts">${text(facts)}</p>` : "");
+}
+
+// A tensor with its numbers; `marked` are cells (by position) to frame, `made` one that is the result.
+function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "" } = {}) {
+  const m = matrix(numbers);
+  if (!m.size) return `<figure><div class="say">no elements</div><figcaption>${caption} <small>${shapeText(numbers.shape)}</small></figcaption></figure>`;
+  const compact = m.rows.length > 5 || m.cols.length > 5;
+  let html = "";
+  for (const r of m.rows) for (const c of m.cols) {
+    const k = r * m.width + c, v = m.at(k), [name, t] = colour(v, kind);
+    const mark = k === made ? "made" : used.includes(k) ? "used" : "";
+    html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""}>${text(show(v, compact ? 2 : 3))}</div>`;
+  }
+  const left = m.rows.length < m.height || m.cols.length < m.width ? `, ${m.rows.length}×${m.cols.length} of it` : "";
+  return `<figure class="${role}"><div class="grid ${compact ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
+}
+const sign = (s) => `<span class="sign">${s}</span>`;
+const worked = (html) => html.includes("–") ? "" : `<div class="worked"><span>One cell, worked</span>${html}</div>`;
+const T = (ref) => trace.tensors[ref];
+const strides = (shape) => shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+
+// The position in a tensor of shape `small` that is broadcast to position k of one of shape `large`.
+function broadcastFrom(k, large, small) {
+  const steps = strides(large), to = strides(small), shift = large.length - small.length;
+  return small.reduce((sum, n, i) => sum + (n === 1 ? 0 : Math.floor(k / steps[i + shift]) % large[i + shift]) * to[i], 0);
+}
+
+// The cell to work through: the learner's choice if it is there, else the largest.
+function choose(numbers) {
+  const m = matrix(numbers);
+  const shown = m.rows.flatMap((r) => m.cols.map((c) => r * m.width + c));
+  if (shown.includes(state.cell)) return state.cell;
+  return shown.reduce((best, k) => (Math.abs(m.at(k)) > Math.abs(m.at(best)) ? k : best), shown[0] ?? 0);
+}
+
+const sumOf = (numbers) => {
+  const shown = numbers.length > 9 ? [...numbers.slice(0, 7).map(inBrackets), "…", inBrackets(numbers.at(-1))] : numbers.map(inBrackets);
+  return shown.join(" + ");
+};
+
+// (rows, inner) @ (inner, columns), as the positions of the two factors that make cell k of the product
+function productCells(a, b, k) {
+  const inner = a.shape.at(-1) ?? 1;
+  const cols = b.shape.length > 1 ? b.shape.at(-1) : 1;
+  const row = Math.floor(k / cols), col = k % cols;
+  return { left: [...Array(inner).keys()].map((j) => row * inner + j), right: [...Array(inner).keys()].map((j) => j * cols + col) };
+}
+function workedProduct(a, b, cells, result) {
+  const A = matrix(a), B = matrix(b);
+  const terms = cells.left.map((p, j) => `${inBrackets(A.at(p))}·${inBrackets(B.at(cells.right[j]))}`);
+  const shown = terms.length > 6 ? [...terms.slice(0, 5), "…", terms.at(-1)] : terms;
+  return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
+}
+
+function contribution(step) {
+  const { terms = [], kind } = step.equation ?? {};
+  const raw = T(step.raw), reduced = T(step.reduced), made = choose(raw), R = matrix(raw), result = R.at(made);
+  const node = nodes.get(step.node);
+  const caption = (term) => term.role === "gradient" ? math(term.transposed ? `<msup><mrow><mo>(</mo>${gradMath(node.id)}<mo>)</mo></mrow><mo>⊤</mo></msup>` : gradMath(node.id))
+    : term.node ? math(term.transposed ? `<msup>${nodeMath(term.node)}<mo>⊤</mo></msup>` : nodeMath(term.node)) : "local derivative";
+  const part = (term, used) => figure(T(term.tensor), term.role === "gradient" ? "gradient" : "value", caption(term), { used, role: term.role === "gradient" ? "" : "local" });
+  const out = figure(raw, "gradient", "contribution", { made, pick: "raw" });
+  let html = `<h3>Incoming gradient, local derivative, contribution</h3>`;
+  if (kind === "same") {
+    html = `<h3>Handed on unchanged</h3><div class="terms">${part(terms[0], [made])}${sign("=")}${out}</div>`;
+  } else if (kind === "times") {
+    const [g, local] = terms.map((term) => matrix(T(term.tensor)));
+    const a = g.size === 1 ? 0 : made, b = local.size === 1 ? 0 : made;
+    html += `<div class="terms">${part(terms[0], [a])}${sign("⊙")}${part(terms[1], [b])}${sign("=")}${out}</div>` + worked(`${inBrackets(g.at(a))} · ${inBrackets(local.at(b))} = <b>${show(result)}</b>`);
+  } else if (kind === "matmul") {
+    const [a, b] = terms.map((term) => T(term.tensor)), cells = productCells(a, b, made);
+    html += `<div class="terms">${part(terms[0], cells.left)}${sign("@")}${part(terms[1], cells.right)}${sign("=")}${out}</div>` + workedProduct(a, b, cells, result);
+  } else {
+    const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
+    if (parts) {
+      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
+  }
+  let cell = made;
+  if (step.reduced_axes?.length) {
+    cell = broadcastFrom(made, raw.shape, reduced.shape);
+    const parts = R.whole ? [...Array(R.size).keys()].filter((k) => broadcastFrom(k, raw.shape, reduced.shape) === cell) : [];
+    html += `<hr><h3>Broadcasting undone: summed over ${step.reduced_axes.length === 1 ? "axis" : "axes"} ${step.reduced_axes.join(", ")}</h3><div class="terms">${figure(raw, "gradient", "contribution", { used: parts })}${sign("→ Σ →")}${figure(reduced, "gradient", math(gradMath(step.to)), { made: cell })}</div>`;
+    if (parts.length > 1) html += worked(`${sumOf(parts.map(R.at))} = <b>${show(matrix(reduced).at(cell))}</b>`);
+  }
+  const to = math(gradMath(step.to)), name = nameHtml(step.to);
+  if (step.uses === 1) return `${html}<hr><p class="say">${name} has this one consumer, so ${to} is already <b>final</b>.</p>`;
+  html += `<hr><h3>Accumulate into ${to}: ${step.got} of ${step.uses} parts in</h3>`;
+  const after = figure(T(step.after), "gradient", step.got === step.uses ? "<b>final</b>" : "so far", { made: cell });
+  if (step.before === undefined) return `${html}<div class="terms">${sign("0 +")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  html += `<div class="terms">${figure(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  const [b, r, a] = [step.before, step.reduced, step.after].map((ref) => matrix(T(ref)).at(cell));
+  return html + worked(`${inBrackets(b)} + ${inBrackets(r)} = <b>${show(a)}</b>`);
+}
+
+// The positions in g whose sum is element k of raw, where a rule adds up along dims (the gradient of a bias, say); else null.
+function summed(g, raw, k) {
+  const G = matrix(g), R = matrix(raw), shift = g.shape.length - raw.shape.length;
+  if (!G.whole || !R.whole || G.size === R.size || shift < 0 || raw.shape.some((n, i) => n !== 1 && n !== g.shape[i + shift])) return null;
+  const parts = [...Array(G.size).keys()].filter((p) => broadcastFrom(p, g.shape, raw.shape) === k);
+  const total = parts.reduce((sum, p) => sum + G.at(p), 0);
+  return Math.abs(total - R.at(k)) < 1e-4 * (Math.abs(total) + 1e-3) ? parts : null;
+}
+
+const INFIX = { add: "+", sub: "−", mul: "⊙", div: "÷", matmul: "@" };
+const COMPUTE = { add: "+", sub: "−", mul: "·", div: "/" };
+function computation(step) {
+  const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole && matrix(out).size > 0;
+  const inputs = node.inputs.map((id, k) => {
+    if (id) return { caption: math(nodeMath(id)), numbers: T(nodes.get(id).value) };
+    const plain = node.attrs?.[trace.rules[node.op]?.inputs[k]];
+    return typeof plain === "number" ? { plain } : null;
+  }).filter(Boolean);
+  const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
+  const result = show(matrix(out).at(made));
+  const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value" });
+  const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
+  const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [] }) : sign(inBrackets(x.plain)));
+  if (INFIX[node.op] && inputs.length === 2) {
+    const [a, b] = inputs.map(numbersOf);
+    let used = [], line = "";
+    if (all && node.op === "matmul" && a.shape.length <= 2 && b.shape.length <= 2) {
+      const cells = productCells(a, b, made);
+      used = [cells.left, cells.right]; line = workedProduct(a, b, cells, matrix(out).at(made));
+    } else if (all && COMPUTE[node.op]) {
+      const [p, q] = [a, b].map((x) => broadcastFrom(made, out.shape, x.shape));
+      used = [[p], [q]]; line = worked(`${inBrackets(a.data[p])} ${COMPUTE[node.op]} ${inBrackets(b.data[q])} = <b>${result}</b>`);
+    }
+    return `<h3>Computed</h3><div class="terms">${draw(used).join(sign(INFIX[node.op]))}${sign("=")}${z}</div>${line}`;
+  }
+  const each = maths[node.op]?.elementwise && all && inputs.every((x) => numbersOf(x).shape.length <= out.shape.length);
+  const places = each ? inputs.map((x) => [broadcastFrom(made, out.shape, numbersOf(x).shape)]) : [];
+  const line = each && inputs.length ? worked(`${text(node.op)}(${inputs.map((x, k) => show(numbersOf(x).data[places[k][0]])).join(", ")}) = <b>${result}</b>`) : "";
+  return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw(places).join(sign(","))}${sign("=")}${z}</div>${line}`;
+}
+
+function arrival(step) {
+  const total = T(step.after), made = choose(total);
+  const grad = math(gradMath(step.node)), out = figure(total, "gradient", grad, { made, pick: "total" });
+  if (step.parts.length < 2) return `<h3>Complete</h3><div class="terms">${out}</div><p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
+  const parts = step.parts.map((part) => figure(T(part.tensor), "gradient", `from ${nameHtml(edges.get(part.edge).dst)}`, { used: [made] }));
+  const numbers = step.parts.map((part) => matrix(T(part.tensor)).at(made));
+  return `<h3>All ${step.parts.length} parts are in</h3><div class="terms">${parts.join(sign("+"))}${sign("=")}${out}</div>` +
+    worked(`${sumOf(numbers)} = <b>${show(matrix(total).at(made))}</b>`) + `<p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
+}
+const receivers = (id) => {
+  const names = trace.edges.filter((e) => e.dst === id && main.sent.has(e.id)).map((e) => nameHtml(e.src));
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0] ?? "nobody";
+};
+
+function equation(step) {
+  if (step.kind === "op") return computation(step);
+  if (step.kind === "contribute") return contribution(step);
+  if (step.kind === "visit") return arrival(step);
+  if (step.kind === "seed") return `<h3>The gradient to start with</h3><div class="terms">${figure(T(step.after), "gradient", math(gradMath(step.node)), { made: choose(T(step.after)) })}</div>`;
+  const found = Object.entries(step.gradients ?? {}).map(([id, ref]) => figure(T(ref), "gradient", math(gradMath(id))));
+  return `<h3>The gradients of the leaves</h3><div class="terms">${found.join("")}</div>`;
+}
+
+function source(step) {
+  const node = nodes.get(step.node), src = node.src;
+  if (!src || !trace.sources[src.source]) return `<h3>${text(node.expr ? "Expression" : "Source")}</h3><pre class="code" tabindex="0">${text(node.expr ?? "not known")}</pre>`;
+  const lines = Object.entries(trace.sources[src.source]).map(([n, line]) => [Number(n), line]).filter(([n]) => n >= src.line - 5 && n <= src.end_line + 5);
+  const indent = Math.min(...lines.filter(([, line]) => line.trim()).map(([, line]) => line.length - line.trimStart().length));
+  const html = lines.map(([n, line]) => {
+    const inside = n >= src.line && n <= src.end_line;
+    const characters = [...line];
+    const from = n === src.line ? src.column : indent, to = n === src.end_line ? src.end_column : characters.length;
+    const cutOut = (a, b) => text(characters.slice(a, b).join(""));
+    const shown = inside && to > from ? `${cutOut(indent, from)}<mark>${cutOut(from, to)}</mark>${cutOut(to)}` : cutOut(indent);
+    return `<div class="${inside ? "line" : ""}"><span class="no">${n}</span><span>${shown || " "}</span></div>`;
+  }).join("");
+  return `<h3>${text(src.source)}, line ${src.line}</h3><div class="code">${html}</div>`;
+}
+
+// -- another order ------------------------------------------------------------------------------------------------------
+function naiveWords(order, run, step, i) {
+  const node = nodes.get(step.node);
+  const right = order.first_wrong === undefined ? "On this graph it happens to be right: whenever a tensor hands on, all its parts are in."
+    : i < order.first_wrong ? "So far nothing is wrong." : `It went wrong at step ${order.first_wrong + 1}, where ${nameHtml(order.steps[order.first_wrong].node)} handed on ${order.steps[order.first_wrong].got} of ${order.steps[order.first_wrong].uses} parts.`;
+  let now = "";
+  if (step.kind === "visit") {
+    const times = order.steps.slice(0, i).filter((s) => s.kind === "visit" && s.node === step.node).length;
+    if (step.got < step.uses) now = `${nameHtml(node.id)} hands its gradient on although only ${step.got} of ${step.uses} parts are in.`;
+    else if (times) now = `${nameHtml(node.id)} hands its whole gradient on again: what it had handed on before is counted ${times === 1 ? "twice" : "once more"}.`;
+    else now = `${nameHtml(node.id)} hands its gradient on.`;
+  } else if (step.kind === "contribute") now = `${nameHtml(node.id)} sends a part to ${nameHtml(step.to)}.` + (step.got > step.uses ? ` That is part ${step.got}, and there are only ${step.uses}.` : "");
+  else now = `It starts at ${nameHtml(node.id)}, as the right order does.`;
+  return { now, right };
+}
+
+function paintOrder(order, run, i) {
+  const step = run.steps[i], { now, right } = naiveWords(order, run, step, i);
+  $("stepno").textContent = `Order: ${order.name}, step ${i + 1} of ${run.steps.length}`;
+  $("headline").innerHTML = now;
+  $("words").innerHTML = `<p>${text(order.idea)}</p><p>${right}</p>` + (order.stopped ? `<p class="off">Stopped after ${run.steps.length} steps: it takes one for every way through the graph. The right order needs ${backwardSteps.length}.</p>` : "") +
+    `<p>The right order waits: a tensor hands on when all uses of it have reported.</p>`;
+  const rows = [...main.gradients.keys()].filter((id) => nodes.get(id).uses).map((id) => {
+    const wrong = order.wrong[id], rightRef = main.gradients.get(id).at(-1).ref;
+    const given = gradientAt(run, id, run.steps.length - 1);
+    const how = !wrong ? "right" : wrong.given === undefined ? "nothing came" : wrong.times !== undefined ? `× ${show(wrong.times)}` : `off by ${show(wrong.off)}`;
+    return { wrong: Boolean(wrong), leaf: isLeaf(id), html: `<tr><td>${math(gradMath(id))}</td><td>${few(T(rightRef))}</td><td>${given ? few(order.tensors[given.ref]) : "–"}</td><td class="${wrong ? "off" : ""}">${how}</td></tr>` };
+  }).sort((a, b) => b.leaf - a.leaf || b.wrong - a.wrong);
+  const count = Object.keys(order.wrong).length;
+  $("equation").innerHTML = `<h3>In the end: ${count ? `${count} of ${rows.length} gradients are wrong` : "all gradients are right"}</h3><table><thead><tr><th>gradient</th><th>right</th><th>${text(order.name)}</th><th>how wrong</th></tr></thead><tbody>${rows.map((row) => row.html).join("")}</tbody></table>`;
+  $("source").innerHTML = `<div class="tabs">${orders.map((other, k) => `<button data-order="${k}" aria-pressed="${other === order}">${text(other.name)}</button>`).join("")}</div><h3>${text(order.name)}</h3><pre class="code" tabindex="0">${text(order.code)}</pre><h3 style="margin-top:12px">The right order</h3><pre class="code" tabindex="0">${text(rightCode)}</pre>`;
+}
+const few = (numbers) => {
+  const m = matrix(numbers), shown = m.rows.flatMap((r) => m.cols.map((c) => m.at(r * m.width + c))).slice(0, 4);
+  return shown.map((v) => { const [name, t] = colour(v, "gradient"); return `<span class="num ${name}" style="--t:${t}%">${text(show(v))}</span>`; }).join("") + (m.size > 4 ? " …" : "");
+};
+
+// -- state: the step, the part of the graph, the cell, the order -----------------------------------------------------------
+const main = makeRun(trace.steps, trace.tensors);
+const firstBackward = Math.max(0, trace.steps.findIndex((step) => step.phase !== "forward"));
+const backwardSteps = trace.steps.slice(firstBackward);
+const naive = orders.map((order) => Object.assign(makeRun(order.steps, order.tensors), { name: order.name }));
+const stage = new Stage($("stage"), main, "");
+let other = null;
+
+const state = {
+  at: 0, cell: null, order: null, timer: null,
+  last() { return this.order === null ? trace.steps.length - 1 : Math.max(backwardSteps.length, naive[this.order].steps.length) - 1; },
+  go(i) {
+    this.at = Math.max(0, Math.min(this.last(), i));
+    if (![stage, other].some((s) => s?.shows(s.place()))) this.open("");  // what happens is in no sight: back to the whole graph
+    paint();
+  },
+  // the next step, in a direction, that is about another tensor
+  jump(direction) {
+    const starts = this.order === null ? (i) => ["op", "seed", "visit", "done"].includes(trace.steps[i].kind) : (i) => naive[this.order].steps[i]?.kind === "visit";
+    let i = this.at + direction;
+    while (i > 0 && i < this.last() && !starts(i)) i += direction;
+    this.go(i);
+  },
+  goTo(id, run) {
+    this.stop();
+    const places = run.steps.flatMap((step, i) => ((step.kind === "visit" || step.kind === "op") && step.node === id) || step.to === id ? [i] : []);
+    const shift = run === main && this.order !== null ? firstBackward : 0;
+    const wanted = places.map((i) => i - shift).filter((i) => i >= 0);
+    if (wanted.length) this.go(wanted.find((i) => i > this.at) ?? wanted[0]);
+  },
+  open(path) {
+    const view = views.find((v) => v.path === path);
+    for (const s of [stage, other]) if (s) s.show(view);
+    paint();
+  },
+  up() {
+    const path = trace.modules.find((group) => group.path === stage.view.path)?.parent ?? "";
+    this.open(views.some((view) => view.path === path) ? path : "");
+  },
+  play() {
+    if (this.timer) return this.stop();
+    if (this.at === this.last()) this.at = 0;
+    this.timer = setInterval(() => (this.at < this.last() ? this.go(this.at + 1) : this.stop()), 1100);
+    return paint();
+  },
+  stop() {
+    if (!this.timer) return;
+    clearInterval(this.timer);
+    this.timer = null;
+    paint();
+  },
+  showOrder(k) {
+    this.stop();
+    const before = this.order;
+    this.order = k;
+    $("other").hidden = k === null;
+    $("stages").classList.toggle("two", k !== null);
+    $("orders").setAttribute("aria-pressed", k !== null);
+    other = null;
+    if (k !== null) {
+      other = new Stage($("other"), naive[k], `${orders[k].name}`);
+      stage.title = "topological order";
+      stage.show(stage.view);
+      other.show(stage.view);
+      if (before === null) this.at = 0;
+    } else {
+      stage.title = "";
+      stage.show(stage.view);
+      this.at = firstBackward;
+    }
+    ticks();
+    this.go(this.at);
+  },
+};
+
+// -- the bar of steps ---------------------------------------------------------------------------------------------------
+// Forward ticks are of middle height, visits tall, contributions short. Those ahead are pale.
+function ticks() {
+  const rows = state.order === null ? [trace.steps] : [backwardSteps, naive[state.order].steps];
+  const width = $("ticks").clientWidth || 600, height = 38, inset = 6, last = state.last() || 1;
+  const gap = (width - 2 * inset) / last, thick = Math.max(1, Math.min(9, gap * 0.62));
+  const halves = { op: 8, seed: 11, visit: 11, contribute: 4.5, done: 11 };
+  let html = "";
+  rows.forEach((steps, row) => {
+    const middle = rows.length === 1 ? height / 2 : height * (row ? 0.74 : 0.26), shrink = rows.length === 1 ? 1 : 0.55;
+    for (const [kind, group] of [["op", ["op"]], ["visit", ["seed", "visit", "done"]], ["contribute", ["contribute"]]]) {
+      const d = steps.map((step, i) => group.includes(step.kind) ? `M${(inset + i * gap).toFixed(1)} ${(middle - (halves[step.kind] - thick / 2) * shrink).toFixed(1)}v${Math.max(0.1, (2 * halves[step.kind] - thick) * shrink).toFixed(1)}` : "").join("");
+      const name = `tick ${kind} ${row ? "naive" : ""}`;
+      html += `<path class="${name} ahead" stroke-width="${thick.toFixed(1)}" d="${d}"/><path class="${name}" clip-path="url(#past)" stroke-width="${thick.toFixed(1)}" d="${d}"/>`;
+    }
+  });
+  $("ticks").innerHTML = `<defs><clipPath id="past"><rect id="pastbox" x="-10" y="-5" width="0" height="${height + 10}"/></clipPath></defs>${html}`;
+  $("slider").max = state.last();
+}
+
+function paint() {
+  const i = state.at, last = state.last();
+  const inOrder = state.order !== null;
+  const at = stage.place();
+  stage.paint(at);
+  const step = trace.steps[at];
+  const forward = !inOrder && step.phase === "forward";
+  $("phase").textContent = inOrder ? "Two orders" : { forward: "Forward pass", backward: "Backward pass", done: "Done" }[step.phase];
+  $("phase").classList.toggle("forward", forward);
+  if (inOrder) {
+    const run = naive[state.order], k = other.place();
+    other.paint(k);
+    paintOrder(orders[state.order], run, k);
+  } else {
+    const number = forward ? `Forward ${i + 1} of ${firstBackward}` : `Backward ${i - firstBackward + 1} of ${backwardSteps.length}`;
+    $("stepno").textContent = number;
+    $("headline").innerHTML = headline(step);
+    $("words").innerHTML = words(step);
+    $("equation").innerHTML = equation(step);
+    $("source").innerHTML = source(step);
+    const mark = $("source").querySelector("mark");
+    if (mark) $("source").scrollLeft = Math.max(0, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth);
+  }
+  $("slider").value = i;
+  $("slider").setAttribute("aria-valuetext", `${i + 1} of ${last + 1}: ${$("headline").textContent}`);
+  $("count").textContent = `${i + 1} / ${last + 1}`;
+  const width = $("ticks").clientWidth || 600;
+  $("pastbox").setAttribute("width", 10 + 6 + (i + 0.5) * (width - 12) / (last || 1));
+  document.querySelector("[data-go=play]").classList.toggle("playing", Boolean(state.timer));
+  document.querySelector("[data-go=play]").setAttribute("aria-label", state.timer ? "Pause" : "Play");
+}
+
+// -- hands --------------------------------------------------------------------------------------------------------------
+const actions = {
+  first: () => state.go(0), back: () => state.go(state.at - 1), next: () => state.go(state.at + 1), last: () => state.go(state.last()), play: () => state.play(),
+};
+for (const button of document.querySelectorAll("[data-go]")) {
+  button.onclick = () => { if (button.dataset.go !== "play") state.stop(); actions[button.dataset.go](); };
+}
+$("slider").oninput = () => { state.stop(); state.go(Number($("slider").value)); };
+$("equation").onclick = (event) => {
+  const cell = event.target.closest(".num[data-pick]");
+  if (!cell) return;
+  state.cell = Number(cell.dataset.k);
+  paint();
+};
+$("source").onclick = (event) => { const k = event.target.dataset.order; if (k !== undefined) state.showOrder(Number(k)); };
+$("orders").hidden = !orders.length;
+$("orders").onclick = () => state.showOrder(state.order === null ? worst() : null);
+const worst = () => Math.max(0, orders.findIndex((order) => order.first_wrong !== undefined));
+$("theme").onclick = () => {
+  const dark = getComputedStyle(document.documentElement).colorScheme === "dark" || (!document.documentElement.style.colorScheme && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.style.colorScheme = dark ? "light" : "dark";
+};
+const keys = {
+  ArrowRight: () => actions.next(), ArrowLeft: () => actions.back(), Home: actions.first, End: actions.last,
+  "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1), " ": actions.play,
+  f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); }, d: () => $("theme").click(),
+  o: () => { if (orders.length) $("orders").click(); }, Backspace: () => { if (stage.view.path) state.up(); },
+  Escape: () => { if (state.order !== null) state.showOrder(null); else state.up(); },
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.localName === "select") return;
+  if (event.key === " " && event.target.localName === "button") return;
+  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const action = (event.shiftKey && keys[`shift ${name}`]) || keys[name];
+  if (!action) return;
+  event.preventDefault();
+  if (event.key !== " ") state.stop();
+  action();
+});
+addEventListener("resize", () => { ticks(); for (const s of [stage, other]) if (s && !s.follow) s.fit(); paint(); });
+
+// In a notebook the page runs in a frame below a still picture of the graph, which it replaces.
+try {
+  const picture = window.frameElement?.previousElementSibling;
+  if (picture?.localName === "img") picture.hidden = true, picture.style.display = "none";
+} catch { /* another origin: the picture stays */ }
+
+$("legend").innerHTML = ["value", "gradient"].map((kind) => `<div><dt>${kind}</dt><dd>−${show(scale[kind])}</dd><dd class="ramp ${kind}"></dd><dd>+${show(scale[kind])}</dd></div>`).join("");
+ticks();
+stage.show(views[0]);
+if (stage.fit() < 0.5) stage.follow = true, stage.mark();
+state.go(0);
+
+// For tests and for whoever asks: the picture of step i as data.
+window.player = {
+  state, trace,
+  frame: (i, run = main) => {
+    const now = frame(run, i);
+    return Object.fromEntries([...nodes.keys()].map((id) => [id, { known: now.known(id), gradient: now.gradient(id) && run.tensors[now.gradient(id).ref], complete: now.gradient(id)?.complete ?? false }]));
+  },
+};
+})();
