@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from typing import TYPE_CHECKING, Any
 
 from . import (
     autograd,
@@ -12,7 +14,6 @@ from . import (
     nn,
     ops,
     optim,
-    see,
     testing,
     utils,
 )
@@ -63,10 +64,29 @@ from .ops.sorting import *
 from .ops.splitting import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .printing import set_printoptions
-from .see import check_graph, draw, explain, play, step
 from .serialization import load, save
 from .tensor import Tensor
 from .train import History, evaluate, fit, predict
+
+# Pictures are loaded when they are first asked for: half of this package's import time would go into them.
+if TYPE_CHECKING:
+    from . import see
+    from .see import check_graph, draw, explain, play, step  # type: ignore[no-redef]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("see", "check_graph", "draw", "explain", "play", "step"):
+        pictures = importlib.import_module(".see", __name__)
+        return pictures if name == "see" else getattr(pictures, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _play(self: Tensor, *args: Any, **options: Any) -> Any:
+    """The backward pass from this tensor, to play step by step in a browser or notebook; see `play`."""
+    return importlib.import_module(".see", __name__).play(self, *args, **options)
+
+
+Tensor.play = _play  # type: ignore[attr-defined]
 
 # What PyTorch has under these names too.
 autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]

@@ -1,7 +1,6 @@
 """See backpropagation: a trace of it, and the pictures made from that."""
 
 from ..calls import group
-from ..tensor import Tensor
 from .draw import Drawing, DrawingError, draw
 from .explain import check_graph, explain
 from .graphviz import GraphvizError
@@ -9,8 +8,6 @@ from .player import Player, play
 from .stepper import step
 from .trace import Frame, Trace, frame, trace
 from .zoom import ZoomError, zoom
-
-Tensor.play = play  # type: ignore[attr-defined]
 
 __all__ = [
     "Drawing",
