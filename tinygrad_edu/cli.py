@@ -26,6 +26,7 @@ from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
 from .see import command, play
 from .see.expression import evaluate
+from .see.stepper import as_text
 from .serialization import FormatError, save
 from .tensor import Tensor
 from .train import fit, predict
@@ -113,7 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         if options.command is None:
-            play_training_step(*train(parser.parse_args(["train", "iris"]), console), console)
+            learnt = train(parser.parse_args(["train", "iris"]), console)
+            print_backward(console)
+            play_training_step(*learnt, console)
         elif options.command in command.COMMANDS:
             command.run(options, console)
         else:
@@ -253,6 +256,17 @@ def draw(path: Path, history: Any, model: nn.Module, x: Tensor, y: Tensor, conso
 
 
 # -- a backward pass -----------------------------------------------------------------------------------------------
+def print_backward(console: Console) -> None:
+    """One small expression's backward pass, every application of the chain rule as text."""
+    expression, values = "tanh(w*x + b) ** 2", {"w": "0.5", "x": "2", "b": "-0.5"}
+    told = ", ".join(f"{name} = {value}" for name, value in values.items())
+    console.print(f"[bold]A backward pass, step by step[/bold]: {expression} with {told}")
+    trace = command.trace_of(expression, values)
+    for i in range(len(trace.steps)):
+        console.print(as_text(trace, i), highlight=False, markup=False)
+    console.print()
+
+
 PAGE = Path("backprop.html")
 TRAINING_STEP = """h = relu(linear(x, W1, b1))
 z = linear(h, W2, b2)
