@@ -350,3 +350,20 @@ def test_a_value_read_beside_a_setting_called_size_is_protected() -> None:
     h.data += 1
     with pytest.raises(InplaceError, match="half_square"):
         y.sum().backward()
+
+
+def test_an_own_operation_keeps_its_defaults() -> None:
+    @tg.op(dx=lambda g, z, x, low, high: g * ((x > low) & (x < high)))
+    def between(x, low=-1.0, high=1.0):  # type: ignore[no-untyped-def]
+        return np.clip(x, low, high)
+
+    @tg.op(dx=lambda g, z, x, axis: g)
+    def shifted(x, axis=0):  # type: ignore[no-untyped-def]
+        return x - x.mean(axis=axis, keepdims=True)
+
+    x = tg.tensor([[-5.0, 0.5], [3.0, 0.0]], requires_grad=True)
+    assert between(x).tolist() == [[-1, 0.5], [1, 0]]
+    assert between(x, high=2.0).tolist() == [[-1, 0.5], [2, 0]]
+    between(x, high=4.0).sum().backward()
+    assert x.grad.tolist() == [[0, 1], [1, 1]]
+    assert shifted(x, axis=1).tolist() == [[-2.75, 2.75], [1.5, -1.5]]

@@ -8,10 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_programs_print_what_the_readme_says() -> None:
+def test_programs_print_what_the_readme_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     programs = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert programs

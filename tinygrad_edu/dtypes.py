@@ -44,7 +44,7 @@ def as_dtype(dtype: Any) -> np.dtype:
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if found not in ALL:
+    if found is None or found not in ALL:  # to NumPy, None is another name of float64
         raise DtypeError(f"dtype {dtype!r} is not offered; use one of {', '.join(str(d) for d in ALL)}")
     return found.newbyteorder("=")
 

@@ -50,6 +50,7 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in inputs)
         self.inputs = [p.name for p in inputs]
         self.required = sum(p.default is p.empty for p in inputs)
+        self.defaults = tuple(None if p.default is p.empty else p.default for p in inputs if p.kind is not p.VAR_POSITIONAL)
         self.settings = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         unknown = [name for name in rules if name[:1] != "d" or name[1:] not in self.inputs]
         if unknown:
@@ -68,12 +69,11 @@ class Op:
         inputs, settings = list(args[:count]), dict(self.settings)
         positional = list(zip(self.settings, args[count:], strict=False))
         for name, value in (*positional, *kwargs.items()):
-            name = _ALIASES.get(name, name) if name not in settings else name
+            name = name if name in settings or name in self.inputs else _ALIASES.get(name, name)
             if name in settings:
                 settings[name] = value.array if isinstance(value, Tensor) else value
             elif name in self.inputs and self.inputs.index(name) >= len(inputs):
-                missing = self.inputs.index(name) - len(inputs)
-                inputs += [None] * missing + [value]
+                inputs += [*self.defaults[len(inputs) : self.inputs.index(name)], value]
             elif name in ("input", "other") and len(inputs) == (name == "other"):
                 inputs.append(value)
             else:
@@ -83,7 +83,7 @@ class Op:
         if absent or len(args) - count > len(positional):
             problem = f"needs {', '.join(absent)}" if absent else f"got {len(args)} positional arguments"
             raise TypeError(f"{self.name}() {problem}; its arguments are {self.signature()}.")
-        return tuple(inputs) + (None,) * (len(self.inputs) - len(inputs) - self.variadic), settings
+        return tuple(inputs) + self.defaults[len(inputs) :], settings
 
     def signature(self) -> str:
         """The arguments, as `x, y, *, dim=None`."""

@@ -75,6 +75,11 @@ class Tensor:
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
+        if not isinstance(requires_grad, bool):
+            raise TypeError(
+                f"Tensor(data, requires_grad): requires_grad must be True or False, not {requires_grad!r}. For a tensor of a size write "
+                "zeros(3, 4) or empty(3, 4)."
+            )
         if dtype is None and isinstance(data, list | tuple) and not _holds_arrays(data):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(data, dtype, device, copy=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,8 @@ def fit(
         action.end(run)
     optimizer.zero_grad()
     run.history.stopped = run.stop
+    if not math.isfinite(run.means.last):
+        warnings.warn(f"fit ended early: {run.stop}.", stacklevel=2)
     return run.history
 
 

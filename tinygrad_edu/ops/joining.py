@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ShapeError, describe
 from ..op import op
+from ..tensor import Tensor
 from .padding import pad
 from .shape import one_dim, reshape, unsqueeze
 from .splitting import narrow
@@ -66,6 +67,8 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.cat.html
     """
     tensors = list(tensors)
+    if isinstance(dim, Tensor) or not all(hasattr(x, "ndim") for x in tensors):
+        raise TypeError("cat takes tensors, as one list: cat([x, y]) or cat([x, y], 1).")
     if not tensors:
         raise ValueError("cat needs at least one tensor.")
     if any(not x.ndim for x in tensors):

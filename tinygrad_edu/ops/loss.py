@@ -35,6 +35,8 @@ __all__ = [
 # -- what losses share -------------------------------------------------------------------------------------------------
 def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
     """The reduction that is meant, also by PyTorch's old arguments `size_average` and `reduce`."""
+    if isinstance(size_average, Tensor) or isinstance(reduce, Tensor):
+        raise TypeError("a loss module is made first and called then: loss = nn.CrossEntropyLoss(); loss(prediction, target).")
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
         warnings.warn(

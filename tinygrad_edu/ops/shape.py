@@ -50,7 +50,12 @@ def ints(numbers: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
     numbers = numbers if keyword is None else (keyword,)
     if len(numbers) == 1 and isinstance(numbers[0], tuple | list):
         numbers = numbers[0]
-    return tuple(n.__index__() for n in numbers)
+    try:
+        return tuple(n.__index__() for n in numbers)
+    except AttributeError:
+        raise TypeError(
+            f"sizes and dims must be integers, and these are {tuple(numbers)!r}; write // for a whole quotient."
+        ) from None
 
 
 def _filled(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
