@@ -120,8 +120,8 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
     def squared(z: Tensor, y: Tensor) -> Tensor:
         return ((z - y.unsqueeze(1)) ** 2).mean()
 
+    optimizer = optim.SGD(model.parameters(), lr=1e6)
     with np.errstate(all="ignore"), pytest.warns(UserWarning, match="lower the learning rate"):
-        optimizer = optim.SGD(model.parameters(), lr=1e6)
         history = fit(model, table, loss=squared, optimizer=optimizer, epochs=50, progress=False)
     assert history.stopped is not None
     assert "lower the learning rate" in history.stopped
