@@ -21,8 +21,7 @@ from rich.table import Table
 import tinygrad_edu
 
 from .measure import Contestant, import_time, memory, take_turns
-from .reference import SMALL_OPS
-from .workloads import MEMORY, WORKLOADS, Workload, chain
+from .workloads import MEMORY, WORKLOADS, SmallOps, Workload, chain
 
 try:
     import torch
@@ -95,17 +94,19 @@ def machine() -> dict[str, Any]:
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
-def measure(workload: Workload, rounds: int, turn: float, limit: float, bars: Progress) -> dict[str, Any]:
+def measure(workload: SmallOps | Workload, rounds: int, turn: float, limit: float, bars: Progress) -> dict[str, Any]:
     """Time one workload's contestants in turns; the first is bare NumPy, the second tinygrad_edu, then PyTorch, if there."""
     start = workload.start()
     contestants = [
         Contestant("bare NumPy", workload.reference(start)),
-        Contestant("tinygrad_edu", workload.step(tinygrad_edu, start)),
+        Contestant("tinygrad_edu", workload.training(tinygrad_edu, start).step),
     ]
     if torch is not None:
         for threads in sorted({1, 2, os.cpu_count() or 1}):
             prepare = partial(torch.set_num_threads, threads)
-            contestants.append(Contestant(f"PyTorch, {threads} thread{'s'[: threads - 1]}", workload.step(torch, start), prepare))
+            contestants.append(
+                Contestant(f"PyTorch, {threads} thread{'s'[: threads - 1]}", workload.training(torch, start).step, prepare)
+            )
     check_losses(workload, contestants)
     bar = bars.add_task(f"{workload.key}  {workload.title}", total=rounds)
     take_turns(contestants, rounds, turn, limit, progress=partial(bars.advance, bar))
@@ -113,7 +114,7 @@ def measure(workload: Workload, rounds: int, turn: float, limit: float, bars: Pr
     numpy, mine, *torches = contestants
     result = {
         "title": workload.title,
-        "goal": workload.goal,
+        "goal": workload.goal and (workload.goal.to_numpy, workload.goal.to_torch),
         "microseconds": {c.name: round(c.typical * 1e6, 2) for c in contestants},
         "to NumPy": {c.name: round(c.ratio(numpy), 4) for c in contestants[1:]},
         "spread": round(mine.spread(numpy), 4),
@@ -124,7 +125,7 @@ def measure(workload: Workload, rounds: int, turn: float, limit: float, bars: Pr
     return result
 
 
-def check_losses(workload: Workload, contestants: list[Contestant], steps: int = 3) -> None:
+def check_losses(workload: SmallOps | Workload, contestants: list[Contestant], steps: int = 3) -> None:
     """Refuse to compare steps that do not compute the same: their losses must agree to six digits."""
     losses = {c.name: [c.call().item() for _ in range(steps)] for c in contestants}
     expected = losses.pop("bare NumPy")
@@ -149,7 +150,7 @@ def peaks(bars: Progress) -> dict[str, tuple[int, int]]:
     """Bytes: the peak of a step above what was there before it, and what stays after it."""
     bar = bars.add_task("memory", total=None)
     start = MEMORY.start()
-    found = {"bare NumPy": memory(MEMORY.reference(start)), "tinygrad_edu": memory(MEMORY.step(tinygrad_edu, start))}
+    found = {"bare NumPy": memory(MEMORY.reference(start)), "tinygrad_edu": memory(MEMORY.training(tinygrad_edu, start).step)}
     bars.remove_task(bar)
     return found
 
@@ -174,8 +175,6 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"Medians over up to {found['rounds']} rounds, of which the middle half lie within ±{spread:.0%}."
     )
     console.print(table)
-    if {"a1", "a"} <= found["workloads"].keys():
-        show_tiny_op(found["workloads"]["a1"]["microseconds"], found["workloads"]["a"]["microseconds"], console)
     if "scaling" in found:
         show_the_rest(found, console)
 
@@ -187,17 +186,6 @@ def ratio(value: float | None, goal: float | None) -> str:
     if goal is None:
         return f"{value:.2f}       "
     return f"[{'green' if value <= goal else 'red'}]{value:.2f}[/] [dim]({goal:.2f})[/dim]"
-
-
-def show_tiny_op(forward: dict[str, float], both: dict[str, float], console: Console) -> None:
-    """Print what one of the tiny ops of workload a costs."""
-    table = Table(title="One tiny op, µs", **STYLE)
-    table.add_column("")
-    table.add_column("forward", justify="right")
-    table.add_column("forward and backward", justify="right")
-    for name in forward:
-        table.add_row(name, *(f"{whole[name] / (3 * SMALL_OPS):.2f}" for whole in (forward, both)))
-    console.print(table)
 
 
 def show_the_rest(found: dict[str, Any], console: Console) -> None:
