@@ -50,7 +50,10 @@ class Training:
         return loss
 
     def step(self) -> Any:
-        loss = self.loss_function(self.model(self.x), self.y)
+        return self.step_on(self.x, self.y)
+
+    def step_on(self, x: Any, y: Any) -> Any:
+        loss = self.loss_function(self.model(x), y)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
