@@ -151,12 +151,12 @@ def op(
 
 def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
-    forward, count, differentiable, view = this.forward, len(this.inputs), this.differentiable, this.view
+    count, differentiable, view = len(this.inputs), this.differentiable, this.view
     simple = not this.variadic and inspect.Parameter.empty not in this.settings.values()
     unify = this.dtype is not None
     defaults = this.settings
 
-    @functools.wraps(forward)
+    @functools.wraps(this.forward)
     def call(*inputs: Any, **kwargs: Any) -> Any:
         if simple and not kwargs and len(inputs) == count:
             settings = defaults
@@ -177,11 +177,11 @@ def recording(this: Op) -> Callable[..., Any]:
                 foreign = True
             arrays.append(x)
         if dtype is None:  # no tensor among them: a rule calls this with arrays
-            return forward(*arrays, **settings)
+            return this.forward(*arrays, **settings)
         try:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
-            out = forward(*arrays, **settings) if settings else forward(*arrays)
+            out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)

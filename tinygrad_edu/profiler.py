@@ -1,0 +1,671 @@
+"""profile: where the time and the memory of a training step go, per operation and per module, forward and backward.
+
+While it measures, the functions of all operations (`Op.forward`), their rules, modules' calls, backward passes, optimizers and data
+loaders are wrapped in a clock, and unwrapped at the end: a program that does not profile pays nothing for it. The step is also run
+without clocks, which says how long it really takes and what the clocks cost.
+
+Times add up: each operation's own computation on arrays, what the optimizer and the loader take, the engine's work on the way
+back, and the rest, which is Python around all this: recording, and the step's own code.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import math
+import sys
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from html import escape
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from .autograd import engine
+from .backend import cuda
+from .data.loader import DataLoader
+from .nn.module import Module
+from .op import Op, registry, watchers
+from .optim.optimizer import Optimizer
+from .see.groups import numbered
+from .see.style import shape_text
+from .tensor import Tensor, owner
+
+__all__ = ["Profile", "profile"]
+
+FORWARD, BACKWARD, OTHER = "#6699ff", "#ff5c8d", "#8a8f98"
+SHOWN = 15  # rows of a printed table; the data has all
+BAR = 10  # letters
+
+Modules = tuple[Module, ...]  # that are running, each inside the one before it
+
+
+# -- the result ------------------------------------------------------------------------------------------------------
+@dataclass
+class Row:
+    """An operation, or a module with all inside it. Times are seconds in one step; share is of the whole step.
+
+    calls: forward calls in one step; bytes: of the new arrays that these calls and their gradients made (a view makes none).
+    depth: how many modules are around it; kind: its class.
+    """
+
+    name: str
+    kind: str = ""
+    depth: int = 0
+    calls: int = 0
+    forward: float = 0.0
+    backward: float = 0.0
+    bytes: int = 0
+    share: float = 0.0
+
+
+@dataclass
+class Part:
+    """The finest that is measured: one operation in one module, forward, or the gradient of one of its inputs.
+
+    of: "" forward; the name of the input whose gradient it is; "all inputs" where one rule gives all gradients.
+    shape: of the largest result.
+    """
+
+    op: str
+    module: str
+    of: str
+    calls: int
+    seconds: float
+    bytes: int
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        where = f" in {self.module}" if self.module != OUTSIDE else ""
+        return f"the gradient of {self.op}'s {self.of}{where}" if self.of else f"{self.op}{where}, forward"
+
+
+OUTSIDE = "outside of modules"
+
+
+@dataclass
+class Profile:
+    """What `profile` found: plain data that prints itself. All times are seconds in one step, medians over `repeat` steps.
+
+    seconds: a whole step, measured without clocks; with_clocks: with them.
+    forward, backward: the operations' own computations; engine: the rest of the backward passes; python: the rest of the step.
+    These add up to about `seconds`: what the clocks cost is subtracted. bytes: of the new arrays that operations make in a step.
+    ops, modules: rows; parts: what they are sums of.
+    """
+
+    seconds: float
+    with_clocks: float
+    forward: float
+    backward: float
+    engine: float
+    optimizer: float
+    loader: float
+    python: float
+    bytes: int
+    repeat: int
+    ops: list[Row] = field(default_factory=list)
+    modules: list[Row] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def where(self) -> dict[str, float]:
+        """The parts of the whole step, in seconds."""
+        return {
+            "operations, forward": self.forward,
+            "operations, backward": self.backward,
+            "engine on the way back": self.engine,
+            "optimizer": self.optimizer,
+            "data loader": self.loader,
+            "other Python": self.python,
+        }
+
+    def conclusions(self) -> list[str]:
+        """What dominates and what one could do, in sentences."""
+        whole = sum(self.where().values())
+        found = []
+        if self.parts:
+            top = max(self.parts, key=lambda part: part.seconds)
+            times = "one call" if top.calls == 1 else f"{top.calls} calls, the largest"
+            result = f"an array of {shape_text(top.shape)}" if top.shape else "a single number"
+            found.append(f"The largest single part is {top}: {top.seconds / whole:.0%} of the step ({times} giving {result}).")
+        calls = sum(row.calls for row in self.ops)
+        around = (self.engine + self.python) / whole
+        if around >= 0.4 and calls:
+            found.append(
+                f"Python around the {calls} operations is {around:.0%} of the step, about {_time((self.engine + self.python) / calls)} "
+                "each: their arrays are small. A larger batch or compile(step) would help."
+            )
+        elif calls:
+            found.append(
+                f"Python around the operations is only {around:.0%} of the step: what makes it faster is less arithmetic "
+                "(narrower layers, fewer samples, float32), not other Python."
+            )
+        if self.loader >= 0.2 * whole:
+            found.append(
+                f"The data loader takes {self.loader / whole:.0%}: num_workers=2 reads ahead while the step computes, and a "
+                "TensorDataset gives whole batches at once."
+            )
+        elif self.optimizer >= 0.2 * whole:
+            found.append(
+                f"The optimizer takes {self.optimizer / whole:.0%}: it goes over all weights in each step, whatever the batch "
+                "size, so a larger batch lets it do so less often."
+            )
+        elif self.forward and self.backward:
+            found.append(
+                f"Backward computes {self.backward / self.forward:.1f} times as long as forward; about 2 is usual, because a product has "
+                "two gradients, each a product of the same size."
+            )
+        return found
+
+    def to_json(self) -> str:
+        """Everything as JSON, with the sentences."""
+        return json.dumps({**asdict(self), "conclusions": self.conclusions()}, indent=2)
+
+    # -- how it looks ------------------------------------------------------------------------------------------------
+    def __rich__(self) -> RenderableType:
+        whole = sum(self.where().values())
+        tables = [_table("operation", self.ops), _table("module", self.modules), Table(box=None, header_style="dim")]
+        for name, align in (("where the time goes", "left"), ("time", "right"), ("share", "right"), ("", "left")):
+            tables[2].add_column(name, justify=align)  # type: ignore[arg-type]
+        for (name, seconds), colour in zip(self.where().items(), _COLOURS, strict=True):
+            tables[2].add_row(name, _time(seconds), f"{seconds / whole:.0%}", _bar([(seconds / whole, colour)]))
+        return Group(
+            Text.assemble((self._headline(), "bold"), ("  (▇ forward ", FORWARD), ("▇ backward)", BACKWARD)),
+            *(Padding(table, (1, 0, 0, 0)) for table in tables),
+            Padding(Text(self._cost(), "dim"), (1, 0)),
+            *(Text(f"• {sentence}") for sentence in self.conclusions()),
+        )
+
+    def _headline(self) -> str:
+        return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
+
+    def _cost(self) -> str:
+        return (
+            f"Medians of {self.repeat} steps. The times above add up to {_time(sum(self.where().values()))}, without what the clocks "
+            f"cost: a step took {_time(self.seconds)} without clocks, {_time(self.with_clocks)} with them."
+        )
+
+    def __str__(self) -> str:
+        page = Console(file=io.StringIO(), width=110, color_system=None)
+        page.print(self)
+        return "\n".join(line.rstrip() for line in page.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return f"Profile({_time(self.seconds)} a step, {len(self.ops)} operations, {len(self.modules)} modules): print() shows it"
+
+    def _repr_html_(self) -> str:
+        whole = sum(self.where().values())
+        longest = max([row.share for row in self.ops + self.modules], default=1.0) or 1.0
+        body = [f"<p><b>{escape(self._headline())}</b> (<i class=f></i> forward, <i class=b></i> backward)</p>"]
+        for title, rows in (("operation", self.ops), ("module", self.modules)):
+            body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
+            for row in _shown(rows):
+                bars = [(row.forward / whole / longest, "f"), (row.backward / whole / longest, "b")]
+                cells = (row.calls, _time(row.forward), _time(row.backward), _size(row.bytes), f"{row.share:.0%}")
+                label = f"<td style='padding-left:{0.6 + 1.2 * row.depth}em'>{escape(row.name)} <small>{escape(row.kind)}</small>"
+                body.append(f"<tr>{label}" + "".join(f"<td>{cell}" for cell in cells) + f"<td>{_html_bar(bars)}</tr>")
+            body.append("</table>")
+        body.append("<table><tr><th>where the time goes<th>time<th>share<th></tr>")
+        for (name, seconds), kind in zip(self.where().items(), "fboooo", strict=True):
+            share = seconds / whole
+            body.append(f"<tr><td>{name}<td>{_time(seconds)}<td>{share:.0%}<td>{_html_bar([(share, kind)])}</tr>")
+        body.append(f"</table><p><small>{escape(self._cost())}</small></p><ul>")
+        body += [f"<li>{escape(sentence)}" for sentence in self.conclusions()]
+        return _STYLE + '<div class="tinygrad-edu-profile">' + "".join(body) + "</ul></div>"
+
+
+_COLOURS = (FORWARD, BACKWARD, OTHER, OTHER, OTHER, OTHER)
+_STYLE = """<style>
+.tinygrad-edu-profile{max-width:60em}
+.tinygrad-edu-profile table{border-collapse:collapse;margin:.8em 0;color:inherit;background:none}
+.tinygrad-edu-profile tr{background:none!important}
+.tinygrad-edu-profile :is(td,th){text-align:right!important;padding:.15em .6em;color:inherit;white-space:nowrap;font-variant-numeric:tabular-nums}
+.tinygrad-edu-profile th{border-bottom:1px solid #8a8f9888;font-weight:600}
+.tinygrad-edu-profile :is(td,th):first-child,.tinygrad-edu-profile :is(td,th):last-child{text-align:left!important}
+.tinygrad-edu-profile small{opacity:.7}
+.tinygrad-edu-profile i{display:inline-block;height:.75em;min-width:1px;vertical-align:baseline}
+.tinygrad-edu-profile p>i{width:.75em}
+.tinygrad-edu-profile i.f{background:#6699ff}.tinygrad-edu-profile i.b{background:#ff5c8d}.tinygrad-edu-profile i.o{background:#8a8f98}
+</style>"""
+
+
+def _html_bar(pieces: list[tuple[float, str]]) -> str:
+    return "".join(f'<i class={kind} style="width:{12 * share:.2f}em"></i>' for share, kind in pieces if share)
+
+
+def _shown(rows: list[Row]) -> list[Row]:
+    """The first rows, and one for the others."""
+    if len(rows) <= SHOWN:
+        return rows
+    shown, others = rows[: SHOWN - 1], rows[SHOWN - 1 :]
+    if others[0].depth or any(row.depth for row in others):  # modules: the rows above contain them
+        return [*shown, Row(f"({len(others)} more in .modules)")]
+    last = Row(f"({len(others)} others)")
+    for name in ("calls", "forward", "backward", "bytes", "share"):
+        setattr(last, name, sum(getattr(row, name) for row in others))
+    return [*shown, last]
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    table = Table(box=None, header_style="dim")
+    for name in (title, "calls", "forward", "backward", "memory", "share", ""):
+        if name in (title, ""):
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
+        else:
+            table.add_column(name, justify="right", no_wrap=True, min_width=5 if name in ("calls", "share") else 8)
+    for row in _shown(rows):
+        seconds = row.forward + row.backward
+        pieces = [(row.share * s / seconds, c) for s, c in ((row.forward, FORWARD), (row.backward, BACKWARD)) if seconds]
+        name = Text.assemble("  " * row.depth, row.name, (f" {row.kind}" if row.kind else "", "dim"))
+        times = (_time(row.forward), _time(row.backward))
+        table.add_row(name, str(row.calls or ""), *times, _size(row.bytes), f"{row.share:.0%}", _bar(pieces))
+    return table
+
+
+def _bar(pieces: list[tuple[float, str]]) -> Text:
+    """A bar of coloured parts; all of the step is `BAR` letters long."""
+    text, done, drawn = Text(no_wrap=True), 0.0, 0
+    for share, colour in pieces:
+        done += share
+        letters = round(done * BAR) - drawn
+        text.append("▇" * letters, colour)
+        drawn += letters
+    return text if drawn or not done else text.append("▏", pieces[-1][1])
+
+
+def _time(seconds: float) -> str:
+    if not seconds:
+        return "-"
+    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if seconds >= scale:
+            break
+    number = seconds / scale
+    return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1000 or unit == "GiB":
+            break
+        count /= 1024
+    return "-" if not count else f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+
+
+# -- measuring -------------------------------------------------------------------------------------------------------
+class _Key(NamedTuple):
+    """What a measured time belongs to."""
+
+    op: str
+    modules: Modules
+    of: str
+
+
+class _Event(NamedTuple):
+    key: _Key
+    seconds: float
+    bytes: int
+    shape: tuple[int, ...]
+    call: bool  # of the operation itself, forward, or of one rule; not what follows from one
+
+
+class _Rule:
+    """A rule with a clock. The engine reads a rule's bytecode, so what is asked of this one is asked of the rule."""
+
+    def __init__(self, clock: _Clock, this: Op, of: str, rule: Callable) -> None:
+        self.clock, self.this, self.of, self.rule = clock, this, of, rule
+
+    def __call__(self, g: Any, z: Any, *values: Any, **settings: Any) -> Any:
+        clock = self.clock
+        if clock.closed():
+            return self.rule(g, z, *values, **settings)
+        raw, seconds = clock.time(self.rule, (g, z, *values), settings)
+        made = clock.made.get(id(z.array if isinstance(z, Tensor) else z), ())
+        key = clock.rule = _Key(self.this.name, made, self.of)
+        found = raw if isinstance(raw, list | tuple) else (raw,)
+        clock.note(key, seconds, found, (g, z, *values), True)
+        return raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rule, name)
+
+
+class _Clock:
+    """The clocks of one step. What runs inside a timed operation, rule, optimizer or loader belongs to it and is not timed again.
+
+    totals: seconds of what is no operation, by name. In a backward pass they leave out the rules, which have events.
+    """
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+        self.wait = cuda.synchronize if "cupy" in sys.modules and cuda.is_available() else lambda: None
+        self.stack = ExitStack()
+        self.clocked: set[Op] = set()
+        self.busy = False  # whether an operation, a rule, the optimizer or the loader is being timed
+        self.walking = False  # whether a backward pass is running
+        self.inner = 0.0  # seconds timed inside of what runs now
+        self.cost = (0.0, 0.0)  # what a clock adds to the time it measures, and to the time around it
+        self.start()
+
+    def start(self) -> None:
+        """Forget what was measured."""
+        self.events: list[_Event] = []
+        self.totals: defaultdict[str, float] = defaultdict(float)
+        self.modules: Modules = ()
+        self.calls: Counter[Modules] = Counter()
+        self.made: dict[int, Modules] = {}  # the modules in which an array was made, by its id: as long as it lives
+        self.rule = _Key("", (), "")
+
+    def closed(self) -> bool:
+        return self.busy or threading.get_ident() != self.thread
+
+    def time(self, function: Callable, args: tuple, kwargs: dict, leaf: bool = True) -> tuple[Any, float]:
+        """The result of a call, and the seconds it took by itself: without what was timed inside."""
+        outer, self.inner, self.busy = self.inner, 0.0, leaf
+        self.wait()
+        began = perf_counter()
+        try:
+            result = function(*args, **kwargs)
+            self.wait()
+        finally:
+            elapsed = perf_counter() - began
+            self.busy = False
+            seconds = max(0.0, elapsed - self.inner - self.cost[0])
+            self.inner = outer + elapsed + self.cost[1]
+        return result, seconds
+
+    def note(self, key: _Key, seconds: float, results: Any, given: tuple, call: bool) -> None:
+        held = {id(owner(x.array if isinstance(x, Tensor) else x)) for x in given if hasattr(x, "shape")}
+        arrays = [x.array if isinstance(x, Tensor) else x for x in results if hasattr(x, "shape")]
+        made = sum(x.nbytes for x in arrays if id(owner(x)) not in held)
+        shape = max((x.shape for x in arrays), key=math.prod, default=())
+        self.events.append(_Event(key, seconds, made, shape, call))
+
+    # -- what is put in place of what ------------------------------------------------------------------------------
+    def put(self, owner: Any, name: str, wrapper: Any) -> None:
+        """Replace an attribute until the measuring is over."""
+        self.stack.callback(setattr, owner, name, getattr(owner, name))
+        setattr(owner, name, wrapper)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Everything has its clock inside."""
+        with self.stack:
+            for this in registry.values():
+                self.add(this)
+            watchers.append(self.watch)
+            self.stack.callback(watchers.remove, self.watch)
+            self.put(Module, "__call__", self.module(Module.__call__))
+            self.put(engine, "_run", self.walk(engine._run))
+            self.put(DataLoader, "__iter__", self.batches(DataLoader.__iter__))
+            for kind in _with_step(Optimizer):
+                self.put(kind, "step", self.step(kind.step))
+            self.stack.callback(self.clocked.clear)
+            yield
+
+    def add(self, this: Op) -> None:
+        self.clocked.add(this)
+        self.put(this, "forward", self.operation(this))
+        if this.joint is not None:
+            self.put(this, "joint", _Rule(self, this, "all inputs", this.joint))
+        rules = zip(this.inputs, this.rules, strict=True)
+        self.put(this, "rules", tuple(rule and _Rule(self, this, of, rule) for of, rule in rules))
+
+    def operation(self, this: Op) -> Callable:
+        forward = this.forward
+
+        @functools.wraps(forward)
+        def run(*arrays: Any, **settings: Any) -> Any:
+            if self.closed():
+                return forward(*arrays, **settings)
+            out, seconds = self.time(forward, arrays, settings)
+            if self.walking:  # a gradient summed over broadcast dims after its rule
+                self.note(self.rule, seconds, (out,), arrays, False)
+            else:
+                self.note(_Key(this.name, self.modules, ""), seconds, (out,), arrays, True)
+            return out
+
+        return run
+
+    def watch(self, name: str, z: Tensor, inputs: tuple) -> None:
+        if threading.get_ident() != self.thread:
+            return
+        self.made[id(z.array)] = self.rule.modules if self.walking else self.modules
+        if z.op is not None and z.op not in self.clocked:  # an autograd.Function makes one in each call
+            self.add(z.op)
+
+    def module(self, call: Callable) -> Callable:
+        def run(module: Module, *args: Any, **kwargs: Any) -> Any:
+            if self.closed():
+                return call(module, *args, **kwargs)
+            self.modules = (*self.modules, module)
+            self.calls[self.modules] += 1
+            try:
+                return call(module, *args, **kwargs)
+            finally:
+                self.modules = self.modules[:-1]
+
+        return run
+
+    def whole(self, step: Callable, args: tuple) -> None:
+        """Run the step; what of it is nothing else is Python."""
+        self.totals["python"] = self.time(step, args, {}, leaf=False)[1]
+
+    def walk(self, walk: Callable) -> Callable:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if self.closed():
+                return walk(*args, **kwargs)
+            before, self.walking = self.walking, True
+            try:
+                result, seconds = self.time(walk, args, kwargs, leaf=False)
+            finally:
+                self.walking = before
+            self.totals["engine"] += seconds
+            return result
+
+        return run
+
+    def step(self, step: Callable) -> Callable:
+        @functools.wraps(step)
+        def run(optimizer: Optimizer, closure: Any = None) -> Any:
+            if self.closed():
+                return step(optimizer, closure)
+            result, seconds = self.time(step, (optimizer, closure), {}, leaf=closure is None)
+            self.totals["optimizer"] += seconds
+            return result
+
+        return run
+
+    def batches(self, iterate: Callable) -> Callable:
+        def run(loader: DataLoader) -> Iterator[Any]:
+            inside, end = iterate(loader), object()
+            while True:
+                if self.closed():
+                    batch = next(inside, end)
+                else:
+                    batch, seconds = self.time(next, (inside, end), {})
+                    self.totals["loader"] += seconds
+                if batch is end:
+                    return
+                yield batch
+
+        return run
+
+
+def _with_step(kind: type) -> Iterator[type]:
+    """The classes of optimizers that have a step of their own."""
+    if "step" in vars(kind):
+        yield kind
+    for inside in kind.__subclasses__():
+        yield from _with_step(inside)
+
+
+def _cost_of_a_clock() -> tuple[float, float]:
+    """What a clock adds to the time it measures, and to the time around it: measured at an operation that does nothing."""
+
+    def nothing(x: Any) -> Any:
+        return x
+
+    clock = _Clock()
+    timed = clock.operation(Op(nothing, {}, joint=None, dtype=None, view=False))
+    inside, around, calls = [], [], 200
+    for _ in range(15):
+        clock.start()
+        x = np.zeros(1)
+        began = perf_counter()
+        for _ in range(calls):
+            nothing(x)
+        bare = perf_counter() - began
+        began = perf_counter()
+        for _ in range(calls):
+            timed(x)
+        elapsed = perf_counter() - began
+        measured = sum(event.seconds for event in clock.events)
+        inside.append(max(0.0, measured - bare) / calls)
+        around.append(max(0.0, elapsed - max(measured, bare)) / calls)
+    return median(inside), median(around)
+
+
+def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 10, console: Console | None = None) -> Profile:
+    """Run a training step some times, and print what takes its time and memory: per operation and per module, forward and backward.
+
+    share of a row = (forward + backward seconds of its operations) / seconds of the whole step
+
+    The step runs warmup + 2·repeat times, in turns without and with clocks, and does what it always does: a step that trains, trains.
+    An operation's time is that of its computation on arrays alone. On a GPU (CuPy) every operation is waited for, so that its time
+    is its own; without clocks the GPU works while Python goes on, so there a step can be shorter than the sum of its parts.
+    Operations that threads run meanwhile are not counted, nor the steps of a compiled function, which runs no operations.
+
+    Args:
+        step: a function that does one training step.
+        args: what it is called with.
+        warmup: steps before the measuring.
+        repeat: steps that are measured each way; the result has medians.
+        console: where to print; in a notebook nothing is printed, for the result shows itself.
+
+    Returns:
+        Profile: rows of plain data, `to_json()`, `conclusions()`.
+
+    Raises:
+        TypeError: `step` is not a function, but what it returned, say.
+        ValueError: repeat is less than 1, or warmup negative.
+
+    >>> from tinygrad_edu import nn, ones, profile
+    >>> model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> def step():
+    ...     model.zero_grad()
+    ...     model(ones(5, 8)).sum().backward()
+    >>> found = profile(step)  # doctest: +ELLIPSIS
+    A step takes ...
+    >>> [(row.name, row.kind, row.calls) for row in found.modules]
+    [('Sequential', '', 1), ('0', 'Linear', 1), ('1', 'ReLU', 1), ('2', 'Linear', 1), ('outside of modules', '', 0)]
+    """
+    if not callable(step) or isinstance(step, Tensor):
+        raise TypeError(
+            f"profile takes a function that does one training step, not a {type(step).__name__}: profile(step, x, y) calls step(x, y)."
+        )
+    if repeat < 1 or warmup < 0:
+        raise ValueError(f"profile: repeat must be at least 1 and warmup at least 0, not {repeat} and {warmup}.")
+    for _ in range(warmup):
+        step(*args)
+    clock = _Clock()
+    clock.cost = _cost_of_a_clock()
+    bare, clocked, runs = [], [], []
+    for _ in range(repeat):
+        bare.append(_seconds(clock, step, args))
+        clock.start()
+        with clock.running():
+            clocked.append(_seconds(clock, clock.whole, (step, args)))
+        runs.append((clock.events, clock.calls, clock.totals))
+    found = _result(runs, median(bare), median(clocked))
+    console = console or Console()
+    if not console.is_jupyter:
+        console.print(found)
+    return found
+
+
+def _seconds(clock: _Clock, step: Callable, args: tuple) -> float:
+    clock.wait()
+    began = perf_counter()
+    step(*args)
+    clock.wait()
+    return perf_counter() - began
+
+
+# -- adding up -------------------------------------------------------------------------------------------------------
+def _result(runs: list[tuple[list[_Event], Counter[Modules], dict[str, float]]], bare: float, clocked: float) -> Profile:
+    """Medians over the runs of each part, and rows that are sums of these parts."""
+    events, calls, totals = zip(*runs, strict=True)
+    paths = _paths(dict.fromkeys(modules for run in calls for modules in run))
+    parts = _parts(events, paths)
+    forward, backward = (sum(part.seconds for part in parts if bool(part.of) is back) for back in (False, True))
+    other = {name: median(run[name] for run in totals) for name in ("engine", "optimizer", "loader", "python")}
+    made = sum(part.bytes for part in parts)
+    found = Profile(bare, clocked, forward, backward, bytes=made, repeat=len(runs), parts=parts, **other)
+
+    ops = {part.op: Row(part.op) for part in parts}
+    modules = {_joined(path): Row(path[-1], kind, len(path) - 1) for path, kind in paths.values()}
+    around = {_joined(path): [_joined(path[: i + 1]) for i in range(len(path))] for path, _ in paths.values()}
+    for part in parts:
+        rows = [modules[path] for path in around[part.module]]
+        for row in (ops[part.op], *rows):
+            row.forward += 0.0 if part.of else part.seconds
+            row.backward += part.seconds if part.of else 0.0
+            row.bytes += part.bytes
+        ops[part.op].calls += 0 if part.of else part.calls
+    for stack, (path, _) in paths.items():
+        modules[_joined(path)].calls += round(median(run[stack] for run in calls))
+    whole = sum(found.where().values())
+    for row in (*ops.values(), *modules.values()):
+        row.share = (row.forward + row.backward) / whole
+    found.ops = sorted(ops.values(), key=lambda row: -row.share)
+    found.modules = list(modules.values())
+    return found
+
+
+def _paths(stacks: Iterable[Modules]) -> dict[Modules, tuple[tuple[str, ...], str]]:
+    """For modules that ran inside each other, their names, each inside the one before, and the class of the innermost."""
+    found = list(stacks)
+    models = list(dict.fromkeys(stack[0] for stack in found))
+    names = dict(zip(models, numbered([type(model).__name__ for model in models]), strict=True))
+    paths: dict[Modules, tuple[tuple[str, ...], str]] = {}
+    for stack in found:  # each after those around it, because it was called after them
+        if len(stack) == 1:
+            paths[stack] = ((names[stack[0]],), "")
+            continue
+        kind = type(stack[-1]).__name__
+        name = next((path for path, module in stack[-2].named_modules() if module is stack[-1] and path), kind)
+        paths[stack] = ((*paths[stack[:-1]][0], name), kind if name != kind else "")
+    return {**paths, (): ((OUTSIDE,), "")}
+
+
+def _joined(path: tuple[str, ...]) -> str:
+    return ".".join(path)
+
+
+def _parts(events: Sequence[list[_Event]], paths: dict[Modules, tuple[tuple[str, ...], str]]) -> list[Part]:
+    """The events that belong together added up in each run, and the medians over the runs."""
+    sums: defaultdict[tuple[str, str, str], list] = defaultdict(lambda: [[0, 0.0, 0] for _ in events])
+    shapes: dict[tuple[str, str, str], tuple[int, ...]] = {}
+    for i, run in enumerate(events):
+        for event in run:
+            key = event.key.op, _joined(paths[event.key.modules][0]), event.key.of
+            total = sums[key][i]
+            total[0] += event.call
+            total[1] += event.seconds
+            total[2] += event.bytes
+            shapes[key] = max(shapes.get(key, ()), event.shape, key=math.prod)
+    return [Part(*key, *_medians(runs), shapes[key]) for key, runs in sums.items()]
+
+
+def _medians(runs: list[list[Any]]) -> tuple[int, float, int]:
+    calls, seconds, made = (median(column) for column in zip(*runs, strict=True))
+    return round(calls), seconds, round(made)
