@@ -285,19 +285,17 @@ def _bar(pieces: list[tuple[float, str]]) -> Text:
 def _time(seconds: float) -> str:
     if not seconds:
         return "-"
-    for scale, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= scale:
-            break
+    scale, unit = (1, "s") if seconds >= 1 else (1e-3, "ms") if seconds >= 1e-3 else (1e-6, "µs")
     number = seconds / scale
     return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
 
 
 def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1000 or unit == "GiB":
-            break
-        count /= 1024
-    return "-" if not count else f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+    if not count:
+        return "-"
+    power = next((i for i in range(3) if count < 1000 * 1024**i), 3)
+    number = count / 1024**power
+    return f"{number:.{1 if power and number < 100 else 0}f} {('B', 'KiB', 'MiB', 'GiB')[power]}"
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
