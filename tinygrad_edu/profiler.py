@@ -21,11 +21,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from html import escape
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -45,6 +44,7 @@ __all__ = ["Profile", "profile"]
 
 FORWARD, BACKWARD, OTHER = "#6699ff", "#ff5c8d", "#8a8f98"
 SHOWN = 15  # rows of a printed table; the data has all
+SHORT = 25e-6  # seconds; NumPy takes some for any call, however small its arrays are
 BAR = 10  # letters
 
 Modules = tuple[Module, ...]  # that are running, each inside the one before it
@@ -95,7 +95,8 @@ OUTSIDE = "outside of modules"
 
 @dataclass
 class Profile:
-    """What `profile` found: plain data that prints itself. All times are seconds in one step, medians over `repeat` steps.
+    """What `profile` found: plain data that prints itself. All times are seconds in one step: means over the faster half of `repeat`
+    steps, so that what else the machine did meanwhile hardly counts, and parts add up.
 
     seconds: a whole step, measured without clocks; with_clocks: with them.
     forward, backward: the operations' own computations; engine: the rest of the backward passes; python: the rest of the step.
@@ -139,15 +140,17 @@ class Profile:
             found.append(f"The largest single part is {top}: {top.seconds / whole:.0%} of the step ({times} giving {result}).")
         calls = sum(row.calls for row in self.ops)
         around = (self.engine + self.python) / whole
-        if around >= 0.4 and calls:
+        each = (self.forward + self.backward) / max(1, sum(part.calls for part in self.parts))
+        if calls and (around >= 0.4 or each < SHORT):
             found.append(
-                f"Python around the {calls} operations is {around:.0%} of the step, about {_time((self.engine + self.python) / calls)} "
-                "each: their arrays are small. A larger batch or compile(step) would help."
+                f"Python around the {calls} operations is {around:.0%} of the step, and an operation or gradient itself takes "
+                f"{_time(each)} on average, much of which is the call of NumPy: the arrays are small. A larger batch or "
+                "compile(step) would help."
             )
         elif calls:
             found.append(
-                f"Python around the operations is only {around:.0%} of the step: what makes it faster is less arithmetic "
-                "(narrower layers, fewer samples, float32), not other Python."
+                f"Python around the {calls} operations is only {around:.0%} of the step, and an operation or gradient takes "
+                f"{_time(each)} on average: what helps is less arithmetic (narrower layers, float32), not other Python."
             )
         if self.loader >= 0.2 * whole:
             found.append(
@@ -190,7 +193,7 @@ class Profile:
 
     def _cost(self) -> str:
         return (
-            f"Medians of {self.repeat} steps. The times above add up to {_time(sum(self.where().values()))}, without what the clocks "
+            f"Means of the faster half of {self.repeat} steps. The times above add up to {_time(sum(self.where().values()))}, without what the clocks "
             f"cost: a step took {_time(self.seconds)} without clocks, {_time(self.with_clocks)} with them."
         )
 
@@ -315,6 +318,16 @@ class _Event(NamedTuple):
     call: bool  # of the operation itself, forward, or of one rule; not what follows from one
 
 
+def _shares(array: Any, given: tuple) -> bool:
+    """Whether an array is one of those given, or looks at the memory of one."""
+    if array.base is None:
+        return any(array is x or (isinstance(x, Tensor) and array is x.array) for x in given)
+    mine = owner(array)
+    return any(
+        mine is owner(x.array if isinstance(x, Tensor) else x) for x in given if hasattr(x, "base") or isinstance(x, Tensor)
+    )
+
+
 class _Rule:
     """A rule with a clock. The engine reads a rule's bytecode, so what is asked of this one is asked of the rule."""
 
@@ -328,8 +341,7 @@ class _Rule:
         raw, seconds = clock.time(self.rule, (g, z, *values), settings)
         made = clock.made.get(id(z.array if isinstance(z, Tensor) else z), ())
         key = clock.rule = _Key(self.this.name, made, self.of)
-        found = raw if isinstance(raw, list | tuple) else (raw,)
-        clock.note(key, seconds, found, (g, z, *values), True)
+        clock.note(key, seconds, raw, (g, z, *values), True)
         return raw
 
     def __getattr__(self, name: str) -> Any:
@@ -339,24 +351,26 @@ class _Rule:
 class _Clock:
     """The clocks of one step. What runs inside a timed operation, rule, optimizer or loader belongs to it and is not timed again.
 
-    totals: seconds of what is no operation, by name. In a backward pass they leave out the rules, which have events.
+    events: the operations and rules. totals: seconds of all else, by name, without what was timed inside of it; clocks: how many
+    clocks ran inside of it.
     """
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.wait = cuda.synchronize if "cupy" in sys.modules and cuda.is_available() else lambda: None
         self.stack = ExitStack()
-        self.clocked: set[Op] = set()
         self.busy = False  # whether an operation, a rule, the optimizer or the loader is being timed
         self.walking = False  # whether a backward pass is running
         self.inner = 0.0  # seconds timed inside of what runs now
-        self.cost = (0.0, 0.0)  # what a clock adds to the time it measures, and to the time around it
+        self.count = 0  # clocks inside of what runs now
+        self.cost = 0.0  # seconds that a clock adds to what it measures
         self.start()
 
     def start(self) -> None:
         """Forget what was measured."""
         self.events: list[_Event] = []
         self.totals: defaultdict[str, float] = defaultdict(float)
+        self.clocks: Counter[str] = Counter()
         self.modules: Modules = ()
         self.calls: Counter[Modules] = Counter()
         self.made: dict[int, Modules] = {}  # the modules in which an array was made, by its id: as long as it lives
@@ -367,7 +381,8 @@ class _Clock:
 
     def time(self, function: Callable, args: tuple, kwargs: dict, leaf: bool = True) -> tuple[Any, float]:
         """The result of a call, and the seconds it took by itself: without what was timed inside."""
-        outer, self.inner, self.busy = self.inner, 0.0, leaf
+        outer, count = self.inner, self.count
+        self.inner, self.count, self.busy = 0.0, 0, leaf
         self.wait()
         began = perf_counter()
         try:
@@ -376,16 +391,23 @@ class _Clock:
         finally:
             elapsed = perf_counter() - began
             self.busy = False
-            seconds = max(0.0, elapsed - self.inner - self.cost[0])
-            self.inner = outer + elapsed + self.cost[1]
+            seconds, self.inside = max(0.0, elapsed - self.inner - self.cost), self.count
+            self.inner, self.count = outer + elapsed, count + 1
         return result, seconds
 
-    def note(self, key: _Key, seconds: float, results: Any, given: tuple, call: bool) -> None:
-        held = {id(owner(x.array if isinstance(x, Tensor) else x)) for x in given if hasattr(x, "shape")}
-        arrays = [x.array if isinstance(x, Tensor) else x for x in results if hasattr(x, "shape")]
-        made = sum(x.nbytes for x in arrays if id(owner(x)) not in held)
-        shape = max((x.shape for x in arrays), key=math.prod, default=())
+    def note(self, key: _Key, seconds: float, result: Any, given: tuple, call: bool) -> None:
+        shape, made = (), 0
+        for x in result if isinstance(result, list | tuple) else (result,):
+            if x is None:
+                continue
+            array = x.array if isinstance(x, Tensor) else x
+            made += 0 if _shares(array, given) else array.nbytes
+            shape = array.shape if array.size >= math.prod(shape) else shape
         self.events.append(_Event(key, seconds, made, shape, call))
+
+    def add_total(self, name: str, seconds: float) -> None:
+        self.totals[name] += seconds
+        self.clocks[name] += self.inside
 
     # -- what is put in place of what ------------------------------------------------------------------------------
     def put(self, owner: Any, name: str, wrapper: Any) -> None:
@@ -397,6 +419,7 @@ class _Clock:
     def running(self) -> Iterator[None]:
         """Everything has its clock inside."""
         with self.stack:
+            self.stack.callback(setattr, self, "busy", True)  # nothing is timed any more by what still has a clock
             for this in registry.values():
                 self.add(this)
             watchers.append(self.watch)
@@ -406,11 +429,9 @@ class _Clock:
             self.put(DataLoader, "__iter__", self.batches(DataLoader.__iter__))
             for kind in _with_step(Optimizer):
                 self.put(kind, "step", self.step(kind.step))
-            self.stack.callback(self.clocked.clear)
             yield
 
     def add(self, this: Op) -> None:
-        self.clocked.add(this)
         self.put(this, "forward", self.operation(this))
         if this.joint is not None:
             self.put(this, "joint", _Rule(self, this, "all inputs", this.joint))
@@ -426,9 +447,9 @@ class _Clock:
                 return forward(*arrays, **settings)
             out, seconds = self.time(forward, arrays, settings)
             if self.walking:  # a gradient summed over broadcast dims after its rule
-                self.note(self.rule, seconds, (out,), arrays, False)
+                self.note(self.rule, seconds, out, arrays, False)
             else:
-                self.note(_Key(this.name, self.modules, ""), seconds, (out,), arrays, True)
+                self.note(_Key(this.name, self.modules, ""), seconds, out, arrays, True)
             return out
 
         return run
@@ -437,8 +458,8 @@ class _Clock:
         if threading.get_ident() != self.thread:
             return
         self.made[id(z.array)] = self.rule.modules if self.walking else self.modules
-        if z.op is not None and z.op not in self.clocked:  # an autograd.Function makes one in each call
-            self.add(z.op)
+        if z.op is not None and z.op.joint is not None and not isinstance(z.op.joint, _Rule):
+            z.op.joint = _Rule(self, z.op, "all inputs", z.op.joint)  # of an autograd.Function: each call makes an operation
 
     def module(self, call: Callable) -> Callable:
         def run(module: Module, *args: Any, **kwargs: Any) -> Any:
@@ -446,6 +467,7 @@ class _Clock:
                 return call(module, *args, **kwargs)
             self.modules = (*self.modules, module)
             self.calls[self.modules] += 1
+            self.count += 1
             try:
                 return call(module, *args, **kwargs)
             finally:
@@ -455,7 +477,7 @@ class _Clock:
 
     def whole(self, step: Callable, args: tuple) -> None:
         """Run the step; what of it is nothing else is Python."""
-        self.totals["python"] = self.time(step, args, {}, leaf=False)[1]
+        self.add_total("python", self.time(step, args, {}, leaf=False)[1])
 
     def walk(self, walk: Callable) -> Callable:
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -466,7 +488,7 @@ class _Clock:
                 result, seconds = self.time(walk, args, kwargs, leaf=False)
             finally:
                 self.walking = before
-            self.totals["engine"] += seconds
+            self.add_total("engine", seconds)
             return result
 
         return run
@@ -477,7 +499,7 @@ class _Clock:
             if self.closed():
                 return step(optimizer, closure)
             result, seconds = self.time(step, (optimizer, closure), {}, leaf=closure is None)
-            self.totals["optimizer"] += seconds
+            self.add_total("optimizer", seconds)
             return result
 
         return run
@@ -490,7 +512,7 @@ class _Clock:
                     batch = next(inside, end)
                 else:
                     batch, seconds = self.time(next, (inside, end), {})
-                    self.totals["loader"] += seconds
+                    self.add_total("loader", seconds)
                 if batch is end:
                     return
                 yield batch
@@ -506,38 +528,22 @@ def _with_step(kind: type) -> Iterator[type]:
         yield from _with_step(inside)
 
 
-def _cost_of_a_clock() -> tuple[float, float]:
-    """What a clock adds to the time it measures, and to the time around it: measured at an operation that does nothing."""
-
-    def nothing(x: Any) -> Any:
-        return x
-
+def _cost_of_a_clock() -> float:
+    """The seconds that a clock adds to what it measures: what it finds for a function that does nothing."""
     clock = _Clock()
-    timed = clock.operation(Op(nothing, {}, joint=None, dtype=None, view=False))
-    inside, around, calls = [], [], 200
-    for _ in range(15):
-        clock.start()
-        x = np.zeros(1)
-        began = perf_counter()
-        for _ in range(calls):
-            nothing(x)
-        bare = perf_counter() - began
-        began = perf_counter()
-        for _ in range(calls):
-            timed(x)
-        elapsed = perf_counter() - began
-        measured = sum(event.seconds for event in clock.events)
-        inside.append(max(0.0, measured - bare) / calls)
-        around.append(max(0.0, elapsed - max(measured, bare)) / calls)
-    return median(inside), median(around)
+    return median(clock.time(_nothing, (), {})[1] for _ in range(1000))
 
 
-def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 10, console: Console | None = None) -> Profile:
+def _nothing() -> None:
+    pass
+
+
+def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, console: Console | None = None) -> Profile:
     """Run a training step some times, and print what takes its time and memory: per operation and per module, forward and backward.
 
     share of a row = (forward + backward seconds of its operations) / seconds of the whole step
 
-    The step runs warmup + 2·repeat times, in turns without and with clocks, and does what it always does: a step that trains, trains.
+    The step runs 2·(warmup + repeat) times, first without clocks and then with them, and does what it always does: a step that trains, trains.
     An operation's time is that of its computation on arrays alone. On a GPU (CuPy) every operation is waited for, so that its time
     is its own; without clocks the GPU works while Python goes on, so there a step can be shorter than the sum of its parts.
     Operations that threads run meanwhile are not counted, nor the steps of a compiled function, which runs no operations.
@@ -545,8 +551,8 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 10, conso
     Args:
         step: a function that does one training step.
         args: what it is called with.
-        warmup: steps before the measuring.
-        repeat: steps that are measured each way; the result has medians.
+        warmup: steps before each measuring.
+        repeat: steps that are measured each way; the result has the means of the faster half of them.
         console: where to print; in a notebook nothing is printed, for the result shows itself.
 
     Returns:
@@ -572,18 +578,22 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 10, conso
         )
     if repeat < 1 or warmup < 0:
         raise ValueError(f"profile: repeat must be at least 1 and warmup at least 0, not {repeat} and {warmup}.")
+    clock = _Clock()
+    bare, clocked, runs = [], [], []
     for _ in range(warmup):
         step(*args)
-    clock = _Clock()
+    bare.extend(_seconds(clock, step, args) for _ in range(repeat))
     clock.cost = _cost_of_a_clock()
-    bare, clocked, runs = [], [], []
-    for _ in range(repeat):
-        bare.append(_seconds(clock, step, args))
-        clock.start()
-        with clock.running():
+    with clock.running():
+        for _ in range(warmup):
+            step(*args)
+        for _ in range(repeat):
+            clock.start()
             clocked.append(_seconds(clock, clock.whole, (step, args)))
-        runs.append((clock.events, clock.calls, clock.totals))
-    found = _result(runs, median(bare), median(clocked))
+            runs.append((clock.events, clock.calls, clock.totals, clock.clocks))
+    half = -(-repeat // 2)
+    fast = sorted(range(repeat), key=clocked.__getitem__)[:half]
+    found = _result([runs[i] for i in fast], fmean(sorted(bare)[:half]), fmean(clocked[i] for i in fast), repeat)
     console = console or Console()
     if not console.is_jupyter:
         console.print(found)
@@ -599,15 +609,24 @@ def _seconds(clock: _Clock, step: Callable, args: tuple) -> float:
 
 
 # -- adding up -------------------------------------------------------------------------------------------------------
-def _result(runs: list[tuple[list[_Event], Counter[Modules], dict[str, float]]], bare: float, clocked: float) -> Profile:
-    """Medians over the runs of each part, and rows that are sums of these parts."""
-    events, calls, totals = zip(*runs, strict=True)
+_Run = tuple[
+    list[_Event], Counter[Modules], dict[str, float], Counter[str]
+]  # of one step: a clock's events, calls, totals, clocks
+
+
+def _result(runs: list[_Run], bare: float, clocked: float, repeat: int) -> Profile:
+    """The mean over the runs of each part, and rows that are sums of these parts."""
+    events, calls, totals, clocks = zip(*runs, strict=True)
     paths = _paths(dict.fromkeys(modules for run in calls for modules in run))
     parts = _parts(events, paths)
     forward, backward = (sum(part.seconds for part in parts if bool(part.of) is back) for back in (False, True))
-    other = {name: median(run[name] for run in totals) for name in ("engine", "optimizer", "loader", "python")}
+    other = {name: fmean(run[name] for run in totals) for name in ("engine", "optimizer", "loader", "python")}
+    cost = max(0.0, forward + backward + sum(other.values()) - bare)  # of the clocks: it lies in the time around them
+    number = {name: fmean(run[name] for run in clocks) for name in other}
+    for name in other:
+        other[name] = max(0.0, other[name] - cost * number[name] / max(1.0, sum(number.values())))
     made = sum(part.bytes for part in parts)
-    found = Profile(bare, clocked, forward, backward, bytes=made, repeat=len(runs), parts=parts, **other)
+    found = Profile(bare, clocked, forward, backward, bytes=made, repeat=repeat, parts=parts, **other)
 
     ops = {part.op: Row(part.op) for part in parts}
     modules = {_joined(path): Row(path[-1], kind, len(path) - 1) for path, kind in paths.values()}
@@ -620,7 +639,7 @@ def _result(runs: list[tuple[list[_Event], Counter[Modules], dict[str, float]]],
             row.bytes += part.bytes
         ops[part.op].calls += 0 if part.of else part.calls
     for stack, (path, _) in paths.items():
-        modules[_joined(path)].calls += round(median(run[stack] for run in calls))
+        modules[_joined(path)].calls += round(fmean(run[stack] for run in calls))
     whole = sum(found.where().values())
     for row in (*ops.values(), *modules.values()):
         row.share = (row.forward + row.backward) / whole
@@ -650,7 +669,7 @@ def _joined(path: tuple[str, ...]) -> str:
 
 
 def _parts(events: Sequence[list[_Event]], paths: dict[Modules, tuple[tuple[str, ...], str]]) -> list[Part]:
-    """The events that belong together added up in each run, and the medians over the runs."""
+    """The events that belong together added up in each run, and the means over the runs."""
     sums: defaultdict[tuple[str, str, str], list] = defaultdict(lambda: [[0, 0.0, 0] for _ in events])
     shapes: dict[tuple[str, str, str], tuple[int, ...]] = {}
     for i, run in enumerate(events):
@@ -661,9 +680,9 @@ def _parts(events: Sequence[list[_Event]], paths: dict[Modules, tuple[tuple[str,
             total[1] += event.seconds
             total[2] += event.bytes
             shapes[key] = max(shapes.get(key, ()), event.shape, key=math.prod)
-    return [Part(*key, *_medians(runs), shapes[key]) for key, runs in sums.items()]
+    return [Part(*key, *_means(runs), shapes[key]) for key, runs in sums.items()]
 
 
-def _medians(runs: list[list[Any]]) -> tuple[int, float, int]:
-    calls, seconds, made = (median(column) for column in zip(*runs, strict=True))
+def _means(runs: list[list[Any]]) -> tuple[int, float, int]:
+    calls, seconds, made = (fmean(column) for column in zip(*runs, strict=True))
     return round(calls), seconds, round(made)
