@@ -261,7 +261,7 @@ def draw(path: Path, history: Any, model: nn.Module, x: Tensor, y: Tensor, conso
         console.print(f"decision boundary: {boundary}")
 
 
-def profile_step(model: nn.Module, optimizer: optim.Optimizer, batch: tuple[Tensor, Tensor], console: Console) -> None:
+def profile_step(model: nn.Module, optimizer: optim.Optimizer, batch: Sequence[Tensor], console: Console) -> None:
     """Show what takes the time of a training step with this batch."""
     x, y = (part.to(next(model.parameters()).device) for part in batch)
 

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from statistics import fmean, median
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -268,9 +268,9 @@ def _table(title: str, rows: list[Row]) -> Table:
     for row in _shown(rows):
         seconds = row.forward + row.backward
         pieces = [(row.share * s / seconds, c) for s, c in ((row.forward, FORWARD), (row.backward, BACKWARD)) if seconds]
-        name = Text.assemble("  " * row.depth, row.name, (f" {row.kind}" if row.kind else "", "dim"))
+        label = Text.assemble("  " * row.depth, row.name, (f" {row.kind}" if row.kind else "", "dim"))
         times = (_time(row.forward), _time(row.backward))
-        table.add_row(name, str(row.calls or ""), *times, _size(row.bytes), f"{row.share:.0%}", _bar(pieces))
+        table.add_row(label, str(row.calls or ""), *times, _size(row.bytes), f"{row.share:.0%}", _bar(pieces))
     return table
 
 
@@ -302,30 +302,21 @@ def _size(count: float) -> str:
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------
-class _Key(NamedTuple):
-    """What a measured time belongs to."""
-
-    op: str
-    modules: Modules
-    of: str
-
-
-class _Event(NamedTuple):
-    key: _Key
-    seconds: float
-    bytes: int
-    shape: tuple[int, ...]
-    call: bool  # of the operation itself, forward, or of one rule; not what follows from one
+# An operation or a rule that ran: what it belongs to (the operation, the modules around it, the input whose gradient it is), its
+# seconds, the bytes of the new arrays, the largest shape, and whether it is a call (not what follows from one).
+_Event = tuple[tuple[str, Modules, str], float, int, tuple[int, ...], bool]
 
 
 def _shares(array: Any, given: tuple) -> bool:
     """Whether an array is one of those given, or looks at the memory of one."""
-    if array.base is None:
-        return any(array is x or (isinstance(x, Tensor) and array is x.array) for x in given)
-    mine = owner(array)
-    return any(
-        mine is owner(x.array if isinstance(x, Tensor) else x) for x in given if hasattr(x, "base") or isinstance(x, Tensor)
-    )
+    alone = array.base is None
+    mine = array if alone else owner(array)
+    for x in given:
+        if isinstance(x, Tensor):
+            x = x.array
+        if x is mine or (not alone and hasattr(x, "base") and owner(x) is mine):
+            return True
+    return False
 
 
 class _Rule:
@@ -339,9 +330,9 @@ class _Rule:
         if clock.closed():
             return self.rule(g, z, *values, **settings)
         raw, seconds = clock.time(self.rule, (g, z, *values), settings)
-        made = clock.made.get(id(z.array if isinstance(z, Tensor) else z), ())
-        key = clock.rule = _Key(self.this.name, made, self.of)
-        clock.note(key, seconds, raw, (g, z, *values), True)
+        modules = clock.made.get(id(z.array if isinstance(z, Tensor) else z), ())
+        clock.rule = (self.this.name, modules, self.of)
+        clock.note(clock.rule, seconds, raw, (g, z, *values), True)
         return raw
 
     def __getattr__(self, name: str) -> Any:
@@ -357,7 +348,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
-        self.wait = cuda.synchronize if "cupy" in sys.modules and cuda.is_available() else lambda: None
+        self.wait = cuda.synchronize if "cupy" in sys.modules and cuda.is_available() else None
         self.stack = ExitStack()
         self.busy = False  # whether an operation, a rule, the optimizer or the loader is being timed
         self.walking = False  # whether a backward pass is running
@@ -374,7 +365,7 @@ class _Clock:
         self.modules: Modules = ()
         self.calls: Counter[Modules] = Counter()
         self.made: dict[int, Modules] = {}  # the modules in which an array was made, by its id: as long as it lives
-        self.rule = _Key("", (), "")
+        self.rule: tuple[str, Modules, str] = ("", (), "")
 
     def closed(self) -> bool:
         return self.busy or threading.get_ident() != self.thread
@@ -383,11 +374,13 @@ class _Clock:
         """The result of a call, and the seconds it took by itself: without what was timed inside."""
         outer, count = self.inner, self.count
         self.inner, self.count, self.busy = 0.0, 0, leaf
-        self.wait()
+        if self.wait:
+            self.wait()
         began = perf_counter()
         try:
             result = function(*args, **kwargs)
-            self.wait()
+            if self.wait:
+                self.wait()
         finally:
             elapsed = perf_counter() - began
             self.busy = False
@@ -395,15 +388,18 @@ class _Clock:
             self.inner, self.count = outer + elapsed, count + 1
         return result, seconds
 
-    def note(self, key: _Key, seconds: float, result: Any, given: tuple, call: bool) -> None:
-        shape, made = (), 0
+    def note(self, key: tuple[str, Modules, str], seconds: float, result: Any, given: tuple, call: bool) -> None:
+        made = 0
+        shape: tuple[int, ...] = ()
         for x in result if isinstance(result, list | tuple) else (result,):
             if x is None:
                 continue
             array = x.array if isinstance(x, Tensor) else x
-            made += 0 if _shares(array, given) else array.nbytes
-            shape = array.shape if array.size >= math.prod(shape) else shape
-        self.events.append(_Event(key, seconds, made, shape, call))
+            if not _shares(array, given):
+                made += array.nbytes
+            if len(array.shape) > len(shape) or math.prod(array.shape) > math.prod(shape):
+                shape = array.shape
+        self.events.append((key, seconds, made, shape, call))
 
     def add_total(self, name: str, seconds: float) -> None:
         self.totals[name] += seconds
@@ -449,7 +445,7 @@ class _Clock:
             if self.walking:  # a gradient summed over broadcast dims after its rule
                 self.note(self.rule, seconds, out, arrays, False)
             else:
-                self.note(_Key(this.name, self.modules, ""), seconds, out, arrays, True)
+                self.note((this.name, self.modules, ""), seconds, out, arrays, True)
             return out
 
         return run
@@ -457,7 +453,7 @@ class _Clock:
     def watch(self, name: str, z: Tensor, inputs: tuple) -> None:
         if threading.get_ident() != self.thread:
             return
-        self.made[id(z.array)] = self.rule.modules if self.walking else self.modules
+        self.made[id(z.array)] = self.rule[1] if self.walking else self.modules
         if z.op is not None and z.op.joint is not None and not isinstance(z.op.joint, _Rule):
             z.op.joint = _Rule(self, z.op, "all inputs", z.op.joint)  # of an autograd.Function: each call makes an operation
 
@@ -520,7 +516,7 @@ class _Clock:
         return run
 
 
-def _with_step(kind: type) -> Iterator[type]:
+def _with_step(kind: Any) -> Iterator[Any]:
     """The classes of optimizers that have a step of their own."""
     if "step" in vars(kind):
         yield kind
@@ -579,7 +575,9 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, conso
     if repeat < 1 or warmup < 0:
         raise ValueError(f"profile: repeat must be at least 1 and warmup at least 0, not {repeat} and {warmup}.")
     clock = _Clock()
-    bare, clocked, runs = [], [], []
+    bare: list[float] = []
+    clocked: list[float] = []
+    runs: list[_Run] = []
     for _ in range(warmup):
         step(*args)
     bare.extend(_seconds(clock, step, args) for _ in range(repeat))
@@ -601,10 +599,12 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, conso
 
 
 def _seconds(clock: _Clock, step: Callable, args: tuple) -> float:
-    clock.wait()
+    if clock.wait:
+        clock.wait()
     began = perf_counter()
     step(*args)
-    clock.wait()
+    if clock.wait:
+        clock.wait()
     return perf_counter() - began
 
 
@@ -626,7 +626,7 @@ def _result(runs: list[_Run], bare: float, clocked: float, repeat: int) -> Profi
     for name in other:
         other[name] = max(0.0, other[name] - cost * number[name] / max(1.0, sum(number.values())))
     made = sum(part.bytes for part in parts)
-    found = Profile(bare, clocked, forward, backward, bytes=made, repeat=repeat, parts=parts, **other)
+    found = Profile(bare, clocked, forward, backward, *other.values(), made, repeat, parts=parts)
 
     ops = {part.op: Row(part.op) for part in parts}
     modules = {_joined(path): Row(path[-1], kind, len(path) - 1) for path, kind in paths.values()}
@@ -673,13 +673,13 @@ def _parts(events: Sequence[list[_Event]], paths: dict[Modules, tuple[tuple[str,
     sums: defaultdict[tuple[str, str, str], list] = defaultdict(lambda: [[0, 0.0, 0] for _ in events])
     shapes: dict[tuple[str, str, str], tuple[int, ...]] = {}
     for i, run in enumerate(events):
-        for event in run:
-            key = event.key.op, _joined(paths[event.key.modules][0]), event.key.of
+        for (op, modules, of), seconds, made, shape, call in run:
+            key = op, _joined(paths[modules][0]), of
             total = sums[key][i]
-            total[0] += event.call
-            total[1] += event.seconds
-            total[2] += event.bytes
-            shapes[key] = max(shapes.get(key, ()), event.shape, key=math.prod)
+            total[0] += call
+            total[1] += seconds
+            total[2] += made
+            shapes[key] = max(shapes.get(key, ()), shape, key=math.prod)
     return [Part(*key, *_means(runs), shapes[key]) for key, runs in sums.items()]
 
 
