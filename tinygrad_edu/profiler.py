@@ -626,7 +626,7 @@ def _result(runs: list[_Run], bare: float, clocked: float, repeat: int) -> Profi
     for name in other:
         other[name] = max(0.0, other[name] - cost * number[name] / max(1.0, sum(number.values())))
     made = sum(part.bytes for part in parts)
-    found = Profile(bare, clocked, forward, backward, *other.values(), made, repeat, parts=parts)
+    found = Profile(bare, clocked, forward, backward, **other, bytes=made, repeat=repeat, parts=parts)  # type: ignore[arg-type]
 
     ops = {part.op: Row(part.op) for part in parts}
     modules = {_joined(path): Row(path[-1], kind, len(path) - 1) for path, kind in paths.values()}
