@@ -182,7 +182,8 @@ class Profile:
         for (name, seconds), colour in zip(self.where().items(), _COLOURS, strict=True):
             tables[2].add_row(name, _time(seconds), f"{seconds / whole:.0%}", _bar([(seconds / whole, colour)]))
         return Group(
-            Text.assemble((self._headline(), "bold"), ("  (▇ forward ", FORWARD), ("▇ backward)", BACKWARD)),
+            Text(self._headline(), "bold"),
+            Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD)),
             *(Padding(table, (1, 0, 0, 0)) for table in tables),
             Padding(Text(self._cost(), "dim"), (1, 0)),
             *(Text(f"• {sentence}") for sentence in self.conclusions()),
@@ -192,9 +193,13 @@ class Profile:
         return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
 
     def _cost(self) -> str:
+        total = sum(self.where().values())
+        uneven = not 2 / 3 < total / self.seconds < 3 / 2
         return (
-            f"Means of the faster half of {self.repeat} steps. The times above add up to {_time(sum(self.where().values()))}, without what the clocks "
+            f"Means of the faster half of {self.repeat} steps. The times above add up to {_time(total)}, without what the clocks "
             f"cost: a step took {_time(self.seconds)} without clocks, {_time(self.with_clocks)} with them."
+            + " These differ much, so the machine was busy with other things: measure again, or with a larger repeat."
+            * uneven
         )
 
     def __str__(self) -> str:
@@ -213,7 +218,7 @@ class Profile:
             body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
             for row in _shown(rows):
                 bars = [(row.forward / whole / longest, "f"), (row.backward / whole / longest, "b")]
-                cells = (row.calls, _time(row.forward), _time(row.backward), _size(row.bytes), f"{row.share:.0%}")
+                cells = (row.calls or "", _time(row.forward), _time(row.backward), _size(row.bytes), f"{row.share:.0%}")
                 label = f"<td style='padding-left:{0.6 + 1.2 * row.depth}em'>{escape(row.name)} <small>{escape(row.kind)}</small>"
                 body.append(f"<tr>{label}" + "".join(f"<td>{cell}" for cell in cells) + f"<td>{_html_bar(bars)}</tr>")
             body.append("</table>")
