@@ -25,6 +25,9 @@ try:
 except ImportError:
     torch = None
 
+# How many threads NumPy's matrix products use, and PyTorch at most.
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+
 compiled = getattr(tinygrad_edu, "compile", None)  # records a step once and replays it
 
 BARE, MINE, COMPILED = "bare NumPy", "tinygrad_edu", "compiled"
@@ -52,7 +55,7 @@ def machine() -> dict[str, Any]:
     versions = {"Python": platform.python_version(), "NumPy": np.__version__}
     if torch is not None:
         versions["PyTorch"] = torch.__version__
-    return {**versions, "cores": os.cpu_count(), "machine": f"{platform.system()} {platform.machine()}"}
+    return {**versions, "cores": os.cpu_count(), "threads": THREADS, "machine": f"{platform.system()} {platform.machine()}"}
 
 
 # -- the workloads ---------------------------------------------------------------------------------------------------
@@ -65,7 +68,7 @@ def contest(workload: SmallOps | Workload, effort: Effort, others: dict[str, pee
         main.append(Contestant(COMPILED, compiled(workload.training(tinygrad_edu, start).step)))
     torches = []
     if torch is not None:
-        for threads in sorted({1, 2, os.cpu_count() or 1}):
+        for threads in sorted({1, THREADS}):
             prepare = partial(torch.set_num_threads, threads)
             name = f"PyTorch, {threads} thread{'s'[: threads - 1]}"
             torches.append(Contestant(name, workload.training(torch, start).step, prepare))
