@@ -11,7 +11,7 @@ import tinygrad_edu
 from tests.benchmarks import peers
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.contests import check_losses, compiled
-from tests.benchmarks.measure import Contestant, memory, take_turns
+from tests.benchmarks.measure import Contestant, garbage, memory, take_turns
 from tests.benchmarks.workloads import WORKLOADS, SmallOps, Workload
 
 every_workload = pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.key)
@@ -112,3 +112,17 @@ def test_memory_sees_an_array() -> None:
     assert left < 1e5
     _, left = memory(lambda: kept.append(np.ones(10**6)))
     assert left >= 8e6
+
+
+def test_garbage_sees_a_cycle() -> None:
+    def cycle() -> None:
+        found: list = []
+        found.append(found)
+
+    assert garbage(lambda: [[]]) == 0
+    assert garbage(cycle, times=3) == 3
+
+
+@every_workload
+def test_a_step_leaves_nothing_to_the_garbage_collector(workload: SmallOps | Workload) -> None:
+    assert garbage(workload.training(tinygrad_edu, workload.start()).step) == 0

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only is None:
             found["scaling"] = measured("cost per op in long chains", partial(scaling, effort))
             found["memory"] = measured("memory", lambda _: peaks(others))
-            found["left after a step"] = measured("what a step leaves behind", lambda _: left_over())
+            found["garbage"] = measured("garbage", lambda _: left_over())
             found["epochs"] = measured("epochs", lambda _: epochs(effort))
             times = measured("import", lambda _: import_time(max(1, effort.rounds // 10)))
             found["import"] = dict(zip(("numpy", "tinygrad_edu"), times, strict=True))

@@ -17,7 +17,7 @@ import tinygrad_edu
 from tinygrad_edu.data import DataLoader, TensorDataset
 
 from . import peers
-from .measure import Contestant, memory, take_turns
+from .measure import Contestant, garbage, memory, take_turns
 from .workloads import MEMORY, WORKLOADS, SmallOps, Workload, chain
 
 try:
@@ -135,11 +135,11 @@ def peaks(others: dict[str, peers.Peer]) -> dict[str, tuple[int, int]]:
 
 
 def left_over() -> dict[str, int]:
-    """Bytes that a step of each workload leaves behind, with the garbage collector off."""
-    return {w.key: memory(w.training(tinygrad_edu, w.start()).step)[1] for w in WORKLOADS}
+    """How many objects steps of each workload leave to the garbage collector; the aim is none."""
+    return {w.key: garbage(w.training(tinygrad_edu, w.start()).step) for w in WORKLOADS}
 
 
-def epochs(effort: Effort) -> dict[str, dict[str, float]]:
+def epochs(effort: Effort) -> dict[str, dict[str, Any]]:
     """Seconds of an epoch of made-up pictures in MNIST's shapes, and the data loader's part of them.
 
     Both are measured over the same number of batches, and the epoch is reckoned from those if they are not all.

@@ -108,6 +108,19 @@ def memory(call: Call) -> tuple[int, int]:
     return peak - before, after - before
 
 
+def garbage(call: Call, times: int = 3) -> int:
+    """How many objects calls leave that nothing uses any more, and that only the garbage collector would free."""
+    call()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(times):
+            call()
+        return gc.collect()
+    finally:
+        gc.enable()
+
+
 def import_time(times: int) -> tuple[float, float]:
     """Seconds to import NumPy, and tinygrad_edu after it: medians over new processes, with compiled files in place."""
     clock = "from time import perf_counter as now; start = now()"

@@ -99,8 +99,10 @@ def show_the_rest(found: dict[str, Any], console: Console) -> None:
         table.add_row(name, f"{peak / 2**20:.1f}", f"{peak / found['memory'][BARE][0]:.2f}", f"{left / 2**20:.1f}")
     table.caption = "PyTorch takes memory where Python cannot see it, so it is not here."
     console.print(table)
-    left = ", ".join(f"{key} {bytes_ / 1024:.1f}" for key, bytes_ in found["left after a step"].items())
-    console.print(f"[bold]Left after a step[/bold], garbage collector off, KiB: {left}.\n", highlight=False)
+    left = ", ".join(f"{key} {count}" for key, count in found["garbage"].items())
+    console.print(
+        f"[bold]Garbage[/bold], objects that steps leave to the garbage collector: {left} [dim](0)[/dim].\n", highlight=False
+    )
 
     table = Table(title="Made-up pictures in MNIST's shapes, through a DataLoader", **STYLE)
     for column in ("", "epoch, s", "step, µs", "loader's part"):
