@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,12 +19,11 @@ from tinygrad_edu.data import DataLoader, TensorDataset
 
 from . import peers
 from .measure import Contestant, garbage, memory, take_turns
-from .workloads import MEMORY, WORKLOADS, SmallOps, Workload, chain
+from .workloads import MEMORY, ON_MNIST, WORKLOADS, SmallOps, Workload, chain
 
-try:
+torch: Any = None
+with suppress(ImportError):
     import torch
-except ImportError:
-    torch = None
 
 # How many threads NumPy's matrix products use, and PyTorch at most.
 THREADS = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
@@ -147,17 +147,15 @@ def epochs(effort: Effort) -> dict[str, dict[str, Any]]:
     rng = np.random.default_rng(0)
     pictures = rng.random((round(MNIST_SIZE * effort.epoch), 1, 28, 28), dtype="float32")
     labels = rng.integers(0, 10, len(pictures))
-    by_key = {w.key: w for w in WORKLOADS}
     found = {}
-    for key in ("c", "e"):
-        workload = by_key[key]
+    for workload in ON_MNIST:
         x, y = workload.batch(rng)
         inputs = pictures.reshape(-1, *x.shape[1:])
         targets = labels if y.ndim == 1 else np.eye(10, dtype="float32")[labels]
         loader = DataLoader(TensorDataset(tinygrad_edu.tensor(inputs), tinygrad_edu.tensor(targets)), len(x), shuffle=True)
         training = workload.training(tinygrad_edu, workload.start())
         alone, whole = (timed(loader, step) for step in (lambda x, y: None, training.step_on))
-        found[key] = {
+        found[workload.key] = {
             "title": workload.title,
             "seconds": whole / effort.epoch,
             "microseconds of a step": whole / len(loader) * 1e6,

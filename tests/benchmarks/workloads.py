@@ -193,7 +193,8 @@ class SmallOps:
 
     def training(self, lib: Any, start: Start) -> SmallOpsTraining:
         """The operations for a library with PyTorch's names."""
-        return SmallOpsTraining(*(lib.tensor(p, requires_grad=True) for p in start.parameters), self.length)
+        a, b = (lib.tensor(p, requires_grad=True) for p in start.parameters)
+        return SmallOpsTraining(a, b, self.length)
 
 
 @dataclass(frozen=True)
@@ -279,6 +280,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
     ),
 ]
 
+ON_MNIST = [w for w in WORKLOADS if isinstance(w, Workload) and w.model in (nielsen, lenet)]
 MEMORY = flux_sine("d4096", "the peak of d at batch 4096", 4096)
 
 
