@@ -64,10 +64,12 @@ def take_turns(
 
     After `limit` seconds there are no more rounds, except that there are at least three (or `rounds`).
     """
+    calls = {}
     for c in contestants:
         c.prepare()
         c.call()  # the first call makes caches and buffers
-    calls = {c.name: max(1, round(turn / time_of(c.call, 3))) for c in contestants}
+        long = time_of(c.call, 1) > turn
+        calls[c.name] = 1 if long else max(1, round(turn / time_of(c.call, 3)))
     gc.collect()
     gc.freeze()  # what is there now, PyTorch's modules for one, is not the garbage collector's work in what is timed
     begin = perf_counter()
@@ -76,7 +78,8 @@ def take_turns(
             break
         for c in contestants if i % 2 else reversed(contestants):
             c.prepare()
-            time_of(c.call, -(-calls[c.name] // 5))  # untimed: warms the caches, and lets another's threads fall asleep
+            if calls[c.name] > 1:  # untimed: warms the caches, and lets another's threads fall asleep
+                time_of(c.call, -(-calls[c.name] // 5))
             c.seconds.append(time_of(c.call, calls[c.name]))
         progress()
     gc.unfreeze()
