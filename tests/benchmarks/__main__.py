@@ -26,7 +26,7 @@ EXAMPLES = f"""examples:
   python -m tests.benchmarks --quick              everything with fewer rounds; under a minute
   python -m tests.benchmarks --only a,b           these workloads only, without memory, scaling and epochs
   python -m tests.benchmarks --json speed.json    also write all numbers to a file
-  OMP_NUM_THREADS=1 python -m tests.benchmarks    everybody with one thread: more certain while other programs run
+  OMP_NUM_THREADS=1 python -m tests.benchmarks    one thread for all, processor time: for a busy machine
 
 PyTorch and other engines take part where they are installed:
   pip install -e ".[oracle]"

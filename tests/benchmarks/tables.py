@@ -76,6 +76,7 @@ def show_peers(rows: dict[str, Any], console: Console) -> None:
         mine, theirs = row["to NumPy"][MINE], row["peers"]
         best = ratio(mine / min(theirs.values()), 1 / 1.4 if key == "d" else 0.5) if theirs else "-"
         table.add_row(key, f"{mine:.2f}", *(f"{theirs[name]:.1f}" if name in theirs else "-" for name in names), best)
+    table.caption = "÷ best: tinygrad_edu's time to that of the best other engine. In brackets: the goal."
     console.print(table)
 
 
