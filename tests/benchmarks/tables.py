@@ -20,8 +20,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     show_steps(rows, console)
     spread = max(row["spread"] for row in rows.values())
     console.print(
-        "÷ NumPy: how many times as long as the same step by hand, without autograd. "
-        "÷ PyTorch: its eager mode, at its better number of threads.\n"
+        "÷ NumPy: how many times as long as the same step by hand, without autograd."
+        "\n÷ PyTorch: its eager mode, at its better number of threads.\n"
         "back ÷ forth: time of the backward pass to that of the forward pass. In brackets: the goal.\n"
         f"Medians over up to {found['rounds']} rounds, of which the middle half lie within ±{spread:.0%}.\n",
         style="dim",
@@ -76,7 +76,7 @@ def show_peers(rows: dict[str, Any], console: Console) -> None:
         mine, theirs = row["to NumPy"][MINE], row["peers"]
         best = ratio(mine / min(theirs.values()), 1 / 1.4 if key == "d" else 0.5) if theirs else "-"
         table.add_row(key, f"{mine:.2f}", *(f"{theirs[name]:.1f}" if name in theirs else "-" for name in names), best)
-    table.caption = "÷ best: tinygrad_edu's time to that of the best other engine. In brackets: the goal."
+    table.caption = "÷ best: tinygrad_edu's time to that of the best other.\n"
     console.print(table)
 
 
@@ -98,7 +98,7 @@ def show_the_rest(found: dict[str, Any], console: Console) -> None:
     table.add_column("left after a step", justify="right")
     for name, (peak, left) in found["memory"].items():
         table.add_row(name, f"{peak / 2**20:.1f}", f"{peak / found['memory'][BARE][0]:.2f}", f"{left / 2**20:.1f}")
-    table.caption = "PyTorch takes memory where Python cannot see it, so it is not here."
+    table.caption = "PyTorch takes memory where Python cannot see it.\n"
     console.print(table)
     left = ", ".join(f"{key} {count}" for key, count in found["garbage"].items())
     console.print(
