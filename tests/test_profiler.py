@@ -238,6 +238,11 @@ def test_how_it_looks() -> None:
     assert read["conclusions"] == found.conclusions()
 
 
+def test_a_notebook_shows_the_result_and_no_text(capsys: pytest.CaptureFixture) -> None:
+    profile(lambda: tg.ones(2).exp(), repeat=1, console=Console(force_jupyter=True))
+    assert capsys.readouterr().out == ""
+
+
 def test_many_rows_are_cut_in_print_and_whole_in_the_data() -> None:
     names = [
         "sin",

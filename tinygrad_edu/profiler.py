@@ -397,9 +397,9 @@ class _Clock:
         made = 0
         shape: tuple[int, ...] = ()
         for x in result if isinstance(result, list | tuple) else (result,):
-            if x is None:
-                continue
             array = x.array if isinstance(x, Tensor) else x
+            if not hasattr(array, "nbytes"):  # None, or a mistake that the engine explains
+                continue
             if not _shares(array, given):
                 made += array.nbytes
             if len(array.shape) > len(shape) or math.prod(array.shape) > math.prod(shape):
