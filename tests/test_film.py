@@ -1,0 +1,261 @@
+"""Films: what is recorded is what was there, and recording changes nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import data, nn, optim
+from tinygrad_edu.metrics import accuracy
+from tinygrad_edu.see import Film, record
+from tinygrad_edu.see import film as module
+from tinygrad_edu.train import Callback, ClipGradients, fit, predict
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.Dropout(0.3), nn.Tanh(), nn.Linear(6, 2))
+
+
+def trained(film: Any, epochs: int = 3, **options: Any) -> tuple[nn.Module, Any]:
+    tg.manual_seed(0)
+    model = network()
+    optimizer = optim.Adam(model.parameters(), lr=0.05)
+    options = {"metrics": [accuracy], "loss": nn.CrossEntropyLoss(), "batch_size": 50, **options}
+    history = fit(model, moons(), optimizer=optimizer, epochs=epochs, callbacks=[film] if film else [], progress=False, **options)
+    return model, history
+
+
+def moons() -> Any:
+    return data.moons()
+
+
+class Witness(Callback):
+    """Keeps plain copies of what there is at each step, independently of the film."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[dict, dict, float]] = []
+
+    def after_backward(self, run: Any) -> None:
+        named = list(run.model.named_parameters())
+        weights = {name: p.numpy(force=True).copy() for name, p in named}
+        self.seen.append((weights, {name: p.grad.numpy(force=True).copy() for name, p in named}, run.loss.item()))
+
+
+def test_the_numbers_are_those_of_the_training() -> None:
+    witness, film = Witness(), record(moons())
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    loss = nn.CrossEntropyLoss()
+    history = fit(
+        model, moons(), loss=loss, optimizer=optimizer, epochs=2, metrics=[accuracy], callbacks=[witness, film], progress=False
+    )
+    assert [moment.step for moment in film.moments] == [*range(len(witness.seen)), len(witness.seen)]
+    for moment, (weights, gradients, value) in zip(film.moments, witness.seen, strict=False):
+        assert moment.loss == value
+        for kept, true in ((moment.weights, weights), (moment.gradients, gradients)):
+            assert kept.keys() == true.keys()
+            for name, array in true.items():
+                numbers = kept[name].numbers
+                assert numbers.shape == list(array.shape)
+                assert np.array_equal(np.array(numbers.data, "float32"), array.reshape(-1))
+                assert (numbers.min, numbers.max) == (array.min(), array.max())
+                assert sum(kept[name].histogram.counts) == array.size
+    final = film.moments[-1]
+    assert final.loss is None
+    assert final.gradients == {}
+    assert final.epoch == 2
+    assert final.measures == {"accuracy": history["accuracy"][-1]}
+    for name, p in model.named_parameters():
+        assert np.array_equal(np.array(final.weights[name].numbers.data, "float32"), p.numpy(force=True).reshape(-1))
+    steps_an_epoch = len(witness.seen) // 2
+    assert [moment.epoch for moment in film.moments[:-1]] == [0] * steps_an_epoch + [1] * steps_an_epoch
+    assert film.moments[steps_an_epoch].measures == {"accuracy": history["accuracy"][0]}
+
+
+def test_recording_leaves_training_unchanged() -> None:
+    without, history = trained(None)
+    after = tg.get_rng_state().numpy().tobytes()
+    film = record(moons())
+    model, recorded_history = trained(film)
+    assert tg.get_rng_state().numpy().tobytes() == after
+    assert dict(history) == dict(recorded_history)
+    for (name, value), (_, other) in zip(without.state_dict().items(), model.state_dict().items(), strict=True):
+        assert np.array_equal(value.numpy(), other.numpy()), name
+    assert all(m.training for m in model.modules())
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_outputs_are_those_of_the_layers() -> None:
+    samples = moons()
+    film = record((samples.x[:20], samples.y[:20]))
+    model, _ = trained(film)
+    layers = list(model.children())
+    outputs = predict(nn.Sequential(*layers[:4]), samples.x[:20]).numpy()
+    kept = film.moments[-1].outputs
+    assert list(kept) == ["0", "1", "2", "3", "4"]
+    assert kept["3"].numbers.mean == pytest.approx(outputs.mean(), abs=1e-6)
+    assert kept["3"].numbers.sample.data[:2] == pytest.approx(outputs[0, :2], abs=1e-6)
+    counts, _ = np.histogram(outputs, module.BINS)
+    assert kept["3"].histogram.counts == counts.tolist()
+
+
+def test_cells_are_what_the_model_says() -> None:
+    film = record(moons())
+    model, _ = trained(film)
+    plane = film.plane
+    points = moons().x.numpy()
+    assert plane.across[0] < points[:, 0].min() < points[:, 0].max() < plane.across[1]
+    for k in (0, 7, 39, 40, 811, 1599):
+        row, column = divmod(k, module.GRID)
+        at = [np.linspace(*plane.across, module.GRID)[column], np.linspace(*plane.up, module.GRID)[row]]
+        said = tg.softmax(predict(model, tg.tensor([at], dtype="float32")), 1).numpy()[0]
+        cell = film.moments[-1].cells[k]
+        assert cell // 100 == said.argmax()
+        assert cell % 100 == pytest.approx(min(99, 100 * said.max()), abs=1.01)
+
+
+def test_one_output_keeps_the_number() -> None:
+    samples = moons()
+    film = record((samples.x, samples.y.float()))
+    model = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
+    fit(model, (samples.x, samples.y.float()), loss=nn.BCEWithLogitsLoss(), optimizer=optim.SGD(model.parameters(), lr=0.1),
+        callbacks=[film], progress=False)  # fmt: skip
+    corner = tg.tensor([[film.plane.across[0], film.plane.up[0]]], dtype="float32")
+    assert film.plane.outputs == 1
+    assert film.moments[-1].cells[0] == pytest.approx(model(corner).item(), rel=1e-3)
+
+
+def test_gradients_after_the_callbacks_before() -> None:
+    film = record()
+    tg.manual_seed(0)
+    model = network()
+    fit(model, moons(), loss=nn.CrossEntropyLoss(), optimizer=optim.SGD(model.parameters(), lr=0.1),
+        callbacks=[ClipGradients(1e-3), film], progress=False)  # fmt: skip
+    squares = (kept.numbers.std**2 + kept.numbers.mean**2 for kept in film.moments[0].gradients.values())
+    sizes = (math.prod(kept.numbers.shape) for kept in film.moments[0].gradients.values())
+    assert sum(a * b for a, b in zip(squares, sizes, strict=True)) == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_json_and_back() -> None:
+    film = record(moons(), title="<Moons> ∂")
+    trained(film, epochs=1)
+    text = film.to_json()
+    again = Film.from_json(text)
+    assert json.loads(text)["format"] == "tinygrad_edu.film/1"
+    assert again.moments == film.moments
+    assert again.plane == film.plane
+    assert again.to_json() == text
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not even JSON"), ("[]", "'list'"), ('{"format": "x/2"}', "'x/2'")])
+def test_what_is_no_film(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Film.from_json(text)
+
+
+def test_a_long_film_keeps_every_second_moment() -> None:
+    film = record()
+    model = nn.Linear(1, 1)
+    model(tg.ones(1, 1)).sum().backward()
+    for step in range(2000):
+        film.keep(model, step)
+    steps = [moment.step for moment in film.moments]
+    assert 100 < len(steps) <= module.MOMENTS
+    assert set(np.diff(steps)) == {film.every} == {16}
+    assert steps[0] == 0
+    assert steps[-1] > 1980
+    assert all(moment.loss == moment.step for moment in film.moments)
+
+
+def test_a_large_model_is_kept_small() -> None:
+    film = record((tg.randn(300, 100), tg.zeros(300)))
+    model = nn.Sequential(*(nn.Linear(100, 100) for _ in range(150)))
+    (model(tg.randn(2, 100)) ** 2).sum().backward()
+    for step in range(30):
+        film.keep(model, step)
+    assert len(film.moments) <= 16
+    kept = film.moments[0].weights["0.weight"]
+    assert kept.numbers.data is None
+    assert len(kept.numbers.sample.data) == 64
+    assert sum(kept.histogram.counts) == 10_000
+    assert sum(film.moments[0].outputs["0"].histogram.counts) == module.SAMPLES * 100
+
+
+def test_numbers_that_are_none() -> None:
+    """A training that blows up is worth a look too."""
+    film = record(moons())
+    tg.manual_seed(0)
+    model = network()
+    with pytest.warns(UserWarning, match="no finite|became"):
+        fit(model, moons(), loss=lambda p, y: p.sum() * math.nan, optimizer=optim.SGD(model.parameters()),
+            callbacks=[film], progress=False)  # fmt: skip
+    assert film.moments[0].loss == "nan"
+    assert film.moments[0].gradients["0.weight"].histogram is None
+    assert set(film.moments[-1].cells) == {-1}
+    assert Film.from_json(film.to_json()).moments == film.moments
+
+
+def test_training_goes_on() -> None:
+    film = record(every=2)
+    tg.manual_seed(0)
+    model = network()
+    for _ in range(2):
+        fit(model, moons(), loss=nn.CrossEntropyLoss(), optimizer=optim.SGD(model.parameters(), lr=0.1), batch_size=50,
+            callbacks=[film], progress=False)  # fmt: skip
+    steps = [moment.step for moment in film.moments]
+    assert steps == [*range(0, steps[-1], 2), steps[-1]]
+    assert [bool(moment.gradients) for moment in film.moments] == [True] * (len(steps) - 1) + [False]
+    assert film.moments[-1].epoch == 2
+
+
+def test_convolutions_tuples_and_measures() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.lstm = nn.Conv2d(1, 3, 3), nn.LSTM(6, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.lstm(self.conv(x).flatten(2))[0].sum(2)
+
+    model = Both()
+    film = record((tg.randn(4, 1, 4, 5), tg.zeros(4)))
+    model(tg.randn(2, 1, 4, 5)).sum().backward()
+    film.keep(model, tg.tensor(2.0), accuracy=0.5)
+    (moment,) = film.moments
+    assert moment.measures == {"accuracy": 0.5}
+    assert moment.loss == moment.trend == 2.0
+    assert moment.weights["conv.weight"].numbers.shape == [3, 9]
+    assert film.layers[0].parameters["conv.weight"] == [3, 1, 3, 3]
+    assert moment.outputs["lstm"].numbers.shape == [4, 6]
+    assert moment.cells is None
+
+
+def test_mistakes() -> None:
+    model = nn.Linear(2, 1)
+    film = record()
+    with pytest.raises(ValueError, match="no parameter has a gradient: call keep after loss.backward"):
+        film.keep(model, 1.0)
+    with pytest.raises(TypeError, match="a Module, and then the loss, not a Tensor"):
+        film.keep(tg.tensor(1.0), model)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"shape \(2,\): take its mean"):
+        film.keep(model, tg.ones(2))
+    model(tg.ones(1, 2)).sum().backward()
+    film.keep(model, 1.0)
+    other = nn.Linear(3, 1)
+    other(tg.ones(1, 3)).sum().backward()
+    with pytest.raises(ValueError, match="another model"):
+        film.keep(other, 1.0)
+    for every in (0, -1, 2.5, True, "epoch"):
+        with pytest.raises(ValueError, match="every must be a whole number"):
+            record(every=every)  # type: ignore[arg-type]
+    for samples in ([1, 2], tg.ones(3), (tg.ones(3),), data.DataLoader(moons())):
+        with pytest.raises(TypeError, match="record takes samples as a pair"):
+            record(samples)
+    with pytest.raises(ValueError, match="no samples"):
+        record((tg.ones(0, 2), tg.ones(0)))
