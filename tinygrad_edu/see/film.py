@@ -16,6 +16,8 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from ..op import no_grad
 from ..ops.random import fork_rng
 from ..tensor import Tensor
 from ..train import Callback, Run, keeping_mode, on_device
+from .page import Page
+from .style import short
 from .trace import Numbers, _plain, _read, number, numbers_of, on_cpu
 
 FORMAT = "tinygrad_edu.film/1"
@@ -147,12 +151,72 @@ class Film:
             raise ValueError(f"this is not a film that this version reads: its format is {given!r}, expected {FORMAT!r}.")
         return _read(Film, data)
 
+    def play(self, path: str | Path | None = None, *, open: bool = False) -> FilmPlayer:
+        """The film as a page to play forwards and backwards; in a notebook, as the last line of a cell, it shows itself.
+
+        Args:
+            path: a file to write the page to.
+            open: show the page in the browser.
+
+        Raises:
+            ValueError: nothing has been recorded.
+        """
+        player = FilmPlayer(self.checked())
+        player.deliver(path, open)
+        return player
+
+    def checked(self) -> Film:
+        """The film, if there is anything on it."""
+        if not self.moments:
+            raise ValueError(
+                "nothing is on this film yet: pass it to fit(callbacks=[film]), or call film.keep(model, loss) after loss.backward()."
+            )
+        return self
+
     def __repr__(self) -> str:
         if not self.moments:
             return f"<film {self.title!r}: nothing recorded yet>"
         return (
             f"<film {self.title!r}: {len(self.moments)} moments, to step {self.moments[-1].step}; "
             ".play() plays it, .save('film.gif') writes it>"
+        )
+
+
+class FilmPlayer(Page):
+    """A page that plays a film. In a notebook it shows itself."""
+
+    name, shows, unit = "film", "the loss during training", "moment"
+
+    def __init__(self, film: Film) -> None:
+        super().__init__(film.title)
+        self.film = film
+
+    def _data(self) -> dict[str, Any]:
+        return {"film": _plain(self.film), "grid": GRID}
+
+    def still(self) -> str:
+        """The smoothed loss as a curve."""
+        width, height = 600, 200
+        found = [(m.step, m.trend) for m in self.film.moments if not isinstance(m.trend, str)]
+        if len(found) < 2:
+            return super().still()
+        steps, losses = zip(*found, strict=True)
+        low, high = min(0, *losses), max(losses) or 1
+        places = (
+            f"{10 + (width - 20) * step / (steps[-1] or 1):.1f},{height - 10 - (height - 40) * (loss - low) / (high - low):.1f}"
+            for step, loss in found
+        )
+        words = escape(f"{self.title}: loss {short(losses[0])} → {short(losses[-1])} in {steps[-1]} steps")
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="14">'
+            f'<text x="10" y="20" fill="#808080">{words}</text>'
+            f'<polyline points="{" ".join(places)}" fill="none" stroke="#c8407a" stroke-width="2"/></svg>'
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"FilmPlayer({self.title!r}, {len(self.film.moments)} moments): "
+            "shows itself in a notebook; .save('film.html') writes the page, .open() opens it"
         )
 
 
