@@ -20,7 +20,7 @@ class Chart {
   constructor(home, title, curves) {
     this.home = home; this.curves = curves;
     home.hidden = !curves.length;
-    home.innerHTML = `<h3>${text(title)}</h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i>${text(cut(name, 18))} <b></b></li>`).join("")}</ul>`;
+    home.innerHTML = `<h3></h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i>${text(cut(name, 18))} <b></b></li>`).join("")}</ul>`;
     this.svg = make("svg", { role: "img" });
     home.append(this.svg);
     const found = curves.flatMap((curve) => curve.values).filter(isNumber);
@@ -30,6 +30,7 @@ class Chart {
     if (!this.log && low >= 0 && low < high / 2) low = 0;
     if (low === high) [low, high] = [low - 0.5, high + 0.5];
     this.low = low; this.high = high;
+    home.querySelector("h3").textContent = title + (this.log ? ", log" : "");
   }
   place(v) {
     const t = this.log ? Math.log(v / this.low) / Math.log(this.high / this.low) : (v - this.low) / (this.high - this.low);
@@ -151,18 +152,26 @@ if (inPlane) {
 
 // -- the layers ---------------------------------------------------------------------------------------------------------------
 const HEAT = { x: 0, y: 1, width: 132, height: 58 }, SHAPE = { width: 150, height: 62 };
-// The ends of the axis on which a tensor's histograms lie: the same at every moment.
-function ends(kept) {
+// The ends of the axis on which a tensor's histograms lie: the same at every moment. Gradients have outliers, which would leave no room
+// for the others: theirs ends where nine of ten moments do, and what is farther out is drawn at the end.
+function ends(kept, kind) {
   const found = kept.filter((k) => k?.histogram).map((k) => k.histogram);
-  return found.length ? [Math.min(...found.map((h) => h.low)), Math.max(...found.map((h) => h.high))] : [0, 1];
+  if (!found.length) return [0, 1];
+  const usual = (values) => values.sort((a, b) => a - b)[Math.floor((values.length - 1) * (kind === "gradient" ? 0.9 : 1))];
+  const [low, high] = [-usual(found.map((h) => -h.low)), usual(found.map((h) => h.high))];
+  return low < high ? [low, high] : [low - 0.5, high + 0.5];
 }
 function histogram(kept, [low, high], kind) {
-  const { width, height } = SHAPE, base = height - 13, at = (v) => (v - low) / (high - low) * width;
+  const { width, height } = SHAPE, base = height - 13, at = (v) => Math.max(0, Math.min(1, (v - low) / (high - low))) * width;
   const axis = `<path class="axis" d="M0 ${base + 0.5}H${width}${low < 0 && high > 0 ? `M${at(0).toFixed(1)} 2V${base + 3}` : ""}"/><text x="0" y="${height - 1}">${show(low, 2)}</text><text x="${width}" y="${height - 1}" text-anchor="end">${show(high, 2)}</text>`;
   if (!kept?.histogram) return axis;
   const { low: from, high: to, counts } = kept.histogram, most = Math.max(...counts);
-  const bar = Math.max((to - from) / counts.length / (high - low) * width, 0.8);
-  const d = counts.map((count, k) => count ? `M${at(from + (to - from) * k / counts.length).toFixed(1)} ${base}v-${(count / most * (base - 4)).toFixed(1)}h${bar.toFixed(1)}V${base}z` : "").join("");
+  const edge = (k) => at(from + (to - from) * k / counts.length);
+  const bar = (count, k) => {
+    const left = Math.min(edge(k), width - 1), right = Math.max(edge(k + 1), left + 1);
+    return `M${left.toFixed(1)} ${base}v-${(count / most * (base - 4)).toFixed(1)}H${right.toFixed(1)}V${base}z`;
+  };
+  const d = counts.map((count, k) => count ? bar(count, k) : "").join("");
   return `<path class="histogram ${kind}" d="${d}"/>${axis}`;
 }
 function spoken(kept) {
@@ -172,14 +181,14 @@ function spoken(kept) {
 }
 // Two cells of the table: a tensor as a heatmap and as a histogram.
 function pair(find, kind, what) {
-  const axis = ends(moments.map(find));
+  const axis = ends(moments.map(find), kind);
   const few = Math.min(1, ...moments.map(find).filter(Boolean).map(({ numbers: { shape } }) => shape.length > 1 ? 1 : 0.45)), box = { ...HEAT, height: HEAT.height * few };
   const row = document.createDocumentFragment(), places = ["heat", "shape"].map(() => row.appendChild(document.createElement("td")));
   const heat = places[0].appendChild(make("svg", { width: HEAT.width, height: HEAT.height, role: "img" }));
   const shape = places[1].appendChild(make("svg", { width: SHAPE.width, height: SHAPE.height, role: "img" }));
   const paint = (i) => {
     const kept = find(moments[i]), said = spoken(kept);
-    heat.innerHTML = kept ? cells(kept.numbers, kind, box, { width: 33, height: 19 }) : "";
+    heat.innerHTML = kept ? cells(kept.numbers, kind, box, { width: 44, height: 19, text: 42 }) : "";
     shape.innerHTML = histogram(kept, axis, kind);
     heat.setAttribute("aria-label", `${what}: ${said}`);
     shape.setAttribute("aria-label", `Histogram of ${what}: ${said}`);
@@ -230,7 +239,7 @@ function paint() {
   $("headline").textContent = i ? `After ${steps}` : moment.step ? `At step ${moment.step}` : "Before the first step";
   const sizes = Object.values(moment.gradients).map(({ numbers }) => [numbers.shape.reduce((a, b) => a * b, 1), size({ numbers })]);
   const facts = [["whole epochs", moment.epoch], ["loss of this batch", moment.loss], ["smoothed", moment.trend], ...Object.entries(moment.measures),
-    ["length of the gradient", sizes.length ? Math.sqrt(sizes.reduce((sum, [count, rms]) => sum + count * rms * rms, 0)) : undefined]];
+    ["gradient length", sizes.length ? Math.sqrt(sizes.reduce((sum, [count, rms]) => sum + count * rms * rms, 0)) : undefined]];
   $("facts").innerHTML = facts.filter(([, v]) => v !== undefined).map(([name, v]) => `<dt>${text(name)}</dt><dd>${text(show(v))}</dd>`).join("");
   $("told").textContent = moment.loss === undefined ? "Training is over: there is no further batch, and no gradient." : "";
   if (inPlane) paintPlane(i);

@@ -26,6 +26,7 @@ from ..data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 from ..nn import Module
 from ..op import no_grad
 from ..ops.random import fork_rng
+from ..plot import animate_film, plot_film
 from ..tensor import Tensor
 from ..train import Callback, Run, keeping_mode, on_device
 from .page import Page
@@ -164,6 +165,35 @@ class Film:
         player = FilmPlayer(self.checked())
         player.deliver(path, open)
         return player
+
+    def plot(self, *parts: str, moment: int = -1, path: Any = None) -> Any:
+        """A picture of one moment (needs matplotlib, extra `plot`); returns the figure.
+
+        Args:
+            parts: any of "loss", "measures", "plane" (the decision boundary), and, as histograms for each layer, "weights",
+                "gradients", "outputs"; default: all that the film has.
+            moment: which one, by its place in `moments`; default: the last.
+            path: a file to write the picture to.
+
+        Raises:
+            ImportError: there is no matplotlib.
+            ValueError: nothing has been recorded, or no such part.
+        """
+        return plot_film(self, parts, moment, path)
+
+    def save(self, path: str | Path, *parts: str, frames: int = 60, fps: float = 10) -> Path:
+        """Write the film as an animation, .gif or .mp4 (needs matplotlib, extra `plot`; for .mp4 also the program ffmpeg).
+
+        Args:
+            parts: what to show; see `plot`.
+            frames: how many moments to show at most, evenly spread.
+            fps: how many of them in a second.
+
+        Raises:
+            ImportError, RuntimeError: there is no matplotlib, or no ffmpeg.
+            ValueError: nothing has been recorded, no such part, or another kind of file.
+        """
+        return animate_film(self, path, parts, frames, fps)
 
     def checked(self) -> Film:
         """The film, if there is anything on it."""

@@ -55,8 +55,9 @@ function colour(v, kind) {
   return t < 0.02 ? ["nought", 0] : [`${kind} ${v < 0 ? "minus" : "plus"}`, Math.round(t * 100)];
 }
 
-// The heatmap of a tensor within a box, with cells no larger than `side`: one path per colour. Where there is room the numbers are written into the cells.
-function cells(numbers, kind, box, side = { width: 18, height: 15 }) {
+// The heatmap of a tensor within a box, with cells no larger than `side`: one path per colour. The numbers are written into cells
+// as wide as `side.text`.
+function cells(numbers, kind, box, side = { width: 18, height: 15, text: 26 }) {
   const m = matrix(numbers);
   const w = Math.min(m.cols.length === 1 ? box.width : side.width, box.width / m.cols.length), h = Math.min(m.rows.length === 1 ? 22 : side.height, box.height / m.rows.length);
   const left = box.x + (box.width - w * m.cols.length) / 2, top = box.y + (box.height - h * m.rows.length) / 2;
@@ -68,7 +69,7 @@ function cells(numbers, kind, box, side = { width: 18, height: 15 }) {
     const level = `${name}" style="--t:${Math.min(100, Math.round(t / 6) * 6)}%`;
     const x = left + j * w + gap, y = top + i * h + gap;
     paths.set(level, `${paths.get(level) ?? ""}M${x.toFixed(1)} ${y.toFixed(1)}h${(w - 2 * gap).toFixed(1)}v${(h - 2 * gap).toFixed(1)}h-${(w - 2 * gap).toFixed(1)}z`);
-    if (w >= 26 && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
+    if (w >= side.text && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
   }));
   return [...paths].map(([level, d]) => `<path class="${level}" d="${d}"/>`).join("") + written;
 }
