@@ -95,7 +95,7 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
     from matplotlib.animation import FFMpegWriter, PillowWriter
 
     if path.suffix == ".mp4" and not FFMpegWriter.isAvailable():
-        raise RuntimeError(
+        raise FileNotFoundError(
             "to write .mp4, install the program ffmpeg (https://ffmpeg.org) so that it is on PATH; .gif needs nothing."
         )
     writer = (FFMpegWriter if path.suffix == ".mp4" else PillowWriter)(fps=fps)
@@ -192,6 +192,7 @@ class FilmPicture:
 
     def _histogram(self, ax: Any, kept: list[Kept | None], i: int, part: str) -> None:
         ax.tick_params(labelsize=7)
+        ax.locator_params(axis="x", nbins=5)
         ax.set_yticks([])
         found = [k.histogram for k in kept if k and k.histogram]
         if found:

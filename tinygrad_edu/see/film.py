@@ -190,7 +190,7 @@ class Film:
             fps: how many of them in a second.
 
         Raises:
-            ImportError, RuntimeError: there is no matplotlib, or no ffmpeg.
+            ImportError, FileNotFoundError: there is no matplotlib, or no ffmpeg.
             ValueError: nothing has been recorded, no such part, or another kind of file.
         """
         return animate_film(self, path, parts, frames, fps)
