@@ -83,7 +83,7 @@ def plot_film(film: Film, parts: Sequence[str] = (), moment: int = -1, path: Any
     return picture.figure
 
 
-def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int = 60, fps: float = 10) -> Path:
+def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int = 60, fps: int = 10) -> Path:
     """Write a film as a GIF or MP4; see `Film.save`."""
     path = Path(path)
     if path.suffix not in (".gif", ".mp4"):

@@ -1,10 +1,12 @@
 // The film of a training. What is seen at moment i is a pure function of the film and i: going back is i - 1.
 (() => {
-const { $, text, cut, make, show, shapeText, scale, cells, legend, transport } = page;
+const { $, text, make, show, shapeText, scale, cells, legend, transport } = page;
 const { film, grid } = page.data;
 const { moments, layers, plane } = film;
 const isNumber = (v) => typeof v === "number";
 const size = ({ numbers: { mean, std } }) => mean === undefined ? NaN : Math.hypot(mean, std);  // the root of the mean square
+
+const short = (name) => [...name].length > 20 ? `${[...name].slice(0, 9).join("")}…${[...name].slice(-10).join("")}` : name;
 
 // -- one scale for each kind of number, over the whole film -----------------------------------------------------------------
 const largest = (kept) => Math.max(0, ...kept.flatMap(({ numbers: { min, max } }) => [min, max]).filter(isNumber).map(Math.abs)) || 1;
@@ -20,7 +22,7 @@ class Chart {
   constructor(home, title, curves) {
     this.home = home; this.curves = curves;
     home.hidden = !curves.length;
-    home.innerHTML = `<h3></h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i>${text(cut(name, 18))} <b></b></li>`).join("")}</ul>`;
+    home.innerHTML = `<h3></h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i>${text(short(name))} <b></b></li>`).join("")}</ul>`;
     this.svg = make("svg", { role: "img" });
     home.append(this.svg);
     const found = curves.flatMap((curve) => curve.values).filter(isNumber);
@@ -43,7 +45,8 @@ class Chart {
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const clip = `past-${this.home.id}`;
     const between = this.log ? Math.sqrt(this.low * this.high) : (this.low + this.high) / 2;
-    const lines = [this.low, between, this.high].map((v) => `<path class="axis" d="M${this.left} ${this.place(v).toFixed(1)}H${this.right}"/><text x="${this.left - 5}" y="${(this.place(v) + 3).toFixed(1)}" text-anchor="end">${show(v, 2)}</text>`).join("");
+    const levels = [this.low, between, this.high], digits = [2, 3, 4, 5].find((n) => new Set(levels.map((v) => show(v, n))).size === 3) ?? 6;
+    const lines = levels.map((v) => `<path class="axis" d="M${this.left} ${this.place(v).toFixed(1)}H${this.right}"/><text x="${this.left - 5}" y="${(this.place(v) + 3).toFixed(1)}" text-anchor="end">${show(v, digits)}</text>`).join("");
     const drawn = this.curves.map(({ look, values, faint }) => {
       let d = "", pen = "M";
       values.forEach((v, i) => {
@@ -186,26 +189,29 @@ function pair(find, kind, what) {
   const row = document.createDocumentFragment(), places = ["heat", "shape"].map(() => row.appendChild(document.createElement("td")));
   const heat = places[0].appendChild(make("svg", { width: HEAT.width, height: HEAT.height, role: "img" }));
   const shape = places[1].appendChild(make("svg", { width: SHAPE.width, height: SHAPE.height, role: "img" }));
-  const paint = (i) => {
+  const paint = (i, inSight) => {
     const kept = find(moments[i]), said = spoken(kept);
-    heat.innerHTML = kept ? cells(kept.numbers, kind, box, { width: 44, height: 19, text: 42 }) : "";
-    shape.innerHTML = histogram(kept, axis, kind);
     heat.setAttribute("aria-label", `${what}: ${said}`);
     shape.setAttribute("aria-label", `Histogram of ${what}: ${said}`);
+    if (!inSight) { heat.replaceChildren(); shape.replaceChildren(); return; }
+    heat.innerHTML = kept ? cells(kept.numbers, kind, box, { width: 44, height: 19, text: 42 }) : "";
+    shape.innerHTML = histogram(kept, axis, kind);
     for (const svg of [heat, shape]) svg.append(make("title", {}, text(said)));
   };
   return { row, paint, places };
 }
-const pairs = [];
+const painters = [];  // of each layer: the part of the table, and what paints it
 function layerRows(layer) {
   const body = document.createElement("tbody"), names = Object.keys(layer.parameters), rows = Math.max(1, names.length);
   const given = moments.some((moment) => moment.outputs[layer.path]);
   if (!names.length && !given) return body;
+  const pairs = [];
+  painters.push([body, pairs]);
   for (let k = 0; k < rows; k += 1) {
     const tr = body.appendChild(document.createElement("tr")), name = names[k], th = tr.appendChild(document.createElement("th"));
     th.scope = "row";
     const own = name?.split(".").at(-1);
-    th.innerHTML = (k ? "" : `${text(layer.path)} ${text(layer.kind)}`) + (name ? `<small>${text(own)} ${shapeText(layer.parameters[name])}</small>` : "");
+    th.innerHTML = (k ? "" : `${text(layer.path || layer.kind)}${layer.path ? `<small>${text(layer.kind)}</small>` : ""}`) + (name ? `<small>${text(own)} ${shapeText(layer.parameters[name])}</small>` : "");
     const add = (pair) => { pairs.push(pair); tr.append(pair.row); return pair; };
     if (name) {
       add(pair((moment) => moment.weights[name], "value", name));
@@ -219,6 +225,15 @@ function layerRows(layer) {
 $("layers").innerHTML = `<caption class="unseen">Each layer's parameters, their gradients and what it gives</caption><thead><tr><th scope="col">Layer</th><th scope="col" colspan="2">Weights</th><th scope="col" colspan="2">Gradients</th>` +
   (Object.keys(moments[0].outputs).length ? `<th scope="col" colspan="2">Outputs <small>a row for each of some samples</small></th>` : "") + "</tr></thead>";
 $("layers").append(...layers.map(layerRows));
+// Only what is in sight is painted: a model may have hundreds of layers.
+let printing = false;
+function paintLayers(i) {
+  const seen = painters.map(([body]) => { const { top, bottom } = body.getBoundingClientRect(); return printing || bottom > -200 && top < innerHeight + 200; });
+  painters.forEach(([, pairs], k) => { for (const pair of pairs) pair.paint(i, seen[k]); });
+}
+for (const place of [window, document.querySelector(".layers")]) place.addEventListener("scroll", () => paintLayers(state.at), { passive: true });
+addEventListener("beforeprint", () => { printing = true; paintLayers(state.at); });
+addEventListener("afterprint", () => { printing = false; });
 
 // -- the moment ---------------------------------------------------------------------------------------------------------------
 const state = transport({
@@ -244,7 +259,7 @@ function paint() {
   $("told").textContent = moment.loss === undefined ? "Training is over: there is no further batch, and no gradient." : "";
   if (inPlane) paintPlane(i);
   for (const chart of charts) chart.paint(i);
-  for (const pair of pairs) pair.paint(i);
+  paintLayers(i);
 }
 state.ticks();
 for (const chart of charts) chart.fit();

@@ -181,7 +181,7 @@ class Film:
         """
         return plot_film(self, parts, moment, path)
 
-    def save(self, path: str | Path, *parts: str, frames: int = 60, fps: float = 10) -> Path:
+    def save(self, path: str | Path, *parts: str, frames: int = 60, fps: int = 10) -> Path:
         """Write the film as an animation, .gif or .mp4 (needs matplotlib, extra `plot`; for .mp4 also the program ffmpeg).
 
         Args:
