@@ -16,6 +16,8 @@ from tinygrad_edu.see import Film, record
 from tinygrad_edu.see import film as module
 from tinygrad_edu.train import Callback, ClipGradients, fit, predict
 
+from . import strict_cupy
+
 
 def network() -> nn.Module:
     return nn.Sequential(nn.Linear(2, 6), nn.BatchNorm1d(6), nn.Dropout(0.3), nn.Tanh(), nn.Linear(6, 2))
@@ -261,6 +263,29 @@ def test_mistakes() -> None:
             record(samples)
     with pytest.raises(ValueError, match="no samples"):
         record((tg.ones(0, 2), tg.ones(0)))
+
+
+def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same film as on the CPU, of a model and samples that are elsewhere."""
+    strict_cupy.install(monkeypatch)
+
+    def filmed(device: str) -> Film:
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)).to(device)
+        film = record(moons())
+        fit(model, moons(), loss=nn.CrossEntropyLoss(), optimizer=optim.SGD(model.parameters(), lr=0.1), epochs=1, callbacks=[film],
+            progress=False)  # fmt: skip
+        return film
+
+    there, here = filmed("cuda"), filmed("cpu")
+    for a, b in zip(there.moments, here.moments, strict=True):
+        assert a.trend == pytest.approx(b.trend)
+        for name in ("weights", "gradients", "outputs"):
+            kept, same = getattr(a, name), getattr(b, name)
+            assert kept.keys() == same.keys()
+            for key in kept:
+                assert kept[key].numbers.mean == pytest.approx(same[key].numbers.mean, rel=1e-3, abs=1e-6)
+        assert np.allclose(a.cells, b.cells, atol=1)
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------

@@ -98,7 +98,9 @@ def play(
         trace = tracer.trace(title)
         orders = naive_orders(loss, gradient, tracer.ids, tracer.edges) if len(trace.nodes) <= READABLE else []
     else:
-        raise TypeError(f"play takes a tensor, usually a loss, or a Trace, not a {type(loss).__name__}.")
+        raise TypeError(
+            f"play takes a tensor, usually a loss, or a Trace (a film has its own play()), not a {type(loss).__name__}."
+        )
     if title is not None:
         trace = dataclasses.replace(trace, title=title)
     player = Player(trace, orders, views(trace, depth, max_nodes))
