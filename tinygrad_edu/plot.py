@@ -91,6 +91,8 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
             f"save writes .gif and .mp4, not {path.suffix or 'a file without ending'!r}; film.play(path) writes a page, film.plot(path=...) "
             "a picture and to_json() the data."
         )
+    if frames < 1 or fps < 1:
+        raise ValueError(f"frames and fps must be at least 1; these are {frames} and {fps}.")
     picture = FilmPicture(film, parts)
     from matplotlib.animation import FFMpegWriter, PillowWriter
 
