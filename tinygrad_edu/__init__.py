@@ -72,11 +72,11 @@ from .train import History, evaluate, fit, predict
 if TYPE_CHECKING:
     from . import see
     from .profiler import profile
-    from .see import check_graph, draw, explain, play, step  # type: ignore[no-redef]
+    from .see import check_graph, draw, explain, play, record, step  # type: ignore[no-redef]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("see", "check_graph", "draw", "explain", "play", "step"):
+    if name in ("see", "check_graph", "draw", "explain", "play", "record", "step"):
         pictures = importlib.import_module(".see", __name__)
         return pictures if name == "see" else getattr(pictures, name)
     if name == "profile":
