@@ -269,28 +269,35 @@ def test_folded_modules_open(show):
 
 
 def test_300_tensors_repaint_quickly(show):
+    """From the call until the browser has painted: the first jump over the whole graph, jumps after it, and single steps."""
     h = tg.randn(4, 4, requires_grad=True)
     for _ in range(100):
         h = tg.tanh(h @ h * 0.5)
     player = play(h.sum(), max_nodes=400)
     assert len(player.trace.nodes) > 300
-    page = show(player.html)
-    assert page.locator(".card").count() == len(player.trace.nodes)
-    times = page.evaluate(
-        """async () => {
-            const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-            const times = [], n = player.trace.steps.length;
-            for (let i = 0; i < 20; i += 1) {
-                await painted();
-                const begin = performance.now();
-                player.state.go(n - 40 + i);
-                document.body.getBoundingClientRect();
-                times.push(performance.now() - begin);
-            }
-            return times;
-        }"""
-    )
-    assert np.median(times) < 100
+    moves = [last(player), 0, last(player), *range(last(player) // 2, last(player) // 2 + 10)]
+    times = []
+    for _ in range(3):
+        page = show(player.html)
+        assert page.locator(".card").count() == len(player.trace.nodes)
+        times.append(
+            page.evaluate(
+                """async (moves) => {
+                    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                    const times = [];
+                    for (const i of moves) {
+                        await painted();
+                        const begin = performance.now();
+                        player.state.go(i);
+                        await painted();
+                        times.push(performance.now() - begin);
+                    }
+                    return times;
+                }""",
+                moves,
+            )
+        )
+    assert max(np.min(times, axis=0)) < 100, np.round(times)  # the quickest of three: others use this computer too
 
 
 def test_in_a_notebook(show):

@@ -155,6 +155,8 @@ function make(tag, attributes = {}, inside = "") {
   return element;
 }
 
+const write = (element, words) => { if (element.textContent !== words) element.textContent = words; };
+
 const VALUE = { x: 10, y: 27, width: 57, height: 43 }, GRADIENT = { x: 73, y: 27, width: 57, height: 43 };
 const drawn = new Map();
 
@@ -199,17 +201,19 @@ class Stage {
     for (const id of nodes.keys()) if (view.cards[id]) this.of.set(id, id);
     for (const [group, inside] of Object.entries(view.folded)) for (const id of inside) this.of.set(id, group);
     this.svg.innerHTML = `<defs><marker id="tip-${this.home.id}" class="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>`;
+    this.world = make("g");
+    this.svg.append(this.world);
     for (const [path, box] of Object.entries(view.groups).sort(([a], [b]) => a.length - b.length)) {
-      this.svg.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
+      this.world.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
     }
     this.lines = view.lines.map((line) => {
       const path = make("path", { d: line.path, "marker-end": `url(#tip-${this.home.id})` });
-      this.svg.append(path);
+      this.world.append(path);
       return { line, path };
     });
     this.cards = Object.entries(view.cards).map(([id, box]) => {
       const card = view.folded[id] ? this.groupCard(id, box) : this.nodeCard(id, box);
-      this.svg.append(card.element);
+      this.world.append(card.element);
       return card;
     });
     this.crumbs();
@@ -224,10 +228,11 @@ class Stage {
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
       `<text class="name" x="10" y="18">${text(cut(small(node.name), 15 - Math.min(symbol.length, 8) / 2))}</text>` +
       `<text class="symbol" x="${box.width - 10}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
-      `<g class="v"></g><g class="g"></g><text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
+      `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
       `<title>${text(`${node.name}  ${shapeText(node.shape)} ${node.dtype}` + (node.expr ? `\n${node.expr}` : ""))}</title>`);
-    const value = element.querySelector(".v"), gradient = element.querySelector(".g"), count = element.querySelector(".count"), label = element.querySelector(".shape");
-    let before = "";
+    const gradient = element.querySelector("g.g"), final = this.run.gradients.get(id)?.at(-1).ref, count = element.querySelector(".count"), label = element.querySelector(".shape");
+    let before = "", drawn;
+    const draw = (ref) => { if (ref !== drawn) gradient.innerHTML = heatmap(this.run, drawn = ref, "gradient", GRADIENT); };
     const paint = (now, marks) => {
       const known = now.known(id), g = now.gradient(id);
       const key = `${known}|${g?.ref}|${g?.got}|${g?.early}|${marks}`;
@@ -235,11 +240,9 @@ class Stage {
       before = key;
       const state = !g ? "" : g.early ? "early" : g.complete ? "complete" : "partial";
       element.setAttribute("class", `card ${known ? "known" : ""} ${state} ${marks}`);
-      value.innerHTML = known ? heatmap({ tensors: trace.tensors }, node.value, "value", VALUE) : empty(VALUE);
-      gradient.innerHTML = g ? heatmap(this.run, g.ref, "gradient", GRADIENT) : empty(GRADIENT);
-      if (g && !g.complete) gradient.innerHTML += empty(GRADIENT);
-      count.textContent = g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "";
-      label.textContent = cut(shape, count.textContent ? 13 : 20);
+      draw(g?.ref ?? final);  // before it arrives it is there, but not to be seen: showing it then costs next to nothing
+      write(count, g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "");
+      write(label, cut(shape, count.textContent ? 13 : 20));
       const says = g ? (g.complete ? "gradient complete" : `gradient waiting, ${g.got} of ${g.uses} parts in`) : "no gradient yet";
       element.setAttribute("aria-label", `${node.name}, ${node.op ?? symbol}, ${shapeText(node.shape)}, ${known ? says : "not computed yet"}`);
     };
@@ -300,13 +303,16 @@ class Stage {
   // -- the camera: which part of the picture is in sight
   aim(camera) {
     this.camera = camera;
-    this.svg.setAttribute("viewBox", `${camera.x} ${camera.y} ${camera.width} ${camera.height}`);
+    const frame = `0 0 ${camera.width} ${camera.height}`;  // another one has every text measured again, another place has not
+    if (this.svg.getAttribute("viewBox") !== frame) this.svg.setAttribute("viewBox", frame);
+    this.world.setAttribute("transform", `translate(${-camera.x} ${-camera.y})`);
   }
-  size() { return { width: this.svg.clientWidth || 900, height: this.svg.clientHeight || 350 }; }
+  measure() { this.size = { width: this.svg.clientWidth || 900, height: this.svg.clientHeight || 350 }; }
   fit() {
     this.follow = false;
     this.mark();
-    const { width, height } = this.size(), pad = 14, more = this.home.querySelector(".crumbs").textContent ? 24 : 0;
+    this.measure();
+    const { width, height } = this.size, pad = 14, more = this.home.querySelector(".crumbs").textContent ? 24 : 0;
     const zoom = Math.min(width / (this.view.width + 2 * pad), height / (this.view.height + 2 * pad + more), 1.5);
     this.aim({ x: this.view.width / 2 - width / zoom / 2, y: (this.view.height - more) / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
     return zoom;
@@ -319,7 +325,7 @@ class Stage {
   }
   mark() { this.home.querySelector(".follow").setAttribute("aria-pressed", this.follow); }
   lookAt(card) {
-    const box = this.view.cards[card], { width, height } = this.size(), zoom = Math.max(width / this.camera.width, 0.8);
+    const box = this.view.cards[card], { width, height } = this.size, zoom = Math.max(width / this.camera.width, 0.8);
     if (box) this.aim({ x: box.x + box.width / 2 - width / zoom / 2, y: box.y + box.height / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
   }
   zoom(factor, x, y) {
@@ -372,7 +378,7 @@ class Stage {
     place.append(select);
   }
 }
-const empty = (box) => `<rect class="empty" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
+const empty = (box, name) => `<rect class="empty ${name}" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
 
 // -- the inspector: one step in words and numbers -----------------------------------------------------------------------
 const factsOf = (node) => Object.entries(node.attrs ?? {}).map(([name, value]) => `${name}=${Array.isArray(value) ? `(${value.join(", ")})` : value}`).join(", ");
@@ -684,9 +690,10 @@ const state = {
 
 // -- the bar of steps ---------------------------------------------------------------------------------------------------
 // Forward ticks are of middle height, visits tall, contributions short. Those ahead are pale.
+let barWidth = 600;  // measured when it changes, not at every step: that would have the page laid out in between
 function ticks() {
   const rows = state.order === null ? [trace.steps] : [backwardSteps, naive[state.order].steps];
-  const width = $("ticks").clientWidth || 600, height = 38, inset = 6, last = state.last() || 1;
+  const width = barWidth = $("ticks").clientWidth || 600, height = 38, inset = 6, last = state.last() || 1;
   const gap = (width - 2 * inset) / last, thick = Math.max(1, Math.min(9, gap * 0.62));
   const halves = { op: 8, seed: 11, visit: 11, contribute: 4.5, done: 11 };
   let html = "";
@@ -728,8 +735,7 @@ function paint() {
   $("slider").value = i;
   $("slider").setAttribute("aria-valuetext", `${i + 1} of ${last + 1}: ${$("headline").textContent}`);
   $("count").textContent = `${i + 1} / ${last + 1}`;
-  const width = $("ticks").clientWidth || 600;
-  $("pastbox").setAttribute("width", 10 + 6 + (i + 0.5) * (width - 12) / (last || 1));
+  $("pastbox").setAttribute("width", 10 + 6 + (i + 0.5) * (barWidth - 12) / (last || 1));
   document.querySelector("[data-go=play]").classList.toggle("playing", Boolean(state.timer));
   document.querySelector("[data-go=play]").setAttribute("aria-label", state.timer ? "Pause" : "Play");
 }
@@ -773,7 +779,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== " ") state.stop();
   action();
 });
-addEventListener("resize", () => { ticks(); for (const s of [stage, other]) if (s && !s.follow) s.fit(); paint(); });
+addEventListener("resize", () => { ticks(); for (const s of [stage, other]) s?.follow ? s.measure() : s?.fit(); paint(); });
 
 // In a notebook the page runs in a frame below a still picture of the graph, which it replaces.
 try {
