@@ -419,7 +419,7 @@ class _Tracer:
             symbol=SYMBOLS.get(node.op.name, node.op.name) if node.op else None,
             expr=(expression_at(node.made_at) or self._expression(node)) if node.op else None,
             module=self.groups.of.get(node),
-            src=self.span(node),
+            src=self.span(node) if node.op else None,
             attrs=attrs,
         )
 
