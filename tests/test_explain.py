@@ -124,16 +124,35 @@ def test_the_first_wrong_rule_is_named():
     assert len(found.wrong) == 2
     assert found.wrong[0].found == pytest.approx(found.wrong[0].expected / 2, rel=1e-3)
     assert "First wrong one on the way back: the rule dx of half_right" in str(found)
-    assert "1 more are wrong" in str(found)
+    assert "1 more is wrong" in str(found)
+    picture = found.draw().svg()
+    assert picture.count("first wrong rule: dx") == 1
+    assert picture.count("its rule dx is wrong") == 1
+    assert picture.index("its rule") < picture.index("first wrong")  # the last one that was made comes first on the way back
+    assert str(found).splitlines()[1][:20] in found._repr_mimebundle_()["text/html"]
     del tg.op.__globals__["registry"]["half_right"]
 
 
 def test_a_kink_is_not_a_mistake():
-    x = tg.tensor([0.0, 1.0], requires_grad=True)
+    x = tg.tensor([0.0, 0.0], requires_grad=True)
     found = check_graph(tg.relu(x).sum())
     assert found
     assert [rule.verdict for rule in found.rules] == ["right", "kink"]
-    assert "1 at a kink" in str(found)
+    assert "2 numbers at a kink, where there is none, left out" in str(found)
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5])
+def test_the_numbers_beside_a_kink_are_checked(slope):
+    @tg.op(dx=lambda g, z, x, slope: g * slope * (x > 0))
+    def bent(x, *, slope):
+        """z = max(x, 0);  ∂x = g·slope where x > 0"""
+        return np.maximum(x, 0)
+
+    x = tg.tensor([0.0, 1.0, -1.0], requires_grad=True)
+    found = check_graph(bent(x, slope=slope).sum())
+    assert [rule.verdict for rule in found.rules] == ["right", "right" if slope == 1 else "wrong"]
+    assert found.rules[1].kinks == 1
+    del tg.op.__globals__["registry"]["bent"]
 
 
 @arbitrary

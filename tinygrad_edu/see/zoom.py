@@ -148,7 +148,10 @@ def _form(z: Tensor, inputs: list[Any], parts: np.ndarray) -> None:
 
 
 def _fill(parts: np.ndarray, found: Any) -> None:
-    parts.reshape(-1)[:] = found.reshape(-1) if isinstance(found, np.ndarray) else found
+    if isinstance(found, np.ndarray):
+        parts.reshape(-1)[:] = found.reshape(-1)
+    else:
+        parts[()] = found
 
 
 def _det(x: np.ndarray) -> Any:
