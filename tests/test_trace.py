@@ -477,6 +477,52 @@ def test_a_module_called_inside_groups_by_hand():
     }
 
 
+def test_the_steps_of_a_loop_that_uses_its_weights_again_are_groups():
+    w = tg.randn(2, 2, requires_grad=True)
+    h, sequence = tg.zeros(1, 2), tg.randn(3, 1, 2)
+    first = w * 2
+    for x in sequence:
+        h = tg.tanh(h @ w + x)
+        if h.shape == (0,):
+            break
+    t = trace((h * h).sum() + first.sum())
+    assert [(g.path, g.kind, g.parent) for g in t.modules] == [(f"step {i}", "group", None) for i in (1, 2, 3)]
+    inside = [(node.op, node.module) for node in t.nodes if node.module]
+    assert inside == [(op, f"step {i}") for i in (1, 2, 3) for op in ("matmul", "add", "tanh")]
+
+
+def test_the_steps_of_cells_in_a_module_are_groups():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ih, self.hh = nn.Linear(2, 3), nn.Linear(3, 3)
+
+        def forward(self, sequence):
+            h = None
+            for x in sequence:
+                h = tg.tanh(self.ih(x)) if h is None else tg.tanh(self.ih(x) + self.hh(h))
+            return h
+
+    reader = Reader()
+    t = trace(reader(tg.randn(4, 1, 2)).sum())
+    steps = [g.path for g in t.modules if g.parent == "reader" and "step" in g.path]
+    assert steps == [f"reader.step {i}" for i in (1, 2, 3, 4)]
+    last = [g.path for g in t.modules if g.parent == steps[-1]]
+    assert last == ["reader.step 4.ih", "reader.step 4.hh"]
+
+
+def test_layers_on_one_another_are_no_steps_in_time():
+    weights = [tg.randn(2, 2, requires_grad=True) for _ in range(3)]
+    h = tg.randn(1, 2)
+    for w in weights:
+        h = tg.tanh(h @ w)
+    layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    for layer in layers:
+        h = tg.tanh(layer(h))
+    del layer
+    assert [g.path for g in trace(h.sum()).modules] == ["layers.0", "layers.1"]
+
+
 def test_a_forward_pass_that_failed_leaves_no_group_behind():
     model = Net()
     with pytest.raises(RuntimeError):

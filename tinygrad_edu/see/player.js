@@ -56,19 +56,19 @@ function show(v, digits = 3) {
   if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
   const size = Math.abs(v);
   if (size >= 1e4 || size < 1e-3) return signed(v.toExponential(1).replace("e+", "e"));
-  return signed(String(Number(v.toPrecision(digits))));
+  return signed(String(Number(v.toPrecision(size < 0.1 ? 2 : digits))));
 }
 const inBrackets = (v) => (v < 0 ? `(${show(v)})` : show(v));
 
 // A tensor as a matrix: its last dim across, all others down. `rows` and `cols` are the ones that are shown, of `height` and `width`.
 const MOST = 8;
-function matrix(numbers) {
+function matrix(numbers, most = MOST) {
   const shape = numbers.shape;
   const width = shape.length ? shape[shape.length - 1] : 1;
   const size = shape.reduce((a, b) => a * b, 1);
   const height = width ? size / width : 0;
   const { data, sample } = numbers;
-  const rows = sample ? sample.rows : some(height), cols = sample ? sample.cols : some(width);
+  const rows = sample ? sample.rows.slice(0, most) : some(height), cols = sample ? sample.cols.slice(0, most) : some(width);
   const at = (k) => {
     if (data) return data[k];
     const r = sample.rows.indexOf(Math.floor(k / width)), c = sample.cols.indexOf(k % width);
@@ -403,11 +403,11 @@ function words(step) {
   return html + (facts && step.kind !== "done" ? `<p class="facts">${text(facts)}</p>` : "");
 }
 
-// A tensor with its numbers; `marked` are cells (by position) to frame, `made` one that is the result.
-function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "" } = {}) {
-  const m = matrix(numbers);
+// A tensor with its numbers, of a sample at most so many rows and columns; `used` are cells (by position) to frame, `made` one that is the result.
+function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "", tight = false, most = MOST } = {}) {
+  const m = matrix(numbers, most);
   if (!m.size) return `<figure><div class="say">no elements</div><figcaption>${caption} <small>${shapeText(numbers.shape)}</small></figcaption></figure>`;
-  const compact = m.rows.length > 5 || m.cols.length > 5;
+  const compact = tight || m.rows.length > 5 || m.cols.length > 5;
   let html = "";
   for (const r of m.rows) for (const c of m.cols) {
     const k = r * m.width + c, v = m.at(k), [name, t] = colour(v, kind);
@@ -428,10 +428,12 @@ function broadcastFrom(k, large, small) {
   return small.reduce((sum, n, i) => sum + (n === 1 ? 0 : Math.floor(k / steps[i + shift]) % large[i + shift]) * to[i], 0);
 }
 
+const shownCells = (m) => m.rows.flatMap((r) => m.cols.map((c) => r * m.width + c));
+
 // The cell to work through: the learner's choice if it is there, else the largest.
-function choose(numbers) {
-  const m = matrix(numbers);
-  const shown = m.rows.flatMap((r) => m.cols.map((c) => r * m.width + c));
+function choose(numbers, most) {
+  const m = matrix(numbers, most);
+  const shown = shownCells(m);
   if (shown.includes(state.cell)) return state.cell;
   return shown.reduce((best, k) => (Math.abs(m.at(k)) > Math.abs(m.at(best)) ? k : best), shown[0] ?? 0);
 }
@@ -450,19 +452,24 @@ function productCells(a, b, k) {
 }
 function workedProduct(a, b, cells, result) {
   const A = matrix(a), B = matrix(b);
-  const terms = cells.left.map((p, j) => `${inBrackets(A.at(p))}·${inBrackets(B.at(cells.right[j]))}`);
-  const shown = terms.length > 6 ? [...terms.slice(0, 5), "…", terms.at(-1)] : terms;
+  const pairs = cells.left.map((p, j) => [A.at(p), B.at(cells.right[j])]).filter((pair) => !pair.includes(undefined));  // of a sample, not all
+  const terms = pairs.map((pair) => pair.map(inBrackets).join("·"));
+  const shown = terms.length > 6 || terms.length < cells.left.length ? [...terms.slice(0, 5), "…", terms.at(-1)] : terms;
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
 function contribution(step) {
   const { terms = [], kind } = step.equation ?? {};
-  const raw = T(step.raw), reduced = T(step.reduced), made = choose(raw), R = matrix(raw), result = R.at(made);
+  const raw = T(step.raw), reduced = T(step.reduced);
+  const width = [raw, ...terms.map((term) => T(term.tensor))].reduce((sum, numbers) => sum + matrix(numbers).cols.length, 0);
+  const room = { tight: width > 9, most: width > 12 ? MOST / 2 : MOST };  // so that an equation stays in sight
+  const figureOf = (numbers, kind, caption, options) => figure(numbers, kind, caption, { ...room, ...options });
+  const made = choose(raw, room.most), R = matrix(raw), result = R.at(made);
   const node = nodes.get(step.node);
   const caption = (term) => term.role === "gradient" ? math(term.transposed ? `<msup><mrow><mo>(</mo>${gradMath(node.id)}<mo>)</mo></mrow><mo>⊤</mo></msup>` : gradMath(node.id))
     : term.node ? math(term.transposed ? `<msup>${nodeMath(term.node)}<mo>⊤</mo></msup>` : nodeMath(term.node)) : "local derivative";
-  const part = (term, used) => figure(T(term.tensor), term.role === "gradient" ? "gradient" : "value", caption(term), { used, role: term.role === "gradient" ? "" : "local" });
-  const out = figure(raw, "gradient", "contribution", { made, pick: "raw" });
+  const part = (term, used) => figureOf(T(term.tensor), term.role === "gradient" ? "gradient" : "value", caption(term), { used, role: term.role === "gradient" ? "" : "local" });
+  const out = figureOf(raw, "gradient", "contribution", { made, pick: "raw" });
   let html = `<h3>Incoming gradient, local derivative, contribution</h3>`;
   if (kind === "same") {
     html = `<h3>Handed on unchanged</h3><div class="terms">${part(terms[0], [made])}${sign("=")}${out}</div>`;
@@ -476,22 +483,23 @@ function contribution(step) {
   } else {
     const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
     if (parts) {
-      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
-    } else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
+      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else if (kind === "sum") html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign("→ Σ →")}${out}</div>`;
+    else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
   }
   let cell = made;
   if (step.reduced_axes?.length) {
     cell = broadcastFrom(made, raw.shape, reduced.shape);
-    const parts = R.whole ? [...Array(R.size).keys()].filter((k) => broadcastFrom(k, raw.shape, reduced.shape) === cell) : [];
-    html += `<hr><h3>Broadcasting undone: summed over ${step.reduced_axes.length === 1 ? "axis" : "axes"} ${step.reduced_axes.join(", ")}</h3><div class="terms">${figure(raw, "gradient", "contribution", { used: parts })}${sign("→ Σ →")}${figure(reduced, "gradient", math(gradMath(step.to)), { made: cell })}</div>`;
-    if (parts.length > 1) html += worked(`${sumOf(parts.map(R.at))} = <b>${show(matrix(reduced).at(cell))}</b>`);
+    const parts = shownCells(R).filter((k) => broadcastFrom(k, raw.shape, reduced.shape) === cell);
+    html += `<hr><h3>Broadcasting undone: summed over ${step.reduced_axes.length === 1 ? "axis" : "axes"} ${step.reduced_axes.join(", ")}</h3><div class="terms">${figureOf(raw, "gradient", "contribution", { used: parts })}${sign("→ Σ →")}${figureOf(reduced, "gradient", math(gradMath(step.to)), { made: cell })}</div>`;
+    if (parts.length > 1) html += worked(`${sumOf(parts.map(R.at))}${R.whole ? "" : " + …"} = <b>${show(matrix(reduced).at(cell))}</b>`);
   }
   const to = math(gradMath(step.to)), name = nameHtml(step.to);
   if (step.uses === 1) return `${html}<hr><p class="say">${name} has this one consumer, so ${to} is already <b>final</b>.</p>`;
   html += `<hr><h3>Accumulate into ${to}: ${step.got} of ${step.uses} parts in</h3>`;
-  const after = figure(T(step.after), "gradient", step.got === step.uses ? "<b>final</b>" : "so far", { made: cell });
-  if (step.before === undefined) return `${html}<div class="terms">${sign("0 +")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
-  html += `<div class="terms">${figure(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  const after = figureOf(T(step.after), "gradient", step.got === step.uses ? "<b>final</b>" : "so far", { made: cell });
+  if (step.before === undefined) return `${html}<div class="terms">${sign("0 +")}${figureOf(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  html += `<div class="terms">${figureOf(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figureOf(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
   const [b, r, a] = [step.before, step.reduced, step.after].map((ref) => matrix(T(ref)).at(cell));
   return html + worked(`${inBrackets(b)} + ${inBrackets(r)} = <b>${show(a)}</b>`);
 }
@@ -730,7 +738,7 @@ function paint() {
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
     const mark = $("source").querySelector("mark");
-    if (mark) $("source").scrollLeft = Math.max(0, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth);
+    if (mark) $("source").scrollLeft = Math.max(0, Math.min(mark.offsetLeft - 60, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth));
   }
   $("slider").value = i;
   $("slider").setAttribute("aria-valuetext", `${i + 1} of ${last + 1}: ${$("headline").textContent}`);

@@ -243,8 +243,13 @@ def known(frame: FrameType | None) -> Iterator[tuple[str, Any]]:
 def variables(frame: FrameType | None) -> dict[int, str]:
     """What a frame calls each object, by the object's id; the first name counts."""
     names: dict[int, str] = {}
-    for name, value in known(frame):
+    found = list(known(frame))
+    for name, value in found:
         names.setdefault(id(value), name)
+    for name, value in found:
+        if isinstance(value, Module):
+            for path, inner in value.named_modules():
+                names.setdefault(id(inner), f"{name}.{path}")
     return names
 
 

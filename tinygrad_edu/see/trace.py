@@ -70,6 +70,22 @@ SYMBOLS = {
     "maximum": "max",
     "minimum": "min",
     "alias": "=",
+    "leaky_relu": "lrelu",
+    "log_softmax": "ln softm.",
+    "softmax_cross_entropy": "cross-ent.",
+    "bernoulli_surprise": "BCE",
+    "bernoulli_surprise_of_logits": "BCE",
+    "mean_squared_error": "MSE",
+    "conv_nd": "conv",
+    "conv_input": "convᵀ",
+    "standardize": "normalize",
+    "standardize_rms": "RMS norm",
+    "window_sum": "pool Σ",
+    "max_pool": "pool max",
+    "broadcast_to": "expand",
+    "rnn_steps": "RNN",
+    "lstm_steps": "LSTM",
+    "gru_steps": "GRU",
 }
 
 

@@ -36,7 +36,8 @@ class ZoomError(ValueError):
 def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     """The operation that made `z`, opened into operations on single numbers: a trace to draw, play or step through.
 
-    What RNN, LSTM and GRU layers record for a whole sequence opens into one group for each step in time.
+    The output of an RNN, LSTM or GRU layer, which is one operation for the whole sequence, opens into one group for each step
+    in time; of several layers, the last one.
 
     Args:
         z: what an operation made.
@@ -62,6 +63,8 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     """
     if not isinstance(z, Tensor) or z.op is None:
         raise GraphError("zoom opens what a recorded operation made; this tensor is a leaf, or was computed without recording.")
+    z = _layer_behind(z)
+    assert z.op is not None
     named = _names(z)
     what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
     over_time = z.op.name in OVER_TIME
@@ -74,6 +77,14 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     if not whole.requires_grad:
         return trace(whole, title=title, backward=False)
     return trace(whole, wrap(_gradient(z, loss).reshape(whole.shape)), title=title)
+
+
+def _layer_behind(z: Tensor) -> Tensor:
+    """The operation of a recurrent layer, of whose result z is a part: the layer gives its output cut out and turned."""
+    x = z
+    while x.op is not None and x.op.name in ("index", "permute") and x.made_at == z.made_at:
+        x = x.inputs[0]
+    return x if x.op is not None and x.op.name in OVER_TIME else z
 
 
 def _names(z: Tensor) -> dict[Tensor, str]:
