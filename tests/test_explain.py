@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 
 import tinygrad_edu as tg
-from tinygrad_edu import check_graph, explain, nn
+from tinygrad_edu import check_graph, draw, explain, nn
 from tinygrad_edu.errors import GraphError
+from tinygrad_edu.see import trace
+from tinygrad_edu.see.draw import FLOW
 
 from .test_trace import arbitrary, losses
 
@@ -98,6 +100,27 @@ def test_refusals():
         explain(x, element=1)
     with pytest.raises(GraphError, match="up to 1024 elements"):
         explain(x, (x * tg.ones(2000)).sum(), element=0)
+
+
+def test_where_a_gradient_stops():
+    @tg.op(dx=lambda g, z, x, y: g * y)
+    def half_a_product(x, y):
+        """Half a product.
+
+        z = x·y;  ∂x = g·y
+        """
+        return x * y
+
+    x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    loss = half_a_product(x, w) * 2
+    says = [step.sentence for step in trace(loss).steps if step.kind == "visit"]
+    assert says[1].endswith("half_a_product has no rule for y: the gradient stops here, w gets none.")
+    assert "no rule" not in says[0]
+    with pytest.raises(GraphError, match=r"half_a_product \(line \d+\) has no rule for y"):
+        explain(w, loss)
+    flowing = [line for line in draw(loss).dot.splitlines() if "->" in line and FLOW in line]
+    assert len(flowing) == 2
+    del tg.op.__globals__["registry"]["half_a_product"]
 
 
 # -- check_graph ---------------------------------------------------------------------------------------------------------

@@ -276,10 +276,11 @@ class Drawing:
     def _add_arrows(self) -> None:
         """One arrow for each use; those to or from a folded box go together, with their number."""
         nodes = {node.id: node for node in self.trace.nodes}
+        sent = self._frame.sent if self._frame else ()
         uses: Counter[tuple[str, str, bool]] = Counter()
         for edge in self.trace.edges:
             source, target = self._shown[edge.src], self._shown[edge.dst]
-            flows = nodes[edge.src].requires_grad
+            flows = edge.id in sent if sent else nodes[edge.src].requires_grad
             if source == edge.src and target == edge.dst:
                 self._add_arrow(source, target, flows)
             elif source != target:

@@ -23,7 +23,7 @@ from .equation import apply_rule
 from .graphviz import GraphvizError
 from .source import known, learners_frame
 from .style import on_one_line, short
-from .trace import Trace, _Tracer, numbers_of, on_cpu
+from .trace import Trace, _Tracer, numbers_of, on_cpu, without_rule
 
 PATHS = 12  # at most this many paths are listed
 LINES = 40  # and of an element's chain this many lines
@@ -86,7 +86,9 @@ def explain(
     losses = [loss] if loss is not None else _losses_of(x)
     walks = [_Walk(root, gradient) for root in losses]
     if not any(x in walk.gradients for walk in walks):
-        raise GraphError("explain: this tensor is no part of the loss: no use of it leads there.")
+        stops = [f"{walk.made_by(node)} has no rule for {argument}" for walk in walks for node, argument in walk.stops(x)]
+        why = f"the gradient stops before it: {', '.join(stops)}." if stops else "no use of it leads there."
+        raise GraphError(f"explain: this tensor is no part of the loss: {why}")
     if element is None:
         return _by_uses(x, walks)
     index = _index_of(x, element)
@@ -161,6 +163,11 @@ class _Walk:
 
     def trace(self) -> Trace:
         return self._tracer.trace(None)
+
+    def stops(self, x: Tensor) -> list[tuple[Tensor, str]]:
+        """The operations that use x and have no rule for it."""
+        made = (node for node in self._order() if node.op is not None)
+        return [(node, argument) for node in made for argument, stopped in without_rule(node) if stopped is x]
 
     def made_by(self, node: Tensor) -> str:
         """`mul (line 12)`; with the file or cell too, where there are several."""
