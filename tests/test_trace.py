@@ -393,6 +393,14 @@ def test_the_prompt():
     assert "[['def square(a):', '    return a * a'], ['y = square(x) + x']]" in said
 
 
+def test_a_command():
+    program = """import tinygrad_edu as tg; from tinygrad_edu.see import trace
+x = tg.tensor(1.0, requires_grad=True)
+t = trace(tg.tanh(x * 2)); print([n.expr for n in t.nodes], t.sources["command"][3][:21])"""
+    found = subprocess.run([sys.executable, "-Wignore", "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "[None, 'x * 2', 'tg.tanh(x * 2)'] t = trace(tg.tanh(x *\n"
+
+
 def test_two_files_of_one_name():
     square = run("def square(x):\n    return x * x\n", "/a/model.py")["square"]
     t = run("x = tg.tensor(1.0, requires_grad=True)\nt = trace(square(x) + 1)\n", "/b/model.py", square=square)["t"]

@@ -22,7 +22,7 @@ from .draw import Drawing, DrawingError, _depth_that_fits
 from .equation import apply_rule
 from .graphviz import GraphvizError
 from .source import known, learners_frame
-from .style import on_one_line, short
+from .style import as_image, on_one_line, short
 from .trace import Trace, _Tracer, numbers_of, on_cpu, without_rule
 
 PATHS = 12  # at most this many paths are listed
@@ -321,7 +321,7 @@ class GraphCheck:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
-            picture = f"<pre>{html.escape(str(self))}</pre>{self.draw().svg()}"
+            picture = f"<pre>{html.escape(str(self))}</pre>{as_image(self.draw().svg(), 'the graph with what is wrong')}"
         except (GraphvizError, DrawingError):
             return {"text/plain": str(self)}
         return {"text/html": picture, "text/plain": str(self)}

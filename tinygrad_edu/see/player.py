@@ -6,7 +6,6 @@ player.css and player.js beside this file; this module puts them and the data to
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import re
@@ -25,6 +24,7 @@ from .graphviz import GraphvizError
 from .layout import MAX_NODES, READABLE, View, views
 from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
+from .style import as_image
 from .trace import Trace, _plain, _Tracer
 
 FRAME_HEIGHT = 720  # of the player in a notebook, in pixels
@@ -77,13 +77,12 @@ class Player:
             return f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="30"><text x="5" y="20" fill="#808080">{words}</text></svg>'
 
     def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.still().encode()).decode()
-        return (
-            f'<img alt="{escape(self.trace.title)}: the graph with its gradients" style="max-width:100%" '
-            f'src="data:image/svg+xml;base64,{picture}">'
-            f'<iframe title="{escape(self.trace.title)}, step by step" srcdoc="{escape(self.html)}" '
+        title = escape(self.trace.title)
+        page = (
+            f'<iframe title="{title}, step by step" srcdoc="{escape(self.html)}" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" allow="fullscreen"></iframe>'
         )
+        return as_image(self.still(), f"{self.trace.title}: the graph with its gradients") + page
 
     def __repr__(self) -> str:
         return (
