@@ -169,6 +169,10 @@ def test_a_frame_depends_on_nothing_but_its_number(made, data):
     i = data.draw(st.integers(0, last))
     assert frame(t, i) == from_the_left[i]
     assert from_the_left[last].complete == set(from_the_left[last].gradients)
+    arrivals = {step.to: k for k, step in enumerate(t.steps) if step.kind == "contribute"}  # the last of each
+    for k, seen in enumerate(from_the_left):
+        assert seen.step is t.steps[k]
+        assert seen.complete == {id for id in seen.gradients if arrivals.get(id, -1) <= k}
 
 
 @arbitrary
@@ -274,6 +278,25 @@ def test_a_large_tensor_is_a_sample_with_statistics():
     np.testing.assert_array_equal(np.array(sample.data).reshape(8, 8), expected)
     assert numbers(np.zeros((8, 8))).data is not None
     assert numbers(np.zeros((3, 0))).data == []
+
+
+def test_equations_of_large_tensors_show_the_same_rows_and_columns():
+    x, w = tg.randn(20, 30), tg.randn(30, 12, requires_grad=True)
+    t = trace(tg.tanh(x @ w + tg.ones(12, requires_grad=True)).sum())
+    steps = {(step.rule, step.slot): step for step in t.steps if step.equation and step.rule != "sum"}
+    assert {k: step.equation.kind for k, step in steps.items()} == {
+        ("tanh", 0): "times",
+        ("add", 0): "same",
+        ("add", 1): "same",
+        ("matmul", 1): "matmul",
+    }
+    for (rule, _), step in steps.items():
+        raw, *terms = (t.tensors[ref].sample for ref in (step.raw, *(term.tensor for term in step.equation.terms)))
+        if rule == "matmul":
+            left, right = terms
+            assert (left.rows, right.cols, left.cols) == (raw.rows, raw.cols, right.rows)
+        else:
+            assert all((term.rows, term.cols) == (raw.rows, raw.cols) for term in terms)
 
 
 def test_tensors_on_a_gpu(monkeypatch):

@@ -102,6 +102,21 @@ def test_the_worked_cell_is_right_at_every_step(show, make):
     assert count > 5
 
 
+def test_the_worked_cell_of_large_tensors(show):
+    tg.manual_seed(0)
+    w = tg.randn(30, 12, requires_grad=True)
+    player = play(tg.tanh(tg.randn(20, 30) @ w).sum())
+    page = show(player.html)
+    for i, step in enumerate(player.trace.steps):
+        if step.kind == "contribute" and step.rule in ("tanh", "matmul"):
+            page.evaluate(f"player.state.go({i})")
+            assert ", 4×4 of it" in page.locator("#equation figcaption").last.inner_text()
+            assert page.locator("#equation .num.used").count() == (2 if step.rule == "tanh" else 8)
+            text = page.locator(".worked").inner_text()
+            assert ("…" in text) == (step.rule == "matmul")
+            assert page.locator(".num.made").inner_text()[:4] == page.locator(".worked b").inner_text()[:4]
+
+
 def test_a_chosen_cell_is_worked_through(show):
     player, _ = small()
     page = show(player.html)
