@@ -8,6 +8,7 @@ opens into its steps in time instead.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _inv(x: np.ndarray) -> np.ndarray:
 
 
 # Formulas of operations whose forward computation is written otherwise: to be safe from overflow, or by a library.
-FORMS = {
+FORMS: dict[str, Callable] = {
     "logsumexp": lambda x, dim, keepdim: np.log(np.sum(np.exp(x), axis=axes(dim, x.ndim), keepdims=True)),
     "p_norm": lambda x, ord, dim, keepdim: np.sqrt(np.sum(x * x, axis=dim, keepdims=True)),  # the 2-norm
     "max_pool": lambda x, windows: windows.combine(windows.into_frame(x, -np.inf), np.maximum),
@@ -260,4 +261,4 @@ def _gru_step(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None = None) 
     return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
 
 
-OVER_TIME = {"rnn_steps": _rnn_step, "lstm_steps": _lstm_step, "gru_steps": _gru_step}
+OVER_TIME: dict[str, Callable] = {"rnn_steps": _rnn_step, "lstm_steps": _lstm_step, "gru_steps": _gru_step}
