@@ -72,7 +72,7 @@ SYMBOLS = {
     "alias": "=",
     "leaky_relu": "lrelu",
     "log_softmax": "ln softm.",
-    "softmax_cross_entropy": "cross-ent.",
+    "softmax_cross_entropy": "CE loss",
     "bernoulli_surprise": "BCE",
     "bernoulli_surprise_of_logits": "BCE",
     "mean_squared_error": "MSE",
