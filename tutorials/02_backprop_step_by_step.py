@@ -50,7 +50,7 @@ print("slope:            ", round((loss_of(1.0 + tiny) - loss_of(1.0)) / tiny, 3
 # %%
 x = tg.tensor(2.0, requires_grad=True)
 y = 3 * x
-z = y * y
+z = y.square()
 tg.draw(z)
 
 # %% [markdown]
@@ -58,7 +58,7 @@ tg.draw(z)
 # Read it from the right:
 #
 # - `z` compared with itself: 1.
-# - If `y` grows by a little, `z = y·y` grows 2·y = 12 times as much.
+# - If `y` grows by a little, `z = y²` grows 2·y = 12 times as much.
 # - If `x` grows by a little, `y` grows 3 times as much, and so `z` grows 12 · 3 = 36 times as much.
 #
 # $$ \frac{\partial z}{\partial x} = \frac{\partial z}{\partial y} \cdot \frac{\partial y}{\partial x} = 12 \cdot 3 $$
@@ -100,7 +100,7 @@ b = tg.tensor(1.0, requires_grad=True)
 product = w * x
 prediction = product + b
 error = prediction - 7
-loss = error**2
+loss = error.square()
 tg.play(loss)
 
 # %% [markdown]
@@ -151,7 +151,7 @@ tg.draw(loss)
 # - **Breadth first**: first the inputs of the loss, then their inputs, and so on; each tensor once.
 #
 # Both use the right rules. Press **Why this order?** in the player: it runs such a walk beside the right one, step by
-# step, and marks the place where it goes wrong.
+# step, and marks the place where it goes wrong. The buttons at the right choose the walk.
 
 # %%
 tg.play(loss)
