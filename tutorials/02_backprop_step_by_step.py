@@ -71,8 +71,8 @@ tg.draw(z)
 tg.step(z)
 
 # %% [markdown]
-# Two words of this output are worth knowing. A tensor is *visited* when its gradient is complete; then its operation
-# *sends* to each of its inputs the gradient times the local slope.
+# Read the backward part as a relay. A tensor waits until its gradient is *complete*. Then the operation that made it
+# *sends* to each input: the gradient, times the local slope.
 #
 # ## Every operation knows one rule
 #
@@ -89,8 +89,8 @@ tg.step(z)
 # `x·y` grows by `y`. Nothing here knows anything of networks or losses. There is one such line for each of the
 # package's operations, and [autograd/engine.py](../tinygrad_edu/autograd/engine.py) walks from one to the next.
 #
-# Now the small model of the beginning, with tensors. Step through it with **→**. At each step the panels show the rule,
-# the numbers put into it, and the line of your code.
+# Now the small model of the beginning, with tensors. Click on the picture and step through it with **→**. At each step
+# the panels show the rule, the numbers put into it, and the line of your code.
 
 # %%
 x = tg.tensor(3.0)
