@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from . import data, nn, optim
+from . import data, learn, nn, optim
 from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
@@ -37,6 +37,7 @@ EXAMPLES = """examples:
   python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
   python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
+  python -m tinygrad_edu learn                              the tutorials, in JupyterLab
 """
 
 
@@ -117,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             learnt = train(parser.parse_args(["train", "iris"]), console)
             print_backward(console)
             play_training_step(*learnt, console)
+        elif options.command == "learn":
+            learn.run(options, console)
         elif options.command in command.COMMANDS:
             command.run(options, console)
         else:
@@ -162,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
     command.add_commands(commands)
+    learn.add_command(commands)
     return parser
 
 
