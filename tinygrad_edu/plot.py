@@ -72,7 +72,7 @@ class Flipbook:
 
     def __init__(self, figures: Iterable[Any], title: str = "pictures") -> None:
         self.title = title
-        self.pages = [_webp(figure) for figure in figures]
+        self.pages = [_png(figure) for figure in figures]
         if not self.pages:
             raise ValueError("a Flipbook needs at least one figure.")
 
@@ -80,11 +80,11 @@ class Flipbook:
         pages = [base64.b64encode(page).decode() for page in self.pages]
         turn = (
             "const page = this.closest('div').querySelector('img');"
-            "page.src = 'data:image/webp;base64,' + page.dataset.pages.split(' ')[this.value];"
+            "page.src = 'data:image/png;base64,' + page.dataset.pages.split(' ')[this.value];"
             "this.nextElementSibling.value = +this.value + 1"
         )
         return (
-            f'<div><img alt="{escape(self.title)}" src="data:image/webp;base64,{pages[0]}" data-pages="{" ".join(pages)}" '
+            f'<div><img alt="{escape(self.title)}" src="data:image/png;base64,{pages[0]}" data-pages="{" ".join(pages)}" '
             f'style="display:block;max-width:100%;zoom:{100 / DPI:.2f}">'
             f'<label>page <input type="range" min="0" max="{len(pages) - 1}" value="0" style="width:20em;vertical-align:middle" '
             f'oninput="{turn}"> <output>1</output> of {len(pages)}</label></div>'
@@ -94,10 +94,20 @@ class Flipbook:
         return f"Flipbook({self.title!r}, {len(self.pages)} pages): shows itself in a notebook"
 
 
-DPI = 120
+DPI = 120  # of a page; it is shown at the size of 100, so that it is sharp on fine screens too
 
 
-def _webp(figure: Any) -> bytes:
+def _png(figure: Any) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format="webp", dpi=DPI, pil_kwargs={"lossless": True})
+    figure.savefig(file, format="png", dpi=DPI)
+    return with_palette(file.getvalue())
+
+
+def with_palette(png: bytes) -> bytes:
+    """The same picture with at most 128 colours: a third of the bytes, and the eye sees no difference in a plot."""
+    from PIL import Image  # comes with matplotlib
+
+    file = io.BytesIO()
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -3,11 +3,12 @@
 #
 # **Can a straight line make decisions, and can it be found by learning from mistakes?**
 #
-# A line cuts the plane into two sides. Say "yes" on one side and "no" on the other, and you have the smallest classifier there is.
-# In 1958 Frank Rosenblatt gave it a rule for learning, and called it the *perceptron*. Every layer of today's networks is
+# A line cuts the plane into two sides. Say "yes" on one side and "no" on the other, and you have the smallest classifier there
+# is. In 1958 Frank Rosenblatt gave it a rule for learning, and called it the *perceptron*. Every layer of today's networks is
 # still made of such lines; only what comes after them has changed.
 #
-# You need [tutorial 1](01_tensors_and_dynamic_graphs.ipynb) (tensors) and [2](02_backprop_step_by_step.ipynb) (gradients). About 25 minutes.
+# You need [tutorial 1](01_tensors_and_dynamic_graphs.ipynb) (tensors) and [2](02_backprop_step_by_step.ipynb) (gradients).
+# About 25 minutes.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,8 +31,8 @@ plt.style.use("tinygrad_edu.figures")
 #
 # $$f(x) = -1 \cdot x_1 + 4 \cdot x_2 + 0.4$$
 #
-# Each weight says how much its input counts, and in which direction; the bias is what is left when all inputs are 0.
-# Three points, by hand:
+# Each weight says how much its input counts, and in which direction; the bias is what is left when all inputs are 0. Three
+# points, by hand:
 #
 # | point $(x_1, x_2)$ | $-1 \cdot x_1$ | $4 \cdot x_2$ | bias | $f(x)$ | so the point lies |
 # |---|---|---|---|---|---|
@@ -79,7 +80,7 @@ def plane(ax, w, b, low=-0.6, high=1.6, levels=(), new=False):
         ax.annotate("", foot + 0.35 * w / length, foot, arrowprops={"arrowstyle": "-|>", "color": "gray", "lw": 2})
     if levels:
         ax.clabel(ax.contour(across, up, values, levels=levels, colors="gray", linewidths=0.7), fmt="f = %g")
-    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+    ax.set(xlim=(low, high), ylim=(low, high), xticks=[0, 1], yticks=[0, 1], aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
 
 
 def dots(ax, X, targets, size=90):
@@ -98,8 +99,8 @@ plt.show()
 
 # %% [markdown]
 # And here is what happens inside, for point B. Press play, or step with the arrow keys: first the products and the sum going
-# forward, then the gradients coming back. Look at the gradient of $w$ at the end: it is the input $x$. A weight matters as
-# much as the input that it multiplies. We shall meet this again in the learning rule.
+# forward, then the gradients coming back. Look at the gradient of $w$ at the end: it is the input $x$. A weight matters as much
+# as the input that it multiplies. We shall meet this again in the learning rule.
 
 # %%
 w = tg.tensor([-1.0, 4.0], requires_grad=True, name="w")
@@ -111,7 +112,8 @@ tg.play(x @ w + b, title="f at the point B")
 # %% [markdown]
 # ## A step that decides
 #
-# A score is not yet a decision. Rosenblatt's neuron answers 1 ("yes") if $f(x) > 0$ and 0 ("no") otherwise: the **step** activation.
+# A score is not yet a decision. Rosenblatt's neuron answers 1 ("yes") if $f(x) > 0$ and 0 ("no") otherwise: the **step**
+# activation.
 
 
 # %%
@@ -129,8 +131,9 @@ ax.set(xlabel="score f(x)", ylabel="answer", yticks=[0, 1])
 plt.show()
 
 # %% [markdown]
-# The step is flat everywhere, except at 0, where it jumps. So its derivative is 0 wherever there is one, and the chain rule multiplies every gradient by it.
-# Let us ask autograd how the answer depends on the weights (a step can be written with `sign`, which is −1, 0 or 1):
+# The step is flat everywhere, except at 0, where it jumps. So its derivative is 0 wherever there is one, and the chain rule
+# multiplies every gradient by it. Let us ask autograd how the answer depends on the weights (a step can be written with `sign`,
+# which is −1, 0 or 1):
 
 # %%
 answer = (tg.sign(x @ w + b) + 1) / 2
@@ -138,8 +141,9 @@ answer.backward()
 print("answer:", answer.item(), " gradient of w:", w.grad.tolist(), " gradient of b:", b.grad.item())
 
 # %% [markdown]
-# Zeros. Backpropagation has nothing to say about a step: a small change of a weight does not change the answer. There are two ways out: a learning
-# rule that needs no derivative (now), or an activation with a slope (at the end, and in every network since).
+# Zeros. Backpropagation has nothing to say about a step: a small change of a weight does not change the answer. There are two
+# ways out: a learning rule that needs no derivative (now), or an activation with a slope (at the end, and in every network
+# since).
 #
 # ## Learning from mistakes
 #
@@ -147,8 +151,8 @@ print("answer:", answer.item(), " gradient of w:", w.grad.tolist(), " gradient o
 #
 # $$w \leftarrow w + (\text{target} - \text{answer}) \cdot x \qquad b \leftarrow b + (\text{target} - \text{answer})$$
 #
-# The error, target − answer, is 1 when "yes" was missed, and −1 when the answer was "yes" by mistake. So a missed $x$ is added to the weights, a false
-# alarm is subtracted. Why does that help? After the change, the score *of this same sample* is
+# The error, target − answer, is 1 when "yes" was missed, and −1 when the answer was "yes" by mistake. So a missed $x$ is added
+# to the weights, a false alarm is subtracted. Why does that help? After the change, the score *of this same sample* is
 #
 # $$f_{\text{new}}(x) = f(x) + \text{error} \cdot (x \cdot x + 1)$$
 #
@@ -187,7 +191,8 @@ print(f"learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 + {w[1]:g}·x2 +
 print("answers:", step(corners @ w + b).tolist())
 
 # %% [markdown]
-# Move the slider to follow it, mistake by mistake. The ring marks the sample that got the wrong answer; the thick line is the one that was wrong, the dashed one comes out of the correction.
+# Move the slider to follow it, mistake by mistake. The ring marks the sample that got the wrong answer; the thick line is the
+# one that was wrong, the dashed one comes out of the correction.
 
 
 # %%
@@ -197,7 +202,7 @@ def book(X, targets, diary):
 
 
 def page(X, targets, w, b, epoch, x, target, answer):
-    figure, ax = plt.subplots(figsize=(4.6, 4.8))
+    figure, ax = plt.subplots(figsize=(4.2, 4.4))
     error = target - answer
     plane(ax, w, b)
     plane(ax, w + error * x, b + error, new=True)
@@ -227,10 +232,10 @@ plt.show()
 # %% [markdown]
 # ## Why no line can do XOR
 #
-# Do not blame the number of rounds. Here are the mistakes of the first four:
+# Do not blame the number of rounds. Here are the mistakes of the first three:
 
 # %%
-w, b, diary = learn(corners, XOR, epochs=4)
+w, b, diary = learn(corners, XOR, epochs=3)
 book(corners, XOR, diary)
 
 # %%
@@ -238,13 +243,14 @@ for w, b, epoch, *_ in diary[::4]:
     print(f"round {epoch} begins with w = {w.tolist()}, b = {b:g}")
 
 # %% [markdown]
-# From the second round on every round ends where it began: the rule walks in a circle, for ever. It must, because there is no line to be found. Suppose there were one. Then
+# From the second round on every round ends where it began: the rule walks in a circle, for ever. It must, because there is no
+# line to be found. Suppose there were one. Then
 #
 # - (0, 0) is a no: $b \le 0$, and (1, 1) is a no: $w_1 + w_2 + b \le 0$. Added together: $w_1 + w_2 + 2b \le 0$.
 # - (0, 1) is a yes: $w_2 + b > 0$, and (1, 0) is a yes: $w_1 + b > 0$. Added together: $w_1 + w_2 + 2b > 0$.
 #
-# One number cannot be both. You can also see it: the yes corners lie on one diagonal and the no corners on the other, and the diagonals cross.
-# Whoever does not trust a proof may try a hundred thousand lines:
+# One number cannot be both. You can also see it: the yes corners lie on one diagonal and the no corners on the other, and the
+# diagonals cross. Whoever does not trust a proof may try a hundred thousand lines:
 
 # %%
 rng = np.random.default_rng(0)
@@ -260,11 +266,14 @@ axes[0].set_ylabel("lines")
 plt.show()
 
 # %% [markdown]
-# So the perceptron learns what a line can separate, and nothing else. For separable samples it is certain to finish: the number of its mistakes is at most
-# $(R/\gamma)^2$, where $R$ is the largest length of a sample (with a 1 appended for the bias) and $\gamma$ the margin of the best line ([Novikoff 1962](https://www.cs.columbia.edu/~mcollins/courses/6998-2012/notes/perc.converge.pdf)). For the
-# others it never does. Minsky and Papert's book of 1969 made this famous, and research on neural networks slowed down for years.
+# So the perceptron learns what a line can separate, and nothing else. For separable samples it is certain to finish: the number
+# of its mistakes is at most $(R/\gamma)^2$, where $R$ is the largest length of a sample (with a 1 appended for the bias) and
+# $\gamma$ the margin of the best line ([Novikoff
+# 1962](https://www.cs.columbia.edu/~mcollins/courses/6998-2012/notes/perc.converge.pdf)). For the others it never does. Minsky
+# and Papert's book of 1969 made this famous, and research on neural networks slowed down for years.
 #
-# The way out is a second layer. One neuron draws OR, a second one NAND ("not both"), and a third takes the AND *of their answers*:
+# The way out is a second layer. One neuron draws OR, a second one NAND ("not both"), and a third takes the AND *of their
+# answers*:
 
 # %%
 hidden_w = tg.tensor([[1.0, 1.0], [-1.0, -1.0]])  # one row for each neuron: OR, NAND
@@ -288,13 +297,14 @@ right.set(title="one line in the plane of their answers", xlabel="answer of OR",
 plt.show()
 
 # %% [markdown]
-# The first layer moves the two "yes" corners onto the same place, (1, 1), and there a line is enough. This is what hidden layers are for. The perceptron's rule cannot find them, since it needs a
-# target for every neuron; backpropagation can ([tutorial 7](README.md)).
+# The first layer moves the two "yes" corners onto the same place, (1, 1), and there a line is enough. This is what hidden
+# layers are for. The perceptron's rule cannot find them, since it needs a target for every neuron; backpropagation can
+# ([tutorial 7](README.md)).
 #
 # ## A slope instead of a step
 #
-# Replace the step by the sigmoid $\sigma(f) = 1 / (1 + e^{-f})$: the same decision, but soft, with a slope everywhere. Its answer is a
-# probability, and the loss is the cross-entropy. One training step with autograd, for the corner (1, 1) of AND:
+# Replace the step by the sigmoid $\sigma(f) = 1 / (1 + e^{-f})$: the same decision, but soft, with a slope everywhere. Its
+# answer is a probability, and the loss is the cross-entropy. One training step with autograd, for the corner (1, 1) of AND:
 
 # %%
 w = tg.zeros(2, requires_grad=True, name="w")
@@ -309,16 +319,17 @@ print("gradient of w:      ", w.grad.tolist())
 print("(answer - target)·x:", ((answer - target) * x).tolist())
 
 # %% [markdown]
-# The gradient is $(\text{answer} - \text{target}) \cdot x$, and gradient descent *subtracts* it: $w \leftarrow w + \eta\,(\text{target} - \text{answer}) \cdot x$.
-# That is Rosenblatt's rule, with a soft answer! Where it comes from, step by step:
+# The gradient is $(\text{answer} - \text{target}) \cdot x$, and gradient descent *subtracts* it: $w \leftarrow w +
+# \eta\,(\text{target} - \text{answer}) \cdot x$. That is Rosenblatt's rule, with a soft answer! Where it comes from, step by
+# step:
 
 # %%
 tg.play(loss, title="one training step of a sigmoid neuron")
 
 # %% [markdown]
-# A layer `nn.Linear(2, 1)` holds such a $w$ and $b$, and `fit` runs the loop ([its code](../tinygrad_edu/train.py)). Let us compare the two rules on two clouds of
-# points, 60 to learn from and 1000 more to test with. Each rule learns ten times: the perceptron from ten random orders of the samples, the sigmoid neuron
-# from ten random first weights.
+# A layer `nn.Linear(2, 1)` holds such a $w$ and $b$, and `fit` runs the loop ([its code](../tinygrad_edu/train.py)). Let us
+# compare the two rules on two clouds of points, 60 to learn from and 1000 more to test with. Each rule learns ten times: the
+# perceptron from ten random orders of the samples, the sigmoid neuron from ten random first weights.
 
 # %%
 clouds = blobs(1060, classes=2, spread=0.9, seed=1)
@@ -341,7 +352,7 @@ def sigmoid_neuron(seed):
     return layer.weight[0].detach(), layer.bias.detach()
 
 
-figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(7.5, 3.6), sharey=True)
 across = np.linspace(-5, 4, 2)
 for ax, rule in zip(axes, [perceptron, sigmoid_neuron], strict=True):
     share = []
@@ -362,7 +373,8 @@ plt.show()
 # %% [markdown]
 # ## Many classes: one row each
 #
-# Three classes need three scores. So take three lines, one for each class, and stack their weights as the **rows of a matrix** $W$:
+# Three classes need three scores. So take three lines, one for each class, and stack their weights as the **rows of a matrix**
+# $W$:
 #
 # $$s = W x + b, \qquad \text{answer} = \text{the class with the largest score}$$
 #
@@ -387,16 +399,19 @@ ax.set(aspect="equal", ylim=ax.get_ylim(), xlabel="$x_1$", ylabel="$x_2$", title
 for k, color in enumerate(["C0", "C1", "C2"]):
     row, bias = W[k].numpy(), b[k].item()
     ax.plot([left, right], [-(row[0] * x1 + bias) / row[1] for x1 in (left, right)], "--", color=color)
-    foot = -bias * row / (row @ row)  # the point of the dashed line nearest to the origin
+    cloud = three.x[three.y == k].numpy().mean(0)
+    foot = cloud - (cloud @ row + bias) / (row @ row) * row  # the point of the dashed line nearest to the cloud
     ax.annotate("", foot + row / np.hypot(*row), foot, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2})
 figure
 
 # %% [markdown]
-# Each dashed line with its arrow is one row of $W$: there the class's own score is 0, and it grows along the arrow. The coloured regions say who wins. Between two regions the border is where two
-# scores are equal, $s_i = s_j$, and that is a straight line again: $(W_i - W_j)\,x + (b_i - b_j) = 0$.
+# Each dashed line with its arrow is one row of $W$: there the class's own score is 0, and it grows along the arrow. The
+# coloured regions say who wins. Between two regions the border is where two scores are equal, $s_i = s_j$, and that is a
+# straight line again: $(W_i - W_j)\,x + (b_i - b_j) = 0$.
 #
-# With two inputs a row is an arrow. With the 64 pixels of a handwritten digit a row is a **picture**: a template, which is laid over the digit, pixel times
-# pixel, and summed. (This is how Stanford's course [CS231n](https://cs231n.github.io/linear-classify/) explains linear classifiers.)
+# With two inputs a row is an arrow. With the 64 pixels of a handwritten digit a row is a **picture**: a template, which is laid
+# over the digit, pixel times pixel, and summed. (This is how Stanford's course
+# [CS231n](https://cs231n.github.io/linear-classify/) explains linear classifiers.)
 
 # %%
 tg.manual_seed(0)
@@ -415,12 +430,13 @@ for k, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# Blue pixels speak for the digit, orange ones against it. The 0 has a hole in the middle: ink there counts strongly against it. One template must do for every way
-# of writing a digit, and that is the limit of a linear classifier: it is the same limit as that of the single line.
+# Blue pixels speak for the digit, orange ones against it. The 0 has a hole in the middle: ink there counts strongly against it.
+# One template must do for every way of writing a digit, and that is the limit of a linear classifier: it is the same limit as
+# that of the single line.
 #
-# ## Exercises
+# ## Exercise 1: by hand
 #
-# **1. By hand.** NAND answers no only if both inputs are 1. Choose two weights and a bias for it, without learning.
+# NAND answers no only if both inputs are 1. Choose two weights and a bias for it, without learning.
 
 # %% tags=["exercise"]
 w1, w2, bias = ..., ..., ...
@@ -445,8 +461,10 @@ with check(w1, w2, bias):
 # </details>
 
 # %% [markdown]
-# **2. One row each, learnt from mistakes.** Write Rosenblatt's rule for many classes. If the class with the largest score is not the target, its row
-# of `W` loses $x$ and its bias 1, and the target's row and bias gain as much. Return the new `W` (classes, inputs) and `b` (classes,).
+# ## Exercise 2: one row each, learnt from mistakes
+#
+# Write Rosenblatt's rule for many classes. If the class with the largest score is not the target, its row of `W` loses $x$ and
+# its bias 1, and the target's row and bias gain as much. Return the new `W` (classes, inputs) and `b` (classes,).
 
 
 # %% tags=["exercise"]
@@ -457,12 +475,12 @@ def correct(W, b, x, target):
 # %% jupyter={"source_hidden": true} tags=["check"]
 with check():
     W, b, x = tg.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), tg.zeros(3), tg.tensor([2.0, 1.0])
-    new_W, new_b = correct(W.clone(), b.clone(), x, 0)
-    changed = (new_W, new_b) if new_W.tolist() != W.tolist() or new_b.tolist() != b.tolist() else None
+    new, new_b = correct(W.clone(), b.clone(), x, 0)
+    changed = (new, new_b) if new.tolist() != W.tolist() or new_b.tolist() != b.tolist() else None
     assert changed is None, f"class 0 has the largest score and is the target, yet W and b became {changed}."
-    new_W, new_b = correct(W.clone(), b.clone(), x, 2)
+    new, new_b = correct(W.clone(), b.clone(), x, 2)
     expected = [[-1, -1], [0, 1], [2, 1]], [-1, 0, 1]
-    got = new_W.tolist(), new_b.tolist()
+    got = new.tolist(), new_b.tolist()
     assert got == expected, f"x = (2, 1) of class 2 was taken for class 0: W and b should become {expected}, not {got}."
     W, b = tg.zeros(3, 2), tg.zeros(3)
     for _ in range(20):
@@ -488,8 +506,10 @@ with check():
 # </details>
 
 # %% [markdown]
-# **3. XOR with one neuron.** A line in the plane cannot do it, but nobody said that the neuron must look at $x_1$ and $x_2$ only. Compute one more
-# number from them, so that the perceptron learns XOR. (XOR itself would be too easy.)
+# ## Exercise 3: XOR with one neuron
+#
+# A line in the plane cannot do it, but nobody said that the neuron must look at $x_1$ and $x_2$ only. Compute one more number
+# from them, so that the perceptron learns XOR. (XOR itself would be too easy.)
 
 
 # %% tags=["exercise"]
@@ -517,8 +537,8 @@ with check():
 #     return x1 * x2
 # ```
 #
-# The product lifts the corner (1, 1) out of the plane, and in space a plane separates the corners. Inventing such inputs by hand was
-# the art of machine learning for decades; hidden layers learn them.
+# The product lifts the corner (1, 1) out of the plane, and in space a plane separates the corners. Inventing such inputs by
+# hand was the art of machine learning for decades; hidden layers learn them.
 #
 # </details>
 
@@ -526,7 +546,8 @@ with check():
 # ## The code behind it
 #
 # - [`nn.Linear`](../tinygrad_edu/nn/linear.py): $W x + b$, one row for each output
-# - [`plot_decision`](../tinygrad_edu/plot.py): regions of the plane; [`data.blobs`](../tinygrad_edu/data/made_up.py): clouds of points
+# - [`plot_decision`](../tinygrad_edu/plot.py): regions of the plane; [`data.blobs`](../tinygrad_edu/data/made_up.py): clouds of
+#   points
 # - [`binary_cross_entropy` and `cross_entropy`](../tinygrad_edu/ops/loss.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
 #
 # Next: [5 · Three classes, three losses](README.md) asks what "wrong" should cost.

@@ -1,27 +1,35 @@
 # %% [markdown]
-# # 8 · Iris: from a table to a tested network
+# # 8. Iris: from a table to a tested network
 #
-# **Four lengths of a flower, three species. How does a table become a network that you can trust, and how do you choose its settings without fooling yourself?**
+# **Four lengths of a flower, three species. How does a table become a network that you can trust, and how do you choose its
+# settings without fooling yourself?**
 #
-# The network is the easy part: you know layers, losses and optimizers by now. This tutorial is about everything around it: preparing data, keeping
-# some of it out of sight, trying settings one at a time, and telling an improvement from luck.
+# The network is the easy part: you know layers, losses and optimizers by now. This tutorial is about everything around it:
+# preparing data, keeping some of it out of sight, trying settings one at a time, and telling an improvement from luck.
 #
-# You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb) to [4](04_perceptron.ipynb). About 30 minutes.
+# You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb) to [4](04_perceptron_and_linear_classifiers.ipynb). About 30
+# minutes.
 
 # %%
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 from tinygrad_edu.data import breast_cancer, iris
+from tinygrad_edu.exercises import check
 from tinygrad_edu.metrics import accuracy, binary_accuracy, confusion_matrix
 from tinygrad_edu.plot import Flipbook, plot_decision
+
+plt.style.use("tinygrad_edu.figures")
 
 # %% [markdown]
 # ## The table
 #
-# In 1935 Edgar Anderson measured 150 irises, 50 of each of three species; Ronald Fisher published the numbers a year later. They [ship with the package](../tinygrad_edu/data/SOURCES.md).
+# In 1935 Edgar Anderson measured 150 irises, 50 of each of three species; Ronald Fisher published the numbers a year later.
+# They [ship with the package](../tinygrad_edu/data/SOURCES.md).
 
 # %%
 flowers = iris()
@@ -33,28 +41,29 @@ for i in (0, 50, 100):
 # %% [markdown]
 # Look at data before you compute with it. Every flower is a point:
 
-# %%
-COLORS = ["tab:blue", "tab:orange", "tab:green"]
 
-
+# %% tags=["cover"]
 def scatter(ax, i, j):
-    for k, (name, color) in enumerate(zip(flowers.class_names, COLORS, strict=True)):
+    for k, name in enumerate(flowers.class_names):
         chosen = flowers.x[flowers.y == k].numpy()
-        ax.scatter(chosen[:, i], chosen[:, j], 14, color, label=name)
+        ax.scatter(chosen[:, i], chosen[:, j], 14, label=name)
     ax.set(xlabel=f"{flowers.feature_names[i]} (cm)", ylabel=f"{flowers.feature_names[j]} (cm)")
 
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.2))
 scatter(axes[0], 0, 1)
 scatter(axes[1], 2, 3)
 axes[1].legend()
+plt.show()
 
 # %% [markdown]
-# A straight line splits off setosa. Versicolor and virginica touch each other: there some mistakes will remain, whatever the network.
+# A straight line splits off setosa. Versicolor and virginica touch each other: there some mistakes will remain, whatever the
+# network.
 #
 # ## Three parts
 #
-# A network that is tested on the flowers it learnt from only shows that it can memorise. So the flowers are shuffled and dealt out:
+# A network that is tested on the flowers it learnt from only shows that it can memorise. So the flowers are shuffled and dealt
+# out:
 #
 # - **training** (90): the optimizer sees them;
 # - **validation** (30): *we* see them, while we choose the settings;
@@ -72,23 +81,26 @@ for name, part in [("train", train), ("validation", validation), ("test", test)]
 # %% [markdown]
 # ## One scale for all columns
 #
-# Petal widths go from 0.1 to 2.5 cm, sepal lengths from 4.3 to 7.9. A network can live with that, but it learns faster if every input has mean 0 and standard deviation 1. The two
-# numbers for each column come **from the training part only**. With the mean over all 150 flowers, a little knowledge about the test flowers would leak into training.
+# Petal widths go from 0.1 to 2.5 cm, sepal lengths from 4.3 to 7.9. A network can live with that, but it learns faster if every
+# input has mean 0 and standard deviation 1. The two numbers for each column come **from the training part only**. With the mean
+# over all 150 flowers, a little knowledge about the test flowers would leak into training.
 
 # %%
 mean, width = flowers.x[train].mean(0), flowers.x[train].std(0)
 x, y = (flowers.x - mean) / width, flowers.y
 print("mean", mean, " standard deviation", width)
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.5))
 for ax, values, title in [(axes[0], flowers.x, "in cm"), (axes[1], x, "standardised")]:
     ax.boxplot(values[train].numpy(), orientation="horizontal", tick_labels=flowers.feature_names)
     ax.set_title(title)
+plt.show()
 
 # %% [markdown]
 # ## A first network
 #
-# Four inputs, eight hidden neurons, three scores. Before training it knows nothing: guessing among three species costs $\ln 3 \approx 1.10$, and the loss should begin near there.
+# Four inputs, eight hidden neurons, three scores. Before training it knows nothing: guessing among three species costs $\ln 3
+# \approx 1.10$, and the loss should begin near there.
 
 # %%
 tg.manual_seed(0)
@@ -104,7 +116,8 @@ one_of_each = [0, 50, 100]
 tg.play(loss(model(x[one_of_each]), y[one_of_each]), title="one training step with three irises")
 
 # %% [markdown]
-# [`fit`](../tinygrad_edu/train.py) repeats that: 16 flowers for a step, 6 steps for the whole training part (an **epoch**), 40 epochs.
+# [`fit`](../tinygrad_edu/train.py) repeats that: 16 flowers for a step, 6 steps for the whole training part (an **epoch**), 40
+# epochs.
 
 # %%
 history = tg.fit(
@@ -133,7 +146,8 @@ optimizer = optim.Adam(small.parameters(), lr=0.03)
 def pages():
     for epoch in range(0, 31, 3):
         figure = plot_decision(small, petals[train], y[train], steps=100)
-        figure.axes[0].set(title=f"after {epoch} epochs", xlabel="petal length (standardised)", ylabel="petal width (standardised)")
+        figure.set_size_inches(4.5, 3.5)
+        figure.axes[0].set(title=f"after {epoch} epochs", xlabel="petal length", ylabel="petal width")
         yield figure
         tg.fit(small, (petals[train], y[train]), loss=loss, optimizer=optimizer, epochs=3, batch_size=16, progress=False)
 
@@ -143,8 +157,9 @@ Flipbook(pages(), title="the regions of three species")
 # %% [markdown]
 # ## How much is luck?
 #
-# The validation accuracy above is one number from one run. The first weights and the order of the batches were random, and so was the split. Let us put a training into a function, with every
-# setting as an argument, and repeat it with other seeds. The 30 test flowers stay away; the other 120 are dealt out anew.
+# The validation accuracy above is one number from one run. The first weights and the order of the batches were random, and so
+# was the split. Let us put a training into a function, with every setting as an argument, and repeat it with other seeds. The
+# 30 test flowers stay away; the other 120 are dealt out anew.
 
 # %%
 rest = order[:120]
@@ -175,75 +190,84 @@ def run(seed, split_seed=None, hidden=(8,), dropout=0.0, optimizer=optim.Adam, l
 
 
 groups = {
-    "same split, other seeds": [run(seed, split_seed=0) for seed in range(15)],
-    "other splits too": [run(seed) for seed in range(15)],
+    "same split, other seeds": [run(seed, split_seed=0) for seed in range(10)],
+    "other splits too": [run(seed) for seed in range(10)],
 }
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.2), sharey=True)
 for ax, number in zip(axes, ["val_loss", "val_accuracy"], strict=True):
     for i, histories in enumerate(groups.values()):
         ends = np.array([h[number][-1] for h in histories])
-        ax.scatter(ends, i + np.linspace(-0.2, 0.2, len(ends)), 18, COLORS[i])
+        ax.scatter(ends, i + np.linspace(-0.2, 0.2, len(ends)), 18)
     ax.set(xlabel=number, yticks=[0, 1], yticklabels=groups)
+plt.show()
 
 # %% [markdown]
-# Each dot is one training of *the same network with the same settings*. With one split (blue) only the random first weights and batches differ, and the dots lie close together. With another split
-# for each (orange) they spread several times as far: which thirty flowers happen to be the validation part matters more than anything we are going to try. On
-# 30 flowers one mistake is 3.3 % of accuracy, so the accuracy moves in jumps; the loss is the finer measure.
+# Each dot is one training of *the same network with the same settings*. With one split (blue) only the random first weights and
+# batches differ, and the dots lie close together. With another split for each (orange) they spread several times as far: which
+# thirty flowers happen to be the validation part matters more than anything we are going to try. On 30 flowers one mistake is
+# 3.3 % of accuracy, so the accuracy moves in jumps; the loss is the finer measure.
 #
-# Two rules follow for comparing settings: repeat with several seeds and show the spread, and give every setting **the same splits**, so that they meet the same easy and hard flowers.
+# Two rules follow for comparing settings: repeat with several seeds and show the spread, and give every setting **the same
+# splits**, so that they meet the same easy and hard flowers.
 #
 # ## Hyperparameters, one at a time
 #
-# A *hyperparameter* is what we choose and training does not. We start from one hidden layer of 8 neurons, Adam with 0.01, batches of 16 and 40 epochs, change one thing, and
-# train five times, on five splits. On the left: the validation loss during training (line: mean; band: smallest to largest). On the right: every run's last validation loss,
-# and how many of the 5 x 30 validation flowers were taken for another species.
+# A *hyperparameter* is what we choose and training does not. We start from one hidden layer of 8 neurons, Adam with 0.01,
+# batches of 16 and 40 epochs, change one thing, and train five times, on five splits. On the left: the validation loss during
+# training (line: mean; band: smallest to largest). On the right: every run's last validation loss, and how many of the 5 x 30
+# validation flowers were taken for another species.
 
 
 # %%
 def compare(what, choices):
     """Train with each choice, given as {name: settings}, on the same five splits, and draw what happened."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), width_ratios=[3, 2], layout="constrained")
-    names = []
-    for i, (name, settings) in enumerate(choices.items()):
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6), width_ratios=[3, 2], sharey=True)
+    for name, settings in choices.items():
         histories = [run(seed, **settings) for seed in range(5)]
-        curves = np.array([h["val_loss"] for h in histories])
-        epochs = range(1, curves.shape[1] + 1)
-        (line,) = left.plot(epochs, curves.mean(0), label=name)
-        left.fill_between(epochs, curves.min(0), curves.max(0), color=line.get_color(), alpha=0.15)
-        right.scatter(curves[:, -1], 5 * [i], 18, line.get_color())
-        names.append(f"{name}: {round(sum(30 * (1 - h['val_accuracy'][-1]) for h in histories))} wrong")
+        left.plot(*mean_of(histories, "val_loss"))
+        wrong = sum(30 * (1 - h["val_accuracy"][-1]) for h in histories)
+        right.scatter(5 * [f"{name}\n{wrong:.0f} wrong"], [h["val_loss"][-1] for h in histories], 18)
     left.set(title=what, xlabel="epoch", ylabel="validation loss", yscale="log")
-    left.legend(fontsize=8)
-    right.set(xlabel="validation loss at the end", xscale="log", yticks=range(len(names)), yticklabels=names)
-    right.invert_yaxis()
+    right.set_title("at the end")
+    plt.show()
 
 
-compare("hidden layers of 8", {"none": {"hidden": ()}, "1": {"hidden": (8,)}, "2": {"hidden": (8, 8)}, "4": {"hidden": 4 * (8,)}})
+def mean_of(histories, number):
+    """The epochs 1, 2, ... and the mean of several runs."""
+    curve = np.mean([h[number] for h in histories], 0)
+    return range(1, len(curve) + 1), curve
+
+
+compare("hidden layers of 8", {"none": {"hidden": ()}, "1": {"hidden": (8,)}, "4": {"hidden": 4 * (8,)}})
 
 # %% [markdown]
-# **Layers.** Without a hidden layer the network is a linear classifier (tutorial 4), and after 40 epochs it is still on its way. One hidden layer is better. A second and a third add nothing here: their
-# dots spread further, since they fit the 90 flowers so well that some validation flowers become expensive surprises.
+# **Layers.** Without a hidden layer the network is a linear classifier (tutorial 4), and after 40 epochs it is still on its
+# way. One hidden layer is better. A second and a third add nothing here: their dots spread further, since they fit the 90
+# flowers so well that some validation flowers become expensive surprises.
 
 # %%
-compare("neurons in the hidden layer", {str(n): {"hidden": (n,)} for n in (1, 2, 8, 32, 128)})
+compare("neurons in the hidden layer", {str(n): {"hidden": (n,)} for n in (1, 2, 8, 128)})
 
 # %% [markdown]
-# **Neurons.** One or two are too few: everything must pass through one or two numbers. From 8 on there is no difference that five splits could show. 128 learn fastest,
-# because more weights move at once, and they are also the first whose curve turns up again.
+# **Neurons.** One or two are too few: everything must pass through one or two numbers. From 8 on there is no difference that
+# five splits could show. 128 learn fastest, because more weights move at once, and they are also the first whose curve turns up
+# again.
 
 # %%
-compare("batch size", {str(n): {"batch_size": n} for n in (4, 16, 45, 90)})
+compare("batch size", {str(n): {"batch_size": n} for n in (4, 16, 90)})
 
 # %% [markdown]
-# **Batch size.** An epoch has 90 flowers: that is 23 steps with batches of 4, but only one with a batch of 90. With equal epochs, small batches simply get more steps, and large ones have not finished. They are not worse,
-# they are slower *per epoch*; on hardware that computes a large batch as fast as a small one, that balance changes.
+# **Batch size.** An epoch has 90 flowers: that is 23 steps with batches of 4, but only one with a batch of 90. With equal
+# epochs, small batches simply get more steps, and large ones have not finished. They are not worse, they are slower *per
+# epoch*; on hardware that computes a large batch as fast as a small one, that balance changes.
 
 # %%
-compare("dropout, 32 neurons", {f"p = {p}": {"hidden": (32,), "dropout": p} for p in (0.0, 0.2, 0.5, 0.8)})
+compare("dropout, 32 neurons", {f"p = {p}": {"hidden": (32,), "dropout": p} for p in (0.0, 0.5, 0.8)})
 
 # %% [markdown]
-# **Dropout** switches neurons off at random while training, so that none can rely on another. It is made against overfitting in large networks. Here it does no more than slow training down: the spread within each
-# row is far larger than the difference between the rows up to 0.5. (Its curves are smooth because `fit` validates in evaluation mode, with nothing dropped.)
+# **Dropout** switches neurons off at random while training, so that none can rely on another. It is made against overfitting in
+# large networks. Here it does no more than slow training down: the spread within each row is far larger than the difference
+# between the rows up to 0.5. (Its curves are smooth because `fit` validates in evaluation mode, with nothing dropped.)
 
 # %%
 compare(
@@ -251,42 +275,45 @@ compare(
     {
         "SGD 0.01": {"optimizer": optim.SGD, "lr": 0.01},
         "SGD 0.3": {"optimizer": optim.SGD, "lr": 0.3},
-        "Adagrad 0.01": {"optimizer": optim.Adagrad, "lr": 0.01},
         "RMSprop 0.01": {"optimizer": optim.RMSprop, "lr": 0.01},
         "Adam 0.01": {"optimizer": optim.Adam, "lr": 0.01},
     },
 )
 
 # %% [markdown]
-# **Optimizer.** With a learning rate of 0.01, SGD is hopeless and Adam is good. But give SGD a rate of 0.3, and it catches up! 0.01 means something else to each optimizer: SGD multiplies
-# the gradient by it, Adam takes steps of about that size whatever the gradient is. Never compare optimizers at one learning rate.
+# **Optimizer.** With a learning rate of 0.01, SGD is hopeless and Adam is good. But give SGD a rate of 0.3, and it catches up!
+# 0.01 means something else to each optimizer: SGD multiplies the gradient by it, Adam takes steps of about that size whatever
+# the gradient is. Never compare optimizers at one learning rate.
 
 # %%
-compare("learning rate of Adam", {str(lr): {"lr": lr} for lr in (0.0001, 0.001, 0.01, 0.1, 1.0)})
+compare("learning rate of Adam", {str(lr): {"lr": lr} for lr in (0.001, 0.01, 0.1, 1.0)})
 
 # %% [markdown]
-# **Learning rate.** The setting that matters most, and the only one here that can ruin everything. It is searched in powers of ten. 0.0001 has hardly begun; 0.01 arrives; 0.1 arrives early and then
-# gets worse; 1 jumps about.
+# **Learning rate.** The setting that matters most, and the only one here that can ruin everything. It is searched in powers of
+# ten. 0.0001 has hardly begun; 0.01 arrives; 0.1 arrives early and then gets worse; 1 jumps about.
 #
 # The last one, the number of **epochs**, needs no new runs for each value, only one long one:
 
 # %%
-histories = [run(seed, hidden=(32,), epochs=200) for seed in range(5)]
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-for name, label in [("loss", "training"), ("val_loss", "validation")]:
-    curves = np.array([h[name] for h in histories])
-    (line,) = ax.plot(curves.mean(0), label=label)
-    ax.fill_between(range(200), curves.min(0), curves.max(0), color=line.get_color(), alpha=0.15)
+histories = [run(seed, hidden=(32,), epochs=150) for seed in range(5)]
+figure, ax = plt.subplots(figsize=(6, 2.8))
+for color, number, label in [("C0", "loss", "training"), ("C1", "val_loss", "validation")]:
+    ax.plot(*mean_of(histories, number), color, label=label)
+    for h in histories:
+        ax.plot(*mean_of([h], number), color, linewidth=0.5)
 ax.set(xlabel="epoch", ylabel="loss", yscale="log")
 ax.legend()
+plt.show()
 
 # %% [markdown]
-# **Epochs.** This is what overfitting looks like. The training loss falls and falls; the validation loss turns around after about 50 epochs and grows, because the network becomes ever more certain, also where it is wrong.
-# More training is not better training. [`EarlyStopping` and `BestWeights`](../tinygrad_edu/train.py) watch the validation loss for you.
+# **Epochs.** This is what overfitting looks like. The training loss falls and falls; the validation loss turns around after
+# about 50 epochs and grows, because the network becomes ever more certain, also where it is wrong. More training is not better
+# training. [`EarlyStopping` and `BestWeights`](../tinygrad_edu/train.py) watch the validation loss for you.
 #
 # ## The test, once
 #
-# Nothing beat our first settings clearly, so we keep them: one hidden layer of 8, Adam 0.01, 40 epochs. With the settings fixed, the validation flowers may join the training. And now, one time, the test:
+# Nothing beat our first settings clearly, so we keep them: one hidden layer of 8, Adam 0.01, 40 epochs. With the settings
+# fixed, the validation flowers may join the training. And now, one time, the test:
 
 # %%
 mean, width = flowers.x[rest].mean(0), flowers.x[rest].std(0)
@@ -303,12 +330,16 @@ print(f"{right} of {len(test)} test flowers are right: {right / len(test):.1%}")
 
 # %%
 def show_confusion(matrix, names):
-    figure, ax = plt.subplots(figsize=(4.5, 3.6), layout="constrained")
-    ax.imshow(matrix.numpy(), cmap="Blues", vmin=0, vmax=1.5 * matrix.max().item())
-    for (i, j), count in np.ndenumerate(matrix.numpy()):
-        ax.text(j, i, count, ha="center", va="center", color="black", weight="bold" if i == j else "normal")
-    ticks = range(len(names))
-    ax.set(xlabel="taken for", ylabel="is", xticks=ticks, xticklabels=names, yticks=ticks, yticklabels=names)
+    counts = matrix.numpy()
+    _, ax = plt.subplots(figsize=(3.6, 3))
+    ax.imshow(counts, cmap="Blues", vmax=2 * counts.max())
+    for (i, j), count in np.ndenumerate(counts):
+        ax.text(j, i, count, ha="center", va="center", weight="bold" if i == j else "normal")
+    ax.set(
+        xlabel="taken for", ylabel="is", xticks=range(len(names)), xticklabels=names, yticks=range(len(names)), yticklabels=names
+    )
+    ax.grid(False)
+    plt.show()
 
 
 show_confusion(confusion_matrix(outputs, y[test]), flowers.class_names)
@@ -316,12 +347,15 @@ show_confusion(confusion_matrix(outputs, y[test]), flowers.class_names)
 # %% [markdown]
 # The **confusion matrix** says which mistakes they are: what is not on the diagonal. TESTRESULT
 #
-# How sure is that number? If a network is right with probability $p$, its share on $n$ samples has a standard deviation of $\sqrt{p(1-p)/n}$: with $p = 0.95$ and $n = 30$ that is 4 %. So this test cannot tell a 93 % network from a 97 % one, and we do not claim more.
+# How sure is that number? If a network is right with probability $p$, its share on $n$ samples has a standard deviation of
+# $\sqrt{p(1-p)/n}$: with $p = 0.95$ and $n = 30$ that is 4 %. So this test cannot tell a 93 % network from a 97 % one, and we
+# do not claim more.
 #
 # ## Two classes, thirty columns
 #
-# A textbook network for two classes is the chain **30-16-24-dropout-20-24-1**. Thirty inputs: that suits the [tumours of Wisconsin](../tinygrad_edu/data/SOURCES.md), 569 samples of breast tissue, each described by 30 measures of the cell nuclei seen
-# under a microscope. Was the tumour malignant (0) or benign (1)? In Keras such a chain is written as
+# A textbook network for two classes is the chain **30-16-24-dropout-20-24-1**. Thirty inputs: that suits the [tumours of
+# Wisconsin](../tinygrad_edu/data/SOURCES.md), 569 samples of breast tissue, each described by 30 measures of the cell nuclei
+# seen under a microscope. Was the tumour malignant (0) or benign (1)? In Keras such a chain is written as
 #
 # ```python
 # model = Sequential([
@@ -336,8 +370,9 @@ show_confusion(confusion_matrix(outputs, y[test]), flowers.class_names)
 # model.fit(x_train, y_train, batch_size=15, epochs=5)
 # ```
 #
-# Here, as in PyTorch, activations are layers of their own, and sigmoid and cross-entropy are one loss, which is exact even where the sigmoid is almost 0 or 1
-# ([why](../tinygrad_edu/ops/loss.py)). `nn.Flatten(0)` makes answers of shape (n, 1) into (n,), the shape of the targets.
+# Here, as in PyTorch, activations are layers of their own, and sigmoid and cross-entropy are one loss, which is exact even
+# where the sigmoid is almost 0 or 1 ([why](../tinygrad_edu/ops/loss.py)). `nn.Flatten(0)` makes answers of shape (n, 1) into
+# (n,), the shape of the targets.
 
 
 # %%
@@ -355,7 +390,8 @@ def chain():
 tg.summary(chain(), (1, 30))
 
 # %% [markdown]
-# 1,933 numbers to learn from fewer than 500 samples. Is all that needed? The honest question for every network is: what would the simplest one do? That is a single neuron, with 31 numbers. Same splits for both:
+# 1,933 numbers to learn from fewer than 500 samples. Is all that needed? The honest question for every network is: what would
+# the simplest one do? That is a single neuron, with 31 numbers. Same splits for both:
 
 # %%
 tumours = breast_cancer()
@@ -371,7 +407,7 @@ def neuron():
 
 
 def train_tumours(make, part, seed, lr, validation=None):
-    """A network trained for 20 epochs on a part of the samples; also its history, and all samples as it sees them."""
+    """A network trained for 12 epochs on a part of the samples; also its history, and all samples as it sees them."""
     x = (tumours.x - tumours.x[part].mean(0)) / tumours.x[part].std(0)
     tg.manual_seed(seed)
     model = make()
@@ -380,7 +416,7 @@ def train_tumours(make, part, seed, lr, validation=None):
         (x[part], target[part]),
         loss=binary_loss,
         optimizer=optim.Adam(model.parameters(), lr=lr),
-        epochs=20,
+        epochs=12,
         batch_size=15,
         validation=None if validation is None else (x[validation], target[validation]),
         metrics=[binary_accuracy],
@@ -389,21 +425,18 @@ def train_tumours(make, part, seed, lr, validation=None):
     return model, history, x
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), width_ratios=[3, 2], layout="constrained")
-for i, (name, make, lr) in enumerate([("chain", chain, 0.001), ("one neuron", neuron, 0.01)]):
+figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6), width_ratios=[3, 2])
+for name, make, lr in [("chain", chain, 0.001), ("one neuron", neuron, 0.01)]:
     histories = []
-    for seed in range(8):
+    for seed in range(5):
         dealt = rest[np.random.default_rng(seed).permutation(469)]
         histories.append(train_tumours(make, dealt[:369], seed, lr, validation=dealt[369:])[1])
-    curves = np.array([h["val_loss"] for h in histories])
-    (line,) = left.plot(range(1, 21), curves.mean(0), label=name)
-    left.fill_between(range(1, 21), curves.min(0), curves.max(0), color=line.get_color(), alpha=0.15)
-    shares = np.array([h["val_binary_accuracy"][-1] for h in histories])
-    right.scatter(shares, i + np.linspace(-0.2, 0.2, 8), 18, line.get_color())
-    print(f"{name:10} validation accuracy {shares.mean():.1%} (from {shares.min():.0%} to {shares.max():.0%})")
+    left.plot(*mean_of(histories, "val_loss"))
+    shares = [h["val_binary_accuracy"][-1] for h in histories]
+    right.scatter(5 * [f"{name}\nmean {np.mean(shares):.1%}"], shares, 18)
 left.set(xlabel="epoch", ylabel="validation loss", yscale="log")
-left.legend()
-right.set(xlabel="validation accuracy", yticks=[0, 1], yticklabels=["chain", "one neuron"], ylim=(1.5, -0.5))
+right.set(ylabel="validation accuracy", xlim=(-0.5, 1.5))
+plt.show()
 
 # %% [markdown]
 # NEURONRESULT
@@ -417,116 +450,137 @@ print(f"test accuracy {binary_accuracy(probability, target[test], threshold=0.5)
 show_confusion(confusion_matrix((probability > 0.5).long(), tumours.y[test]), tumours.class_names)
 
 # %% [markdown]
-# The two kinds of mistakes do not weigh the same. A benign tumour taken for malignant means another examination; a malignant one taken for benign may go untreated. Who says that 0.5 must be the border?
-# Ask for more certainty before saying "benign", and one kind of mistake is traded for the other:
+# The two kinds of mistakes do not weigh the same. A benign tumour taken for malignant means another examination; a malignant
+# one taken for benign may go untreated. Who says that 0.5 must be the border? Ask for more certainty before saying "benign",
+# and one kind of mistake is traded for the other:
 
 # %%
 thresholds = np.linspace(0.01, 0.99, 99)
 benign = tumours.y[test].numpy() == 1
 said = probability.numpy()[:, None] > thresholds
-figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-ax.step(thresholds, said[~benign].sum(0), color="tab:red", label=f"missed: of {(~benign).sum()} malignant")
-ax.step(thresholds, (~said[benign]).sum(0), color="tab:blue", label=f"false alarms: of {benign.sum()} benign")
+figure, ax = plt.subplots(figsize=(6, 2.8))
+ax.step(thresholds, said[~benign].sum(0), color="C4", label=f"missed: of {(~benign).sum()} malignant")
+ax.step(thresholds, (~said[benign]).sum(0), color="C0", label=f"false alarms: of {benign.sum()} benign")
 ax.set(xlabel="say benign if the probability is above", ylabel="samples")
 ax.legend()
+plt.show()
 
 # %% [markdown]
-# (In earnest, the threshold too is a hyperparameter: choose it with validation samples. This picture only explains; and this is no medical advice.)
+# (In earnest, the threshold too is a hyperparameter: choose it with validation samples. This picture only explains; and this is
+# no medical advice.)
 #
-# ## Exercises
+# ## Exercise 1: standardise
 #
-# **1. Standardise.** Write the function, so that training data come out with mean 0 and standard deviation 1 in each column, and the other data on the same scale.
+# Write the function: the training data come out with mean 0 and standard deviation 1 in each column, and the other data on the
+# same scale.
 
-# %%
+
+# %% tags=["exercise"]
 def standardise(train, other):
-    return train, other  # your lines
+    raise NotImplementedError
 
 
-# %% jupyter={"source_hidden": true}
-def check_standardise(standardise):
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check():
     rng = np.random.default_rng(0)
-    train, other = tg.tensor(rng.normal(5, 3, (50, 4))), tg.tensor(rng.normal(7, 1, (20, 4)))
-    new_train, new_other = standardise(train, other)
-    if not np.allclose(new_train.mean(0).numpy(), 0, atol=1e-6):
-        return f"Not yet: the columns of the training part should have mean 0; they have {new_train.mean(0)}."
-    if not np.allclose(new_train.std(0).numpy(), 1, atol=0.02):
-        return f"Not yet: the columns of the training part should have standard deviation 1; they have {new_train.std(0)}."
-    if np.allclose(new_other.mean(0).numpy(), 0, atol=1e-6):
-        return "Not yet: the other part was centred by its own mean. Use the training part's numbers."
-    if not np.allclose(((other[0] - other[1]) / (train[0] - train[1])).numpy(), ((new_other[0] - new_other[1]) / (new_train[0] - new_train[1])).numpy()):
-        return "Not yet: the other part was divided by another number than the training part."
-    return "Right: both parts are on the training part's scale."
-
-
-check_standardise(standardise)
+    one, two = tg.tensor(rng.normal(5, 3, (50, 4))), tg.tensor(rng.normal(7, 1, (20, 4)))
+    new_one, new_two = standardise(one, two)
+    means, widths = new_one.mean(0).numpy(), new_one.std(0).numpy()
+    assert np.allclose(means, 0, atol=1e-6), f"the columns of the training part should have mean 0; they have {means.round(3)}."
+    assert np.allclose(widths, 1, atol=0.02), (
+        f"the columns of the training part should have standard deviation 1; they have {widths.round(3)}."
+    )
+    assert not np.allclose(new_two.mean(0).numpy(), 0, atol=1e-6), (
+        "the other part was centred by its own mean; use the training part's."
+    )
+    both = tg.cat([one, two]).numpy(), tg.cat([new_one, new_two]).numpy()
+    scale = [np.diff(values[[0, -1]], axis=0) for values in both]
+    assert np.allclose(scale[1] * one.std(0).numpy(), scale[0], rtol=0.02), (
+        "both parts should be shifted and divided by the same numbers."
+    )
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# <details>
+# <summary>Solution</summary>
 #
 # ```python
 # def standardise(train, other):
 #     mean, width = train.mean(0), train.std(0)
 #     return (train - mean) / width, (other - mean) / width
 # ```
-# </details>
 #
-# **2. What is found.** The *recall* of a class is the share of its samples that were taken for it. Compute it for all classes from a confusion matrix (rows: what it is; columns: what it was taken for).
+# </details>
 
-# %%
+# %% [markdown]
+# ## Exercise 2: what is found
+#
+# The *recall* of a class is the share of its samples that were taken for it: of all malignant tumours, how many were found?
+# Compute it for every class from a confusion matrix (row: what it is; column: what it was taken for).
+
+
+# %% tags=["exercise"]
 def recall(matrix):
-    return matrix[0]  # your line
+    raise NotImplementedError
 
 
-# %% jupyter={"source_hidden": true}
-def check_recall(recall):
-    rng = np.random.default_rng(0)
-    is_, taken = rng.integers(0, 3, (2, 200))
-    found = recall(confusion_matrix(tg.tensor(taken), tg.tensor(is_), classes=3))
-    for k in range(3):
-        expected = (taken[is_ == k] == k).mean()
-        if np.shape(found) != (3,) or abs(float(found[k]) - expected) > 1e-6:
-            return f"Not yet: {(is_ == k).sum()} samples are of class {k}, {(taken[is_ == k] == k).sum()} of them were found: {expected:.3f}. Yours: {found}"
-    return "Right: these are the shares that were found."
-
-
-check_recall(recall)
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check():
+    matrix = tg.tensor([[8, 2, 0], [1, 30, 9], [0, 0, 5]])
+    found = [round(float(share), 4) for share in recall(matrix)]
+    assert found == [0.8, 0.75, 1.0], (
+        f"of {matrix.tolist()}, 8 of 10, 30 of 40 and 5 of 5 were found: 0.8, 0.75 and 1, not {found}."
+    )
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# <details>
+# <summary>Solution</summary>
 #
-# The diagonal divided by the sums of the rows: `return matrix.diagonal() / matrix.sum(1)`. (Divided by the sums of the *columns* it is the precision: how far you can trust the answer.)
+# ```python
+# def recall(matrix):
+#     return matrix.diagonal() / matrix.sum(1)
+# ```
+#
+# Divided by the sums of the *columns* it would be the precision: how far you can trust the answer.
+#
 # </details>
+
+# %% [markdown]
+# ## Exercise 3: small is beautiful
 #
-# **3. Small is beautiful.** Find settings for `run` with at most 40 weights and biases, whose mean validation accuracy over the five splits is at least 94 %.
+# Find settings for `run` with at most 35 weights and biases whose runs with the seeds 0 to 4 end with a mean validation loss
+# below 0.16.
 
-# %%
-settings = {"hidden": (8,), "lr": 0.01, "epochs": 40}  # yours
+# %% tags=["exercise"]
+settings = ...  # such as {"hidden": (8,), "lr": 0.01, "epochs": 40}
 
-
-# %% jupyter={"source_hidden": true}
-def check_settings(settings):
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check(settings):
     sizes = [4, *settings.get("hidden", (8,)), 3]
-    count = sum((a + 1) * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-    if count > 40:
-        return f"Not yet: the layers {sizes} have {count} weights and biases."
-    share = np.mean([run(seed, **settings)["val_accuracy"][-1] for seed in range(5)])
-    if share < 0.94:
-        return f"Not yet: {count} weights and biases, but the mean validation accuracy is {share:.1%}."
-    return f"Right: {count} weights and biases, mean validation accuracy {share:.1%}."
-
-
-check_settings(settings)
+    numbers = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+    assert numbers <= 35, f"layers of {sizes} neurons have {numbers} weights and biases."
+    end = np.mean([run(seed, **settings)["val_loss"][-1] for seed in range(5)])
+    assert end < 0.16, f"with {numbers} weights and biases the mean validation loss is {end:.3f}."
+    print(f"{numbers} weights and biases, mean validation loss {end:.3f}")
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# <details>
+# <summary>Solution</summary>
 #
-# Without a hidden layer there are only 4 · 3 + 3 = 15: SETTINGS. The linear classifier was not bad, it was not finished.
+# Without a hidden layer there are only 4 · 3 + 3 = 15 numbers. In our first picture that network was not bad, it was not
+# finished:
+#
+# ```python
+# settings = {"hidden": (), "lr": 0.1, "epochs": 40}
+# ```
+#
 # </details>
-#
+
+# %% [markdown]
 # ## The code behind it
 #
 # - [`fit`, `evaluate`, `predict`](../tinygrad_edu/train.py) and the callbacks; [`metrics`](../tinygrad_edu/metrics.py)
 # - [`iris`, `breast_cancer`](../tinygrad_edu/data/sets.py) and [where the data come from](../tinygrad_edu/data/SOURCES.md)
-# - [`Dropout`](../tinygrad_edu/nn/dropout.py), [`Adam` and its relatives](../tinygrad_edu/optim/adaptive.py), [`summary`](../tinygrad_edu/nn/summary.py)
+# - [`Dropout`](../tinygrad_edu/nn/dropout.py), [`Adam` and its relatives](../tinygrad_edu/optim/adaptive.py),
+#   [`summary`](../tinygrad_edu/nn/summary.py)
 #
 # Next: [9 · What can a network approximate?](README.md)
