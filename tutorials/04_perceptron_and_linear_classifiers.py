@@ -191,8 +191,9 @@ print(f"learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 + {w[1]:g}·x2 +
 print("answers:", step(corners @ w + b).tolist())
 
 # %% [markdown]
-# Move the slider to follow it, mistake by mistake. The ring marks the sample that got the wrong answer; the thick line is the
-# one that was wrong, the dashed one comes out of the correction.
+# Move the slider to follow it, mistake by mistake. The ring marks the sample that got the wrong answer, the thick line gave
+# that answer, and the dashed one comes out of the correction. (On the first page all weights are still 0, so there is no line
+# yet. A point on the line scores 0, and that counts as no.)
 
 
 # %%
@@ -371,6 +372,11 @@ for ax, rule in zip(axes, [perceptron, sigmoid_neuron], strict=True):
 plt.show()
 
 # %% [markdown]
+# Both get all 60 samples right. But the perceptron stops at the first line that makes no mistake, wherever that line happens to
+# be; another order of the samples gives another line. The sigmoid neuron is never content: an answer of 0.9 instead of 1 still
+# costs something, so its line goes on moving away from both clouds, and ends in nearly the same place every time. On new points
+# it is right more often.
+#
 # ## Many classes: one row each
 #
 # Three classes need three scores. So take three lines, one for each class, and stack their weights as the **rows of a matrix**
@@ -401,7 +407,8 @@ for k, color in enumerate(["C0", "C1", "C2"]):
     ax.plot([left, right], [-(row[0] * x1 + bias) / row[1] for x1 in (left, right)], "--", color=color)
     cloud = three.x[three.y == k].numpy().mean(0)
     foot = cloud - (cloud @ row + bias) / (row @ row) * row  # the point of the dashed line nearest to the cloud
-    ax.annotate("", foot + row / np.hypot(*row), foot, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2})
+    arrow = {"arrowstyle": "-|>", "color": color, "lw": 4, "mutation_scale": 25}
+    ax.annotate("", foot + 1.6 * row / np.hypot(*row), foot, arrowprops=arrow)
 figure
 
 # %% [markdown]
