@@ -68,33 +68,80 @@ ORANGE_BLUE = LinearSegmentedColormap.from_list("orange-blue", [NO, "white", YES
 def plane(ax, w, b, low=-0.6, high=1.6, levels=(), new=False):
     """Draw the line w·x + b = 0, its two sides, the arrow w (shortened), and lines at other levels; a `new` line dashed, without sides."""
     w, b = np.asarray(w, float), float(b)
-    across, up = np.meshgrid([low, high], [low, high])  # four corners are enough: f is linear
+    across, up = np.meshgrid(
+        [low, high], [low, high]
+    )  # four corners are enough: f is linear
     values = w[0] * across + w[1] * up + b
     if not new:
-        ax.contourf(across, up, values, levels=[-1e9, 0, 1e9], colors=[NO, YES], alpha=0.25)
+        ax.contourf(
+            across, up, values, levels=[-1e9, 0, 1e9], colors=[NO, YES], alpha=0.25
+        )
     length = np.hypot(*w)
     if length > 0:
-        ax.contour(across, up, values, levels=[0], colors="gray", linewidths=2, linestyles="dashed" if new else "solid")
+        ax.contour(
+            across,
+            up,
+            values,
+            levels=[0],
+            colors="gray",
+            linewidths=2,
+            linestyles="dashed" if new else "solid",
+        )
         middle = np.array([low + high, low + high]) / 2
-        foot = middle - (middle @ w + b) / length**2 * w  # the point of the line nearest to the middle
-        ax.annotate("", foot + 0.35 * w / length, foot, arrowprops={"arrowstyle": "-|>", "color": "gray", "lw": 2})
+        foot = (
+            middle - (middle @ w + b) / length**2 * w
+        )  # the point of the line nearest to the middle
+        ax.annotate(
+            "",
+            foot + 0.35 * w / length,
+            foot,
+            arrowprops={"arrowstyle": "-|>", "color": "gray", "lw": 2},
+        )
     if levels:
-        ax.clabel(ax.contour(across, up, values, levels=levels, colors="gray", linewidths=0.7), fmt="f = %g")
-    ax.set(xlim=(low, high), ylim=(low, high), xticks=[0, 1], yticks=[0, 1], aspect="equal", xlabel="$x_1$", ylabel="$x_2$")
+        ax.clabel(
+            ax.contour(
+                across, up, values, levels=levels, colors="gray", linewidths=0.7
+            ),
+            fmt="f = %g",
+        )
+    ax.set(
+        xlim=(low, high),
+        ylim=(low, high),
+        xticks=[0, 1],
+        yticks=[0, 1],
+        aspect="equal",
+        xlabel="$x_1$",
+        ylabel="$x_2$",
+    )
 
 
 def dots(ax, X, targets, size=90):
     """Draw samples: a filled circle for yes, an open one for no."""
     for target, fill, edge in [(0, "none", NO), (1, YES, YES)]:
-        ax.scatter(*X[targets == target].numpy().T, size, fill, edgecolors=edge, linewidths=2, zorder=3)
+        ax.scatter(
+            *X[targets == target].numpy().T,
+            size,
+            fill,
+            edgecolors=edge,
+            linewidths=2,
+            zorder=3,
+        )
 
 
 # %% tags=["cover"]
 figure, ax = plt.subplots(figsize=(5, 4.5))
 plane(ax, w, b, levels=[-2, 2, 4])
-for name, (x1, x2), value in zip("ABC", points.tolist(), f(points).tolist(), strict=True):
+for name, (x1, x2), value in zip(
+    "ABC", points.tolist(), f(points).tolist(), strict=True
+):
     ax.scatter(x1, x2, 40, "C5", zorder=3)
-    ax.annotate(f"{name}: {value:.1f}", (x1, x2), (6, 6), textcoords="offset points", weight="bold")
+    ax.annotate(
+        f"{name}: {value:.1f}",
+        (x1, x2),
+        (6, 6),
+        textcoords="offset points",
+        weight="bold",
+    )
 plt.show()
 
 # %% [markdown]
@@ -138,7 +185,14 @@ plt.show()
 # %%
 answer = (tg.sign(x @ w + b) + 1) / 2
 answer.backward()
-print("answer:", answer.item(), " gradient of w:", w.grad.tolist(), " gradient of b:", b.grad.item())
+print(
+    "answer:",
+    answer.item(),
+    " gradient of w:",
+    w.grad.tolist(),
+    " gradient of b:",
+    b.grad.item(),
+)
 
 # %% [markdown]
 # Zeros. Backpropagation has nothing to say about a step: a small change of a weight does not change the answer. There are two
@@ -172,7 +226,9 @@ def learn(X, targets, epochs=10):
             error = target - answer
             mistakes += abs(error.item())
             w, b = w + error * x, b + error
-        if mistakes == 0:  # a whole round without a mistake: nothing can change any more
+        if (
+            mistakes == 0
+        ):  # a whole round without a mistake: nothing can change any more
             break
     return w, b, diary
 
@@ -199,7 +255,10 @@ print("answers:", step(corners @ w + b).tolist())
 # %%
 def book(X, targets, diary):
     """One page for every mistake in the diary."""
-    return Flipbook((page(X, targets, *entry) for entry in diary if entry[-1] != entry[-2]), title="a perceptron learns")
+    return Flipbook(
+        (page(X, targets, *entry) for entry in diary if entry[-1] != entry[-2]),
+        title="a perceptron learns",
+    )
 
 
 def page(X, targets, w, b, epoch, x, target, answer):
@@ -209,7 +268,11 @@ def page(X, targets, w, b, epoch, x, target, answer):
     plane(ax, w + error * x, b + error, new=True)
     dots(ax, X, targets)
     ax.scatter(*x.tolist(), 350, "none", edgecolors="gray", linewidths=2, zorder=4)
-    verdict = "missed: add x to w and 1 to b" if error > 0 else "false alarm: subtract x from w and 1 from b"
+    verdict = (
+        "missed: add x to w and 1 to b"
+        if error > 0
+        else "false alarm: subtract x from w and 1 from b"
+    )
     ax.set_title(f"round {epoch}: w = ({w[0]:g}, {w[1]:g}), b = {b:g}\n{verdict}")
     plt.close(figure)  # the book shows it
     return figure
@@ -287,14 +350,20 @@ for x, h, answer, target in zip(corners, hidden, answers, XOR, strict=True):
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.7))
-for row, bias, name, at in zip(hidden_w, hidden_b, ["OR", "NAND"], [(-0.5, 0.75), (1.1, 0.55)], strict=True):
+for row, bias, name, at in zip(
+    hidden_w, hidden_b, ["OR", "NAND"], [(-0.5, 0.75), (1.1, 0.55)], strict=True
+):
     plane(left, row, bias)
     left.text(*at, name, weight="bold")
 dots(left, corners, XOR)
 left.set_title("two lines in the plane of the inputs")
 plane(right, [1.0, 1.0], -1.5)
 dots(right, hidden, XOR)
-right.set(title="one line in the plane of their answers", xlabel="answer of OR", ylabel="answer of NAND")
+right.set(
+    title="one line in the plane of their answers",
+    xlabel="answer of OR",
+    ylabel="answer of NAND",
+)
 plt.show()
 
 # %% [markdown]
@@ -347,9 +416,19 @@ def perceptron(seed):
 def sigmoid_neuron(seed):
     tg.manual_seed(seed)
     layer = nn.Linear(2, 1)
-    model = nn.Sequential(layer, nn.Flatten(0))  # answers of shape (n,), like the targets
+    model = nn.Sequential(
+        layer, nn.Flatten(0)
+    )  # answers of shape (n,), like the targets
     optimizer = optim.SGD(model.parameters(), lr=0.5)
-    tg.fit(model, (X, y), loss=nn.BCEWithLogitsLoss(), optimizer=optimizer, epochs=30, batch_size=10, progress=False)
+    tg.fit(
+        model,
+        (X, y),
+        loss=nn.BCEWithLogitsLoss(),
+        optimizer=optimizer,
+        epochs=30,
+        batch_size=10,
+        progress=False,
+    )
     return layer.weight[0].detach(), layer.bias.detach()
 
 
@@ -360,7 +439,12 @@ for ax, rule in zip(axes, [perceptron, sigmoid_neuron], strict=True):
     for seed in range(10):
         w, b = rule(seed)
         share.append((step(X_test @ w + b) == y_test).float().mean().item())
-        ax.plot(across, -(w[0].item() * across + b.item()) / w[1].item(), color="gray", linewidth=1)
+        ax.plot(
+            across,
+            -(w[0].item() * across + b.item()) / w[1].item(),
+            color="gray",
+            linewidth=1,
+        )
     dots(ax, X, y, size=20)
     name = rule.__name__.replace("_", " ")
     ax.set(
@@ -392,7 +476,14 @@ three = blobs(150, classes=3, spread=0.8, seed=15)
 tg.manual_seed(0)
 layer = nn.Linear(2, 3)
 optimizer = optim.Adam(layer.parameters(), lr=0.1)
-tg.fit(layer, three, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=30, progress=False)
+tg.fit(
+    layer,
+    three,
+    loss=nn.CrossEntropyLoss(),
+    optimizer=optimizer,
+    epochs=30,
+    progress=False,
+)
 W, b = layer.weight.detach(), layer.bias.detach()
 print("W =", W, "\nb =", b)
 print("accuracy:", accuracy(layer(three.x), three.y))
@@ -401,12 +492,25 @@ print("accuracy:", accuracy(layer(three.x), three.y))
 figure = plot_decision(layer, three.x, three.y)
 ax = figure.axes[0]
 left, right = ax.get_xlim()
-ax.set(aspect="equal", ylim=ax.get_ylim(), xlabel="$x_1$", ylabel="$x_2$", title="dashed: where a class's own score is 0")
+ax.set(
+    aspect="equal",
+    ylim=ax.get_ylim(),
+    xlabel="$x_1$",
+    ylabel="$x_2$",
+    title="dashed: where a class's own score is 0",
+)
 for k, color in enumerate(["C0", "C1", "C2"]):
     row, bias = W[k].numpy(), b[k].item()
-    ax.plot([left, right], [-(row[0] * x1 + bias) / row[1] for x1 in (left, right)], "--", color=color)
+    ax.plot(
+        [left, right],
+        [-(row[0] * x1 + bias) / row[1] for x1 in (left, right)],
+        "--",
+        color=color,
+    )
     cloud = three.x[three.y == k].numpy().mean(0)
-    foot = cloud - (cloud @ row + bias) / (row @ row) * row  # the point of the dashed line nearest to the cloud
+    foot = (
+        cloud - (cloud @ row + bias) / (row @ row) * row
+    )  # the point of the dashed line nearest to the cloud
     arrow = {"arrowstyle": "-|>", "color": color, "lw": 4, "mutation_scale": 25}
     ax.annotate("", foot + 1.6 * row / np.hypot(*row), foot, arrowprops=arrow)
 figure
@@ -425,14 +529,25 @@ tg.manual_seed(0)
 train, test = random_split(digits(), [0.8, 0.2])
 model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 optimizer = optim.Adam(model.parameters(), lr=0.01, weight_decay=1e-3)
-tg.fit(model, train, loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=10, progress=False)
-share = tg.evaluate(model, test, loss=nn.CrossEntropyLoss(), metrics=[accuracy])["accuracy"]
+tg.fit(
+    model,
+    train,
+    loss=nn.CrossEntropyLoss(),
+    optimizer=optimizer,
+    epochs=10,
+    progress=False,
+)
+share = tg.evaluate(model, test, loss=nn.CrossEntropyLoss(), metrics=[accuracy])[
+    "accuracy"
+]
 print(f"{share:.1%} of {len(test)} digits that it has not seen")
 
 W = model[1].weight.detach().numpy()
 figure, axes = plt.subplots(2, 5, figsize=(7, 3.1))
 for k, ax in enumerate(axes.flat):
-    ax.imshow(W[k].reshape(8, 8), cmap=ORANGE_BLUE, vmin=-abs(W).max(), vmax=abs(W).max())
+    ax.imshow(
+        W[k].reshape(8, 8), cmap=ORANGE_BLUE, vmin=-abs(W).max(), vmax=abs(W).max()
+    )
     ax.set(title=f"row {k}", xticks=[], yticks=[])
 plt.show()
 
@@ -453,7 +568,9 @@ with check(w1, w2, bias):
     for (x1, x2), target in zip(corners.tolist(), [1, 1, 1, 0], strict=True):
         score = w1 * x1 + w2 * x2 + bias
         answer = int(score > 0)
-        assert answer == target, f"for ({x1:g}, {x2:g}) the score is {score:g} and the answer {answer}; it should be {target}."
+        assert answer == target, (
+            f"for ({x1:g}, {x2:g}) the score is {score:g} and the answer {answer}; it should be {target}."
+        )
 
 # %% [markdown]
 # <details>
@@ -481,19 +598,33 @@ def correct(W, b, x, target):
 
 # %% jupyter={"source_hidden": true} tags=["check"]
 with check():
-    W, b, x = tg.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), tg.zeros(3), tg.tensor([2.0, 1.0])
+    W, b, x = (
+        tg.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
+        tg.zeros(3),
+        tg.tensor([2.0, 1.0]),
+    )
     new, new_b = correct(W.clone(), b.clone(), x, 0)
-    changed = (new, new_b) if new.tolist() != W.tolist() or new_b.tolist() != b.tolist() else None
-    assert changed is None, f"class 0 has the largest score and is the target, yet W and b became {changed}."
+    changed = (
+        (new, new_b)
+        if new.tolist() != W.tolist() or new_b.tolist() != b.tolist()
+        else None
+    )
+    assert changed is None, (
+        f"class 0 has the largest score and is the target, yet W and b became {changed}."
+    )
     new, new_b = correct(W.clone(), b.clone(), x, 2)
     expected = [[-1, -1], [0, 1], [2, 1]], [-1, 0, 1]
     got = new.tolist(), new_b.tolist()
-    assert got == expected, f"x = (2, 1) of class 2 was taken for class 0: W and b should become {expected}, not {got}."
+    assert got == expected, (
+        f"x = (2, 1) of class 2 was taken for class 0: W and b should become {expected}, not {got}."
+    )
     W, b = tg.zeros(3, 2), tg.zeros(3)
     for _ in range(20):
         for x, target in zip(three.x, three.y.tolist(), strict=True):
             W, b = correct(W, b, x, target)
-    print(f"After 20 rounds it gets {accuracy(three.x @ W.T + b, three.y):.1%} of the three clouds right.")
+    print(
+        f"After 20 rounds it gets {accuracy(three.x @ W.T + b, three.y):.1%} of the three clouds right."
+    )
 
 # %% [markdown]
 # <details>
@@ -528,12 +659,16 @@ def extra(x1, x2):
 with check():
     third = [float(extra(x1, x2)) for x1, x2 in corners.tolist()]
     assert third != XOR.tolist(), "that is XOR itself; try a simpler formula."
-    w, b, diary = learn(tg.cat([corners, tg.tensor(third)[:, None]], 1), XOR, epochs=100)
+    w, b, diary = learn(
+        tg.cat([corners, tg.tensor(third)[:, None]], 1), XOR, epochs=100
+    )
     mistakes = sum(target != answer for *_, target, answer in diary[-4:])
     assert not mistakes, (
         f"with the third inputs {third} for the four corners, it still makes {mistakes} mistakes in round {diary[-1][2]}."
     )
-    print(f"Learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 + {w[1]:g}·x2 + {w[2]:g}·extra + {b:g}")
+    print(
+        f"Learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 + {w[1]:g}·x2 + {w[2]:g}·extra + {b:g}"
+    )
 
 # %% [markdown]
 # <details>
