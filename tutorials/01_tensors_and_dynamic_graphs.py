@@ -51,9 +51,8 @@ print("w itself was made by:", w.op)
 # %% [markdown]
 # There is nothing else. A tensor that you made yourself has no `op`: it is a *leaf*. Every other one points back to its
 # inputs, they point to theirs, and so on down to the leaves. **That is the graph.** No list of it is kept anywhere; it
-# hangs on the result, and is forgotten with it. (In the code: the fields are in
-# [`tensor.py`](../tinygrad_edu/tensor.py), and every operation fills them in when it is called, in
-# [`op.py`](../tinygrad_edu/op.py).)
+# hangs on the result, and is forgotten with it. (In the code: the fields are in [tensor.py](../tinygrad_edu/tensor.py),
+# and every operation fills them in when it is called, in [op.py](../tinygrad_edu/op.py).)
 #
 # ## The graph grows line by line
 #
@@ -141,9 +140,10 @@ print(f"slope by backward: {W_h.grad[0, 0].item():.4f}")
 # The third column of `W_h.grad` is 0. Look at `h` to see why: its third number is 0, so whatever stands in that column
 # of `W_h` is multiplied by 0.
 #
-# Now watch it happen. Press **▶**, or step with the arrow keys **→** and **←**: first the four lines run forwards, then
-# the gradient goes back along the red arrows. The panel below the picture shows the line of your code and the numbers.
-# *(You see only a still picture? Run the cell: pages that play are shown in notebooks that you ran yourself.)*
+# Now watch it happen. Press **▶**, or click on the picture and step with the arrow keys **→** and **←**: first the four
+# lines run forwards, then the gradient goes back along the red arrows. The panel below the picture shows the line of
+# your code and the numbers. *(You see only a still picture? Run the cell: pages that play are shown in notebooks that
+# you ran yourself.)*
 
 # %%
 tg.play(h_next, gradient=tg.ones(3, 1))
@@ -168,19 +168,21 @@ def read(sequence):
     return h
 
 
-tg.draw(read([-1.5]))
+tg.draw(read([-1.5]), direction="TB")
 
 # %% [markdown]
-# One number, one round of the loop. (What you gave no name is called `v2`, `v3` and so on. The boxes on the right,
-# green above 0 and purple below, are gradients: for a single number `draw` runs backward by itself.) Two numbers make
-# two rounds:
+# One number, one round of the loop. What you gave no name is called `v2`, `v3` and so on; what has the same name, `h`,
+# is numbered. The boxes on the right of a card are gradients, green above 0 and purple below: for a single number
+# `draw` runs backward by itself.
+#
+# Three numbers make three rounds:
 
 # %%
-tg.draw(read([-1.5, 0.5]))
+tg.draw(read([-1.5, 0.5, 1.0]), direction="TB")
 
 # %% [markdown]
-# The same function, another graph. The same `w` is used in both rounds, so two red arrows leave it, and its gradient is
-# a sum of two parts.
+# The same function, another graph. The same `w` is used in every round, so three red arrows leave it, and its gradient
+# is a sum of three parts.
 #
 # An `if` is just as simple. This function has two pieces:
 

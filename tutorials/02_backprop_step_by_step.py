@@ -77,7 +77,7 @@ tg.step(z)
 # ## Every operation knows one rule
 #
 # Where do the factors come from? Each operation of the package is declared together with them. This is the whole of
-# `mul`, from [`ops/arithmetic.py`](../tinygrad_edu/ops/arithmetic.py):
+# `mul`, from [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py):
 #
 # ```python
 # @op(dtype="common", dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * x)
@@ -87,7 +87,7 @@ tg.step(z)
 #
 # `g` is the gradient that arrives at the result `z`. The rule `dx` says what `x` gets: `g * y`, for if `x` grows by 1,
 # `x·y` grows by `y`. Nothing here knows anything of networks or losses. There is one such line for each of the
-# package's operations, and [`autograd/engine.py`](../tinygrad_edu/autograd/engine.py) walks from one to the next.
+# package's operations, and [autograd/engine.py](../tinygrad_edu/autograd/engine.py) walks from one to the next.
 #
 # Now the small model of the beginning, with tensors. Step through it with **→**. At each step the panels show the rule,
 # the numbers put into it, and the line of your code.
@@ -154,21 +154,14 @@ tg.draw(loss)
 # step, and marks the place where it goes wrong.
 
 # %%
-player = tg.play(loss)
-player
+tg.play(loss)
 
 # %% [markdown]
-# What `a` gets in each order, from the player's own record:
-
-# %%
-print("right:        ", tg.autograd.grad(loss, a, retain_graph=True)[0].item())
-for order in player.orders:
-    wrong = order.wrong["v0"]  # v0 is a
-    print(f"{order.name + ':':14}", order.tensors[wrong.given].data[0])
-
-# %% [markdown]
-# - Breadth first visits `h` too early: it hands on 4, and the 3 that comes later is left lying. 4 · 3 = 12.
-# - Recursive hands on 4, and when 3 comes, hands on the whole 7 once more. 12 + 21 = 33.
+# In the end `a` should have 21.
+#
+# - Breadth first gives it 12. It visits `h` too early: `h` hands on 4 · 3, and the part that comes later is left lying.
+# - Recursive gives it 33. `h` hands on 4 · 3 = 12, and when the second part comes, hands on the whole 7 · 3 = 21 once
+#   more.
 #
 # The cure is to visit a tensor only after everything that was made from it: that is *reverse topological order*. It is
 # easy to have: a tensor is always made after its inputs, so it is enough to go back in the order of creation. These are

@@ -119,6 +119,11 @@ def test_the_map_has_every_tutorial_and_its_picture() -> None:
         assert notebooks.cover(name, notebooks.written(name))[0].name in told
 
 
+def test_the_readme_links_them_in_order() -> None:
+    told = (notebooks.FOLDER.parent / "README.md").read_text("utf-8")
+    assert re.findall(r"\(tutorials/(\d\d_\w+)\.ipynb\)", told) == notebooks.NAMES
+
+
 # -- the comparison ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("was", "now", "same"),
