@@ -28,6 +28,8 @@ import numpy as np
 from nbclient import NotebookClient
 from PIL import Image
 
+from tinygrad_edu.plot import with_palette
+
 FOLDER = Path(__file__).parents[2] / "tutorials"
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.py"))
 SECONDS = 60  # that a tutorial may run
@@ -73,7 +75,10 @@ def written(name: str) -> Any:
 
 
 def write(name: str, notebook: Any) -> None:
-    """Write a notebook and its picture for the map."""
+    """Write a notebook, its plots with fewer colours to make it small, and its picture for the map."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            output.data["image/png"] = base64.b64encode(with_palette(base64.b64decode(output.data["image/png"]))).decode()
     nbformat.write(notebook, FOLDER / f"{name}.ipynb")
     path, picture = cover(name, notebook)
     path.parent.mkdir(exist_ok=True)
@@ -123,7 +128,7 @@ def output_differences(was: list[Any], now: list[Any]) -> Iterator[str]:
         return
     for before, after in zip(old, new, strict=True):
         for kind in after:
-            if kind == "image/png":
+            if kind.startswith("image ") or kind == "image/png":
                 apart = pixels_apart(before[kind], after[kind])
                 if apart > PIXELS:
                     yield f"the picture is another one: its pixels are {apart:.2g} apart on average"
@@ -137,6 +142,9 @@ def _shown(output: Any) -> dict[str, str]:
         return {output.name: output.text}
     if output.output_type == "error":
         return {"error": f"{output.ename}: {output.evalue}"}
+    pages = re.search(r'data-pages="([^"]*)"', output.data.get("text/html", ""))  # of a Flipbook
+    if pages:
+        return {f"image {i}": page for i, page in enumerate(pages[1].split(), start=1)}
     return {kind: _without_program(text) if kind == "text/html" else text for kind, text in output.data.items()}
 
 
