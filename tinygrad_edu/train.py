@@ -214,7 +214,8 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
     """The loader's batches, on the device of the model's parameters."""
     parameter = next(model.parameters(), None)
     for batch in loader:
-        yield batch if parameter is None else [x.to(parameter.device) if isinstance(x, Tensor) else x for x in batch]
+        where = None if parameter is None else parameter.device
+        yield [x.to(where) if isinstance(x, Tensor) and where is not None and x.device != where else x for x in batch]
 
 
 def named(metrics: Metrics) -> dict[str, Callable]:

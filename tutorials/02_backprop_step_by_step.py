@@ -50,7 +50,7 @@ print("slope:            ", round((loss_of(1.0 + tiny) - loss_of(1.0)) / tiny, 3
 # %%
 x = tg.tensor(2.0, requires_grad=True)
 y = 3 * x
-z = y * y
+z = y.square()
 tg.draw(z)
 
 # %% [markdown]
@@ -58,7 +58,7 @@ tg.draw(z)
 # Read it from the right:
 #
 # - `z` compared with itself: 1.
-# - If `y` grows by a little, `z = y·y` grows 2·y = 12 times as much.
+# - If `y` grows by a little, `z = y²` grows 2·y = 12 times as much.
 # - If `x` grows by a little, `y` grows 3 times as much, and so `z` grows 12 · 3 = 36 times as much.
 #
 # $$ \frac{\partial z}{\partial x} = \frac{\partial z}{\partial y} \cdot \frac{\partial y}{\partial x} = 12 \cdot 3 $$
@@ -71,8 +71,8 @@ tg.draw(z)
 tg.step(z)
 
 # %% [markdown]
-# Two words of this output are worth knowing. A tensor is *visited* when its gradient is complete; then its operation
-# *sends* to each of its inputs the gradient times the local slope.
+# Read the backward part as a relay. A tensor waits until its gradient is *complete*. Then the operation that made it
+# *sends* to each input: the gradient, times the local slope.
 #
 # ## Every operation knows one rule
 #
@@ -89,8 +89,8 @@ tg.step(z)
 # `x·y` grows by `y`. Nothing here knows anything of networks or losses. There is one such line for each of the
 # package's operations, and [autograd/engine.py](../tinygrad_edu/autograd/engine.py) walks from one to the next.
 #
-# Now the small model of the beginning, with tensors. Step through it with **→**. At each step the panels show the rule,
-# the numbers put into it, and the line of your code.
+# Now the small model of the beginning, with tensors. Click on the picture and step through it with **→**. At each step
+# the panels show the rule, the numbers put into it, and the line of your code.
 
 # %%
 x = tg.tensor(3.0)
@@ -100,7 +100,7 @@ b = tg.tensor(1.0, requires_grad=True)
 product = w * x
 prediction = product + b
 error = prediction - 7
-loss = error**2
+loss = error.square()
 tg.play(loss)
 
 # %% [markdown]
@@ -151,7 +151,7 @@ tg.draw(loss)
 # - **Breadth first**: first the inputs of the loss, then their inputs, and so on; each tensor once.
 #
 # Both use the right rules. Press **Why this order?** in the player: it runs such a walk beside the right one, step by
-# step, and marks the place where it goes wrong.
+# step, and marks the place where it goes wrong. The buttons at the right choose the walk.
 
 # %%
 tg.play(loss)
@@ -258,7 +258,7 @@ def bad_square(x):
 
 try:
     gradcheck(bad_square, tg.tensor([1.0, 3.0], dtype=tg.float64, requires_grad=True))
-except tg.testing.GradcheckError as error:
+except RuntimeError as error:
     print(error)
 
 # %% [markdown]

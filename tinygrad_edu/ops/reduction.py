@@ -54,7 +54,7 @@ def along(function: Callable, x: Any, dim: int, **settings: Any) -> Any:
 
 def _count(shape: Any, dim: Any) -> int:
     """How many elements go into one result."""
-    return math.prod(shape[d] for d in axes(dim, len(shape)))
+    return shape[dim] if isinstance(dim, int) and shape else math.prod(shape[d] for d in axes(dim, len(shape)))
 
 
 def _in(x: Any, dtype: Any) -> Any:

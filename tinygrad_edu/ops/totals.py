@@ -27,30 +27,30 @@ def _fits(x: Any, count: int) -> bool:
 
 def add_last(x: Any, dims: int = 1) -> Any:
     """Σ x over the last dims."""
+    if dims == 1 and x.ndim <= 2 and _fits(x, x.shape[-1]):
+        return x.dot(_ones(x.shape[-1], x.dtype))
     kept = x.ndim - dims
-    count = x.shape[-1] if dims == 1 else math.prod(x.shape[kept:])
+    count = math.prod(x.shape[kept:])
     if not _fits(x, count):
         return np.sum(x, axis=tuple(range(kept, x.ndim)))
-    if x.ndim == 2 and dims == 1:
-        return x.dot(_ones(count, x.dtype))
     return x.reshape(math.prod(x.shape[:kept]), count).dot(_ones(count, x.dtype)).reshape(x.shape[:kept])
 
 
 def add_first(x: Any, dims: int = 1) -> Any:
     """Σ x over the first dims."""
-    count = x.shape[0] if dims == 1 else math.prod(x.shape[:dims])
+    if dims == 1 and x.ndim == 2 and _fits(x, len(x)):  # the gradient of a bias
+        return _ones(len(x), x.dtype).dot(x)
+    count = math.prod(x.shape[:dims])
     if not _fits(x, count):
         return np.sum(x, axis=tuple(range(dims)))
-    if x.ndim == 2 and dims == 1:
-        return _ones(count, x.dtype).dot(x)
     return _ones(count, x.dtype).dot(x.reshape(count, math.prod(x.shape[dims:]))).reshape(x.shape[dims:])
 
 
 def add_quickly(x: Any, over: tuple[int, ...]) -> Any:
-    """Σ x over dims that are the last or the first ones, by a product; None where that is not possible."""
+    """Σ x over dims that are the last or the first ones, by a product; None where that is not possible or not quicker (for all dims)."""
     dims = len(over)
-    if not dims or not _fits(x, math.prod([x.shape[d] for d in over])):
+    if not 0 < dims < x.ndim or not _fits(x, x.shape[over[0]] if dims == 1 else math.prod([x.shape[d] for d in over])):
         return None
-    if over == tuple(range(x.ndim - dims, x.ndim)):
+    if over == (x.ndim - 1,) or over == tuple(range(x.ndim - dims, x.ndim)):
         return add_last(x, dims)
     return add_first(x, dims) if over == tuple(range(dims)) else None
