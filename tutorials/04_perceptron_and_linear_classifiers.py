@@ -299,15 +299,15 @@ plt.show()
 # Do not blame the number of rounds. Here are the mistakes of the first three:
 
 # %%
-w, b, diary = learn(corners, XOR, epochs=3)
-book(corners, XOR, diary)
+w, b, diary = learn(corners, XOR, epochs=5)
+book(corners, XOR, diary[:12])
 
 # %%
 for w, b, epoch, *_ in diary[::4]:
     print(f"round {epoch} begins with w = {w.tolist()}, b = {b:g}")
 
 # %% [markdown]
-# From the second round on every round ends where it began: the rule walks in a circle, for ever. It must, because there is no
+# From the third round on every round ends where it began: the rule walks in a circle, for ever. It must, because there is no
 # line to be found. Suppose there were one. Then
 #
 # - (0, 0) is a no: $b \le 0$, and (1, 1) is a no: $w_1 + w_2 + b \le 0$. Added together: $w_1 + w_2 + 2b \le 0$.
@@ -332,9 +332,8 @@ plt.show()
 # %% [markdown]
 # So the perceptron learns what a line can separate, and nothing else. For separable samples it is certain to finish: the number
 # of its mistakes is at most $(R/\gamma)^2$, where $R$ is the largest length of a sample (with a 1 appended for the bias) and
-# $\gamma$ the margin of the best line ([Novikoff
-# 1962](https://www.cs.columbia.edu/~mcollins/courses/6998-2012/notes/perc.converge.pdf)). For the others it never does. Minsky
-# and Papert's book of 1969 made this famous, and research on neural networks slowed down for years.
+# $\gamma$ the margin of the best line (A. Novikoff, *On convergence proofs on perceptrons*, 1962). For the others it never
+# does. Minsky and Papert's book of 1969 made this famous, and research on neural networks slowed down for years.
 #
 # The way out is a second layer. One neuron draws OR, a second one NAND ("not both"), and a third takes the AND *of their
 # answers*:
@@ -692,4 +691,4 @@ with check():
 #   points
 # - [`binary_cross_entropy` and `cross_entropy`](../tinygrad_edu/ops/loss.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
 #
-# Next: [5 · Three classes, three losses](README.md) asks what "wrong" should cost.
+# Next: [5. Three classes, three losses](README.md) asks what "wrong" should cost.

@@ -14,12 +14,12 @@ def correct(W, b, x, target):
     return W, b
 
 
-# %% 2: x = (2, 1) of class 2 was taken for class 0
+# %% 2: of class 2 was taken for class 0
 def correct(W, b, x, target):
     return W, b
 
 
-# %% 2: x = (2, 1) of class 2 was taken for class 0
+# %% 2: of class 2 was taken for class 0
 def correct(W, b, x, target):
     answer = (W @ x + b).argmax().item()
     W[answer] -= x
