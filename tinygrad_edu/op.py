@@ -150,8 +150,8 @@ def op(
 def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
     forward, differentiable, view = this.forward, this.differentiable, this.view
-    count = -1 if this.variadic else len(this.inputs)
-    simple = inspect.Parameter.empty not in this.settings.values()
+    variadic, count = this.variadic, len(this.inputs)
+    simple = not variadic and inspect.Parameter.empty not in this.settings.values()
     unify = this.dtype is not None
     defaults, names = this.settings, this.settings.keys()
 
@@ -159,7 +159,7 @@ def recording(this: Op) -> Callable[..., Any]:
     def call(*inputs: Any, **kwargs: Any) -> Any:
         if len(inputs) == count and simple and not kwargs:
             settings = defaults
-        elif len(inputs) == count and kwargs.keys() == names:
+        elif (variadic or len(inputs) == count) and kwargs.keys() == names:
             settings = kwargs
             for name, value in kwargs.items():
                 if isinstance(value, Tensor):

@@ -64,6 +64,7 @@ class Run:
         self.batches = 0  # and batches, and samples
         self.samples = 0
         self.means = Means()  # of this epoch
+        self.loss: Tensor | None = None  # of the latest batch
         self.history = History()
         self.stop: str | None = None
 
@@ -126,6 +127,7 @@ def fit(
                 prediction = model(x)
                 value = loss(prediction, y)
                 value.backward()
+                run.loss = value
                 for action in actions:
                     action.after_backward(run)
                 optimizer.step()
