@@ -62,6 +62,7 @@ def run(code: str, names: dict[str, Any], label: str) -> str:
     return printed.getvalue().strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", notebooks.NAMES)
 def test_exercises(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each accepts its solution and refuses wrong answers with the right words; unsolved, it says so."""
