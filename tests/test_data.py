@@ -421,6 +421,18 @@ def test_digits_are_digits() -> None:
     assert table.y[:10].tolist() == list(range(10))
 
 
+def test_breast_cancer_is_what_the_authors_describe() -> None:
+    """357 benign and 212 malignant, and radii from 6.981 to 28.11 (wdbc.names of the UCI repository)."""
+    table = data.breast_cancer()
+    assert (table.x.shape, table.x.dtype, table.y.dtype) == ((569, 30), tg.float32, tg.int64)
+    assert np.bincount(table.y.numpy()).tolist() == [212, 357]
+    assert len(table.feature_names) == len(set(table.feature_names)) == 30
+    radius = table.x[:, table.feature_names.index("mean radius")]
+    np.testing.assert_allclose([radius.min().item(), radius.max().item()], [6.981, 28.11], rtol=1e-6)
+    worst = table.x[:, table.feature_names.index("worst radius")]
+    assert (worst >= radius).numpy().all()
+
+
 # -- IDX files -----------------------------------------------------------------------------------------------------
 IDX = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
 

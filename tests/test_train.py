@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +285,42 @@ def test_plots(tmp_path: Path) -> None:
     moons = data.moons()
     plot_decision(lambda x: tg.stack([x[:, 0], x[:, 1]], 1), moons.x, moons.y, tmp_path / "plane.svg", steps=20)
     assert "<svg" in (tmp_path / "plane.svg").read_text()
+
+
+def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
+    colors = pytest.importorskip("matplotlib.colors")
+    from tinygrad_edu.plot import plot_decision
+
+    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), tg.tensor([0, 1, 2])
+    regions, samples = plot_decision(lambda x: x @ tg.ones(2, 3), x, y, steps=5).axes[0].collections
+    expected = [colors.to_rgb(f"C{k}") for k in range(3)]
+    assert [tuple(color[:3]) for color in regions.get_facecolor()] == expected
+    assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
+
+
+def test_a_flipbook_has_a_picture_for_every_figure() -> None:
+    image = pytest.importorskip("PIL.Image")
+    from tinygrad_edu.plot import Flipbook, new_figure
+
+    def pages() -> Iterator[Any]:
+        for height in (0, 1, 2):
+            figure, ax = new_figure()
+            ax.bar([0], [height], color="black")
+            ax.set_ylim(0, 2)
+            yield figure
+
+    book = Flipbook(pages(), title="<bars>")
+    html = book._repr_html_()
+    found = re.search('data-pages="([^"]*)"', html)
+    assert found
+    pictures = [image.open(io.BytesIO(base64.b64decode(page))).convert("L") for page in found[1].split()]
+    assert len({picture.size for picture in pictures}) == 1
+    dark = [np.asarray(picture).mean() for picture in pictures]
+    assert dark[0] > dark[1] > dark[2]  # each page is its figure, in their order
+    assert 'max="2"' in html
+    assert "<bars>" not in html
+    with pytest.raises(ValueError, match="at least one figure"):
+        Flipbook([])
 
 
 def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

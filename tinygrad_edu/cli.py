@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from . import data, nn, optim
+from . import data, learn, nn, optim
 from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
@@ -40,6 +40,7 @@ EXAMPLES = """examples:
   python -m tinygrad_edu train moons --film moons.html      also write a page that plays the training as a film
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
   python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
+  python -m tinygrad_edu learn                              the tutorials, in JupyterLab
 """
 
 
@@ -120,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             learnt = train(parser.parse_args(["train", "iris"]), console)
             print_backward(console)
             play_training_step(*learnt, console)
+        elif options.command == "learn":
+            learn.run(options, console)
         elif options.command in command.COMMANDS:
             command.run(options, console)
         else:
@@ -172,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         help="record the training as a film: a page (html) to play, or an animation (gif, mp4)",
     )
     command.add_commands(commands)
+    learn.add_command(commands)
     return parser
 
 

@@ -128,7 +128,7 @@ def _by_uses(x: Tensor, walks: list[_Walk]) -> Explanation:
     held = total if x._grad is None else x._grad.array
     if not np.allclose(on_cpu(held), on_cpu(total), rtol=1e-4, atol=1e-6, equal_nan=True):
         lines.append(
-            f"But x.grad is {_line(held)}: something else added to it or changed it, such as an earlier backward() whose loss is gone, "
+            f"But {name} is {_line(held)}: something else added to it or changed it, such as an earlier backward() whose loss is gone, "
             "a hook, or clipping. Set it to None (zero_grad) before backward() to start from nothing."
         )
     for walk in walks:
