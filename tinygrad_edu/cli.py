@@ -118,9 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         if options.command is None:
-            learnt = train(parser.parse_args(["train", "iris"]), console)
+            samples = train(parser.parse_args(["train", "iris"]), console)
             print_backward(console)
-            play_training_step(*learnt, console)
+            play_training_step(samples, console)
         elif options.command == "learn":
             learn.run(options, console)
         elif options.command in command.COMMANDS:
@@ -210,8 +210,8 @@ def _film(text: str) -> Path:
 
 
 # -- training ------------------------------------------------------------------------------------------------------
-def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.Table]:
-    """Train as the options say, and print how well it went on samples that were held out; returns the network and the others."""
+def train(options: argparse.Namespace, console: Console) -> data.Table:
+    """Train as the options say, and print how well it went on samples that were held out; returns the others."""
     task = TASKS[options.name]
     where = device(options.device)
     namespace(where)  # refuses a device that is not there, before any work
@@ -248,7 +248,7 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
         console.print(f"Stopped: {history.stopped}.")
     outputs = predict(model, x).cpu()
     if history:
-        console.print(f"loss {history['loss'][0]:.3f} → {history['loss'][-1]:.3f}")
+        console.print(f"loss {history['loss'][0]:.3g} → {history['loss'][-1]:.3g}")
     print_results(console, outputs, y, known.class_names)
     if options.save:
         save(model.state_dict(), options.save)
@@ -260,16 +260,15 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
         console.print(f"film of the training: {options.film}")
     if options.profile:
         profile_step(model, optimizer, learnt[:batch_size], console)
-    return model, learnt
+    return learnt
 
 
 def print_results(console: Console, outputs: Tensor, y: Tensor, names: Sequence[str]) -> None:
     """The accuracy on held-out samples, and which classes were taken for which."""
     right = round(accuracy(outputs, y) * len(y))
     console.print(f"held-out accuracy [bold]{right / len(y):.1%}[/bold] ({right} of {len(y)} samples the network had not seen)")
-    grid = Grid(
-        "", *names, box=box.SIMPLE_HEAD, title="confusion matrix: true classes down, predicted across", title_justify="left"
-    )
+    console.print("confusion matrix: true classes down, predicted across")
+    grid = Grid("", *names, box=box.SIMPLE_HEAD)
     for i, (name, counts) in enumerate(zip(names, confusion_matrix(outputs, y).tolist(), strict=True)):
         grid.add_row(name, *(f"[bold]{n}[/bold]" if i == j else str(n or "·") for j, n in enumerate(counts)))
     console.print(grid)
@@ -316,18 +315,21 @@ z = linear(h, W2, b2)
 loss = cross_entropy(z, y)"""
 
 
-def play_training_step(model: Network, samples: data.Table, console: Console) -> None:
-    """Write a page that plays the backward pass of a training step with four samples, and offer to open it."""
-    hidden, last = model.layers
+def play_training_step(samples: data.Table, console: Console) -> None:
+    """Write a page that plays the backward pass of a network's first training step, with four samples, and offer to open it.
+
+    At the first step the gradients are large; those of a trained network are almost 0, and without colours on the page.
+    """
+    hidden, last = nn.Linear(4, 16), nn.Linear(16, 3)
     values = {
-        "x": (samples.x[:4].flatten(1) - model.mean) / model.scale,
+        "x": ((samples.x - samples.x.mean(0)) / samples.x.std(0))[:4],
         "y": samples.y[:4],
         "W1": hidden.weight,
         "b1": hidden.bias,
         "W2": last.weight,
         "b2": last.bias,
     }
-    page = play(evaluate(TRAINING_STEP, values), PAGE, title="One training step of a network for Iris")
+    page = play(evaluate(TRAINING_STEP, values), PAGE, title="The first training step of a network for Iris")
     console.print(f"[bold]The backward pass of a training step[/bold], to play step by step in a browser: {PAGE}")
     if console.is_terminal and sys.stdin.isatty() and console.input("Open it now? [Y/n] ").strip().lower() in ("", "y", "yes"):
         page.open(PAGE)
