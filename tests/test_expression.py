@@ -59,6 +59,7 @@ def test_what_is_computed(text, expected):
         ("9**9**9", "cannot be computed"),
         ("x" + "+x" * 20000, "nested|not an expression"),
         ("'a' * 3", "neither a number nor a tensor"),
+        ("x^2", r"\*\*"),
     ],
 )
 def test_mistakes_are_explained(text, says):

@@ -140,6 +140,14 @@ def test_no_data(drop: bool) -> None:
         fit(model, data.iris(), optimizer=optimizer, epochs=0, **QUIET)
 
 
+def test_data_without_a_pair_is_refused() -> None:
+    model, optimizer = start()
+    table = data.iris()
+    for given in (table.x, [table.x, table.y]):
+        with pytest.raises(TypeError, match=r"a pair \(x, y\)"):
+            fit(model, given, optimizer=optimizer, **QUIET)
+
+
 def test_streams_and_lists_of_batches() -> None:
     table = data.iris()
     model, optimizer = start()

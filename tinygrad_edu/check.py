@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -68,6 +68,8 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
     >>> check_training(nn.Linear(3, 1), (randn(20, 3), randn(20)), lambda z, y: ((z - y) ** 2).mean()).names
     ['shapes']
     """
+    if not isinstance(batch, Sequence) or len(batch) != 2:
+        raise TypeError(f"check_training(model, batch, loss): the batch must be a pair (x, y), not a {type(batch).__name__}.")
     x, y = batch
     findings = Findings()
     _look_at_gradients_left_over(findings, model)

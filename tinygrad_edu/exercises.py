@@ -28,6 +28,11 @@ def check(*answers: Any) -> Iterator[None]:
     >>> with check(half):
     ...     assert half + half == 1, f"{half} and {half} make {half + half}, not 1."
     Right.
+    >>> def double(x):
+    ...     2 * x
+    >>> with check():
+    ...     assert double(half) + 1 == 2
+    Not yet: this raised TypeError: unsupported operand type(s) for +: 'NoneType' and 'int' (None is what a function without `return` gives.)
     """
     unsolved = any(answer is ... for answer in answers)
     said = "Right."
@@ -39,4 +44,6 @@ def check(*answers: Any) -> Iterator[None]:
         said = f"Not yet: {error}"
     except Exception as error:  # of the learner's own code, or because of an answer of another kind than expected
         said = f"Not yet: this raised {type(error).__name__}: {error}"
+        if "NoneType" in said:
+            said += " (None is what a function without `return` gives.)"
     print(UNSOLVED if unsolved else said)

@@ -222,6 +222,8 @@ class Means:
 # -- what the loop needs -------------------------------------------------------------------------------------------
 def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
     """A loader for what `fit` takes: anything that gives batches, a dataset, or a tuple of tensors."""
+    if isinstance(data, Tensor) or (isinstance(data, list) and data and isinstance(data[0], Tensor)):
+        raise TypeError(f"the data must be a pair (x, y), a dataset or a DataLoader, not a {type(data).__name__}.")
     if isinstance(data, tuple):
         data = TensorDataset(*data)
     if isinstance(data, Dataset) or not hasattr(data, "__iter__"):

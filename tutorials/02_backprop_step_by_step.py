@@ -76,8 +76,8 @@ tg.step(z)
 #
 # ## Every operation knows one rule
 #
-# Where do the factors come from? Each operation of the package is declared together with them. This is the whole of
-# `mul`, from [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py):
+# Where do the factors come from? Each operation of the package is declared together with them. This is `mul`, without
+# its docstring, from [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py):
 #
 # ```python
 # @op(dtype="common", dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * x)
@@ -147,7 +147,7 @@ tg.draw(loss)
 #
 # Two walks that come to mind first:
 #
-# - **Recursive**: a tensor that gets a part hands it on at once.
+# - **Recursive**: a tensor that gets a part hands on its gradient at once.
 # - **Breadth first**: first the inputs of the loss, then their inputs, and so on; each tensor once.
 #
 # Both use the right rules. Press **Why this order?** in the player: it runs such a walk beside the right one, step by
@@ -371,15 +371,14 @@ def order(loss):
 # %% tags=["check"]
 with check():
     a = tg.tensor(1.0, requires_grad=True)
+    b = tg.tensor(1.0, requires_grad=True)
     h = 3 * a
     u = h + 1
-    v = u * h
-    loss = h * v + a
+    v = h * u
+    loss = v + b
     found = order(loss)
-    names = {
-        id(t): name
-        for t, name in ((a, "a"), (h, "h"), (u, "u"), (v, "v"), (loss, "loss"))
-    }
+    tensors = {"a": a, "b": b, "h": h, "u": u, "v": v, "loss": loss}
+    names = {id(tensor): name for name, tensor in tensors.items()}
     places = {}
     for i, tensor in enumerate(found):
         assert isinstance(tensor, tg.Tensor), (
@@ -390,10 +389,11 @@ with check():
         places[id(tensor)] = i
         for source in tensor.inputs:
             early = isinstance(source, tg.Tensor) and id(source) not in places
-            assert not early, (
-                f"{name} comes before its input {names.get(id(source), '')}."
-            )
+            assert not early, f"{name} comes before its input {names[id(source)]}."
     missing = [name for key, name in names.items() if key not in places]
+    assert missing != ["b"], (
+        "b is missing. It has the same number as a: == and `in` compare numbers."
+    )
     assert not missing, f"{', '.join(missing)} is missing."
 
 # %% [markdown]

@@ -59,10 +59,9 @@ class Optimizer:
     stepped = False  # whether step() was called: a learning-rate schedule warns if it comes first
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError(
-                "an optimizer takes a list of parameters, such as model.parameters(); this is a single tensor: write [w]."
-            )
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            given = "single tensor: write [w]" if isinstance(params, Tensor) else type(params).__name__
+            raise TypeError(f"an optimizer takes a list of parameters, such as model.parameters(); this is a {given}.")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -82,7 +81,7 @@ class Optimizer:
         params = [pair[1] if isinstance(pair, tuple) else pair for pair in pairs]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer takes tensors, not a {type(p).__name__}.")
+                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {type(p).__name__}.")
             if not p.is_leaf:
                 raise ValueError("an optimizer can only change leaves; this tensor was made by an operation. Detach it first.")
         held = {p for group in self.param_groups for p in group["params"]}

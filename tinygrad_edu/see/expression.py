@@ -192,6 +192,8 @@ class _Evaluator:
                 _choose(name, dict.fromkeys(methods()), "method")
                 return self._call(getattr(Tensor, name), [_tensor(self.value(of))], args, keywords)
         part = ast.get_source_segment(self.text, node) or type(node).__name__
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+            raise ExpressionError(f"{part!r} is not understood: a power is written **, as in w**2.")
         raise ExpressionError(
             f"{part!r} is not understood: there are numbers, lists, variables, operators, functions and slices."
         )
