@@ -285,6 +285,98 @@ def test_folded_modules_open(show):
     assert page.locator(".crumbs select").input_value() == ""
 
 
+def product() -> tuple[Player, Any]:
+    tg.manual_seed(0)
+    x, w = tg.randn(2, 3, requires_grad=True), tg.randn(3, 2, requires_grad=True)
+    y = x @ w
+    loss = (y * y).sum()
+    return play(loss), {"x": x, "w": w, "loss": loss}
+
+
+def wait_until_open(page: Any, name: str) -> None:
+    page.locator("#stage .crumbs span", has_text=f"{name}: ").wait_for()
+
+
+def test_a_card_opens_into_its_numbers(show):
+    """They, and their gradients in the end, are those of the engine, and the whole graph comes back as it was."""
+    player, made = product()
+    page = show(player.html)
+    y = next(node.id for node in player.trace.nodes if node.name == "y")
+    at = next(i for i, step in enumerate(player.trace.steps) if step.kind == "visit" and step.node == y)
+    page.evaluate(f"player.state.go({at})")
+    before = page.evaluate(PICTURE)
+    page.locator(f"[data-id={y}] .open").click()
+    wait_until_open(page, "y")
+    assert page.locator("#phase").inner_text().lower() == "backward pass"  # as it was outside
+    assert page.locator("#source mark").inner_text() == "x @ w"
+    page.keyboard.press("End")
+    made["loss"].backward()
+    inner = page.evaluate("player.trace")
+    for name in ("x", "w"):
+        for index in np.ndindex(made[name].shape):
+            spot = f"{name}[{index[0]}, {index[1]}]"
+            node = next(node for node in inner["nodes"] if node["name"] == spot)
+            values = inner["tensors"][node["value"]]["data"]
+            gradients = page.evaluate(f"player.frame(player.state.last())['{node['id']}'].gradient.data")
+            assert values == pytest.approx([made[name].numpy(force=True)[index]])
+            assert gradients == pytest.approx([made[name].grad.numpy()[index]], rel=1e-5)
+            card = page.locator(f"#stage [data-id={node['id']}]")
+            assert card.locator(".name").text_content() == spot
+            shown = [float(text.replace("−", "-")) for text in card.locator(".number").all_text_contents()]
+            assert shown == pytest.approx([*values, *gradients], rel=6e-3, abs=6e-4)
+    page.keyboard.press("Escape")
+    assert page.evaluate(PICTURE) == before
+
+
+def test_opening_by_key(show):
+    player, _ = product()
+    page = show(player.html)
+    first = player.trace.node(player.trace.steps[0].node)
+    page.keyboard.press("z")  # what the step is about
+    wait_until_open(page, first.name)
+    assert page.evaluate("player.state.at") == 0
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#stepno").inner_text().lower().startswith("forward 2 of")
+    page.keyboard.press("Backspace")
+    assert page.locator("#stage .crumbs").text_content() == ""
+    assert page.evaluate("player.state.at") == 0
+    loss = page.locator(f"#stage [data-id={player.trace.loss}]")
+    loss.focus()
+    page.keyboard.press("z")  # the chosen card
+    wait_until_open(page, "loss")
+    assert page.evaluate("document.activeElement.dataset.id") == page.evaluate("player.trace.loss")
+    page.locator("#stage .crumbs button").click()
+    assert page.evaluate("document.activeElement.dataset.id") == player.trace.loss
+
+
+def test_what_does_not_open_says_why(show):
+    player, _ = small()
+    page = show(player.html)
+    openable = {card.get_attribute("data-id") for card in page.locator(".card:has(.open)").all()}
+    assert openable == set(player.zooms)
+    assert openable | set(player.closed) == {node.id for node in player.trace.nodes if node.op}
+    page.locator(f"[data-id={player.trace.loss}]").focus()
+    page.keyboard.press("z")
+    assert page.locator("#note").inner_text() == "loss is made of single numbers already."
+    page.keyboard.press("ArrowRight")
+    assert not page.locator("#note").is_visible()
+    page.locator("[data-id=v0]").focus()
+    page.keyboard.press("z")
+    assert page.locator("#note").inner_text().startswith("No operation made")
+
+
+def test_opened_while_two_orders_are_shown(show):
+    player, _ = small()
+    page = show(player.html)
+    page.keyboard.press("o")
+    page.locator(f"#stage [data-id={next(iter(player.zooms))}] .open").click()
+    page.locator("#stage .crumbs span", has_text="number by number").wait_for()
+    assert not page.locator("#other").is_visible()
+    assert not page.locator("#orders").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#orders").is_visible()
+
+
 def test_300_tensors_repaint_quickly(show):
     """From the call until the browser has painted: the first jump over the whole graph, jumps after it, and single steps."""
     h = tg.randn(4, 4, requires_grad=True)
@@ -381,6 +473,11 @@ def test_accessibility(show, scheme):
         results = axe.run(page)
         assert results.violations_count == 0, results.generate_report()
     page.evaluate("player.state.showOrder(0)")
+    results = axe.run(page)
+    assert results.violations_count == 0, results.generate_report()
+    page.evaluate(f"player.state.zoom('{next(iter(player.zooms))}')")
+    page.evaluate("player.state.zoom('v0')")  # with the note why it does not open
+    assert page.locator("#note").is_visible()
     results = axe.run(page)
     assert results.violations_count == 0, results.generate_report()
 

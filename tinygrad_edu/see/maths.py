@@ -67,7 +67,10 @@ SENTENCES = {
 # Where a learner asks "why so?" about one input: what its gradient is, in words.
 HINTS = {
     **{
-        (f"{kind}_steps", "x"): "All steps in time are one operation here: zoom(the layer's output) opens it into its steps."
+        (
+            f"{kind}_steps",
+            "x",
+        ): "All steps in time are one operation here: it opens into its steps (Z, or zoom(the layer's output))."
         for kind in ("rnn", "lstm", "gru")
     },
     ("mul", "x"): "If the first factor grows a little, the product grows by that times the second factor.",

@@ -323,7 +323,7 @@ class _Tracer:
         self.root = root
         self.tensors: list[Numbers] = []
         self._refs: dict[int, int] = {}
-        self._kept: list[Any] = []  # so that no array is freed, and its id given to another, meanwhile
+        self.arrays: list[Any] = []  # of `tensors`; held, so that none is freed, and its id given to another, meanwhile
         self.order = [node for node in engine.topological_order([root], to_look_at=True) if node.op is not None]
         leaves, self.values = self._leaves()
         self.nodes = [*leaves, *self.order]
@@ -390,7 +390,7 @@ class _Tracer:
     def ref(self, array: Any) -> int:
         """The position of an array among the tensors; the same array is kept once."""
         if id(array) not in self._refs:
-            self._kept.append(array)
+            self.arrays.append(array)
             self._refs[id(array)] = len(self.tensors)
             self.tensors.append(numbers_of(array))
         return self._refs[id(array)]
