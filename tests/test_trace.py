@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import math
 import os
@@ -9,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -480,6 +482,38 @@ def test_layers_of_their_own():
     t = trace(b(a(tg.ones(1, 2))).sum())
     assert [g.path for g in t.modules] == ["a", "b"]
     assert {"a.weight", "b.weight"} <= set(names(t))
+
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+def test_groups_of_a_model_that_is_gone():
+    def make():
+        inner = Two()
+        return (inner(tg.ones(2, 3)) ** 2).mean(), weakref.ref(inner), weakref.ref(inner.body[0])
+
+    loss, *modules = make()
+    assert [module() for module in modules] == [None, None]  # the graph does not keep it
+    nothing = None  # a variable, but not the name of what is gone
+    gone = trace(loss)
+    assert nothing is None
+    whole = Two()
+    there = trace((whole(tg.ones(2, 3)) ** 2).mean())
+    assert {g.path: g.kind for g in gone.modules} == {g.path.replace("whole", "Two"): g.kind for g in there.modules}
+    assert len(gone.modules) == 5
+    assert [node.module for node in gone.nodes] == [node.module and node.module.replace("whole", "Two") for node in there.nodes]
+    assert "body.0.weight" in [node.name for node in gone.nodes]
+    parameter = weakref.ref(whole.head.weight)
+    del there, whole
+    gc.collect()
+    assert parameter() is None
 
 
 def test_groups_by_hand():
