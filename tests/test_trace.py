@@ -510,10 +510,17 @@ def test_groups_of_a_model_that_is_gone():
     assert len(gone.modules) == 5
     assert [node.module for node in gone.nodes] == [node.module and node.module.replace("whole", "Two") for node in there.nodes]
     assert "body.0.weight" in [node.name for node in gone.nodes]
-    parameter = weakref.ref(whole.head.weight)
-    del there, whole
+
+
+def test_a_trace_keeps_no_model():
+    def make():
+        inner = Two()
+        trace(inner(tg.ones(2, 3)).sum())
+        return weakref.ref(inner.head.weight)
+
+    weight = make()
     gc.collect()
-    assert parameter() is None
+    assert weight() is None
 
 
 def test_groups_by_hand():
