@@ -134,6 +134,7 @@ def check_equation(t: Trace, step) -> None:
         "same": lambda: terms[0],
         "sum": lambda: terms[0].sum(tuple(range(terms[0].ndim - raw.ndim))),
         "times": lambda: terms[0] * terms[1],
+        "weighted": lambda: np.tensordot(terms[1], terms[0], terms[0].ndim),
         "matmul": lambda: (np.atleast_2d(terms[0]) @ np.atleast_2d(terms[1])).reshape(raw.shape),
     }[step.equation.kind]()
     np.testing.assert_allclose(found.reshape(raw.shape), raw, rtol=1e-4, atol=1e-7)
@@ -308,7 +309,7 @@ def test_tensors_on_a_gpu(monkeypatch):
     y = tg.tanh(x @ x + b)
     loss = (y * y).sum()
     t = trace(loss)
-    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul"}
+    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul", "weighted"}
     assert [edge.src for edge in t.edges][:2] == ["v0", "v0"]
     loss.backward()
     assert trace(loss) == t

@@ -86,7 +86,7 @@ def test_numbers_are_the_engines(show):
         assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=6e-4)
 
 
-@pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
+@pytest.mark.parametrize("make", [lambda: small()[0], network, lambda: convolution()], ids=["small", "network", "convolution"])
 def test_the_worked_cell_is_right_at_every_step(show, make):
     player = make()
     page = show(player.html)
@@ -101,6 +101,49 @@ def test_the_worked_cell_is_right_at_every_step(show, make):
                 assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
                 count += 1
     assert count > 5
+
+
+def convolution() -> Player:
+    tg.manual_seed(0)
+    x = tg.randn(1, 1, 4, 4, requires_grad=True)
+    kernel, bias = tg.randn(1, 1, 2, 2, requires_grad=True), tg.tensor([0.5], requires_grad=True)
+    h = nn.functional.conv2d(x, kernel, bias)
+    return play((nn.functional.max_pool2d(h, 2, stride=1) ** 2).mean())
+
+
+def test_a_cell_of_a_convolution_is_worked_through(show):
+    """Forwards a window of x with the kernel, and the bias; backwards what reached the cells that a number had a part in."""
+    player = convolution()
+    page = show(player.html)
+    steps = {(step.kind, step.slot): i for i, step in enumerate(player.trace.steps) if step.rule == "conv_nd"}
+    node = player.trace.node(player.trace.steps[steps["op", None]].node)
+    x, kernel = (np.array(player.trace.tensors[player.trace.node(id).value].data) for id in node.inputs[:2])
+    page.evaluate(f"player.state.go({steps['op', None]})")
+    page.locator(".num[data-pick]").nth(4).click()  # the middle of 3×3
+    window = x.reshape(4, 4)[1:3, 1:3].reshape(-1)
+    used = [float(text.replace("−", "-")) for text in page.locator(".num.used").all_inner_texts()]
+    assert used == pytest.approx(window, rel=0.06, abs=0.006)
+    terms = (
+        page.locator(".worked").inner_text().upper().removeprefix("ONE CELL, WORKED").replace("−", "-").split("=")[0].split(" + ")
+    )
+    assert float(terms.pop()) == 0.5
+    products = [np.prod([float(factor.strip("() ")) for factor in term.split("·")]) for term in terms[-4:]]
+    assert products == pytest.approx(window * kernel, rel=0.03, abs=0.01)
+    for slot in range(2):
+        page.evaluate(f"player.state.go({steps['contribute', slot]})")
+        assert page.locator(".worked").first.inner_text().count("·") >= 3
+        assert page.locator(".terms").first.locator(".num.used").count() >= 6
+
+
+@pytest.mark.parametrize(("power", "shown"), [(2, "·2·x2−1"), (0.5, "·0.5·x0.5−1"), (0, "·0·x0−1(0 where 0=0)")])
+def test_a_constant_exponent_stands_in_the_formula(show, power, shown):
+    x = tg.tensor([1.0, 4.0], requires_grad=True)
+    player = play((x**power).sum())
+    page = show(player.html)
+    at = next(i for i, step in enumerate(player.trace.steps) if step.kind == "contribute" and step.rule == "pow")
+    page.evaluate(f"player.state.go({at})")
+    formula = page.evaluate("[...document.querySelectorAll('.rule > :not(h3)')].map(part => part.textContent).join('')")
+    assert formula.replace("\u00a0", " ").endswith(shown)
 
 
 def test_the_worked_cell_of_large_tensors(show):

@@ -117,6 +117,10 @@ function fill(template, node, to) {
     const power = mark.parentElement.localName === "msup" && mark.parentElement.firstElementChild === mark;
     mark.outerHTML = power && filled.startsWith("<mfrac") ? `<mrow><mo>(</mo>${filled}<mo>)</mo></mrow>` : filled;
   }
+  for (const remark of holder.querySelectorAll("mrow:has(> mtext):not(:has(mi))")) {  // (0 where n = 0), when n is 2
+    const [left, right] = [...remark.querySelectorAll("mo")].filter((mo) => mo.textContent === "=").map((mo) => [mo.previousElementSibling, mo.nextElementSibling])[0] ?? [];
+    if (left && left.textContent !== right.textContent) remark.remove();
+  }
   // words become text between formulas, so that lines can break at them
   let html = "", formula = "";
   for (const child of holder.firstElementChild.children) {
@@ -426,6 +430,18 @@ function workedProduct(a, b, cells, result) {
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
+// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all.
+function weightsOf(term, k, first) {
+  const size = matrix(first).size, data = T(term.tensor).data.slice(k * size, (k + 1) * size);
+  return { numbers: { shape: first.shape, dtype: first.dtype, data }, used: [...data.keys()].filter((j) => data[j] !== 0) };
+}
+function workedSum(first, { numbers, used }, rest, result) {
+  const products = used.map((j) => inBrackets(first.data[j]) + (numbers.data[j] === 1 ? "" : `·${inBrackets(numbers.data[j])}`));
+  const shown = products.length > 12 ? [...products.slice(0, 11), "…", products.at(-1)] : products;
+  if (rest) shown.push(inBrackets(rest));
+  return worked(`${shown.join(" + ") || "0"} = <b>${show(result)}</b>`);
+}
+
 function contribution(step) {
   const { terms = [], kind } = step.equation ?? {};
   const raw = T(step.raw), reduced = T(step.reduced);
@@ -450,8 +466,12 @@ function contribution(step) {
     html += `<div class="terms">${part(terms[0], cells.left)}${sign("@")}${part(terms[1], cells.right)}${sign("=")}${out}</div>` + workedProduct(a, b, cells, result);
   } else {
     const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
+    const weights = kind === "weighted" && weightsOf(terms[1], made, T(g.ref));
     if (parts) {
       html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else if (weights) {
+      const local = figureOf(weights.numbers, "value", "local derivatives", { used: weights.used, role: "local" });
+      html = `<h3>Incoming gradient, local derivatives, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: weights.used })}${sign("⊙")}${local}${sign("→ Σ →")}${out}</div>` + workedSum(T(g.ref), weights, 0, result);
     } else if (kind === "sum") html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign("→ Σ →")}${out}</div>`;
     else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
   }
@@ -492,9 +512,10 @@ function computation(step) {
   }).filter(Boolean);
   const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
   const result = show(matrix(out).at(made));
-  const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value" });
+  const tight = Boolean(step.equation);  // so that all of it stays in sight
+  const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value", tight });
   const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
-  const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [] }) : sign(inBrackets(x.plain)));
+  const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [], tight }) : sign(inBrackets(x.plain)));
   if (INFIX[node.op] && inputs.length === 2) {
     const [a, b] = inputs.map(numbersOf);
     let used = [], line = "";
@@ -506,6 +527,12 @@ function computation(step) {
       used = [[p], [q]]; line = worked(`${inBrackets(a.data[p])} ${COMPUTE[node.op]} ${inBrackets(b.data[q])} = <b>${result}</b>`);
     }
     return `<h3>Computed</h3><div class="terms">${draw(used).join(sign(INFIX[node.op]))}${sign("=")}${z}</div>${line}`;
+  }
+  if (step.equation) {  // each cell adds up cells of the first input
+    const x = numbersOf(inputs[0]), weights = weightsOf(step.equation.terms[1], made, x), total = matrix(out).at(made);
+    const rest = total - weights.used.reduce((sum, j) => sum + x.data[j] * weights.numbers.data[j], 0);
+    const line = workedSum(x, weights, Math.abs(rest) > 1e-5 * Math.max(...x.data.map(Math.abs), Math.abs(total)) ? rest : 0, total);
+    return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>${line}`;
   }
   const each = maths[node.op]?.elementwise && all && inputs.every((x) => numbersOf(x).shape.length <= out.shape.length);
   const places = each ? inputs.map((x) => [broadcastFrom(made, out.shape, numbersOf(x).shape)]) : [];
