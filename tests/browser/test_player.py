@@ -129,10 +129,11 @@ def test_a_cell_of_a_convolution_is_worked_through(show):
     assert float(terms.pop()) == 0.5
     products = [np.prod([float(factor.strip("() ")) for factor in term.split("·")]) for term in terms[-4:]]
     assert products == pytest.approx(window * kernel, rel=0.03, abs=0.01)
-    for slot in range(2):
+    for slot, cell, count in ((0, 5, 4), (1, 0, 9)):  # a number of x inside, a number of the kernel
         page.evaluate(f"player.state.go({steps['contribute', slot]})")
-        assert page.locator(".worked").first.inner_text().count("·") >= 3
-        assert page.locator(".terms").first.locator(".num.used").count() >= 6
+        page.locator(".num[data-pick]").nth(cell).click()
+        assert page.locator(".worked").first.inner_text().count("·") == count
+        assert page.locator(".terms").first.locator(".num.used").count() == 2 * count
 
 
 @pytest.mark.parametrize(("power", "shown"), [(2, "·2·x2−1"), (0.5, "·0.5·x0.5−1"), (0, "·0·x0−1(0 where 0=0)")])
