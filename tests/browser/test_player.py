@@ -258,6 +258,30 @@ def test_dark_and_light(show):
     assert ground(page) < 150
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".panel, .panel *, header, header *, .crumbs")].filter((e) =>
+    e.scrollWidth > e.clientWidth + 1 && e.clientWidth && getComputedStyle(e).overflowX !== "visible" && !e.closest("#source, h1")
+    || e.getBoundingClientRect().right > innerWidth + 1 && !e.closest("#source")).map((e) => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("width", [860, 420])
+def test_nothing_is_cut_off_in_a_narrow_window(show, width):
+    """860: a cell of a notebook."""
+    player = convolution()
+    page = show(player.html)
+    page.set_viewport_size({"width": width, "height": 760})
+    for i in range(len(player.trace.steps)):
+        page.evaluate(f"player.state.go({i})")
+        formula = "document.querySelector('.rule')?.textContent.includes('stride')"  # longer than any window: it scrolls
+        assert page.evaluate(formula) or page.evaluate(CUT_OFF) == []
+        mark, panel = page.locator("#source mark").bounding_box(), page.locator("#source").bounding_box()
+        assert panel["y"] <= mark["y"] < mark["y"] + mark["height"] <= panel["y"] + panel["height"]
+    page.evaluate(f"player.state.zoom('{next(iter(player.zooms))}')")
+    page.locator("#stage .crumbs span").wait_for()
+    crumbs, camera = page.locator("#stage .crumbs").bounding_box(), page.locator("#stage .camera").bounding_box()
+    assert crumbs["x"] + crumbs["width"] <= camera["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_reduced_motion_and_print(show):
     player, _ = small()
     page = show(player.html, reduced_motion="reduce")

@@ -333,7 +333,7 @@ class Stage {
       up.onclick = () => state.up();
       place.append(up);
     }
-    if (scene.outer) place.insertAdjacentHTML("beforeend", `<span>${text(trace.title)}</span>`);
+    if (scene.outer) place.insertAdjacentHTML("beforeend", `<span title="${text(trace.title)}">${text(trace.title)}</span>`);
     if (views.length === 1) return;
     const select = document.createElement("select");
     select.setAttribute("aria-label", "Part of the graph");
@@ -742,6 +742,7 @@ function paint() {
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
     const mark = $("source").querySelector("mark");
+    $("source").scrollTop = mark ? mark.offsetTop + mark.offsetHeight / 2 - $("source").clientHeight / 2 : 0;
     if (mark) $("source").scrollLeft = Math.max(0, Math.min(mark.offsetLeft - 60, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth));
   }
 }
