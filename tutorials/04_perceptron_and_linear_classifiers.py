@@ -388,9 +388,9 @@ print("gradient of w:      ", w.grad.tolist())
 print("(answer - target)·x:", ((answer - target) * x).tolist())
 
 # %% [markdown]
-# The gradient is $(\text{answer} - \text{target}) \cdot x$, and gradient descent *subtracts* it: $w \leftarrow w +
-# \eta\,(\text{target} - \text{answer}) \cdot x$. That is Rosenblatt's rule, with a soft answer! Where it comes from, step by
-# step:
+# The gradient is $(\text{answer} - \text{target}) \cdot x$, and gradient descent with learning rate $\eta$ *subtracts* it: $w
+# \leftarrow w + \eta\,(\text{target} - \text{answer}) \cdot x$. That is Rosenblatt's rule, with a soft answer! Where it comes
+# from, step by step:
 
 # %%
 tg.play(loss, title="one training step of a sigmoid neuron")
