@@ -675,7 +675,6 @@ with check(settings):
     assert end < 0.16, (
         f"with {numbers} weights and biases the mean validation loss is {end:.3f}."
     )
-    print(f"{numbers} weights and biases, mean validation loss {end:.3f}")
 
 # %% [markdown]
 # <details>
