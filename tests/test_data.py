@@ -506,3 +506,14 @@ def test_mnist_itself() -> None:
     assert table.x.shape == (10_000, 1, 28, 28)
     assert table.y[:5].tolist() == [7, 2, 1, 0, 4]
     assert len(data.mnist(True, MNIST)) == 60_000
+
+
+def test_datasets_and_loaders_say_what_they_are() -> None:
+    table = data.TensorDataset(tg.ones(10, 3), tg.zeros(10, dtype=tg.int64))
+    shown = "TensorDataset(10 samples: (10, 3) float32, (10,) int64)"
+    assert repr(table) == shown
+    assert repr(data.Subset(table, [1, 2])) == f"Subset(2 samples of {shown})"
+    assert repr(table + table) == f"ConcatDataset(20 samples: {shown}, {shown})"
+    assert repr(data.DataLoader(table, 4, shuffle=True)) == f"DataLoader({shown}, batch_size=4, RandomSampler)"
+    batches = data.BatchSampler(data.SequentialSampler(table), 2, False)
+    assert repr(data.DataLoader(table, batch_sampler=batches)) == f"DataLoader({shown}, batch_size=None, BatchSampler)"

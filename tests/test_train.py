@@ -327,3 +327,47 @@ def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"tinygrad-edu\[plot\]"):
         tg.History().plot()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"loss": nn.CrossEntropyLoss}, r"the class CrossEntropyLoss: make one of it"),
+        ({"loss": "mse"}, r"loss is a function .* not 'mse'"),
+        ({"optimizer": optim.Adam}, r"the class Adam: make one of it"),
+        ({"optimizer": "adam"}, r"such as optim.Adam\(model.parameters\(\)\), and not 'adam'"),
+        ({"optimizer": optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)}, "holds no parameter of this model"),
+    ],
+)
+def test_fit_refuses_a_wrong_loss_or_optimizer_before_anything_ran(given: dict, says: str) -> None:
+    model, optimizer = start()
+    ran = []
+    model.register_forward_hook(lambda *args: ran.append(1))
+    with pytest.raises((TypeError, ValueError), match=says):
+        fit(model, data.iris(), **{"loss": cross_entropy, "optimizer": optimizer, "progress": False, **given})
+    assert not ran
+
+
+# -- schedules -----------------------------------------------------------------------------------------------------
+def test_a_schedule_that_steps_before_the_optimizer_warns() -> None:
+    w = tg.ones(1, requires_grad=True)
+
+    class Own(optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            """Changes nothing, and does not say that it was called."""
+
+    def schedule(kind: type = optim.SGD) -> Any:
+        return optim.lr_scheduler.StepLR(kind([w], lr=0.1), 2)
+
+    wrong = schedule()
+    with pytest.warns(UserWarning, match=r"called before optimizer.step\(\)"):
+        wrong.step()
+    wrong.step()  # once is enough
+    right, own = schedule(), schedule(Own)
+    right.optimizer.step()
+    right.step()
+    own.optimizer.step()
+    own.step()
+    optimizer = optim.SGD([w], lr=0.1)
+    several = [optim.lr_scheduler.StepLR(optimizer, 2), optim.lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    optim.lr_scheduler.SequentialLR(optimizer, several, [3])  # steps them by itself
