@@ -143,9 +143,18 @@ def _check_part(x: Any, part: Any, dim: int) -> None:
         check_range(part, x, dim, negative=True)
 
 
+def largest_unsigned(index: Any) -> Any:
+    """The largest number of an integer array, where negative ones count as huge: one look finds what lies below 0 or too high."""
+    return index.view(f"u{index.itemsize}").max()
+
+
 def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> None:
     """Raise IndexError if an index array points outside a dim of x (None: of x flattened)."""
     size = math.prod(x.shape) if dim is None else x.shape[dim] if x.ndim else 1
+    if index.size and not negative and largest_unsigned(index) < size:
+        return
+    if index.size and negative and index.min() >= -size and index.max() < size:
+        return
     low, high = (int(index.min()), int(index.max())) if index.size else (0, -1)
     if low < (-size if negative else 0) or high >= size:
         where = describe(x) if dim is None else f"dim {dim} of {describe(x)}"

@@ -20,7 +20,7 @@ from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
-from .indexing import _at, gather, masked_fill, raw, where
+from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
 from .reduction import _softmax, _total, amax, any, log_softmax, mean, sum
 from .shape import broadcast_tensors, reshape, unsqueeze
 
@@ -106,7 +106,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     if not labels.size:
         return labels, None
     may_ignore = ignore_index is not None and 0 <= ignore_index < classes
-    if not may_ignore and int(labels.min()) >= 0 and int(labels.max()) < classes:
+    if not may_ignore and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
     wrong = ~ignored & ((labels < 0) | (labels >= classes))

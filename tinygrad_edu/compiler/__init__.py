@@ -1,0 +1,94 @@
+"""compile."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..op import grad_mode
+from ..tensor import Tensor
+from .plan import Changed, Plan
+from .record import CompileError, Tape, recording, strip
+
+__all__ = ["CompileError", "compile"]
+
+
+class Compiled:
+    """A function with a plan for each signature of its arguments."""
+
+    def __init__(self, function: Callable) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.plans: dict[Any, Plan] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves: list[Any] = []
+        key = (_key(args, leaves), _key(kwargs, leaves) if kwargs else None, grad_mode.enabled)
+        plan = self.plans.get(key)
+        if plan is None or not plan.fits():
+            return self.record(key, leaves, args, kwargs)
+        try:
+            return plan.replay([x.array if isinstance(x, Tensor) else x for x in leaves])
+        except Changed:
+            return self.function(*args, **kwargs)
+
+    def record(self, key: Any, leaves: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run the function, writing down what it does."""
+        arrays = [x.array if isinstance(x, Tensor) else x for x in leaves]
+        tape = Tape(arrays)
+        with recording(tape):
+            try:
+                found = self.function(*args, **kwargs)
+                operands, result = _results(found, tape)
+                tape.finish()
+            except Exception:
+                if tape.refused is not None:
+                    raise tape.refused from None
+                raise
+        names = _names(self.function)
+        self.plans[key] = Plan(tape, getattr(self.function, "__name__", "function"), operands, names)
+        return result
+
+
+def _key(tree: Any, leaves: list[Any]) -> Any:
+    """The signature of arguments: shape and dtype of tensors, numbers themselves; collects the tensors."""
+    if isinstance(tree, Tensor):
+        leaves.append(tree)
+        return tree.array.shape, tree.array.dtype, tree._requires_grad
+    if isinstance(tree, np.ndarray):
+        leaves.append(tree)
+        return tree.shape, tree.dtype
+    if isinstance(tree, tuple | list):
+        return (type(tree), *[_key(x, leaves) for x in tree])
+    if isinstance(tree, dict):
+        return tuple((k, _key(x, leaves)) for k, x in tree.items())
+    return tree if tree.__hash__ is not None else id(tree)
+
+
+def _results(tree: Any, tape: Tape) -> tuple[Any, Any]:
+    """What a function returned, with operands in place of tensors; and with copies, as replays return them."""
+    if isinstance(tree, Tensor):
+        if not tape.is_new(tree):
+            return tree, tree
+        recorded = tape.twin(tree.__dict__["array"])
+        return recorded.operand(), Tensor(recorded.held)
+    if isinstance(tree, tuple | list):
+        parts = [_results(x, tape) for x in tree]
+        make = (lambda xs: type(tree)(*xs)) if hasattr(tree, "_fields") else type(tree)
+        return make([p[0] for p in parts]), make([p[1] for p in parts])
+    if isinstance(tree, dict):
+        parts = {k: _results(x, tape) for k, x in tree.items()}
+        return {k: p[0] for k, p in parts.items()}, {k: p[1] for k, p in parts.items()}
+    return tree, strip(tree)
+
+
+def _names(function: Any) -> dict[int, str]:
+    return {}
+
+
+def compile(function: Callable) -> Compiled:
+    """Record a function once and replay it."""
+    return Compiled(function)
