@@ -25,19 +25,20 @@ class Compiled:
         self.plans: dict[Any, Plan] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves: list[Any] = []
-        key = (_key(args, leaves), _key(kwargs, leaves) if kwargs else None, grad_mode.enabled)
+        arrays: list[np.ndarray] = []
+        key: tuple = (grad_mode.enabled, *[_key(x, arrays) for x in args])
+        if kwargs:
+            key += (_key(kwargs, arrays),)
         plan = self.plans.get(key)
         if plan is None or not plan.fits():
-            return self.record(key, leaves, args, kwargs)
+            return self.record(key, arrays, args, kwargs)
         try:
-            return plan.replay([x.array if isinstance(x, Tensor) else x for x in leaves])
+            return plan.replay(arrays)
         except Changed:
             return self.function(*args, **kwargs)
 
-    def record(self, key: Any, leaves: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does."""
-        arrays = [x.array if isinstance(x, Tensor) else x for x in leaves]
         tape = Tape(arrays)
         with recording(tape):
             try:
@@ -53,19 +54,17 @@ class Compiled:
         return result
 
 
-def _key(tree: Any, leaves: list[Any]) -> Any:
-    """The signature of arguments: shape and dtype of tensors, numbers themselves; collects the tensors."""
-    if isinstance(tree, Tensor):
-        leaves.append(tree)
-        return tree.array.shape, tree.array.dtype, tree._requires_grad
-    if isinstance(tree, np.ndarray):
-        leaves.append(tree)
-        return tree.shape, tree.dtype
-    if isinstance(tree, tuple | list):
-        return (type(tree), *[_key(x, leaves) for x in tree])
-    if isinstance(tree, dict):
-        return tuple((k, _key(x, leaves)) for k, x in tree.items())
-    return tree if tree.__hash__ is not None else id(tree)
+def _key(x: Any, arrays: list[np.ndarray]) -> Any:
+    """What a plan is made for: shape and dtype of tensors, other arguments themselves. Collects the arrays."""
+    if isinstance(x, Tensor | np.ndarray):
+        array = x.array if isinstance(x, Tensor) else x
+        arrays.append(array)
+        return array.shape, array.dtype, getattr(x, "_requires_grad", None)
+    if isinstance(x, tuple | list):
+        return (type(x), *[_key(part, arrays) for part in x])
+    if isinstance(x, dict):
+        return tuple((name, _key(part, arrays)) for name, part in x.items())
+    return (type(x), x) if x.__hash__ is not None else id(x)
 
 
 def _results(tree: Any, tape: Tape) -> tuple[Any, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import tensor as tensors
+from ..autograd.engine import tensors
 from ..errors import source_line
 from ..tensor import Tensor, mark_changed, wrap
 from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
-# Functions that put their result where `out` says, beside ufuncs and their reductions.
+# Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
     np.concatenate,
     np.stack,
@@ -29,6 +29,8 @@ WITH_OUT = {
     np.argmin,
     np.einsum,
 }
+COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!="}
+METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
 EFFECTS = {call, check, grad, data}
 
 
@@ -276,7 +278,10 @@ class Plan:
         for tensor, before in self.grads_before:
             if before is not None:
                 body.append(("", f"{self.name_of(before.operand())}[...] = {self.name_of(tensor)}._grad.array"))
-        for line in lines:
+        read = Counter(x.value for line in lines for x in line.reads())
+        for line, after in zip(lines, [*lines[1:], None], strict=True):
+            if compares(line, after) and read[line.results[0].value] == 1:
+                continue  # the check compares by itself
             body.append((source_line(line.site), self._line(line)))
         for x, argument in zip(tape.arguments, arguments, strict=True):
             if any(o.value is x.memory.value for line in lines for o in line.written):
@@ -288,8 +293,12 @@ class Plan:
         self._replay = self.scope["replay"]
         if self.quiet:
             self._replay = np.errstate(all="ignore")(self._replay)
-        changed = {x.value: x.value.array for line in lines for x in line.written if x.value.kind == "outside"}
-        self.changed = list(changed.values())
+        exec(compile(f"def fits():\n    return {self._write_fits()}", f"<plan of {self.name}>", "exec"), self.scope)
+        self.fits = self.scope["fits"]
+        changed = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}.values()
+        for array in changed:
+            mark_changed(array)
+        self.changed = [(id(a), tensors._changes[id(a)][0]) for a in changed]  # what mark_changed would look up at each call
 
     def _result(self, tree: Any) -> str:
         if isinstance(tree, Operand):
@@ -308,7 +317,11 @@ class Plan:
         """The source of one line."""
         f, args, kwargs = line.function, line.args, line.kwargs
         if f is check:
-            decided = f"{self.text(args[0])}" if isinstance(args[0], Operand) else args[0]
+            before = self.lines[self.lines.index(line) - 1]
+            decided = self.text(args[0])
+            if compares(before, line):
+                x, number = before.args
+                decided = f"{self.text(x)}.item() {COMPARED[before.function]} {number!r}"
             return f"if {'not ' if args[1] else ''}{decided}: raise Changed"
         if f is call:
             method, this, *rest = args
@@ -329,7 +342,7 @@ class Plan:
             if puts_out(line):
                 options.append(f"out={targets[0] if len(targets) == 1 else '(' + ', '.join(targets) + ')'}")
             first, given = "", [self.text(x) for x in args]
-            if f in (np.dot, np.put) or getattr(f, "__objclass__", None) is np.ndarray:  # a method is quicker than the function
+            if f in METHODS or getattr(f, "__objclass__", None) is np.ndarray:  # a method is quicker than the function
                 first, given = given[0] + ".", given[1:]
             name = f.__name__ if first else self.function(f)
             made = f"{first}{name}({', '.join([*given, *options])})"
@@ -349,24 +362,24 @@ class Plan:
         return self.scope[self.names[key]]
 
     # -- running
-    def fits(self) -> bool:
-        """Whether everything that the plan found outside of its arguments is still there."""
-        for t, array, requires_grad in self.outside:
-            if t.array is not array or t._requires_grad is not requires_grad:
-                return False
-        for module, mode in self.modes:
-            if module.training is not mode:
-                return False
-        for t, before in self.grads_before:  # noqa: SIM110 (quicker than all())
-            if (t._grad is None) is not (before is None):
-                return False
-        return True
+    def _write_fits(self) -> str:
+        """The source of a function that says whether everything the plan found outside of its arguments is still there."""
+        conditions = []
+        for tensor, array, requires_grad in self.outside:
+            name = self.name_of(tensor)
+            conditions.append(f"{name}.array is {self.name_of(array)} and {name}._requires_grad is {requires_grad}")
+        conditions += [f"{self.name_of(module)}.training is {mode}" for module, mode in self.modes]
+        for tensor, before in self.grads_before:
+            conditions.append(f"{self.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
+        return " and ".join(conditions) or "True"
 
     def replay(self, arrays: Iterable[Any]) -> Any:
         """Run the plan; `Changed` says that a check failed."""
         found = self._replay(*arrays)
-        for array in self.changed:
-            mark_changed(array)
+        if self.changed:
+            tensors.last_change = now = tensors.tick()
+            for key, reference in self.changed:
+                tensors._changes[key] = reference, now
         for module, mode in self.modes_set:
             module.training = mode
         return found
@@ -376,6 +389,14 @@ class Plan:
         count = sum("=" in text or "(" in text for _, text in self.body)
         lines = [f"plan of {self.name}: {count} lines, {len(self.blocks)} blocks of memory"]
         return "\n".join(lines)
+
+
+def compares(line: Line, after: Line | None) -> bool:
+    """Whether a line compares one number with one of Python's for nothing but the check after it."""
+    if line.function not in COMPARED or after is None or after.function is not check or after.args[0] not in line.results:
+        return False
+    x, number = line.args
+    return isinstance(x, Operand) and not x.shape and isinstance(number, int)
 
 
 def puts_out(line: Line) -> bool:
@@ -388,7 +409,7 @@ def puts_out(line: Line) -> bool:
     if f is np.dot:
         z = (line.results or line.written)[0]
         return z.strides == np.empty(z.shape, z.dtype).strides
-    return f in WITH_OUT or f in COPIES
+    return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
 
 
 def returned(array: Any) -> Tensor:

@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backend
-from .. import tensor as tensors
 from ..autograd import engine
 from ..errors import describe, source_line
 from ..nn.module import Module

@@ -145,7 +145,8 @@ def _check_part(x: Any, part: Any, dim: int) -> None:
 
 def largest_unsigned(index: Any) -> Any:
     """The largest number of an integer array, where negative ones count as huge: one look finds what lies below 0 or too high."""
-    return index.view(f"u{index.itemsize}").max()
+    unsigned = index.view(f"u{index.itemsize}")
+    return unsigned.take(unsigned.argmax())  # half of the time of max()
 
 
 def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> None:
