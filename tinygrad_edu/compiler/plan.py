@@ -171,11 +171,11 @@ class Plan:
         lines = needed(tape.lines, {x.value for x in operands(results)})
         self.lines = lines = [as_product(line) for line in straight(checks_first(lines))]
         lasting = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
-        self._share_memory(lines, lasting, {x.value for x in operands(results)})
+        self._share_memory(lines, lasting, set(operands(results)))
         self._write(tape, lines, results)
 
     # -- memory
-    def _share_memory(self, lines: list[Line], lasting: set[Value], returned: set[Value]) -> None:
+    def _share_memory(self, lines: list[Line], lasting: set[Value], returned: set[Operand]) -> None:
         """Decide where every value lies."""
         lives: dict[Value, list[int]] = {}
         seen: dict[Value, set[Operand]] = {}
@@ -184,16 +184,13 @@ class Plan:
                 if x.value.kind == "own":
                     lives.setdefault(x.value, [i, i])[1] = i
                     seen.setdefault(x.value, set()).add(x)
-        for value in returned & lives.keys():
-            lives[value][1] = len(lines)
+        for x in returned:
+            if x.value in lives:
+                lives[x.value][1] = len(lines)
+                seen[x.value].add(x)
         written = {x.value for line in lines for x in line.written}
-        self.fresh = {
-            line.results[0].value
-            for line in lines
-            if not puts_out(line) and len(line.results) == 1
-            and line.results[0].value not in lasting | written and len(seen[line.results[0].value]) == 1
-        }  # fmt: skip
-        self.fresh |= {x.value for line in lines if len(line.results) > 1 for x in line.results}
+        single = {v for v, looks in seen.items() if len(looks) == 1} - written - lasting
+        self.fresh = {x.value for line in lines if not puts_out(line) for x in line.results} & single
         pooled = sorted((v for v in lives if v not in self.fresh and v not in lasting), key=lambda v: lives[v][0])
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
@@ -279,7 +276,7 @@ class Plan:
             if before is not None:
                 body.append(("", f"{self.name_of(before.operand())}[...] = {self.name_of(tensor)}._grad.array"))
         read = Counter(x.value for line in lines for x in line.reads())
-        for line, after in zip(lines, [*lines[1:], None], strict=True):
+        for line, after in zip(lines, [*lines, None][1:], strict=True):
             if compares(line, after) and read[line.results[0].value] == 1:
                 continue  # the check compares by itself
             body.append((source_line(line.site), self._line(line)))
@@ -348,9 +345,8 @@ class Plan:
             made = f"{first}{name}({', '.join([*given, *options])})"
         if puts_out(line) or (line.written and not line.results):
             return made
-        if len(line.results) == 1 and line.results[0].value not in self.fresh:
-            return f"{targets[0]}[...] = {made}"
-        return f"{', '.join(targets)} = {made}"
+        places = [t if x.value in self.fresh else f"{t}[...]" for t, x in zip(targets, line.results, strict=True)]
+        return f"{', '.join(places)} = {made}"
 
     def _tensor(self, x: Operand) -> Tensor:
         """The tensor that is a gradient, the same at each call."""
@@ -414,4 +410,4 @@ def puts_out(line: Line) -> bool:
 
 def returned(array: Any) -> Tensor:
     """What a plan returns: a copy, which the next call does not overwrite."""
-    return wrap(array.copy())
+    return wrap(np.array(array))

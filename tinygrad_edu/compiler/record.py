@@ -39,6 +39,8 @@ REDUCTIONS = {
 MAKERS = {np.empty_like: None, np.zeros_like: 0, np.ones_like: 1, np.full_like: None}
 # Functions that write to their first argument.
 WRITERS = {np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis, np.ndarray.sort, np.ndarray.partition}
+# Functions that say nothing about the numbers.
+ABOUT_SHAPES = {np.result_type, np.shape, np.ndim, np.size, np.can_cast, np.may_share_memory, np.shares_memory, np.iscomplexobj}
 # Functions whose results have as many elements as the numbers say.
 SIZED_BY_DATA = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.compress, np.extract, np.bincount, np.ndarray.nonzero}
 
@@ -399,6 +401,8 @@ class Tape:
         noted, noted_options = self.as_operands(args), self.as_operands(kwargs)
         self.quiet |= "ignore" in (np.geterr()["divide"], np.geterr()["invalid"])
         result = function(*strip(args), **strip(kwargs), **({"out": options["out"]} if "out" in options else {}))
+        if function in ABOUT_SHAPES:
+            return result
         if targets:
             if all(whole):
                 self._result(function, noted, noted_options, [self._replace(x) for x in targets])
