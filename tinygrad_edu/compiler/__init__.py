@@ -10,7 +10,7 @@ import numpy as np
 
 from ..op import grad_mode
 from ..tensor import Tensor
-from .plan import Changed, Plan
+from .plan import Changed, Plan, TooLate
 from .record import CompileError, Tape, recording, strip
 
 __all__ = ["CompileError", "compile"]
@@ -36,6 +36,11 @@ class Compiled:
             return plan.replay(arrays)
         except Changed:
             return self.function(*args, **kwargs)
+        except TooLate as error:
+            raise CompileError(
+                f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without compile "
+                "to see what is wrong with them."
+            ) from None
 
     def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does."""

@@ -35,7 +35,11 @@ EFFECTS = {call, check, grad, data}
 
 
 class Changed(Exception):
-    """Something that the plan relies on is no longer what it was: a decision would be another one."""
+    """A decision that the package took while recording would be another one now; nothing was done yet."""
+
+
+class TooLate(Exception):
+    """The same, after something was done that cannot be undone: random numbers drawn, a running mean moved on."""
 
 
 # -- which lines, and which memory -----------------------------------------------------------------------------------
@@ -44,12 +48,16 @@ def needed(lines: list[Line], kept: set[Value]) -> list[Line]:
     found = []
     for line in reversed(lines):
         touched = {x.value for x in (*line.results, *line.written)}
-        lasting = any(v.kind in ("outside", "argument") for v in touched)
-        if line.function in EFFECTS or isinstance(line.function, Draw) or lasting or touched & kept:
+        if line.function in EFFECTS or isinstance(line.function, Draw) or lasting(line) or touched & kept:
             kept.update(x.value for x in line.reads())
             kept.update(x.value for x in line.written)
             found.append(line)
     return found[::-1]
+
+
+def lasting(line: Line) -> bool:
+    """Whether a line writes to memory that is not the plan's."""
+    return any(x.value.kind in ("outside", "argument") for x in line.written)
 
 
 def checks_first(lines: list[Line]) -> list[Line]:
@@ -163,19 +171,24 @@ class Plan:
         self.grads_before = list(tape.grads_before.items())
         self.quiet = tape.quiet
         self.names: dict[Any, str] = {}  # of operands, by operand, and of other objects, by id
-        self.scope: dict[str, Any] = {"__name__": __package__ + ".plan", "tensor": returned, "Changed": Changed}
+        self.scope: dict[str, Any] = {
+            "__name__": __package__ + ".plan",
+            "tensor": returned,
+            "Changed": Changed,
+            "TooLate": TooLate,
+        }
         self.given = names
         self.shown: dict[str, str] = {}  # how a name is printed that is not the name itself
         self.looks: dict[str, tuple[str, Operand]] = {}  # views and the buffers that they look at
 
         lines = needed(tape.lines, {x.value for x in operands(results)})
         self.lines = lines = [as_product(line) for line in straight(checks_first(lines))]
-        lasting = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
-        self._share_memory(lines, lasting, set(operands(results)))
+        kept = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
+        self._share_memory(lines, kept, set(operands(results)))
         self._write(tape, lines, results)
 
     # -- memory
-    def _share_memory(self, lines: list[Line], lasting: set[Value], returned: set[Operand]) -> None:
+    def _share_memory(self, lines: list[Line], kept: set[Value], returned: set[Operand]) -> None:
         """Decide where every value lies."""
         lives: dict[Value, list[int]] = {}
         seen: dict[Value, set[Operand]] = {}
@@ -189,9 +202,9 @@ class Plan:
                 lives[x.value][1] = len(lines)
                 seen[x.value].add(x)
         written = {x.value for line in lines for x in line.written}
-        single = {v for v, looks in seen.items() if len(looks) == 1} - written - lasting
+        single = {v for v, looks in seen.items() if len(looks) == 1} - written - kept
         self.fresh = {x.value for line in lines if not puts_out(line) for x in line.results} & single
-        pooled = sorted((v for v in lives if v not in self.fresh and v not in lasting), key=lambda v: lives[v][0])
+        pooled = sorted((v for v in lives if v not in self.fresh and v not in kept), key=lambda v: lives[v][0])
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
         for i, line in enumerate(lines):
@@ -205,7 +218,7 @@ class Plan:
         self.unshared = sum(v.nbytes for v in lives)
         self.blocks = [np.empty(size, np.uint8) for size in sizes]
         self.place = {v: self.blocks[b] for v, b in zip(pooled, blocks, strict=True)}
-        self.bytes = sum(sizes) + sum(v.nbytes for v in lives if v in lasting)
+        self.bytes = sum(sizes) + sum(v.nbytes for v in lives if v in kept)
 
     def array_of(self, x: Operand) -> np.ndarray:
         """The real array of an operand."""
@@ -314,12 +327,14 @@ class Plan:
         """The source of one line."""
         f, args, kwargs = line.function, line.args, line.kwargs
         if f is check:
-            before = self.lines[self.lines.index(line) - 1]
+            before = self.lines[: next(i for i, each in enumerate(self.lines) if each is line)]
             decided = self.text(args[0])
-            if compares(before, line):
-                x, number = before.args
-                decided = f"{self.text(x)}.item() {COMPARED[before.function]} {number!r}"
-            return f"if {'not ' if args[1] else ''}{decided}: raise Changed"
+            if before and compares(before[-1], line):
+                x, number = before[-1].args
+                decided = f"{self.text(x)}.item() {COMPARED[before[-1].function]} {number!r}"
+            done = any(each.function in EFFECTS - {check} or isinstance(each.function, Draw) or lasting(each) for each in before)
+            late = f"TooLate({source_line(line.site)!r})" if done else "Changed"
+            return f"if {'not ' if args[1] else ''}{decided}: raise {late}"
         if f is call:
             method, this, *rest = args
             return f"{self.name_of(this)}.{method.__name__}({', '.join(map(self.text, rest))})"

@@ -422,6 +422,9 @@ class Tape:
 
     def _result(self, function: Any, args: tuple, kwargs: dict, made: list[Recorded]) -> None:
         """Note what a function of nothing but its arguments made, unless the same was made before."""
+        if isinstance(function, Draw):
+            self.note(function, args, kwargs, [x.operand() for x in made])
+            return
         copied = args[0] if function in COPIES and len(made) == 1 and isinstance(args[0], Operand) else None
         if copied is not None and copied.value.kind in ("own", "constant") and copied.whole():
             new = made[0].operand()
@@ -435,7 +438,7 @@ class Tape:
                 self.same_constant(x.memory)
             return
         key = signature((function, args, kwargs, [x.operand()[1:] for x in made]))
-        before = self.made.get(key) if len(made) == 1 and not isinstance(function, Draw) else None
+        before = self.made.get(key) if len(made) == 1 else None
         if before is not None and before[1].value.writes == before[2]:
             made[0].memory.value = before[1].value
             before[1].value.shared = True

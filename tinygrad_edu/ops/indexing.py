@@ -365,7 +365,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     if dim is None:
         return take_along_dim(ravel(x), ravel(indices), 0)
     dim = one_dim(dim, x.ndim)
-    if raw(indices).size and int(raw(indices).min()) < 0:  # counted from the end
+    if raw(indices).size and raw(indices).min() < 0:  # counted from the end
         indices = where(indices < 0, indices + x.shape[dim], indices)
     if x.ndim != indices.ndim:
         raise ShapeError(

@@ -278,7 +278,7 @@ def _label_loss(
         losses = where(ignored, 0, losses)
     if reduction == "mean" and (share is not None or ignored is not None):
         counted = ~ignored if ignored is not None else np.ones_like(labels, dtype=bool)
-        return sum(losses) / float((counted if share is None else share[counted]).sum())
+        return sum(losses) / (counted if share is None else share * counted).sum()
     return _reduced(losses, reduction)
 
 
@@ -414,7 +414,7 @@ def multilabel_margin_loss(
     labels, classes = raw(target), input.shape[-1] if input.ndim else 1
     if labels.dtype != np.int64:
         raise DtypeError(f"multilabel_margin_loss: labels must be int64, not {describe(target)}; convert them with .long().")
-    if labels.size and (int(labels.min()) < -1 or int(labels.max()) >= classes):
+    if labels.size and (labels.min() < -1 or labels.max() >= classes):
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
@@ -625,7 +625,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     reduction = reduction_of(reduction)
     if not isinstance(var, Tensor):
         var = var + raw(input) * 0 if isinstance(input, Tensor) else var + input * 0
-    if bool(any(var < 0)):
+    if (raw(var) < 0).any():
         raise ValueError("gaussian_nll_loss: a variance cannot be negative; give var = softplus(x) or exp(x), say.")
     if var.shape != input.shape:
         differing = [i for i, (n, m) in enumerate(zip(input.shape, var.shape, strict=False)) if n != m]
