@@ -62,7 +62,7 @@ def take_turns(
 ) -> None:
     """Time the contestants in turns of about `turn` seconds; every other round goes through them backwards.
 
-    After `limit` seconds there are no more rounds, except that there are at least five (or `rounds`).
+    After `limit` seconds there are no more rounds, except that there are at least three (or `rounds`).
     """
     for c in contestants:
         c.prepare()
@@ -72,7 +72,7 @@ def take_turns(
     gc.freeze()  # what is there now, PyTorch's modules for one, is not the garbage collector's work in what is timed
     begin = perf_counter()
     for i in range(rounds):
-        if i >= 5 and perf_counter() - begin > limit:
+        if i >= 3 and perf_counter() - begin > limit:
             break
         for c in contestants if i % 2 else reversed(contestants):
             c.prepare()

@@ -1,144 +1,290 @@
-"""The workloads: one table, and each step written once for every library that has PyTorch's names.
+"""The workloads: one table, and each model written once for every library that has PyTorch's names.
 
-A step takes the library as `lib` (tinygrad_edu or torch) and a `Start`, and returns the step to be timed. So what is timed
-is the same program; only its import differs. reference.py holds the same steps in bare NumPy.
+A model is written with `lib.nn`, where `lib` is tinygrad_edu or torch, as a tutorial writes it; so what is timed is the same
+program, only its import differs. reference/ holds the same steps in bare NumPy.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+import tinygrad_edu
+
 from . import reference
 from .reference import ADAM_RATE, RATE, SMALL_OPS, Start, Step
+
+RATES = {"SGD": RATE, "Adam": ADAM_RATE}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The ratios to reach, at most: to bare NumPy and to PyTorch, eager and compiled."""
+
+    to_numpy: float
+    to_torch: float
+    compiled_to_numpy: float
+    compiled_to_torch: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training step of a model, as every tutorial writes it; `forward` and `gradients` are its beginnings."""
+
+    model: Any
+    loss_function: Any
+    optimizer: Any
+    x: Any
+    y: Any
+
+    def forward(self) -> Any:
+        return self.loss_function(self.model(self.x), self.y)
+
+    def gradients(self) -> Any:
+        loss = self.loss_function(self.model(self.x), self.y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        return loss
+
+    def step(self) -> Any:
+        return self.step_on(self.x, self.y)
+
+    def step_on(self, x: Any, y: Any) -> Any:
+        loss = self.loss_function(self.model(x), y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One row of the table.
+    """One row of the table: a model, and a batch to train it on.
 
-    start: makes the parameters and the batch, the same for every contestant.
-    reference: the step in bare NumPy.
-    step: the same step for a library with PyTorch's names.
-    goal: the ratios to reach, to bare NumPy and to PyTorch.
+    model: makes the model, from `lib.nn`.
+    batch: draws inputs and what the model should say to them.
+    reference: the same step in bare NumPy.
     """
 
     key: str
     title: str
-    start: Callable[[], Start]
+    model: Callable[[Any], Any]
+    batch: Callable[[np.random.Generator], tuple[Any, Any]]
+    loss: str
+    optimizer: str
     reference: Callable[[Start], Step]
-    step: Callable[[Any, Start], Step]
-    goal: tuple[float, float] | None = None
+    goal: Goal | None = None
+
+    def start(self) -> Start:
+        """The parameters and the batch that every contestant starts from."""
+        tinygrad_edu.manual_seed(0)
+        parameters = [p.detach().numpy().copy() for p in self.model(tinygrad_edu.nn).parameters()]
+        return Start(parameters, *map(_single, self.batch(np.random.default_rng(0))))
+
+    def training(self, lib: Any, start: Start) -> Training:
+        """The training step for a library with PyTorch's names."""
+        model = self.model(lib.nn)
+        with lib.no_grad():
+            for p, value in zip(model.parameters(), start.parameters, strict=True):
+                p.copy_(lib.tensor(value))
+        optimizer = getattr(lib.optim, self.optimizer)(model.parameters(), lr=RATES[self.optimizer])
+        return Training(model, getattr(lib.nn, self.loss)(), optimizer, lib.tensor(start.x), lib.tensor(start.y))
 
 
-# -- where everybody starts ------------------------------------------------------------------------------------------
-def small() -> Start:
-    """Two inputs of 8 numbers; near 1, so that 33 products of gradients do not vanish."""
-    rng = np.random.default_rng(0)
-    return Start([rng.uniform(0.7, 1.2, 8).astype("float32") for _ in range(2)])
+def _single(x: np.ndarray) -> np.ndarray:
+    """Floats as float32."""
+    return x.astype("float32") if x.dtype.kind == "f" else x
 
 
-def network(*sizes: int, batch: int, one_hot: bool = False) -> Callable[[], Start]:
-    """Fully connected layers of these sizes, and a batch of random inputs and labels."""
+# -- models ----------------------------------------------------------------------------------------------------------
+def iris(nn: Any) -> Any:
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
 
-    def start() -> Start:
+
+def nielsen(nn: Any) -> Any:
+    return nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
+
+
+def deep(nn: Any) -> Any:
+    return nn.Sequential(
+        nn.Linear(1000, 500), nn.ReLU(), nn.Linear(500, 125), nn.ReLU(), nn.Linear(125, 50), nn.ReLU(), nn.Linear(50, 10)
+    )
+
+
+def lenet(nn: Any) -> Any:
+    """LeNet-5 without padding: the sides of the pictures are 28, 24, 12, 8, 4."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        nn.Flatten(),
+        *(nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+    )
+
+
+def lstm(nn: Any) -> Any:
+    class Classifier(nn.Module):
+        """What an LSTM knows after the last step, as the scores of 10 classes."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(16, 64)
+            self.head = nn.Linear(64, 10)
+
+        def forward(self, x: Any) -> Any:
+            output, _ = self.lstm(x)
+            return self.head(output[-1])
+
+    return Classifier()
+
+
+def transformer(nn: Any) -> Any:
+    class Block(nn.Module):
+        """A block of GPT-2's kind (norm first, without a mask): attention, then a network of two layers at each position."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1 = nn.LayerNorm(64)
+            self.attention = nn.MultiheadAttention(64, 4, batch_first=True)
+            self.norm2 = nn.LayerNorm(64)
+            self.network = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 64))
+
+        def forward(self, x: Any) -> Any:
+            h = self.norm1(x)
+            x = x + self.attention(h, h, h, need_weights=False)[0]
+            return x + self.network(self.norm2(x))
+
+    return Block()
+
+
+# -- batches ---------------------------------------------------------------------------------------------------------
+def labelled(*shape: int, classes: int, one_hot: bool = False, samples_at: int = 0) -> Callable[[Any], tuple[Any, Any]]:
+    """Random inputs of this shape, and a random class for each sample; samples are counted by the dim `samples_at`."""
+
+    def draw(rng: np.random.Generator) -> tuple[Any, Any]:
+        x, labels = rng.uniform(0, 1, shape), rng.integers(0, classes, shape[samples_at])
+        return x, np.eye(classes)[labels] if one_hot else labels
+
+    return draw
+
+
+def sequences(rng: np.random.Generator) -> tuple[Any, Any]:
+    """Vectors, and others of the same shape to be approached."""
+    return rng.normal(size=(8, 32, 64)), rng.normal(size=(8, 32, 64))
+
+
+# -- the workload that has no model ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class SmallOps:
+    """99 operations on 8 numbers, forward and backward; `length` times add, mul, tanh."""
+
+    key: str
+    title: str
+    reference: Callable[[Start], Step]
+    goal: Goal | None = None
+    length: int = SMALL_OPS
+
+    def start(self) -> Start:
+        """Two inputs of 8 numbers; near 1, so that 33 products of gradients do not vanish."""
         rng = np.random.default_rng(0)
-        parameters = []
-        for fan_in, fan_out in pairwise(sizes):
-            parameters.append(rng.normal(0, (2 / fan_in) ** 0.5, (fan_out, fan_in)).astype("float32"))
-            parameters.append(rng.normal(0, 0.1, fan_out).astype("float32"))
-        x = rng.uniform(0, 1, (batch, sizes[0])).astype("float32")
-        labels = rng.integers(0, sizes[-1], batch)
-        return Start(parameters, x, np.eye(sizes[-1], dtype="float32")[labels] if one_hot else labels)
+        return Start([rng.uniform(0.7, 1.2, 8).astype("float32") for _ in range(2)])
 
-    return start
+    def training(self, lib: Any, start: Start) -> SmallOpsTraining:
+        """The operations for a library with PyTorch's names."""
+        return SmallOpsTraining(*(lib.tensor(p, requires_grad=True) for p in start.parameters), self.length)
 
 
-# -- the steps -------------------------------------------------------------------------------------------------------
-def small_ops_forward(lib: Any, start: Start) -> Step:
-    a, b = tracked(lib, start)
+@dataclass(frozen=True)
+class SmallOpsTraining:
+    """What `Training` is for a model, but nothing is trained."""
 
-    def step() -> Any:
-        h = a
-        for _ in range(SMALL_OPS):
-            h = ((h + b) * b).tanh()
+    a: Any
+    b: Any
+    length: int
+
+    def forward(self) -> Any:
+        h = self.a
+        for _ in range(self.length):
+            h = ((h + self.b) * self.b).tanh()
         return h.sum()
 
-    return step
-
-
-def small_ops(lib: Any, start: Start) -> Step:
-    a, b = tracked(lib, start)
-
-    def step() -> Any:
-        h = a
-        for _ in range(SMALL_OPS):
-            h = ((h + b) * b).tanh()
-        value = h.sum()
-        a.grad = b.grad = None
+    def step(self) -> Any:
+        value = self.forward()
+        self.a.grad = self.b.grad = None
         value.backward()
         return value
 
-    return step
+    gradients = step
 
 
-def iris(lib: Any, start: Start) -> Step:
-    f = functional(lib)
-    parameters = w1, b1, w2, b2 = tracked(lib, start)
-    x, labels = lib.tensor(start.x), lib.tensor(start.y)
-
-    def step() -> Any:
-        h = lib.relu(f.linear(x, w1, b1))
-        loss = f.cross_entropy(f.linear(h, w2, b2), labels)
-        loss.backward()
-        descend(lib, parameters)
-        return loss
-
-    return step
+# -- the table -------------------------------------------------------------------------------------------------------
+def flux_sine(key: str, title: str, batch: int, goal: Goal | None = None) -> Workload:
+    return Workload(key, title, deep, labelled(batch, 1000, classes=10), "CrossEntropyLoss", "Adam", reference.deep, goal)
 
 
-def nielsen(lib: Any, start: Start) -> Step:
-    f = functional(lib)
-    parameters = w1, b1, w2, b2 = tracked(lib, start)
-    x, y = lib.tensor(start.x), lib.tensor(start.y)
+WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, and its step in reference/
+    SmallOps("a", "99 tiny ops: add, mul, tanh on 8 numbers", reference.small_ops, Goal(2.5, 0.45, 1.05, 0.18)),
+    Workload(
+        "b",
+        "Iris 4-16-3, ReLU, cross-entropy, batch 16, SGD",
+        iris,
+        labelled(16, 4, classes=3),
+        "CrossEntropyLoss",
+        "SGD",
+        reference.iris,
+        Goal(1.8, 0.16, 1.15, 0.10),
+    ),
+    Workload(
+        "c",
+        "Nielsen 784-30-10, sigmoid, squared error, batch 10, SGD",
+        nielsen,
+        labelled(10, 784, classes=10, one_hot=True),
+        "MSELoss",
+        "SGD",
+        reference.nielsen,
+        Goal(1.6, 0.18, 1.15, 0.12),
+    ),
+    flux_sine("d", "Flux sine 1000-500-125-50-10, ReLU, batch 64, Adam", 64, Goal(1.10, 0.95, 1.0, 0.85)),
+    Workload(
+        "e",
+        "LeNet 28x28, batch 32, Adam",
+        lenet,
+        labelled(32, 1, 28, 28, classes=10),
+        "CrossEntropyLoss",
+        "Adam",
+        reference.lenet,
+        Goal(1.15, 0.45, 0.95, 0.35),
+    ),
+    Workload(
+        "f",
+        "LSTM 16-64, 32 steps, batch 16, Adam",
+        lstm,
+        labelled(32, 16, 16, classes=10, samples_at=1),
+        "CrossEntropyLoss",
+        "Adam",
+        reference.lstm,
+        Goal(1.15, 0.70, 0.88, 0.55),
+    ),
+    Workload(
+        "g",
+        "transformer block 64, 4 heads, 32 steps, batch 8, Adam",
+        transformer,
+        sequences,
+        "MSELoss",
+        "Adam",
+        reference.transformer,
+        Goal(1.15, 0.65, 0.95, 0.52),
+    ),
+]
 
-    def step() -> Any:
-        h = lib.sigmoid(f.linear(x, w1, b1))
-        loss = f.mse_loss(lib.sigmoid(f.linear(h, w2, b2)), y)
-        loss.backward()
-        descend(lib, parameters)
-        return loss
-
-    return step
-
-
-def deep(lib: Any, start: Start) -> Step:
-    f = functional(lib)
-    parameters = w1, b1, w2, b2, w3, b3, w4, b4 = tracked(lib, start)
-    x, labels = lib.tensor(start.x), lib.tensor(start.y)
-    optimizer = importlib.import_module(lib.__name__ + ".optim").Adam(parameters, lr=ADAM_RATE)
-
-    def step() -> Any:
-        h = lib.relu(f.linear(x, w1, b1))
-        h = lib.relu(f.linear(h, w2, b2))
-        h = lib.relu(f.linear(h, w3, b3))
-        loss = f.cross_entropy(f.linear(h, w4, b4), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+MEMORY = flux_sine("d4096", "the peak of d at batch 4096", 4096)
 
 
 def chain(lib: Any, length: int) -> Step:
     """A chain of additions, forward and backward: does the cost of an op stay the same in a long one?"""
-    a, b = tracked(lib, small())
+    a, b = (lib.tensor(np.ones(8, "float32"), requires_grad=True) for _ in range(2))
 
     def step() -> Any:
         h = a
@@ -148,47 +294,3 @@ def chain(lib: Any, length: int) -> Step:
         h.sum().backward()
 
     return step
-
-
-# -- the pieces ------------------------------------------------------------------------------------------------------
-def tracked(lib: Any, start: Start) -> list[Any]:
-    """The parameters as tensors that require grad."""
-    return [lib.tensor(p, requires_grad=True) for p in start.parameters]
-
-
-def descend(lib: Any, parameters: list[Any]) -> None:
-    """One step of gradient descent by hand."""
-    with lib.no_grad():
-        for p in parameters:
-            p -= RATE * p.grad
-            p.grad = None
-
-
-def functional(lib: Any) -> Any:
-    """lib.nn.functional; until tinygrad_edu has it, what is needed of it, from its operations."""
-    return getattr(getattr(lib, "nn", None), "functional", None) or _Functional(lib)
-
-
-class _Functional:
-    def __init__(self, lib: Any) -> None:
-        self.linear, self._lib = lib.linear, lib
-
-    def cross_entropy(self, logits: Any, labels: Any) -> Any:
-        return -self._lib.log_softmax(logits, 1).gather(1, labels.unsqueeze(1)).mean()
-
-    def mse_loss(self, z: Any, y: Any) -> Any:
-        return ((z - y) ** 2).mean()
-
-
-IRIS, NIELSEN = network(4, 16, 3, batch=16), network(784, 30, 10, batch=10, one_hot=True)
-LARGE = 1000, 500, 125, 50, 10
-
-WORKLOADS = [  # the table: a workload more is an entry more, and its step in reference.py
-    Workload("a1", "99 tiny ops, forward only", small, reference.small_ops_forward, small_ops_forward),
-    Workload("a", "99 tiny ops: add, mul, tanh", small, reference.small_ops, small_ops, (2.5, 0.45)),
-    Workload("b", "Iris 4-16-3, batch 16, SGD", IRIS, reference.iris, iris, (1.8, 0.16)),
-    Workload("c", "Nielsen 784-30-10, batch 10, SGD", NIELSEN, reference.nielsen, nielsen, (1.6, 0.18)),
-    Workload("d", "1000-500-125-50-10, batch 64, Adam", network(*LARGE, batch=64), reference.deep, deep, (1.10, 0.95)),
-]
-
-MEMORY = Workload("d4096", "the peak of d at batch 4096", network(*LARGE, batch=4096), reference.deep, deep)

@@ -160,10 +160,10 @@ CASES = [
     ),
     Case(
         "softmax_minus_one_hot",
-        lambda x, y: special.softmax(x, axis=1) - np.eye(3)[y],
-        (real, label),
-        [((4, 3), (4,)), ((0, 3), (0,))],
-        call=lambda x, y: loss.softmax_minus_one_hot(x, labels=y),
+        lambda x, g, y: (special.softmax(x, axis=1) - np.eye(3)[y]) * g / max(len(x), 1),
+        (real, real, label),
+        [((4, 3), (), (4,)), ((0, 3), (), (0,))],
+        call=lambda x, g, y: loss.softmax_minus_one_hot(x, g, labels=y),
     ),
     Case(
         "nll_loss",

@@ -13,6 +13,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from operator import attrgetter
+from sys import getrefcount
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -32,6 +33,16 @@ KEEP_GRAPH_BYTES = 16 * 2**20
 NODE_BYTES = 1000  # what a tensor of the graph takes beside its numbers
 
 _CHOICE = _where.op
+
+
+def _references_of_a_new_array() -> int:
+    raw = np.empty(0)
+    part = raw
+    return getrefcount(part)
+
+
+# What a rule returns is an array of its own, which may be kept and added to, if nothing else refers to it than the loop below.
+_OF_A_NEW_ARRAY = _references_of_a_new_array()
 
 check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
 
@@ -220,9 +231,9 @@ def _chain_rule(
                 part = raw if raw.shape == x.array.shape else _fit(raw, node, slot)
                 before = grads.get(x)
                 if before is None:
-                    grads[x] = part
-                    if x.op is None and together is None and _is_new(part, g, z, values, settings):
+                    if x.op is None and part.base is None and getrefcount(part) <= _OF_A_NEW_ARRAY:
                         owned.add(x)
+                    grads[x] = part
                 elif x in owned and not (watch or create_graph):
                     before += part
                     grads[x] = before
@@ -266,13 +277,6 @@ def _fit(raw: Any, node: Tensor, slot: int) -> Any:
             f"{_rule_name(node, slot)} returned a gradient of shape {raw.shape}; its input is {describe(x)}, and a gradient "
             "must have the input's shape, or one to which that broadcasts."
         ) from None
-
-
-def _is_new(part: Any, g: Any, z: Any, values: Iterable[Any], settings: dict[str, Any]) -> bool:
-    """Whether a rule's result is an array of its own, not one that something else holds or looks at."""
-    if part is g or part is z or getattr(part, "base", None) is not None:
-        return False
-    return id(part) not in map(id, (*values, *settings.values()))
 
 
 def _receivers(node: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -18,7 +18,7 @@ class _Listed(Module):
     _kind: type = Module
 
     def _items(self) -> list[Any]:
-        return [value for _, value in self._own(self._kind)]
+        return [value for value in vars(self).values() if isinstance(value, self._kind)]
 
     def _keys(self) -> list[str]:
         return [name for name, _ in self._own(self._kind)]
@@ -111,7 +111,7 @@ class Sequential(_Listed):
             self.extend(modules)
 
     def forward(self, x: Any) -> Any:
-        for module in self:
+        for module in self._items():
             x = module(x)
         return x
 
@@ -201,7 +201,7 @@ class _Named(Module):
         return [name for name, _ in self._own(self._kind)]
 
     def values(self) -> list[Any]:
-        return [value for _, value in self._own(self._kind)]
+        return [value for value in vars(self).values() if isinstance(value, self._kind)]
 
     def items(self) -> list[tuple[str, Any]]:
         return list(self._own(self._kind))

@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(dx=lambda g, z, x: g * ~(x <= 0))  # a NaN is not ≤ 0: it passes, and so does its gradient
+@op(dx=lambda g, z, x: g * (z != 0))  # a NaN is not 0: it passes, and so does its gradient
 def relu(x: Any) -> Any:
     """Positive elements pass, negative ones become 0 and get no gradient.
 

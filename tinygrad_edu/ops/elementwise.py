@@ -428,7 +428,9 @@ def sigmoid(x: Any) -> Any:
 
     z = 1 / (1 + e⁻ˣ);  ∂x = g·z·(1 - z)
     """
-    return 1 / (1 + np.exp(-x))
+    z = np.exp(-x)
+    z += 1
+    return 1 / z
 
 
 def logit(x: Any, eps: float | None = None) -> Any:

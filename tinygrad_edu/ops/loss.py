@@ -21,6 +21,7 @@ from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
+from .products import add_last
 from .reduction import _softmax, _total, amax, any, log_softmax, mean, sum
 from .shape import broadcast_tensors, reshape, unsqueeze
 
@@ -154,7 +155,7 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
 
 
 # -- classification: cross-entropy ---------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, labels: softmax_minus_one_hot(x, labels=labels) * (g / max(x.shape[0], 1)))
+@op(dx=lambda g, z, x, labels: softmax_minus_one_hot(x, g, labels=labels))
 def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
     """How surprised the softmax of the scores is by the labels, on average; the gradient is the softmax, less 1 at the label.
 
@@ -169,19 +170,30 @@ def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
     if not x.size:
         return np.full_like(x, np.nan, shape=())
     shifted = x - x.max(axis=1, keepdims=True)
-    picked = shifted.take(_flat_place(labels, x.shape[1]))
-    return _total(np.log(np.exp(shifted).sum(axis=1)) - picked, None, False, len(picked))
+    own = shifted.take(_flat_place(labels, x.shape[1]))
+    np.exp(shifted, out=shifted)
+    losses = np.log(add_last(shifted))
+    losses -= own
+    return add_last(losses) / len(losses)
 
 
-@op(dx=lambda g, z, x, labels: _softmax_slope(g, _softmax(x, dim=1)))
-def softmax_minus_one_hot(x: Any, *, labels: Any) -> Any:
-    """The softmax of each row, less 1 at its label: what cross-entropy sends back to its scores.
+@op(
+    dx=lambda h, z, x, g, labels: _softmax_slope(h * (g / max(x.shape[0], 1)), _softmax(x, dim=1)),
+    dg=lambda h, z, x, g, labels: (sum(h * _softmax(x, dim=1)) - sum(_take_class(h, labels=labels))) / max(x.shape[0], 1),
+)
+def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any) -> Any:
+    """The softmax of each row, less 1 at its label, times g / N: what cross-entropy sends back to its scores.
 
-    z = softmax(x) - one-hot(label);  ∂x = p·(g - Σ g·p) with p = softmax(x)
+    z = g·(p - one-hot(label)) / N with p = softmax(x);  ∂x = p·(q - Σ q·p) with q = h·g / N;  ∂g = Σ h·(p - one-hot(label)) / N
     """
-    z = _softmax.op.forward(x, dim=1)
+    if not x.size:
+        return x.copy()
+    z = x - x.max(axis=1, keepdims=True)
+    np.exp(z, out=z)
+    share = g / len(z)
+    z *= (share / add_last(z))[:, None]
     own = _flat_place(labels, x.shape[1])
-    np.put(z, own, z.take(own) - 1)
+    np.put(z, own, z.take(own) - share)
     return z
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer
+from .optimizer import Optimizer, in_blocks
 
 
 class Adagrad(Optimizer):
@@ -153,23 +153,33 @@ class Adam(Optimizer):
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = state["exp_avg_sq"].copy()
         state["step"] += 1
-        m, v, (beta1, beta2) = state["exp_avg"], state["exp_avg_sq"], group["betas"]
+        beta1, beta2 = group["betas"]
         if group["weight_decay"]:
             if group["decoupled_weight_decay"]:
                 p *= 1 - group["lr"] * group["weight_decay"]
             else:
                 g = g + group["weight_decay"] * p
-        m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        v += (1 - beta2) * g * g
-        if group["amsgrad"]:
-            v = state["max_exp_avg_sq"] = np.maximum(state.get("max_exp_avg_sq", v), v)
-        root = np.sqrt(v)
-        root /= math.sqrt(1 - beta2 ** state["step"])
-        root += group["eps"]
-        p -= (group["lr"] / (1 - beta1 ** state["step"])) * m / root
+        unbias = math.sqrt(1 - beta2 ** state["step"])  # taken out of the root: (rate·unbias) · m / (√v + eps·unbias)
+        rate = group["lr"] / (1 - beta1 ** state["step"]) * unbias
+        largest = state.get("max_exp_avg_sq", p)  # of the second moments, with amsgrad
+        for here, slope, m, v, top in in_blocks(p, g, state["exp_avg"], state["exp_avg_sq"], largest):
+            m *= beta1
+            change = (1 - beta1) * slope
+            m += change
+            v *= beta2
+            np.multiply(slope, slope, out=change)
+            change *= 1 - beta2
+            v += change
+            if group["amsgrad"]:
+                np.maximum(top, v, out=top)
+            np.sqrt(top if group["amsgrad"] else v, out=change)
+            change += group["eps"] * unbias
+            np.divide(m, change, out=change)
+            change *= rate
+            here -= change
 
 
 class AdamW(Adam):
