@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from ..nn.module import Module
 from ..op import grad_mode
+from ..optim.lr_scheduler import LRScheduler
+from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .plan import Changed, Plan, TooLate
 from .record import CompileError, Tape, recording, strip
@@ -20,9 +25,12 @@ class Compiled:
     """A function with a plan for each signature of its arguments."""
 
     def __init__(self, function: Callable) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.function = function
         self.plans: dict[Any, Plan] = {}
+        self._candidates: dict[Any, Plan] = {}  # recordings that no second one has confirmed yet
+        self._tries: dict[Any, int] = {}
+        self._settings: dict[Any, Any] = {}  # of optimizers
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         arrays: list[np.ndarray] = []
@@ -42,20 +50,44 @@ class Compiled:
                 "to see what is wrong with them."
             ) from None
 
+    def __str__(self) -> str:
+        """Every plan, one for each kind of arguments, as Python that can be read."""
+        waiting = f"{self.function.__name__} has no plan yet: it has one when two calls in a row did the same"
+        return "\n\n".join(map(str, self.plans.values())) or waiting
+
     def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
-        """Run the function, writing down what it does."""
-        tape = Tape(arrays)
+        """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
+        tape = Tape(arrays, self._settings)
         with recording(tape):
             try:
                 found = self.function(*args, **kwargs)
-                operands, result = _results(found, tape)
+                operands = _results(found, tape)
                 tape.finish()
             except Exception:
                 if tape.refused is not None:
                     raise tape.refused from None
                 raise
-        names = _names(self.function)
-        self.plans[key] = Plan(tape, getattr(self.function, "__name__", "function"), operands, names)
+        for x, array in zip(tape.arguments, arrays, strict=True):
+            if x.memory.value.writes:
+                array[...] = x.held
+        result = _copies(found, tape)
+        names = _names(self.function, args, kwargs)
+        names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
+        plan = Plan(tape, getattr(self.function, "__name__", "function"), operands, names)
+        self.plans.pop(key, None)
+        before, self._candidates[key] = self._candidates.get(key), plan
+        difference = plan.differs(before) if before is not None else "new"
+        self._tries[key] = self._tries.get(key, 0) + 1
+        if not difference:
+            del found, operands
+            tape.refuse_leaks()
+            self.plans[key], self._tries[key] = plan, 0
+            del self._candidates[key]
+        elif self._tries[key] > 5:
+            raise CompileError(
+                f"{difference}\n  the function does something else in every call, so no plan can stand for it: a number that Python computes is "
+                "a constant of the plan. Make it a tensor and pass that as an argument."
+            )
         return result
 
 
@@ -72,25 +104,53 @@ def _key(x: Any, arrays: list[np.ndarray]) -> Any:
     return (type(x), x) if x.__hash__ is not None else id(x)
 
 
-def _results(tree: Any, tape: Tape) -> tuple[Any, Any]:
-    """What a function returned, with operands in place of tensors; and with copies, as replays return them."""
-    if isinstance(tree, Tensor):
-        if not tape.is_new(tree):
-            return tree, tree
-        recorded = tape.twin(tree.__dict__["array"])
-        return recorded.operand(), Tensor(recorded.held)
+def _map(function: Callable, tree: Any) -> Any:
+    """Nested tuples, lists and dicts with function(x) in place of every x in them."""
     if isinstance(tree, tuple | list):
-        parts = [_results(x, tape) for x in tree]
-        make = (lambda xs: type(tree)(*xs)) if hasattr(tree, "_fields") else type(tree)
-        return make([p[0] for p in parts]), make([p[1] for p in parts])
-    if isinstance(tree, dict):
-        parts = {k: _results(x, tape) for k, x in tree.items()}
-        return {k: p[0] for k, p in parts.items()}, {k: p[1] for k, p in parts.items()}
-    return tree, strip(tree)
+        parts = [_map(function, x) for x in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return {k: _map(function, x) for k, x in tree.items()} if isinstance(tree, dict) else function(tree)
 
 
-def _names(function: Any) -> dict[int, str]:
-    return {}
+def _results(found: Any, tape: Tape) -> Any:
+    """What a function returned, with operands in place of the tensors that it made."""
+    made = lambda x: isinstance(x, Tensor) and tape.is_new(x)
+    return _map(lambda x: tape.twin(x.__dict__["array"]).operand() if made(x) else x, found)
+
+
+def _copies(found: Any, tape: Tape) -> Any:
+    """What a function returned, with tensors that have no history, as replays return them."""
+    return _map(lambda x: Tensor(x.array) if isinstance(x, Tensor) and tape.is_new(x) else strip(x), found)
+
+
+def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
+    """What the learner calls the arrays: arguments by the parameters' names, tensors and modules by those of the variables."""
+    names: dict[int, str] = {}
+
+    def note(name: str, x: Any) -> None:
+        if isinstance(x, Tensor):
+            names.setdefault(id(x.__dict__["array"]), name)
+            names.setdefault(id(x), f"{name}_tensor")
+        elif isinstance(x, np.ndarray):
+            names.setdefault(id(x), name)
+        elif isinstance(x, Module):
+            for part, p in (*x.named_parameters(), *x.named_buffers()):
+                note(f"{name}_{part}".replace(".", "_"), p)
+        elif isinstance(x, Optimizer | LRScheduler):
+            names.setdefault(id(x), name)
+        elif isinstance(x, tuple | list):
+            for i, part in enumerate(x):
+                note(f"{name}{i}", part)
+        elif isinstance(x, dict):
+            for key, part in x.items():
+                note(f"{name}_{key}" if str(key).isidentifier() else name, part)
+
+    with suppress(ValueError, TypeError):
+        for name, x in inspect.signature(function).bind(*args, **kwargs).arguments.items():
+            note(name, x)
+        for name, x in (found := inspect.getclosurevars(function)).nonlocals.items() | found.globals.items():
+            note(name, x)
+    return names
 
 
 def compile(function: Callable) -> Compiled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -168,7 +169,13 @@ class Plan:
         self.outside = [(t, a, t._requires_grad) for t, a in tape.outside.items()]
         self.modes = list(tape.modes.items())
         self.modes_set = list(tape.modes_set.items())
-        self.grads_before = list(tape.grads_before.items())
+        self.grads_before = [(t, None if x is None else x.operand()) for t, x in tape.grads_before.items()]
+        self.settings = [
+            (group, key, value)
+            for optimizer in tape.looked_into
+            for group, saved in zip(optimizer.param_groups, tape.settings[optimizer], strict=True)
+            for key, value in saved.items()
+        ]
         self.quiet = tape.quiet
         self.names: dict[Any, str] = {}  # of operands, by operand, and of other objects, by id
         self.scope: dict[str, Any] = {
@@ -178,6 +185,7 @@ class Plan:
             "TooLate": TooLate,
         }
         self.given = names
+        self.constants: set[str] = set()
         self.shown: dict[str, str] = {}  # how a name is printed that is not the name itself
         self.looks: dict[str, tuple[str, Operand]] = {}  # views and the buffers that they look at
 
@@ -238,12 +246,15 @@ class Plan:
             letter = {"own": "a", "argument": "x", "constant": "c", "outside": "w"}.get(
                 kind, "t" if isinstance(x, Tensor) else "o"
             )
-            name = wanted if wanted and (not isinstance(x, Operand) or x.whole()) else None
-            n = 1
+            if wanted and isinstance(x, Operand) and x.shape == x.value.array.shape[::-1] != x.value.array.shape:
+                wanted += "_T"
+            name, n = wanted, 1
             while name is None or name in self.scope:
-                name, n = f"{wanted or letter}{'_' if wanted else ''}{n}", n + 1
+                name, n = f"{wanted}_{n}" if wanted else f"{letter}{n}", n + 1
             self.names[key] = name
             self.scope[name] = array if isinstance(x, Operand) else x
+            if kind == "constant":
+                self.constants.add(name)
             if kind == "constant" and x.value.fill is not None and not x.shape:
                 self.shown[name] = repr(x.value.fill)
         return self.names[key]
@@ -270,6 +281,7 @@ class Plan:
     def function(self, f: Any) -> str:
         """A function's name, with the function bound to it."""
         if isinstance(f, Draw):
+            self.given.setdefault(id(f.generator), "numbers")
             return f"{self.name_of(f.generator)}().{f.method}"
         if getattr(f, "__self__", None) is not None and isinstance(f.__self__, np.ufunc):
             return f"{self.function(f.__self__)}.{f.__name__}"
@@ -281,24 +293,22 @@ class Plan:
     def _write(self, tape: Tape, lines: list[Line], results: Any) -> None:
         """Write the source of the function, and compile it."""
         body: list[tuple[str, str]] = []  # (the learner's line, ours)
-        arguments = [f"x{i}" for i in range(len(tape.arguments))]
-        for i, x in enumerate(tape.arguments):
-            buffer = self.name_of(x.operand())
-            body.append(("", f"{buffer}[...] = {arguments[i] + '_'}"))
+        buffers = [self.name_of(x.operand()) for x in tape.arguments]
+        body += [("", f"{buffer}[...] = given_{buffer}") for buffer in buffers]
         for tensor, before in self.grads_before:
             if before is not None:
-                body.append(("", f"{self.name_of(before.operand())}[...] = {self.name_of(tensor)}._grad.array"))
+                body.append(("", f"{self.name_of(before)}[...] = {self.name_of(tensor)}._grad.array"))
         read = Counter(x.value for line in lines for x in line.reads())
         for line, after in zip(lines, [*lines, None][1:], strict=True):
             if compares(line, after) and read[line.results[0].value] == 1:
                 continue  # the check compares by itself
             body.append((source_line(line.site), self._line(line)))
-        for x, argument in zip(tape.arguments, arguments, strict=True):
+        for x, buffer in zip(tape.arguments, buffers, strict=True):
             if any(o.value is x.memory.value for line in lines for o in line.written):
-                body.append(("", f"{argument}_[...] = {self.name_of(x.operand())}"))
+                body.append(("", f"given_{buffer}[...] = {buffer}"))
         body.append(("", f"return {self._result(results)}"))
         self.body = body
-        source = f"def replay({', '.join(a + '_' for a in arguments)}):\n" + "".join(f"    {line}\n" for _, line in body)
+        source = f"def replay({', '.join('given_' + b for b in buffers)}):\n" + "".join(f"    {line}\n" for _, line in body)
         exec(compile(source, f"<plan of {self.name}>", "exec"), self.scope)
         self._replay = self.scope["replay"]
         if self.quiet:
@@ -382,6 +392,7 @@ class Plan:
         conditions += [f"{self.name_of(module)}.training is {mode}" for module, mode in self.modes]
         for tensor, before in self.grads_before:
             conditions.append(f"{self.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
+        conditions += [f"{self.name_of(group)}[{key!r}] == {self.text(value)}" for group, key, value in self.settings]
         return " and ".join(conditions) or "True"
 
     def replay(self, arrays: Iterable[Any]) -> Any:
@@ -395,11 +406,54 @@ class Plan:
             module.training = mode
         return found
 
+    def differs(self, other: Plan) -> str:
+        """The first line in which two recordings of one call differ, as a message; the empty string if none does."""
+        for (site, mine), (_, theirs) in zip(self.body, other.body, strict=False):
+            if mine != theirs:
+                return f"{site}\n  {theirs}\n  {mine}"
+        if len(self.body) != len(other.body):
+            return f"{len(other.body)} lines, then {len(self.body)}"
+        for name, value in self.scope.items():
+            if name in self.constants:
+                found = other.scope[name]
+                if found.tobytes() != value.tobytes():
+                    site, line = next(((s, line) for s, line in self.body if name in line), ("", ""))
+                    return f"{site}\n  {line}\n  {name} was {found!r:.60}, then {value!r:.60}"
+        return ""
+
     # -- to be read
     def __str__(self) -> str:
-        count = sum("=" in text or "(" in text for _, text in self.body)
-        lines = [f"plan of {self.name}: {count} lines, {len(self.blocks)} blocks of memory"]
-        return "\n".join(lines)
+        """The plan as Python, with the learner's lines above what they became, and what every array is where it comes up first."""
+        met: set[str] = set()
+        lines, site = [], ""
+        for where, text in self.body:
+            if where != site and where:
+                lines.append(f"    # {where}")
+            site = where
+            names = list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text)))
+            new = [
+                self._about(n)
+                for n in names
+                if n not in met and isinstance(self.scope.get(n), np.ndarray) and n not in self.shown
+            ]
+            met.update(names)
+            text = re.sub(r"\bc\d+\b", lambda m: self.shown.get(m[0], m[0]), text).replace("._grad", ".grad")
+            lines.append(f"    {text:50}  # {'; '.join(new)}" if new else f"    {text}")
+        head = f"plan of {self.name}: {len(self.body)} lines, {size(self.bytes)} in {len(self.blocks)} blocks"
+        return "\n".join([f"{head} (each array in memory of its own: {size(self.unshared)})", *lines])
+
+    def _about(self, name: str) -> str:
+        """What an array is: its dtype, shape and memory."""
+        array = self.scope[name]
+        place = next(
+            (f", block {i}" for i, block in enumerate(self.blocks, 1) if array.size and np.may_share_memory(array, block)), ""
+        )
+        return f"{name}: {array.dtype} {array.shape}{place}"
+
+
+def size(count: int) -> str:
+    """A number of bytes, readable."""
+    return f"{count} B" if count < 2**10 else f"{count / 2**10:.1f} KiB" if count < 2**20 else f"{count / 2**20:.1f} MiB"
 
 
 def compares(line: Line, after: Line | None) -> bool:

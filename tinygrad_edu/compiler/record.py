@@ -10,6 +10,7 @@ lie in the same memory: so `z += 1` is a line like `z + 1`, and the memory plan 
 
 from __future__ import annotations
 
+import gc
 import inspect
 import math
 import sys
@@ -316,7 +317,7 @@ def holds_arrays(index: Any) -> bool:
 class Tape:
     """Everything that one call of a function did."""
 
-    def __init__(self, arguments: list[Any]) -> None:
+    def __init__(self, arguments: list[Any], settings: dict[Optimizer, Any]) -> None:
         self.lines: list[Line] = []
         self.memories: dict[int, Memory] = {}  # by the id of the array that owns it
         self.known: dict[int, Recorded] = {}  # by the id of the real array
@@ -324,6 +325,7 @@ class Tape:
         self.made: dict[tuple, tuple[Recorded, Operand, int]] = {}  # what was computed before, and from what
         self.outside: dict[Tensor, np.ndarray] = {}  # tensors from before the call, and their arrays
         self.new: dict[int, weakref.ref] = {}  # and from within, by id
+        self.made_at: dict[int, Any] = {}  # the learner's line that made each of these
         self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
         self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
         self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
@@ -332,11 +334,14 @@ class Tape:
         self.modes_set: dict[Module, bool] = {}  # and into which mode they were put
         self.constants: dict[tuple, Value] = {}  # by what is in them
         self.numbers: dict[tuple, Recorded] = {}
+        self.settings = settings  # of optimizers, at the recording before this one
+        self.looked_into: list[Optimizer] = []
         self.refused: CompileError | None = None
         self.quiet = False  # whether NumPy's warnings were switched off somewhere
         self.running = True
+        self.ended = None  # the last line of the function, once it has returned
         self.thread = threading.get_ident()
-        self.arguments = [self.enter(x, "argument") for x in arguments]
+        self.arguments = [self.argument(x) for x in arguments]
 
     # -- arrays
     def enter(self, array: np.ndarray, kind: str, fill: Any = None) -> Recorded:
@@ -347,6 +352,12 @@ class Tape:
             self.same_constant(memory)
         self.keep.append(owned)
         return self.twin(array, memory)
+
+    def argument(self, array: np.ndarray) -> Recorded:
+        """The recorded twin of an argument: a buffer, to which the argument is copied at each call."""
+        self.known[id(array)] = recorded = self.enter(np.array(array, order="C"), "argument")
+        self.keep.append(array)
+        return recorded
 
     def twin(self, array: np.ndarray, memory: Memory | None = None) -> Recorded:
         """The recorded twin of an array; if it was not met before, it is from outside."""
@@ -373,7 +384,7 @@ class Tape:
 
     # -- lines
     def note(self, function: Any, args: tuple, kwargs: Any = None, results: Any = (), written: Any = ()) -> None:
-        self.lines.append(Line(function, args, kwargs or {}, tuple(results), tuple(written), site()))
+        self.lines.append(Line(function, args, kwargs or {}, tuple(results), tuple(written), self.ended or site()))
 
     def run(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Call a function on the real arrays, and note the call."""
@@ -514,12 +525,30 @@ class Tape:
                 self.note(data, (tensor, self.twin(before).operand()))
             tensor.__dict__["array"] = before
         self.rebound.clear()
+        self.ended = self.lines[-1].site if self.lines else None
         self.settle()
         for tensor, array in self.outside.items():
             if tensor.__dict__["array"] is not array:
                 raise CompileError(
                     f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
                     "Make a new tensor (y = x + 1 in place of x += 1)."
+                )
+
+    def refuse_leaks(self) -> None:
+        """Refuse tensors of the call that something still holds after it: a later call of the plan would make no new ones."""
+        known = {id(g) for g in self.grads.values()}
+
+        def alive() -> Any:
+            return next(
+                (t for t in (reference() for reference in self.new.values()) if t is not None and id(t) not in known), None
+            )
+
+        if alive() is not None:
+            gc.collect()
+            if (tensor := alive()) is not None:
+                raise CompileError(
+                    f"{source_line(self.made_at[id(tensor)])}\n  makes {describe(tensor)} anew in every call, and something that is not returned keeps it (a list, an attribute). A plan "
+                    "knows of no such thing. Return the tensor, or change one that is there in place: x.copy_(y)."
                 )
 
     def is_new(self, tensor: Tensor) -> bool:
@@ -572,6 +601,7 @@ class Tape:
             found = {x.dtype for x in args if isinstance(x, np.ndarray)}
             dtype = found.pop() if len(found) == 1 else np.dtype(bool)
             args = tuple(self.number(x, dtype) if type(x) in (int, float) and dtype.kind == "f" else x for x in args)
+            args = tuple(self.number(x.item(), x.dtype) if isinstance(x, np.generic) else x for x in args)
         return function, args, kwargs
 
     def number(self, x: float, dtype: np.dtype) -> Recorded:
@@ -720,7 +750,7 @@ def _array(tape: Tape, tensor: Tensor, array: Any) -> Any:
 def _set_array(tape: Tape, tensor: Tensor, array: Any) -> Any:
     held = strip(array)
     if "array" not in tensor.__dict__:
-        tape.new[id(tensor)] = weakref.ref(tensor)
+        tape.new[id(tensor)], tape.made_at[id(tensor)] = weakref.ref(tensor), site()
     elif not tape.is_new(tensor):
         tape.outside.setdefault(tensor, tensor.__dict__["array"])
         tape.rebound[tensor] = held
@@ -734,7 +764,7 @@ def _grad(tape: Tape, tensor: Tensor, gradient: Any) -> Any:
         tape.grads_before[tensor] = None
         if gradient is not None:
             array = gradient.__dict__["array"]
-            tape.grads_before[tensor] = tape.twin(array) if id(owner(array)) in tape.memories else tape.enter(array, "argument")
+            tape.grads_before[tensor] = tape.argument(array)
             tape.outside.pop(gradient, None)
             tape.new[id(gradient)] = weakref.ref(gradient)
     return gradient
@@ -792,6 +822,29 @@ def _as_one(function: Any, tape: Tape) -> Any:
     return lambda *args: tape.run(function, args, {}) if any(type(x) is Recorded for x in args) else function(*args)
 
 
+def _only_arrays(optimizer: Optimizer, settings: dict) -> bool:
+    """Whether the numbers in an optimizer's step are the same at each call, so that it can be recorded: it was called before, has the
+    settings that it had then, and counts nothing (as Adam counts steps)."""
+    now = [{k: v for k, v in group.items() if k not in ("params", "param_names")} for group in optimizer.param_groups]
+    before, settings[optimizer] = settings.get(optimizer), now
+    held = [v for state in optimizer.state.values() for k, v in state.items() if k != "name"]
+    return before == now and all(isinstance(v, np.ndarray) for v in held)
+
+
+def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
+    """Record an optimizer's step."""
+    tape.looked_into.append(optimizer)
+    before = {p: dict(state) for p, state in optimizer.state.items()}
+    for p, state in before.items():
+        optimizer.state[p].update({k: v if k == "name" else tape.twin(v) for k, v in state.items()})
+    method(optimizer)
+    for p, state in optimizer.state.items():
+        for k, v in state.items():
+            if k != "name" and v is not tape.twin(before[p][k]):  # a new array: what it holds goes where the old one was
+                tape.assign(tape.twin(before[p][k]), v)
+        state.update(before[p])
+
+
 def _not_looked_into(method: Any, tape: Tape) -> Any:
     def step(self: Any, *args: Any) -> Any:
         if not tape.running or threading.get_ident() != tape.thread:
@@ -800,6 +853,8 @@ def _not_looked_into(method: Any, tape: Tape) -> Any:
             raise CompileError(
                 f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
             )
+        if isinstance(self, Optimizer) and _only_arrays(self, tape.settings):
+            return _look_into(self, method, tape)
         tape.settle()
         tape.running = False
         try:
