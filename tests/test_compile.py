@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, autograd, nn, optim
 from tinygrad_edu.compiler import Compiled, CompileError, compile
+from tinygrad_edu.compiler.plan import share
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.testing import assert_close
@@ -533,3 +538,136 @@ def test_bad_data_is_refused_by_a_plan_too() -> None:
     compiled = settled(lambda x: nn.functional.binary_cross_entropy(x + tg.rand(2), tg.ones(2)), tg.full((2,), -0.0001) * 0)
     with pytest.raises(CompileError, match=r"binary_cross_entropy(.|\n)*a check that held"):
         compiled(tg.ones(2))
+
+
+# -- any program -------------------------------------------------------------------------------------------------------
+def run(program: list[tuple[int, int, int, float]], x: Tensor, w: Tensor) -> list[Tensor]:
+    """A program of operations, views and changes in place on a growing list of (3, 3) tensors."""
+    held = [x, w, x * 2, w + 1]
+    for what, i, j, number in program:
+        a, b = held[i % len(held)], held[j % len(held)]
+        match what % 14:
+            case 0:
+                held.append(a + b)
+            case 1:
+                held.append(a * b * number)
+            case 2:
+                held.append((a @ b) / 3)
+            case 3:
+                held.append(tg.tanh(a))
+            case 4:
+                held.append(a.T)
+            case 5:
+                held.append(a.clone())
+            case 6:
+                held.append(tg.softmax(a, 1))
+            case 7:
+                held.append(tg.where(a > b, a, b * number))
+            case 8:
+                held.append(a.sum(0, keepdim=True) - b)
+            case 9:  # from here on, changes in place, of what was made here
+                a = held[2 + i % (len(held) - 2)]
+                a.add_(b, alpha=number) if a is not b else a.mul_(number)
+            case 10:
+                held[2 + i % (len(held) - 2)][j % 3] = b[i % 3] * number
+            case 11:
+                held[2 + i % (len(held) - 2)][:, j % 3] += number
+            case 12:
+                held.append(held[2 + i % (len(held) - 2)].reshape(9)[:].view(3, 3))
+            case 13:
+                held[2 + i % (len(held) - 2)].copy_(b.T if j % 2 else b.clone())
+    return held
+
+
+OPERATION = st.tuples(st.integers(0, 13), st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.5, -1.0, 2.0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OPERATION, max_size=12), st.booleans())
+def test_any_program(program: list, differentiate: bool) -> None:
+    """Random operations, views and changes in place, and their gradients: the plan gives what the function gives, call after call."""
+
+    def function(x: Tensor) -> Any:
+        with tg.set_grad_enabled(differentiate):
+            held = run(program, x, w)
+            loss = sum((t.sum() * (i + 1) for i, t in enumerate(held)), tg.zeros((), dtype="float64"))
+        w.grad = None
+        if differentiate:
+            loss.backward()
+        return held
+
+    rng = np.random.default_rng(0)
+    w = tg.tensor(rng.normal(size=(3, 3)), requires_grad=True)
+    compiled = compile(function)
+    for _ in range(5):
+        x = tg.tensor(rng.normal(size=(3, 3)))
+        before = x.clone()
+        try:
+            expected, expected_x = [t.detach().clone() for t in function(x)], x
+            grad = w.grad.clone() if differentiate else None
+        except Exception as error:
+            with pytest.raises(type(error)):
+                compiled(before)
+            return
+        found = compiled(before)
+        for z, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(z.numpy(force=True), e.numpy(), rtol=1e-12, atol=1e-12)
+        assert_close(before, expected_x)
+        if differentiate:
+            np.testing.assert_allclose(w.grad.numpy(), grad.numpy(), rtol=1e-10, atol=1e-10)
+    assert compiled.plans
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10), st.integers(1, 64)), max_size=30), st.data())
+def test_memory_is_never_shared_by_what_lives_at_the_same_time(spans: list, data: Any) -> None:
+    lives = sorted((first, first + length, size) for first, length, size in spans)
+    in_place = {}
+    for i, (first, _, size) in enumerate(lives):
+        givers = [g for g in range(i) if lives[g][1] == first and lives[g][2] == size and g not in in_place.values()]
+        if givers and data.draw(st.booleans()):
+            in_place[i] = data.draw(st.sampled_from(givers))
+    blocks, sizes = share(lives, in_place)
+    for i, (first, last, size) in enumerate(lives):
+        assert sizes[blocks[i]] >= size
+        for j in range(i):
+            if blocks[i] == blocks[j]:
+                assert lives[j][1] < first or (in_place.get(i) == j and lives[j][1] == first)
+    assert sum(sizes) <= sum(size for *_, size in lives)
+
+
+def test_a_plan_needs_less_memory() -> None:
+    """A chain of operations runs in two places, not in twenty."""
+
+    def chain(x: Tensor) -> Any:
+        for _ in range(10):
+            x = (x + 1).sin()
+        return x
+
+    compiled = settled(chain, tg.ones(1000))
+    (plan,) = compiled.plans.values()
+    assert plan.bytes <= 2 * 4000 < plan.unshared / 5
+
+
+# -- the plan, to be read ----------------------------------------------------------------------------------------------
+def test_print() -> None:
+    """The learner's lines, and what they became: with names, numbers, shapes and memory."""
+    weight = tg.ones(2, 3)
+
+    def layer(x: Tensor) -> Any:
+        h = tg.tanh(x @ weight.T)
+        return h * 0.5
+
+    compiled = settled(layer, tg.ones(4, 3))
+    expected = """
+        plan of layer: 5 lines, 32 B in 1 block (each array in memory of its own: 96 B)
+            x[...] = given_x                                    # x: float32 (4, 3)
+            # test_compile.py: h = tg.tanh(x @ weight.T)
+            x.dot(weight_T, out=a1)                             # weight_T: float32 (3, 2); a1: float32 (4, 2), block 1
+            tanh(a1, out=a1)
+            # test_compile.py: return h * 0.5
+            multiply(a1, 0.5, out=a1)
+            return tensor(a1)
+        """
+    assert re.sub(r"py:\d+", "py", str(compiled)) == textwrap.dedent(expected).strip()

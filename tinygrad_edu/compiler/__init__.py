@@ -16,7 +16,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .plan import Changed, Plan, TooLate
-from .record import CompileError, Tape, recording, strip
+from .record import CompileError, Operand, Tape, recording
 
 __all__ = ["CompileError", "compile"]
 
@@ -70,7 +70,7 @@ class Compiled:
         for x, array in zip(tape.arguments, arrays, strict=True):
             if x.memory.value.writes:
                 array[...] = x.held
-        result = _copies(found, tape)
+        result = _copies(found, operands)
         names = _names(self.function, args, kwargs)
         names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
         plan = Plan(tape, getattr(self.function, "__name__", "function"), operands, names)
@@ -113,14 +113,25 @@ def _map(function: Callable, tree: Any) -> Any:
 
 
 def _results(found: Any, tape: Tape) -> Any:
-    """What a function returned, with operands in place of the tensors that it made."""
-    made = lambda x: isinstance(x, Tensor) and tape.is_new(x)
-    return _map(lambda x: tape.twin(x.__dict__["array"]).operand() if made(x) else x, found)
+    """What a function returned, with operands in place of tensors that it made or was given."""
+
+    def operand(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        recorded = tape.twin(x.__dict__["array"])
+        return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
+
+    return _map(operand, found)
 
 
-def _copies(found: Any, tape: Tape) -> Any:
-    """What a function returned, with tensors that have no history, as replays return them."""
-    return _map(lambda x: Tensor(x.array) if isinstance(x, Tensor) and tape.is_new(x) else strip(x), found)
+def _copies(found: Any, operands: Any) -> Any:
+    """The same with tensors that have no history, as replays return them."""
+    if isinstance(found, Tensor):
+        return Tensor(found.array) if isinstance(operands, Operand) else found
+    if isinstance(found, tuple | list):
+        parts = list(map(_copies, found, operands))
+        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
+    return {k: _copies(x, operands[k]) for k, x in found.items()} if isinstance(found, dict) else found
 
 
 def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:

@@ -439,7 +439,7 @@ class Plan:
             met.update(names)
             text = re.sub(r"\bc\d+\b", lambda m: self.shown.get(m[0], m[0]), text).replace("._grad", ".grad")
             lines.append(f"    {text:50}  # {'; '.join(new)}" if new else f"    {text}")
-        head = f"plan of {self.name}: {len(self.body)} lines, {size(self.bytes)} in {len(self.blocks)} blocks"
+        head = f"plan of {self.name}: {len(self.body)} lines, {size(self.bytes)} in {len(self.blocks)} block{'s'[: len(self.blocks) != 1]}"
         return "\n".join([f"{head} (each array in memory of its own: {size(self.unshared)})", *lines])
 
     def _about(self, name: str) -> str:

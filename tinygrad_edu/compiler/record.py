@@ -124,7 +124,7 @@ class Memory:
     """What owns the memory of an array in the recorded function, and the value that is in it now."""
 
     def __init__(self, held: np.ndarray, value: Value) -> None:
-        self.held, self.value, self.address = held, value, address(held)
+        self.held, self.value, self.made, self.address = held, value, value.kind, address(held)
         self.handle: Any = None
 
 
@@ -742,9 +742,10 @@ def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:
 def _array(tape: Tape, tensor: Tensor, array: Any) -> Any:
     if not isinstance(array, np.ndarray):
         raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
-    if not tape.is_new(tensor):
+    recorded = tape.twin(array)
+    if not tape.is_new(tensor) and recorded.memory.made == "outside":
         tape.outside.setdefault(tensor, array)
-    return tape.twin(array)
+    return recorded
 
 
 def _set_array(tape: Tape, tensor: Tensor, array: Any) -> Any:
