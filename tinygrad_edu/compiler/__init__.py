@@ -157,6 +157,9 @@ def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
                 note(f"{name}_{key}" if str(key).isidentifier() else name, part)
 
     with suppress(ValueError, TypeError):
+        if inspect.ismethod(function):
+            for name, x in vars(function.__self__).items():
+                note(name, x)
         for name, x in inspect.signature(function).bind(*args, **kwargs).arguments.items():
             note(name, x)
         for name, x in (found := inspect.getclosurevars(function)).nonlocals.items() | found.globals.items():

@@ -110,14 +110,22 @@ def as_product(line: Line) -> Line:
     if line.function != np.add.reduce or len(line.results) != 1 or set(line.kwargs) != {"axis"}:
         return line
     (x,), z, axis = line.args, line.results[0], line.kwargs["axis"]
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else 0 if axis is None and len(x.shape) == 1 else axis
-    rows = x.strides == np.empty(x.shape, x.dtype).strides and x.dtype == z.dtype and x.dtype.char in "fd"
-    if not rows or not isinstance(axis, int) or len(x.shape) not in (1, 2) or not 0 < x.shape[axis] <= 4096:
+    dims = tuple(range(len(x.shape)))
+    over = dims if axis is None else tuple(d % len(dims) for d in (axis if isinstance(axis, tuple) else (axis,)))
+    count = math.prod(x.shape[d] for d in over)
+    if not (x.is_rows() and z.is_rows() and x.dtype == z.dtype and x.dtype.char in "fd" and 0 < count <= 4096 and z.size):
         return line
-    array = np.ones(x.shape[axis], x.dtype)
+    array = np.ones(count, x.dtype)
     ones = Operand(Value("constant", array, 1), 0, array.shape, array.strides, array.dtype)
-    last = axis in (-1, len(x.shape) - 1)
-    return line._replace(function=np.dot, args=(x, ones) if last else (ones, x), kwargs={})
+    if over == dims:
+        args, shape = (x.as_rows((count,)), ones), ()
+    elif over == dims[-len(over) :]:
+        args, shape = (x.as_rows((z.size, count)), ones), (z.size,)
+    elif over == dims[: len(over)]:
+        args, shape = (ones, x.as_rows((count, z.size))), (z.size,)
+    else:
+        return line
+    return line._replace(function=np.dot, args=args, kwargs={}, results=(z.as_rows(shape),))
 
 
 def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[list[int], list[int]]:
@@ -472,8 +480,7 @@ def puts_out(line: Line) -> bool:
     if isinstance(f, Draw):
         return False
     if f is np.dot:
-        z = (line.results or line.written)[0]
-        return z.strides == np.empty(z.shape, z.dtype).strides
+        return (line.results or line.written)[0].is_rows()
     return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
 
 

@@ -81,6 +81,15 @@ class Operand(NamedTuple):
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def is_rows(self) -> bool:
+        """Whether its numbers lie one after the other, row by row."""
+        return not self.size or self == self.as_rows(self.shape)
+
+    def as_rows(self, shape: tuple[int, ...]) -> Operand:
+        """The same numbers, row by row, in another shape."""
+        strides = tuple(self.dtype.itemsize * math.prod(shape[d + 1 :]) for d in range(len(shape)))
+        return Operand(self.value, self.offset, shape, strides, self.dtype)
+
     def whole(self) -> bool:
         """Whether it shows every byte of the value once."""
         if not self.size:
@@ -456,6 +465,9 @@ class Tape:
             return
         results = [x.operand() for x in made]
         self.made[key] = made[0], results[0], 0
+        if function in RESHAPES and results[0].is_rows() and results[0].whole():  # a copy, seen in the shape that it had
+            (x, *_), function, kwargs = args, copy, {}
+            args, results = (x,), [results[0].as_rows(x.shape)]
         self.note(function, args, kwargs, results)
 
     def _make(self, function: Any, args: tuple, kwargs: dict[str, Any], given: dict[str, Any]) -> Recorded:
@@ -635,6 +647,7 @@ class Tape:
             raise self.refuse("makes a tensor whose size depends on")
 
 
+RESHAPES = (np.reshape, np.ndarray.reshape, np.ravel, np.ndarray.ravel, np.ndarray.flatten)
 COPIES = (copy, np.copy, np.ndarray.copy, np.ndarray.astype, np.ascontiguousarray)
 
 
