@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import runpy
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, autograd, nn, optim
+from tinygrad_edu import Tensor, autograd, compiler, nn, optim
 from tinygrad_edu.compiler import Compiled, CompileError, compile
 from tinygrad_edu.compiler.plan import share
 from tinygrad_edu.errors import GraphError
@@ -674,3 +678,13 @@ def test_print() -> None:
             return tensor(a1)
         """
     assert re.sub(r"py:\d+", "py", str(compiled)) == textwrap.dedent(expected).strip()
+
+
+def test_the_page_shows_what_its_program_prints(tmp_path: Path) -> None:
+    page = (Path(compiler.__file__).parent / "README.md").read_text()
+    program, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "step.py").write_text(program)
+    found = io.StringIO()
+    with contextlib.redirect_stdout(found):
+        runpy.run_path(str(tmp_path / "step.py"))
+    assert found.getvalue() == printed

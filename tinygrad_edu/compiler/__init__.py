@@ -1,4 +1,8 @@
-"""compile."""
+"""compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
+
+README.md beside this file explains what compilers for deep learning do, with what this one does as the example. `record` is the
+recorder, `plan` what is made of a recording, and here is when to record and when to replay.
+"""
 
 from __future__ import annotations
 
@@ -168,5 +172,27 @@ def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
 
 
 def compile(function: Callable) -> Compiled:
-    """Record a function once and replay it."""
+    """Record what a function of tensors does, usually a whole training step, and replay it without Python's work around it.
+
+    The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
+    another array in a parameter, train or eval mode: each is noticed, and recorded anew. `print` shows the plan.
+
+    What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call.
+
+    Raises:
+        CompileError: the function reads numbers of tensors in Python, makes tensors that something keeps, or does something else in
+            every call; with the line.
+
+    >>> from tinygrad_edu import compile, tensor
+    >>> @compile
+    ... def norm(x):
+    ...     return (x * x).sum().sqrt()
+    >>> [norm(tensor([n, 4.0])).item() for n in (3.0, 0.0, 3.0)]
+    [5.0, 4.0, 5.0]
+    >>> print(norm)  # doctest: +ELLIPSIS
+    plan of norm: 5 lines, 12 B in 2 blocks (each array in memory of its own: 16 B)
+        x[...] = given_x ...
+
+    Source: https://docs.jax.dev/en/latest/jit-compilation.html; https://pytorch.org/docs/stable/generated/torch.compile.html
+    """
     return Compiled(function)

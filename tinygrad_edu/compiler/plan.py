@@ -263,8 +263,8 @@ class Plan:
             self.scope[name] = array if isinstance(x, Operand) else x
             if kind == "constant":
                 self.constants.add(name)
-            if kind == "constant" and x.value.fill is not None and not x.shape:
-                self.shown[name] = repr(x.value.fill)
+                if not x.shape:
+                    self.shown[name] = repr(array.item() if x.value.fill is None else x.value.fill)
         return self.names[key]
 
     def text(self, x: Any) -> str:
@@ -445,7 +445,9 @@ class Plan:
                 if n not in met and isinstance(self.scope.get(n), np.ndarray) and n not in self.shown
             ]
             met.update(names)
-            text = re.sub(r"\bc\d+\b", lambda m: self.shown.get(m[0], m[0]), text).replace("._grad", ".grad")
+            text = (
+                re.sub(r"\bc\d+\b", lambda m: self.shown.get(m[0], m[0]), text).replace("._grad", ".grad").replace("_tensor", "")
+            )
             lines.append(f"    {text:50}  # {'; '.join(new)}" if new else f"    {text}")
         head = f"plan of {self.name}: {len(self.body)} lines, {size(self.bytes)} in {len(self.blocks)} block{'s'[: len(self.blocks) != 1]}"
         return "\n".join([f"{head} (each array in memory of its own: {size(self.unshared)})", *lines])
@@ -456,7 +458,8 @@ class Plan:
         place = next(
             (f", block {i}" for i, block in enumerate(self.blocks, 1) if array.size and np.may_share_memory(array, block)), ""
         )
-        return f"{name}: {array.dtype} {array.shape}{place}"
+        same = name in self.constants and array.size and (array == array.flat[0]).all()
+        return f"{name}: {array.dtype} {array.shape}{place}{f', all {array.flat[0]:g}' if same else ''}"
 
 
 def size(count: int) -> str:

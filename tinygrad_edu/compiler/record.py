@@ -648,7 +648,7 @@ class Tape:
 
 
 RESHAPES = (np.reshape, np.ndarray.reshape, np.ravel, np.ndarray.ravel, np.ndarray.flatten)
-COPIES = (copy, np.copy, np.ndarray.copy, np.ndarray.astype, np.ascontiguousarray)
+COPIES = (copy, np.copy, np.positive, np.ndarray.copy, np.ndarray.astype, np.ascontiguousarray)
 
 
 def site() -> Any:

@@ -22,7 +22,7 @@ from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
 from .products import add_last
-from .reduction import _softmax, _total, amax, any, log_softmax, mean, sum
+from .reduction import _softmax, _total, amax, log_softmax, mean, sum
 from .shape import broadcast_tensors, reshape, unsqueeze
 
 __all__ = [
