@@ -29,17 +29,20 @@ from .test_catalogue import every_row, leaves, tensors_of, what
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-# Rows whose results' sizes, or whose way, depend on numbers: refused.
-REFUSED: dict[str, str] = {}
+# Rows that are refused: their results' sizes, or what they do, depend on numbers.
+REFUSED = {
+    "argwhere", "bincount", "digamma", "embedding_bag", "index_fill", "masked_scatter", "masked_select", "matrix_exp", "max_pick", "max_spread", "nonzero", "one_hot",
+    "polygamma", "unique", "unique_consecutive", "x[mask]",
+}  # fmt: skip
 
 
 @every_row
 def test_every_operation(case: Case) -> None:
     """Value and gradients of every row of the catalogue, recorded, and replayed on other numbers."""
-    for n, (arrays, settings) in enumerate(case.samples()):
+    for n, (arrays, how) in enumerate(case.samples()):
 
-        def step(*inputs: Tensor) -> Any:
-            found = [z for z in leaves(case.function(*inputs, **settings)) if isinstance(z, Tensor)]
+        def step(*inputs: Tensor, how: Any = how) -> Any:
+            found = [z for z in leaves(case.function(*inputs, **how)) if isinstance(z, Tensor)]
             roots = [z for z in found if z.requires_grad]
             variables = [x for x in inputs if x.requires_grad]
             seeds = [tg.ones_like(z) * 0.5 for z in roots]
@@ -50,9 +53,9 @@ def test_every_operation(case: Case) -> None:
         try:
             compiled(*tensors_of(arrays))
         except CompileError:
-            REFUSED[case.name] = "x"
+            assert case.name in REFUSED
             return
-        again = [a for i, (a, s) in enumerate(case.samples(seed=1)) if i == n][0]
+        again = list(case.samples(seed=1))[n][0]
         for inputs in (arrays, again):
             try:
                 expected = step(*tensors_of(inputs))
@@ -62,9 +65,9 @@ def test_every_operation(case: Case) -> None:
                 continue
             found = compiled(*tensors_of(inputs))
             for z, e in zip(list(leaves([*found])), list(leaves([*expected])), strict=True):
-                assert z.shape == e.shape and z.dtype == e.dtype
+                assert (z.shape, z.dtype) == (e.shape, e.dtype)
                 np.testing.assert_allclose(
-                    z.numpy(force=True), e.numpy(force=True), rtol=1e-12, atol=1e-13, err_msg=what(arrays, settings)
+                    z.numpy(force=True), e.numpy(force=True), rtol=1e-12, atol=1e-13, err_msg=what(arrays, how)
                 )
 
 
@@ -499,9 +502,9 @@ def test_tensors_that_stay_behind_are_refused() -> None:
         kept.append(x * 2)
 
     compiled = compile(step)
+    compiled(tg.ones(2))
     with pytest.raises(CompileError, match=r"kept.append\(x \* 2\)(.|\n)*Return the tensor"):
-        for _ in range(3):
-            compiled(tg.ones(2))
+        compiled(tg.ones(2))
 
 
 def test_numbers_that_change_are_refused() -> None:
@@ -513,9 +516,10 @@ def test_numbers_that_change_are_refused() -> None:
         return x * times[0]
 
     compiled = compile(step)
+    for i in range(1, 6):
+        assert compiled(tg.ones(2)).tolist() == [i, i]
     with pytest.raises(CompileError, match=r"x \* times\[0\]"):
-        for i in range(1, 10):
-            assert compiled(tg.ones(2)).tolist() == [i, i]
+        compiled(tg.ones(2))
 
 
 def test_closures_are_refused() -> None:
@@ -548,9 +552,9 @@ def test_bad_data_is_refused_by_a_plan_too() -> None:
 def run(program: list[tuple[int, int, int, float]], x: Tensor, w: Tensor) -> list[Tensor]:
     """A program of operations, views and changes in place on a growing list of (3, 3) tensors."""
     held = [x, w, x * 2, w + 1]
-    for what, i, j, number in program:
+    for kind, i, j, number in program:
         a, b = held[i % len(held)], held[j % len(held)]
-        match what % 14:
+        match kind:
             case 0:
                 held.append(a + b)
             case 1:
@@ -613,6 +617,10 @@ def test_any_program(program: list, differentiate: bool) -> None:
             with pytest.raises(type(error)):
                 compiled(before)
             return
+        if x.requires_grad:  # the argument itself got a history, through a view
+            with pytest.raises(CompileError):
+                settled(compiled, before)
+            return
         w_after = w.array.copy()
         w.array[...] = w_before  # programs may change it through a view
         found = compiled(before)
@@ -636,7 +644,7 @@ def test_memory_is_never_shared_by_what_lives_at_the_same_time(spans: list, data
         if givers and data.draw(st.booleans()):
             in_place[i] = data.draw(st.sampled_from(givers))
     blocks, sizes = share(lives, in_place)
-    for i, (first, last, size) in enumerate(lives):
+    for i, (first, _, size) in enumerate(lives):
         assert sizes[blocks[i]] >= size
         for j in range(i):
             if blocks[i] == blocks[j]:

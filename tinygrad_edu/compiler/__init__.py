@@ -1,7 +1,7 @@
 """compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
 
 README.md beside this file explains what compilers for deep learning do, with what this one does as the example. `record` is the
-recorder, `plan` what is made of a recording, and here is when to record and when to replay.
+recorder, `watch` what it sees beside arrays, `plan` what is made of a recording, and here is when to record and when to replay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .plan import Changed, Plan, TooLate
-from .record import CompileError, Operand, Tape, recording
+from .record import CompileError, Operand, Tape
+from .watch import recording
 
 __all__ = ["CompileError", "compile"]
 

@@ -117,6 +117,8 @@ def as_product(line: Line) -> Line:
         return line
     array = np.ones(count, x.dtype)
     ones = Operand(Value("constant", array, 1), 0, array.shape, array.strides, array.dtype)
+    args: tuple
+    shape: tuple[int, ...]
     if over == dims:
         args, shape = (x.as_rows((count,)), ones), ()
     elif over == dims[-len(over) :]:
@@ -161,8 +163,7 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
 def look(array: np.ndarray, x: Operand) -> np.ndarray:
     """The view of an array's memory that an operand stands for."""
     flat = array.ravel(order="K") if array.ndim else array.reshape(1)
-    view = np.ndarray(x.shape, x.dtype, flat if x.size else None, x.offset if x.size else 0, x.strides if x.size else None)
-    return view
+    return np.ndarray(x.shape, x.dtype, flat, x.offset, x.strides) if x.size else np.empty(x.shape, x.dtype)
 
 
 # -- the plan --------------------------------------------------------------------------------------------------------

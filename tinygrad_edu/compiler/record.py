@@ -17,17 +17,12 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import backend
-from ..autograd import engine
 from ..errors import describe, source_line
 from ..nn.module import Module
-from ..ops import random
-from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import OWN_FILES, Tensor, owner
 
@@ -37,7 +32,7 @@ REDUCTIONS = {
     np.any: np.logical_or, np.all: np.logical_and,
 }  # fmt: skip
 # Functions whose first argument lends its kind of array and its shape, but no numbers.
-MAKERS = {np.empty_like: None, np.zeros_like: 0, np.ones_like: 1, np.full_like: None}
+MAKERS: dict[Any, Any] = {np.empty_like: math.nan, np.zeros_like: 0, np.ones_like: 1, np.full_like: None}
 # Functions that write to their first argument.
 WRITERS = {np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis, np.ndarray.sort, np.ndarray.partition}
 # Functions that say nothing about the numbers.
@@ -194,8 +189,8 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __init__(self, tape: Tape, held: np.ndarray, memory: Memory) -> None:
         self.tape, self.held, self.memory = tape, held, memory
 
-    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __class__ = property(lambda self: np.ndarray)
+    __hash__ = object.__hash__
 
     shape = property(lambda self: self.held.shape)
     dtype = property(lambda self: self.held.dtype)
@@ -242,7 +237,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, int | float) and exponent in POWERS and self.dtype.kind == "f":  # as NumPy's own arrays do
             return POWERS[exponent](self)
-        return np.power(self, exponent)
+        return self.tape.run(np.power, (self, exponent), {})
 
     def __len__(self) -> int:
         return len(self.held)
@@ -277,22 +272,20 @@ POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
 
 
 def _method(name: str) -> Any:
-    function = (
-        getattr(np, name)
-        if name in "sum prod max min any all mean var std argmax argmin cumsum cumprod clip put".split()
-        else None
-    )
+    function = getattr(np, name) if name in AS_FUNCTIONS else getattr(np.ndarray, name)
 
     def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
-        return self.tape.run(function or getattr(np.ndarray, name), (self, *args), kwargs)
+        return self.tape.run(function, (self, *args), kwargs)
 
     return method
 
 
-for _name in """
-    all any argmax argmin argpartition argsort clip choose compress copy cumprod cumsum diagonal flatten max mean min nonzero partition
-    prod put ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view
-""".split():
+AS_FUNCTIONS = "all any argmax argmin clip cumprod cumsum max mean min prod put std sum var"
+AS_METHODS = """
+    argpartition argsort choose compress copy diagonal flatten nonzero partition ravel repeat reshape round sort squeeze swapaxes take
+    trace transpose view
+"""
+for _name in f"{AS_FUNCTIONS} {AS_METHODS}".split():
     setattr(Recorded, _name, _method(_name))
 
 
@@ -412,7 +405,7 @@ class Tape:
             axis = kwargs.get("axis", args[1] if len(args) > 1 else None)
             return self.run(np.expand_dims, (made, tuple(range(args[0].ndim)) if axis is None else axis), {})
         if function in MAKERS or not any(isinstance(x, Recorded) for x in flat((args, kwargs))):
-            return self._make(function, real, options, kwargs)
+            return self._make(function, real, options)
         function, args, kwargs = self.normal(function, args, {k: v for k, v in kwargs.items() if k != "out"})
         elementwise = isinstance(function, np.ufunc) and function.signature is None and "where" not in kwargs
         whole = [elementwise and self.may_replace(x) for x in targets]
@@ -470,16 +463,13 @@ class Tape:
             args, results = (x,), [results[0].as_rows(x.shape)]
         self.note(function, args, kwargs, results)
 
-    def _make(self, function: Any, args: tuple, kwargs: dict[str, Any], given: dict[str, Any]) -> Recorded:
+    def _make(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> Recorded:
         """A new array that is made of nothing: a constant until it is written to."""
         held = function(*args, **kwargs)
         fill = MAKERS.get(function)
-        if function is np.empty_like:
-            fill = math.nan
-        elif function is np.full_like:
+        if function is np.full_like:
             fill = kwargs.get("fill_value", args[1] if len(args) > 1 else None)
-            value = given.get("fill_value")
-            if isinstance(fill, np.ndarray) or isinstance(value, Recorded):
+            if isinstance(fill, np.ndarray):
                 made = self.enter(np.empty_like(held), "constant", math.nan)
                 self.assign(made, self.twin(fill))
                 return made
@@ -515,9 +505,9 @@ class Tape:
                 if now is not None and any(
                     now.value is x.value for t, x in self.settled.items() if x is not None and t is not tensor
                 ):
-                    array = self.twin(gradient.__dict__["array"])  # type: ignore[union-attr]
-                    self.before_write(array, False)
-                    now = array.operand()
+                    recorded = self.twin(gradient.__dict__["array"])
+                    self.before_write(recorded, False)
+                    now = recorded.operand()
                 self.settled[tensor] = now
                 self.note(grad, (tensor, now))
         for tensor, array in self.rebound.items():
@@ -559,8 +549,8 @@ class Tape:
             gc.collect()
             if (tensor := alive()) is not None:
                 raise CompileError(
-                    f"{source_line(self.made_at[id(tensor)])}\n  makes {describe(tensor)} anew in every call, and something that is not returned keeps it (a list, an attribute). A plan "
-                    "knows of no such thing. Return the tensor, or change one that is there in place: x.copy_(y)."
+                    f"{source_line(self.made_at[id(tensor)])}\n  makes {describe(tensor)} anew in every call, and something that is not "
+                    "returned keeps it (a list, an attribute). A plan knows of no such thing. Return the tensor, or change one that is there in place: x.copy_(y)."
                 )
 
     def is_new(self, tensor: Tensor) -> bool:
@@ -587,11 +577,9 @@ class Tape:
         if replaced or (value.kind != "constant" and not value.shared):
             return
         whole = self.handle(memory)
-        before = whole.operand()
+        before: Any = whole.operand() if value.fill is None else value.fill
         memory.value = Value("own", memory.held)
-        if value.fill is not None and value.fill is not math.nan:
-            before = value.fill  # type: ignore[assignment]
-        if value.fill is not math.nan:
+        if before is not math.nan:
             self.note(copy, (before,), {}, [whole.operand()])
 
     def _written(self, targets: list[Recorded]) -> list[Operand]:
@@ -695,189 +683,3 @@ def signature(tree: Any) -> Any:
 
 def as_tuple(x: Any) -> tuple:
     return tuple(x) if isinstance(x, tuple | list) else () if x is None else (x,)
-
-
-# -- where the package is watched while it is recorded ---------------------------------------------------------------
-@contextmanager
-def recording(tape: Tape) -> Iterator[None]:
-    """Let tensors hand out recorded arrays, and note what Python does beside arrays: gradients, modes, steps of optimizers.
-
-    Only this thread is watched, and after it nothing is left: tensors hold real arrays all the time.
-    """
-    with ExitStack() as stack:
-
-        def replace(target: Any, name: str, new: Any) -> None:
-            stack.callback(
-                setattr if name in vars(target) else lambda t, n, _: delattr(t, n), target, name, vars(target).get(name)
-            )
-            setattr(target, name, new)
-
-        replace(Tensor, "array", _watched("array", tape, _array, _set_array))
-        replace(Tensor, "_grad", _watched("_grad", tape, _grad, _set_grad))
-        replace(Module, "training", _watched("training", tape, _training, _set_training))
-        replace(Tensor, "numpy", _not_in_plan(Tensor.numpy, tape))
-        replace(random, "_numbers", _drawing(random._numbers, tape))
-        replace(engine, "_warn_of_nan", lambda *found: None)
-        replace(backend, "add_rows", _as_one(backend.add_rows, tape))
-        for kind in (*subclasses(Optimizer), *subclasses(LRScheduler)):
-            if "step" in vars(kind):
-                replace(kind, "step", _not_looked_into(vars(kind)["step"], tape))
-        try:
-            yield
-        finally:
-            tape.running = False
-
-
-def subclasses(kind: type) -> Iterator[type]:
-    """A class and all that are made from it."""
-    yield kind
-    for each in kind.__subclasses__():
-        yield from subclasses(each)
-
-
-def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:
-    """An attribute that reports to the tape when the recorded thread reads or writes it."""
-    default = getattr(Tensor if name != "training" else Module, name, None)
-
-    def watched() -> bool:
-        return tape.running and threading.get_ident() == tape.thread
-
-    def read(self: Any) -> Any:
-        value = self.__dict__.get(name, default)
-        return get(tape, self, value) if watched() else value
-
-    def write(self: Any, value: Any) -> None:
-        self.__dict__[name] = set(tape, self, value) if watched() else value
-
-    return property(read, write)
-
-
-def _array(tape: Tape, tensor: Tensor, array: Any) -> Any:
-    if not isinstance(array, np.ndarray):
-        raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
-    recorded = tape.twin(array)
-    if not tape.is_new(tensor) and recorded.memory.made == "outside":
-        tape.outside.setdefault(tensor, array)
-    return recorded
-
-
-def _set_array(tape: Tape, tensor: Tensor, array: Any) -> Any:
-    held = strip(array)
-    if "array" not in tensor.__dict__:
-        tape.new[id(tensor)], tape.made_at[id(tensor)] = weakref.ref(tensor), site()
-    elif not tape.is_new(tensor):
-        tape.outside.setdefault(tensor, tensor.__dict__["array"])
-        tape.rebound[tensor] = held
-    if type(array) is not Recorded and tape.memories.get(id(owner(held))) is None:
-        tape.enter(held, "constant")  # made within the call from Python's numbers
-    return held
-
-
-def _grad(tape: Tape, tensor: Tensor, gradient: Any) -> Any:
-    if tensor not in tape.grads and tensor not in tape.grads_before and not tape.is_new(tensor):
-        tape.grads_before[tensor] = None
-        if gradient is not None:
-            array = gradient.__dict__["array"]
-            tape.grads_before[tensor] = tape.argument(array)
-            tape.outside.pop(gradient, None)
-            tape.new[id(gradient)] = weakref.ref(gradient)
-    return gradient
-
-
-def _set_grad(tape: Tape, tensor: Tensor, gradient: Any) -> Any:
-    if not tape.is_new(tensor):
-        tape.grads[tensor] = gradient
-    return gradient
-
-
-def _training(tape: Tape, module: Module, mode: Any) -> Any:
-    if mode is None:
-        raise AttributeError("training")
-    if module not in tape.modes_set:
-        tape.modes.setdefault(module, mode)
-    return mode
-
-
-def _set_training(tape: Tape, module: Module, mode: bool) -> bool:
-    tape.modes_set[module] = mode
-    return mode
-
-
-def _not_in_plan(function: Any, tape: Tape) -> Any:
-    def method(self: Tensor, **how: Any) -> Any:
-        if tape.running and threading.get_ident() == tape.thread:
-            raise tape.refuse("reads")
-        return function(self, **how)
-
-    return method
-
-
-def _drawing(numbers: Any, tape: Tape) -> Any:
-    class Draws:
-        """A generator whose numbers are drawn again in each call of the plan."""
-
-        def __init__(self, *which: Any) -> None:
-            self.generator = lambda: numbers(*which)
-
-        def __getattr__(self, name: str) -> Any:
-            draw = Draw(self.generator, name)
-
-            def method(*args: Any, **kwargs: Any) -> Any:
-                made = tape.enter(np.asarray(draw(*strip(args), **strip(kwargs))), "own")
-                tape._result(draw, tape.as_operands(args), tape.as_operands(kwargs), [made])
-                return made
-
-            return method
-
-    return lambda *which: Draws(*which) if tape.running and threading.get_ident() == tape.thread else numbers(*which)
-
-
-def _as_one(function: Any, tape: Tape) -> Any:
-    return lambda *args: tape.run(function, args, {}) if any(type(x) is Recorded for x in args) else function(*args)
-
-
-def _only_arrays(optimizer: Optimizer, settings: dict) -> bool:
-    """Whether the numbers in an optimizer's step are the same at each call, so that it can be recorded: it was called before, has the
-    settings that it had then, and counts nothing (as Adam counts steps)."""
-    now = [{k: v for k, v in group.items() if k not in ("params", "param_names")} for group in optimizer.param_groups]
-    before, settings[optimizer] = settings.get(optimizer), now
-    held = [v for state in optimizer.state.values() for k, v in state.items() if k != "name"]
-    return before == now and all(isinstance(v, np.ndarray) for v in held)
-
-
-def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
-    """Record an optimizer's step."""
-    tape.looked_into.append(optimizer)
-    before = {p: dict(state) for p, state in optimizer.state.items()}
-    for p, state in before.items():
-        optimizer.state[p].update({k: v if k == "name" else tape.twin(v) for k, v in state.items()})
-    method(optimizer)
-    for p, state in optimizer.state.items():
-        for k, v in state.items():
-            if k != "name" and v is not tape.twin(before[p][k]):  # a new array: what it holds goes where the old one was
-                tape.assign(tape.twin(before[p][k]), v)
-        state.update(before[p])
-
-
-def _not_looked_into(method: Any, tape: Tape) -> Any:
-    def step(self: Any, *args: Any) -> Any:
-        if not tape.running or threading.get_ident() != tape.thread:
-            return method(self, *args)
-        if any(map(callable, args)):
-            raise CompileError(
-                f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
-            )
-        if isinstance(self, Optimizer) and _only_arrays(self, tape.settings):
-            return _look_into(self, method, tape)
-        tape.settle()
-        tape.running = False
-        try:
-            result = method(self, *args)
-        finally:
-            tape.running = True
-        tape.note(call, (method, self, *args))
-        for memory in tape.memories.values():
-            memory.value.writes += 1
-        return result
-
-    return step
