@@ -101,6 +101,7 @@ def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ("train iris --seed x", "x"),
         ("train iris --save /no/such/folder/x", "its folder does not exist"),
         ("train iris --plot .", "it is a folder"),
+        ("train iris --film x.png", "x.png must end with .html, .gif or .mp4"),
     ],
 )
 def test_bad_arguments(arguments: str, message: str, capsys: pytest.CaptureFixture) -> None:
@@ -133,6 +134,19 @@ def test_plot(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     pytest.importorskip("matplotlib")
     assert main(["train", "xor", "--epochs", "3", "--plot", str(tmp_path / "x.png")]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x-boundary.png", "x.png"]
+
+
+def test_film(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "film.html"
+    assert main(["train", "xor", "--epochs", "2", "--film", str(path)]) == 0
+    assert "film of the training" in capsys.readouterr().out
+    assert '"format":"tinygrad_edu.film/1"' in path.read_text("utf-8")
+
+
+def test_film_as_an_animation_needs_matplotlib(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["train", "xor", "--film", "x.gif"]) == 2
+    assert 'pip install "tinygrad-edu[plot]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])

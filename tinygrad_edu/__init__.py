@@ -72,11 +72,11 @@ from .train import History, evaluate, fit, predict
 # Pictures are loaded when they are first asked for: half of this package's import time would go into them.
 if TYPE_CHECKING:
     from . import see
-    from .see import check_graph, draw, explain, play, step  # type: ignore[no-redef]
+    from .see import check_graph, draw, explain, play, record, step  # type: ignore[no-redef]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("see", "check_graph", "draw", "explain", "play", "step"):
+    if name in ("see", "check_graph", "draw", "explain", "play", "record", "step"):
         pictures = importlib.import_module(".see", __name__)
         return pictures if name == "see" else getattr(pictures, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

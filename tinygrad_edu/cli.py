@@ -24,7 +24,7 @@ from .ops.activation import relu
 from .ops.loss import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
-from .see import command, play
+from .see import command, play, record
 from .see.expression import evaluate
 from .see.stepper import as_text
 from .serialization import FormatError, save
@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   python -m tinygrad_edu                                    train on Iris, then write a page that plays a backward pass
   python -m tinygrad_edu train digits --hidden 64 32        another network
   python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
+  python -m tinygrad_edu train moons --film moons.html      also write a page that plays the training as a film
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
   python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
 """
@@ -161,6 +162,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
+    add(
+        "--film",
+        type=_film,
+        metavar="FILE",
+        help="record the training as a film: a page (html) to play, or an animation (gif, mp4)",
+    )
     command.add_commands(commands)
     return parser
 
@@ -188,18 +195,26 @@ def _file(text: str) -> Path:
     return path
 
 
+def _film(text: str) -> Path:
+    path = _file(text)
+    if path.suffix not in (".html", ".gif", ".mp4"):
+        raise argparse.ArgumentTypeError(f"{text} must end with .html, .gif or .mp4")
+    return path
+
+
 # -- training ------------------------------------------------------------------------------------------------------
 def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.Table]:
     """Train as the options say, and print how well it went on samples that were held out; returns the network and the others."""
     task = TASKS[options.name]
     where = device(options.device)
     namespace(where)  # refuses a device that is not there, before any work
-    if options.plot:
+    if options.plot or (options.film and options.film.suffix != ".html"):
         new_figure()  # and so if there is no matplotlib
     manual_seed(options.seed)
     known, unknown = task.load(options.data)
     if unknown is None:
-        learnt, kept = (data.Table(known.x[part.indices], known.y[part.indices]) for part in data.random_split(known, [0.8, 0.2]))
+        parts = data.random_split(known, [0.8, 0.2])
+        learnt, kept = (data.Table(known.x[part.indices], known.y[part.indices], known.class_names) for part in parts)
     else:
         learnt, kept = known, unknown
     x, y = kept.x, kept.y
@@ -209,6 +224,7 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
     model.to(where)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), lr=options.lr or task.lr)
     console.print(f"[bold]{options.name}[/bold]: {task.story}. Network: {' → '.join(map(str, sizes))}, ReLU, cross-entropy.")
+    film = record(learnt, title=options.name) if options.film else None
     history = fit(
         model,
         learnt,
@@ -217,6 +233,7 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
         epochs=options.epochs or task.epochs,
         batch_size=options.batch_size or task.batch_size,
         metrics=[accuracy],
+        callbacks=[film] if film else [],
         console=console,
     )
     if history.stopped:
@@ -230,6 +247,9 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
         console.print(f"weights: {options.save}")
     if options.plot:
         draw(options.plot, history, model, x, y, console)
+    if film:
+        (film.play if options.film.suffix == ".html" else film.save)(options.film)
+        console.print(f"film of the training: {options.film}")
     return model, learnt
 
 

@@ -63,8 +63,6 @@ class Op:
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Sort a call's arguments into inputs and settings; settings may be positional too, as in PyTorch."""
-        if len(args) == len(self.inputs) and kwargs.keys() == self.settings.keys() and not self.variadic:  # the usual call
-            return args, {name: value.array if isinstance(value, Tensor) else value for name, value in kwargs.items()}
         count = len(args) if self.variadic else min(len(self.inputs), len(args))
         inputs, settings = list(args[:count]), dict(self.settings)
         positional = list(zip(self.settings, args[count:], strict=False))
@@ -151,15 +149,21 @@ def op(
 
 def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
-    forward, count, differentiable, view = this.forward, len(this.inputs), this.differentiable, this.view
-    simple = not this.variadic and inspect.Parameter.empty not in this.settings.values()
+    forward, differentiable, view = this.forward, this.differentiable, this.view
+    variadic, count = this.variadic, len(this.inputs)
+    simple = not variadic and inspect.Parameter.empty not in this.settings.values()
     unify = this.dtype is not None
-    defaults = this.settings
+    defaults, names = this.settings, this.settings.keys()
 
     @functools.wraps(forward)
     def call(*inputs: Any, **kwargs: Any) -> Any:
-        if simple and not kwargs and len(inputs) == count:
+        if len(inputs) == count and simple and not kwargs:
             settings = defaults
+        elif (variadic or len(inputs) == count) and kwargs.keys() == names:
+            settings = kwargs
+            for name, value in kwargs.items():
+                if isinstance(value, Tensor):
+                    settings = {**settings, name: value.array}
         else:
             inputs, settings = this.bind(inputs, kwargs)
         arrays, dtype, tracked, mixed, foreign = [], None, False, False, False

@@ -1,17 +1,22 @@
-"""Pictures of a training: the curves of a history, and the regions into which a model divides the plane (extra `plot`)."""
+"""Pictures of a training (extra `plot`): the curves of a history, the regions into which a model divides the plane, and films."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .tensor import Tensor
 
+if TYPE_CHECKING:
+    from .see.film import Film, Kept, Moment
 
-def new_figure(**options: Any) -> tuple[Any, Any]:
-    """A figure and its axes, or an ImportError that says how to get matplotlib.
+
+def empty_figure(width: float = 6, height: float = 4) -> Any:
+    """A figure, or an ImportError that says how to get matplotlib.
 
     The figure is made without pyplot: it opens no window and needs no display, and a notebook shows it.
     """
@@ -19,7 +24,12 @@ def new_figure(**options: Any) -> tuple[Any, Any]:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError('to draw, install matplotlib: pip install "tinygrad-edu[plot]".') from None
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_figure(**options: Any) -> tuple[Any, Any]:
+    """A figure and its axes."""
+    figure = empty_figure()
     return figure, figure.subplots(**options)
 
 
@@ -54,3 +64,144 @@ def plot_decision(outputs: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, pat
     if path is not None:
         figure.savefig(path)
     return figure
+
+
+# -- films ---------------------------------------------------------------------------------------------------------
+PARTS = ("loss", "measures", "plane", "weights", "gradients", "outputs")
+ROWS = 6  # layers of which there are histograms
+
+
+def plot_film(film: Film, parts: Sequence[str] = (), moment: int = -1, path: Any = None) -> Any:
+    """A moment of a film; see `Film.plot`."""
+    picture = FilmPicture(film, parts)
+    count = len(film.moments)
+    if not -count <= moment < count:
+        raise IndexError(f"there is no moment {moment}; this film has {count}, 0 to {count - 1}.")
+    picture.draw(moment % count)
+    if path is not None:
+        picture.figure.savefig(path)
+    return picture.figure
+
+
+def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int = 60, fps: int = 10) -> Path:
+    """Write a film as a GIF or MP4; see `Film.save`."""
+    path = Path(path)
+    if path.suffix not in (".gif", ".mp4"):
+        raise ValueError(
+            f"save writes .gif and .mp4, not {path.suffix or 'a file without ending'!r}; film.play(path) writes a page, film.plot(path=...) "
+            "a picture and to_json() the data."
+        )
+    if frames < 1 or fps < 1:
+        raise ValueError(f"frames and fps must be at least 1; these are {frames} and {fps}.")
+    picture = FilmPicture(film, parts)
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+
+    if path.suffix == ".mp4" and not FFMpegWriter.isAvailable():
+        raise FileNotFoundError(
+            "to write .mp4, install the program ffmpeg (https://ffmpeg.org) so that it is on PATH; .gif needs nothing."
+        )
+    writer = (FFMpegWriter if path.suffix == ".mp4" else PillowWriter)(fps=fps)
+    last = len(film.moments) - 1
+    with writer.saving(picture.figure, str(path), dpi=100):
+        for i in sorted({round(k * last / max(frames - 1, 1)) for k in range(frames)}):
+            picture.draw(i)
+            writer.grab_frame()
+            picture.figure.set_layout_engine("none")  # everything stays where the first moment put it
+    return path
+
+
+class FilmPicture:
+    """A figure for the moments of a film: on top the curves and the plane, below a row of histograms for each layer."""
+
+    def __init__(self, film: Film, parts: Sequence[str]) -> None:
+        self.film = film.checked()
+        there = {
+            "measures": any(m.measures for m in film.moments),
+            "plane": film.plane is not None,
+            "outputs": any(m.outputs for m in film.moments),
+        }
+        for part in parts:
+            if part not in PARTS:
+                raise ValueError(f"a film has no part {part!r}; there are {', '.join(PARTS)}.")
+            if not there.get(part, True):
+                need = "record(samples) with points of the plane" if part == "plane" else "record(samples)"
+                raise ValueError(
+                    f"this film has no {part}: " + ("none were given." if part == "measures" else f"it needs {need}.")
+                )
+        shown = [part for part in PARTS if (part in parts if parts else there.get(part, True))]
+        self.above, self.columns = [p for p in shown if p in PARTS[:3]], [p for p in shown if p in PARTS[3:]]
+        layers = [layer for layer in film.layers if layer.parameters]
+        if len(layers) > ROWS:
+            layers = [layers[round(k * (len(layers) - 1) / (ROWS - 1))] for k in range(ROWS)]
+        self.layers = layers if self.columns else []
+        rows = [self.above] * bool(self.above) + [[f"{part} {k}" for part in self.columns] for k in range(len(self.layers))]
+        width, heights = math.lcm(*map(len, rows)), [2.6] * bool(self.above) + [1.0] * len(self.layers)
+        self.figure = empty_figure(3.2 * max(map(len, rows)), 1.1 * sum(heights) + 0.6)
+        self.axes = self.figure.subplot_mosaic([list(np.repeat(row, width // len(row))) for row in rows], height_ratios=heights)
+
+    def draw(self, i: int) -> None:
+        """Show moment i."""
+        moment = self.film.moments[i]
+        self.figure.suptitle(f"{self.film.title}: step {moment.step}")
+        for ax in self.axes.values():
+            ax.clear()
+        if "loss" in self.axes:
+            losses = {"batch": [m.loss for m in self.film.moments], "smoothed": [m.trend for m in self.film.moments]}
+            self._curves(self.axes["loss"], {**losses, **self._measures(True)}, moment)
+        if "measures" in self.axes:
+            self._curves(self.axes["measures"], self._measures(False), moment)
+        if "plane" in self.axes:
+            self._plane(self.axes["plane"], moment)
+        for k, layer in enumerate(self.layers):
+            name = next(iter(layer.parameters))
+            for part in self.columns:
+                key = layer.path if part == "outputs" else name
+                self._histogram(self.axes[f"{part} {k}"], [getattr(m, part).get(key) for m in self.film.moments], i, part)
+                self.axes[f"{part} {k}"].set_title(f"{part}: {key or layer.kind}", fontsize=8)
+
+    def _measures(self, losses: bool) -> dict[str, list[Any]]:
+        names = dict.fromkeys(name for m in self.film.moments for name in m.measures if name.endswith("loss") == losses)
+        return {name: [m.measures.get(name) for m in self.film.moments] for name in names}
+
+    def _curves(self, ax: Any, curves: dict[str, list[Any]], moment: Moment) -> None:
+        steps = np.array([m.step for m in self.film.moments])
+        for k, (name, found) in enumerate(curves.items()):
+            values = np.array([np.nan if v is None else float(v) for v in found])
+            ax.plot(steps, values, color=f"C{k}", alpha=0.3, linewidth=1)
+            past = steps <= moment.step
+            ax.plot(steps[past], values[past], color=f"C{k}", label=name, linewidth=0.8 if name == "batch" else 1.5)
+        ax.axvline(moment.step, color="gray", linestyle=":", linewidth=1)
+        ax.set_xlabel("step")
+        ax.legend(fontsize=7)
+
+    def _plane(self, ax: Any, moment: Moment) -> None:
+        plane = self.film.plane
+        assert plane is not None
+        side = round(len(moment.cells or [0]) ** 0.5)
+        cells = np.array([float(c) for c in moment.cells or [0]]).reshape(side, side)
+        extent = (*plane.across, *plane.up)
+        if plane.outputs > 1:
+            classes, certainty = cells // 100, np.clip((cells % 100 / 100 - 1 / plane.outputs) / (1 - 1 / plane.outputs), 0.01, 1)
+            colours: dict[str, Any] = {"cmap": "tab10", "vmin": 0, "vmax": 9}
+            shade = 0.08 + 0.4 * certainty
+            ax.imshow(np.ma.masked_less(classes, 0), origin="lower", extent=extent, aspect="auto", alpha=shade, **colours)
+            for k in np.unique(classes)[1:]:
+                ax.contour(np.where(classes == k, certainty, -certainty), [0], extent=extent, colors="black", linewidths=0.8)
+        else:
+            colours = {"cmap": "coolwarm", "edgecolors": "black", "linewidths": 0.4}
+            ax.imshow(np.ma.masked_invalid(cells), origin="lower", extent=extent, aspect="auto", cmap="coolwarm", alpha=0.7)
+        ax.scatter(*np.transpose(plane.points), s=8, c=plane.labels, **colours)
+
+    def _histogram(self, ax: Any, kept: list[Kept | None], i: int, part: str) -> None:
+        ax.tick_params(labelsize=7)
+        ax.locator_params(axis="x", nbins=5)
+        ax.set_yticks([])
+        found = [k.histogram for k in kept if k and k.histogram]
+        if found:
+            ax.set_xlim(min(h.low for h in found), max(h.high for h in found))
+        now = kept[i]
+        if now and now.histogram:
+            h = now.histogram
+            ax.stairs(h.counts, np.linspace(h.low, h.high, len(h.counts) + 1), fill=True, color=f"C{PARTS[3:].index(part)}")
+        else:
+            ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", va="center", color="gray", fontsize=8)

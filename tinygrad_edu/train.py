@@ -65,6 +65,7 @@ class Run:
         self.batches = 0  # and batches, and samples
         self.samples = 0
         self.means = Means()  # of this epoch
+        self.loss: Tensor | None = None  # of the latest batch
         self.history = History()
         self.stop: str | None = None
 
@@ -136,6 +137,7 @@ def fit(
             model.train()
             for x, y in on_device(loader, model):
                 prediction, value = gradients(x, y)
+                run.loss = value
                 for action in actions:
                     action.after_backward(run)
                 optimizer.step()
@@ -224,7 +226,8 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
     """The loader's batches, on the device of the model's parameters."""
     parameter = next(model.parameters(), None)
     for batch in loader:
-        yield batch if parameter is None else [x.to(parameter.device) if isinstance(x, Tensor) else x for x in batch]
+        where = None if parameter is None else parameter.device
+        yield [x.to(where) if isinstance(x, Tensor) and where is not None and x.device != where else x for x in batch]
 
 
 def named(metrics: Metrics) -> dict[str, Callable]:

@@ -26,6 +26,7 @@ EXAMPLES = f"""examples:
   python -m tests.benchmarks --quick              everything with fewer rounds; under a minute
   python -m tests.benchmarks --only a,b           these workloads only, without memory, scaling and epochs
   python -m tests.benchmarks --json speed.json    also write all numbers to a file
+  OMP_NUM_THREADS=1 python -m tests.benchmarks    one thread for all, processor time: for a busy machine
 
 PyTorch and other engines take part where they are installed:
   pip install -e ".[oracle]"
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if busy > 0.5:
         console.print(
-            f"Other programs are running (load {busy:.1f}): ratios are less certain, threads suffer most.", style="yellow"
+            f"Other programs are running (load {busy:.1f}): ratios are less certain; with threads, which wait for one another, most of all.",
+            style="yellow",
         )
     others = {} if options.no_peers else installed()
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only is None:
             found["scaling"] = measured("cost per op in long chains", partial(scaling, effort))
             found["memory"] = measured("memory", lambda _: peaks(others))
-            found["left after a step"] = measured("what a step leaves behind", lambda _: left_over())
+            found["garbage"] = measured("garbage", lambda _: left_over())
             found["epochs"] = measured("epochs", lambda _: epochs(effort))
             times = measured("import", lambda _: import_time(max(1, effort.rounds // 10)))
             found["import"] = dict(zip(("numpy", "tinygrad_edu"), times, strict=True))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ import tinygrad_edu
 from tinygrad_edu.data import DataLoader, TensorDataset
 
 from . import peers
-from .measure import Contestant, memory, take_turns
-from .workloads import MEMORY, WORKLOADS, SmallOps, Workload, chain
+from .measure import Contestant, clock, garbage, memory, take_turns
+from .workloads import MEMORY, ON_MNIST, WORKLOADS, SmallOps, Workload, chain
 
-try:
+torch: Any = None
+with suppress(ImportError):
     import torch
-except ImportError:
-    torch = None
+
+# How many threads NumPy's matrix products use, and PyTorch at most.
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 compiled = getattr(tinygrad_edu, "compile", None)  # records a step once and replays it
 
@@ -52,7 +54,7 @@ def machine() -> dict[str, Any]:
     versions = {"Python": platform.python_version(), "NumPy": np.__version__}
     if torch is not None:
         versions["PyTorch"] = torch.__version__
-    return {**versions, "cores": os.cpu_count(), "machine": f"{platform.system()} {platform.machine()}"}
+    return {**versions, "cores": os.cpu_count(), "threads": THREADS, "machine": f"{platform.system()} {platform.machine()}"}
 
 
 # -- the workloads ---------------------------------------------------------------------------------------------------
@@ -65,7 +67,7 @@ def contest(workload: SmallOps | Workload, effort: Effort, others: dict[str, pee
         main.append(Contestant(COMPILED, compiled(workload.training(tinygrad_edu, start).step)))
     torches = []
     if torch is not None:
-        for threads in sorted({1, 2, os.cpu_count() or 1}):
+        for threads in sorted({1, THREADS}):
             prepare = partial(torch.set_num_threads, threads)
             name = f"PyTorch, {threads} thread{'s'[: threads - 1]}"
             torches.append(Contestant(name, workload.training(torch, start).step, prepare))
@@ -132,11 +134,11 @@ def peaks(others: dict[str, peers.Peer]) -> dict[str, tuple[int, int]]:
 
 
 def left_over() -> dict[str, int]:
-    """Bytes that a step of each workload leaves behind, with the garbage collector off."""
-    return {w.key: memory(w.training(tinygrad_edu, w.start()).step)[1] for w in WORKLOADS}
+    """How many objects steps of each workload leave to the garbage collector; the aim is none."""
+    return {w.key: garbage(w.training(tinygrad_edu, w.start()).step) for w in WORKLOADS}
 
 
-def epochs(effort: Effort) -> dict[str, dict[str, float]]:
+def epochs(effort: Effort) -> dict[str, dict[str, Any]]:
     """Seconds of an epoch of made-up pictures in MNIST's shapes, and the data loader's part of them.
 
     Both are measured over the same number of batches, and the epoch is reckoned from those if they are not all.
@@ -144,17 +146,15 @@ def epochs(effort: Effort) -> dict[str, dict[str, float]]:
     rng = np.random.default_rng(0)
     pictures = rng.random((round(MNIST_SIZE * effort.epoch), 1, 28, 28), dtype="float32")
     labels = rng.integers(0, 10, len(pictures))
-    by_key = {w.key: w for w in WORKLOADS}
     found = {}
-    for key in ("c", "e"):
-        workload = by_key[key]
+    for workload in ON_MNIST:
         x, y = workload.batch(rng)
         inputs = pictures.reshape(-1, *x.shape[1:])
         targets = labels if y.ndim == 1 else np.eye(10, dtype="float32")[labels]
         loader = DataLoader(TensorDataset(tinygrad_edu.tensor(inputs), tinygrad_edu.tensor(targets)), len(x), shuffle=True)
         training = workload.training(tinygrad_edu, workload.start())
         alone, whole = (timed(loader, step) for step in (lambda x, y: None, training.step_on))
-        found[key] = {
+        found[workload.key] = {
             "title": workload.title,
             "seconds": whole / effort.epoch,
             "microseconds of a step": whole / len(loader) * 1e6,
@@ -167,7 +167,7 @@ def timed(loader: DataLoader, step: Callable[[Any, Any], Any]) -> float:
     """Seconds for all batches."""
     for x, y in islice(loader, 5):
         step(x, y)
-    begin = perf_counter()
+    begin = clock()
     for x, y in loader:
         step(x, y)
-    return perf_counter() - begin
+    return clock() - begin

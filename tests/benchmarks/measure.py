@@ -16,10 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 Call = Callable[[], Any]
+
+# With one thread for all, processor time: then it matters less what else runs on the machine.
+clock = process_time if os.environ.get("OMP_NUM_THREADS") == "1" else perf_counter
 
 
 @dataclass
@@ -64,10 +67,12 @@ def take_turns(
 
     After `limit` seconds there are no more rounds, except that there are at least three (or `rounds`).
     """
+    calls = {}
     for c in contestants:
         c.prepare()
         c.call()  # the first call makes caches and buffers
-    calls = {c.name: max(1, round(turn / time_of(c.call, 3))) for c in contestants}
+        long = time_of(c.call, 1) > turn
+        calls[c.name] = 1 if long else max(1, round(turn / time_of(c.call, 3)))
     gc.collect()
     gc.freeze()  # what is there now, PyTorch's modules for one, is not the garbage collector's work in what is timed
     begin = perf_counter()
@@ -76,7 +81,8 @@ def take_turns(
             break
         for c in contestants if i % 2 else reversed(contestants):
             c.prepare()
-            time_of(c.call, -(-calls[c.name] // 5))  # untimed: warms the caches, and lets another's threads fall asleep
+            if calls[c.name] > 1:  # untimed: warms the caches, and lets another's threads fall asleep
+                time_of(c.call, -(-calls[c.name] // 5))
             c.seconds.append(time_of(c.call, calls[c.name]))
         progress()
     gc.unfreeze()
@@ -84,10 +90,10 @@ def take_turns(
 
 def time_of(call: Call, times: int) -> float:
     """The mean time of one call, in seconds."""
-    begin = perf_counter()
+    begin = clock()
     for _ in range(times):
         call()
-    return (perf_counter() - begin) / times
+    return (clock() - begin) / times
 
 
 def memory(call: Call) -> tuple[int, int]:
@@ -106,6 +112,19 @@ def memory(call: Call) -> tuple[int, int]:
         tracemalloc.stop()
         gc.enable()
     return peak - before, after - before
+
+
+def garbage(call: Call, times: int = 3) -> int:
+    """How many objects calls leave that nothing uses any more, and that only the garbage collector would free."""
+    call()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(times):
+            call()
+        return gc.collect()
+    finally:
+        gc.enable()
 
 
 def import_time(times: int) -> tuple[float, float]:

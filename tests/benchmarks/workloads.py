@@ -193,7 +193,8 @@ class SmallOps:
 
     def training(self, lib: Any, start: Start) -> SmallOpsTraining:
         """The operations for a library with PyTorch's names."""
-        return SmallOpsTraining(*(lib.tensor(p, requires_grad=True) for p in start.parameters), self.length)
+        a, b = (lib.tensor(p, requires_grad=True) for p in start.parameters)
+        return SmallOpsTraining(a, b, self.length)
 
 
 @dataclass(frozen=True)
@@ -225,10 +226,10 @@ def flux_sine(key: str, title: str, batch: int, goal: Goal | None = None) -> Wor
 
 
 WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, and its step in reference/
-    SmallOps("a", "99 tiny ops: add, mul, tanh on 8 numbers", reference.small_ops, Goal(2.5, 0.45, 1.05, 0.18)),
+    SmallOps("a", "99 tiny ops on 8 numbers", reference.small_ops, Goal(2.5, 0.45, 1.05, 0.18)),
     Workload(
         "b",
-        "Iris 4-16-3, ReLU, cross-entropy, batch 16, SGD",
+        "Iris 4-16-3, batch 16, SGD",
         iris,
         labelled(16, 4, classes=3),
         "CrossEntropyLoss",
@@ -238,7 +239,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
     ),
     Workload(
         "c",
-        "Nielsen 784-30-10, sigmoid, squared error, batch 10, SGD",
+        "Nielsen 784-30-10, batch 10, SGD",
         nielsen,
         labelled(10, 784, classes=10, one_hot=True),
         "MSELoss",
@@ -246,7 +247,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
         reference.nielsen,
         Goal(1.6, 0.18, 1.15, 0.12),
     ),
-    flux_sine("d", "Flux sine 1000-500-125-50-10, ReLU, batch 64, Adam", 64, Goal(1.10, 0.95, 1.0, 0.85)),
+    flux_sine("d", "Flux sine 1000-…-10, batch 64, Adam", 64, Goal(1.10, 0.95, 1.0, 0.85)),
     Workload(
         "e",
         "LeNet 28x28, batch 32, Adam",
@@ -259,7 +260,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
     ),
     Workload(
         "f",
-        "LSTM 16-64, 32 steps, batch 16, Adam",
+        "LSTM 16-64, T=32, batch 16, Adam",
         lstm,
         labelled(32, 16, 16, classes=10, samples_at=1),
         "CrossEntropyLoss",
@@ -269,7 +270,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
     ),
     Workload(
         "g",
-        "transformer block 64, 4 heads, 32 steps, batch 8, Adam",
+        "transformer block, batch 8, Adam",
         transformer,
         sequences,
         "MSELoss",
@@ -279,6 +280,7 @@ WORKLOADS: list[SmallOps | Workload] = [  # a workload more is an entry more, an
     ),
 ]
 
+ON_MNIST = [w for w in WORKLOADS if isinstance(w, Workload) and w.model in (nielsen, lenet)]
 MEMORY = flux_sine("d4096", "the peak of d at batch 4096", 4096)
 
 

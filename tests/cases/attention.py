@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+from scipy import special
 
 import tinygrad_edu.nn.functional as F
+from tinygrad_edu.ops.attention import _attention_weights
 
 from . import Case, real
 
@@ -22,7 +24,16 @@ def attention(q, k, v, is_causal=False, scale=None):
     return z
 
 
+def weights(q, k, scale):
+    """Rows of softmax(scale·q·kᵀ)."""
+    return special.softmax(scale * np.einsum("...le,...se->...ls", q, k), axis=-1)
+
+
 CASES = [
+    Case("attention_weights", weights, (real,) * 2, [((2, 3), (4, 3)), ((2, 1, 3, 2), (2, 1, 3, 2)), ((1, 2), (3, 2))],
+         [{"scale": 0.7}], _attention_weights),
+    Case("attention_weights", lambda q, k, mask, scale: special.softmax(scale * q @ k.T + mask, axis=-1), (real,) * 3,
+         [((2, 3), (4, 3), (2, 4)), ((2, 3), (4, 3), (4,))], [{"scale": 0.7}], _attention_weights, note="with a mask"),
     Case("scaled_dot_product_attention", attention, (real,) * 3, [((2, 3), (4, 3), (4, 2)), ((2, 1, 3, 2), (2, 1, 3, 2), (2, 1, 3, 2))],
          [{}, {"is_causal": True}, {"scale": 0.3}], F.scaled_dot_product_attention, ops=()),
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.random import Generator, randperm
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 
 
 class Dataset:
@@ -60,7 +60,8 @@ class TensorDataset(Dataset):
     def rows(self, indices: Sequence[int]) -> list[Tensor]:
         """Several samples as a batch: each tensor is indexed once, instead of row by row and stacked again."""
         chosen = np.asarray(indices, np.int64)
-        return [x[chosen] for x in self.tensors]
+        plain = (type(x.array) is np.ndarray and not x.requires_grad and x.base is None for x in self.tensors)
+        return [wrap(x.array[chosen]) if simple else x[chosen] for x, simple in zip(self.tensors, plain, strict=True)]
 
     def __len__(self) -> int:
         return len(self.tensors[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -105,29 +106,27 @@ class MultiheadAttention(Module):
         if is_causal and attn_mask is None:
             raise RuntimeError("is_causal=True only says what attn_mask is like: give attn_mask too.")
         self._check(query, key, value)
-        batched = query.ndim == 3
+        batched, alike = query.ndim == 3, query is key is value
         if not batched:
-            query, key, value = (x.unsqueeze(1) for x in (query, key, value))
-        elif self.batch_first:
-            query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-        length, batch, _ = query.shape
-        q, k, v = self._projected(query, key, value)
+            query, key, value = (x.unsqueeze(0) for x in (query, key, value))
+        samples = int(batched and not self.batch_first)  # the dim that counts the samples; 1 - samples counts the steps
+        batch, length = query.shape[samples], query.shape[1 - samples]
+        q, k, v = self._projected(query, key, value, alike)
         added = 0  # keys behind those given
         if self.bias_k is not None and self.bias_v is not None:
-            k, v = cat([k, self.bias_k.expand(1, batch, -1)]), cat([v, self.bias_v.expand(1, batch, -1)])
+            more = (1, batch, -1) if samples else (batch, 1, -1)
+            k, v = (cat([x, bias.expand(more)], 1 - samples) for x, bias in ((k, self.bias_k), (v, self.bias_v)))
             added += 1
         if self.add_zero_attn:
-            k, v = pad(k, (0, 0, 0, 0, 0, 1)), pad(v, (0, 0, 0, 0, 0, 1))
+            one = (0, 0, 0, 0, 0, 1) if samples else (0, 0, 0, 1)
+            k, v = pad(k, one), pad(v, one)
             added += 1
-        q, k, v = (x.reshape(len(x), batch, self.num_heads, self.head_dim).permute(1, 2, 0, 3) for x in (q, k, v))
+        q, k, v = (x.reshape(*x.shape[:2], self.num_heads, self.head_dim).permute(samples, 2, 1 - samples, 3) for x in (q, k, v))
         mask = self._mask(attn_mask, key_padding_mask, batch, length, k.shape[2], added, q)
         weights = attention_weights(q, k, mask, self.dropout if self.training else 0.0)  # (N, heads, L, S)
-        mixed = matmul(weights, v).permute(2, 0, 1, 3).reshape(length, batch, self.embed_dim)
+        mixed = matmul(weights, v).permute((2, 0, 1, 3) if samples else (0, 2, 1, 3)).reshape(query.shape)
         output = self.out_proj(mixed)
-        if not batched:
-            output = output.squeeze(1)
-        elif self.batch_first:
-            output = output.transpose(0, 1)
+        output = output if batched else output.squeeze(0)
         if not need_weights:
             return output, None
         shown = mean(weights, 1) if average_attn_weights else weights
@@ -148,14 +147,14 @@ class MultiheadAttention(Module):
         if key.shape[:-1] != value.shape[:-1]:
             raise ShapeError(f"there must be one value for each key; they are {describe(key)} and {describe(value)}.")
 
-    def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        biases = [None] * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
+    def _projected(self, query: Tensor, key: Tensor, value: Tensor, alike: bool) -> Iterable[Tensor]:
         if self.in_proj_weight is None:
             weights: Any = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif query is key is value:  # self-attention: one product is faster than three
-            return list(chunk(linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1))
+        elif alike:  # self-attention: one product is faster than three
+            return chunk(linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
         else:
             weights = chunk(self.in_proj_weight, 3)
+        biases = [None] * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
         return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
 
     def _mask(

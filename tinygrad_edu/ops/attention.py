@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
+from ..op import op
 from ..tensor import Tensor, wrap
 from .arranging import repeat_interleave
 from .dropout import dropout
-from .indexing import masked_fill, raw, where
-from .products import matmul
-from .reduction import softmax
-from .shape import transpose
+from .indexing import raw
+from .products import matmul, mt
+from .reduction import _sum
+from .totals import add_last
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -75,29 +76,43 @@ def attention_weights(
         raise ValueError(f"attention: dropout_p is a probability, in [0, 1]; it is {dropout_p}.")
     if enable_gqa:
         key = _for_all_heads(query, key)
-    width = query.shape[-1]
-    match = matmul(query * ((1 / math.sqrt(width) if width else 1.0) if scale is None else scale), transpose(key, -2, -1))
     if is_causal:
-        attn_mask = np.tri(*match.shape[-2:], dtype=np.bool_, like=raw(match))
-        attn_mask = wrap(attn_mask) if isinstance(match, Tensor) else attn_mask
-    unseen = None  # queries that see no key
-    if attn_mask is not None:
-        if attn_mask.dtype == np.bool_:
-            match = where(attn_mask, match, -math.inf)
-            unseen = ~raw(attn_mask).any(-1, keepdims=True)
-        elif attn_mask.dtype == query.dtype:
-            match = match + attn_mask
-            unseen = (raw(attn_mask) == -math.inf).all(-1, keepdims=True)
-        else:
-            raise DtypeError(
-                f"attention: a mask is of bool, or of the query's dtype {query.dtype}; this one is {attn_mask.dtype}."
-            )
-    if unseen is None or not unseen.any():
-        weights = softmax(match, -1)
-    else:
-        unseen = wrap(unseen) if isinstance(match, Tensor) else unseen
-        weights = masked_fill(softmax(masked_fill(match, unseen, 0), -1), unseen, 0)
+        attn_mask = np.tri(query.shape[-2], key.shape[-2], dtype=np.bool_, like=raw(query))
+    if attn_mask is not None and attn_mask.dtype == np.bool_:
+        attn_mask = np.where(raw(attn_mask), 0, -math.inf).astype(query.dtype)
+        attn_mask = wrap(attn_mask) if isinstance(query, Tensor) else attn_mask
+    elif attn_mask is not None and attn_mask.dtype != query.dtype:
+        raise DtypeError(f"attention: a mask is of bool, or of the query's dtype {query.dtype}; this one is {attn_mask.dtype}.")
+    width = query.shape[-1]
+    weights = _attention_weights(query, key, attn_mask, scale=(width**-0.5 if width else 1.0) if scale is None else scale)
     return dropout(weights, dropout_p, True) if dropout_p else weights
+
+
+def _weights_gradients(g: Any, z: Any, query: Any, key: Any, mask: Any, scale: float) -> list[Any]:
+    slope = z * (g - _sum(g * z, dim=-1, keepdim=True))
+    return [matmul(slope, key) * scale, matmul(mt(slope), query) * scale, slope]
+
+
+@op(dtype="same", joint=_weights_gradients)
+def _attention_weights(query: Any, key: Any, mask: Any = None, *, scale: float) -> Any:
+    """How much each query attends to each key: not negative, and 1 together for each query (0, where the mask hides every key).
+
+    z = softmax(s) with s = scale·query·keyᵀ + mask;  ∂query = scale·h·key;  ∂key = scale·hᵀ·query;  ∂mask = h, with h = z·(g - Σ g·z)
+    """
+    z = np.matmul(query, np.swapaxes(key, -2, -1))
+    z *= scale
+    if mask is not None:
+        z = z + mask
+    if not z.size:
+        return z
+    highest = np.max(z, axis=-1, keepdims=True)
+    if mask is not None:
+        highest = np.maximum(highest, np.finfo(z.dtype).min)  # not -inf where every key is hidden
+    z -= highest
+    np.exp(z, out=z)
+    total = add_last(z)[..., None]
+    z /= total if mask is None else total + (total == 0)
+    return z
 
 
 def _for_all_heads(query: Any, x: Any) -> Any:

@@ -21,9 +21,9 @@ from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
-from .products import add_last
 from .reduction import _softmax, _total, amax, log_softmax, mean, sum
 from .shape import broadcast_tensors, reshape, unsqueeze
+from .totals import add_last
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy", "gaussian_nll_loss",

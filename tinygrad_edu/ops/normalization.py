@@ -89,7 +89,7 @@ def _back(z: Any, dtype: Any) -> Any:
 
 
 # -- over the last dims ----------------------------------------------------------------------------------------------
-def _last_dims(name: str, x: Any, normalized_shape: Any, *parameters: Any) -> tuple[int, ...]:
+def _last_dims(name: str, x: Any, normalized_shape: Any, *parameters: Any) -> Any:
     """The dims of `normalized_shape`, which must be the last sizes of x and the shape of the parameters."""
     shape = ints((normalized_shape,))
     if not shape or x.shape[-len(shape) :] != shape:
@@ -99,7 +99,7 @@ def _last_dims(name: str, x: Any, normalized_shape: Any, *parameters: Any) -> tu
             raise ShapeError(
                 f"{name}: weight and bias must have the shape {shape} of normalized_shape; one is {describe(parameter)}."
             )
-    return tuple(range(-len(shape), 0))
+    return -1 if len(shape) == 1 else tuple(range(-len(shape), 0))
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

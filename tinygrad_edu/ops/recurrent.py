@@ -84,16 +84,16 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, weight: Any) -> list
     width = h.shape[-1]
     hidden, cell, i, f, n, o = _blocks(z, width)
     into_hidden, into_cell, *_ = _blocks(g, width)
-    into_gates = g[..., 2 * width :]
     bent = tanh(cell)
     through = o * (1 - bent * bent)  # from the hidden state to the cell
-    reach = cat((n, _before(c, cell), i, bent), -1)  # from the cell to the first three gates, from the hidden state to the last
     slopes = cat((i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), -1)
+    reach = slopes * cat((n, _before(c, cell), i, bent), -1)  # from the cell to the first three gates, from the hidden state to the last
+    direct = slopes * g[..., 2 * width :]
     back_h, back_c, steps = 0, 0, []
     for t in reversed(range(z.shape[0])):
         gh = into_hidden[t] + back_h
         gc = into_cell[t] + back_c + gh * through[t]
-        step = (_cat(gc, gc, gc, gh, dim=1) * reach[t] + into_gates[t]) * slopes[t]
+        step = _cat(gc, gc, gc, gh, dim=1) * reach[t] + direct[t]
         back_h, back_c = step @ weight, gc * f[t]
         steps.append(step)
     dx = _over_time(steps)

@@ -20,6 +20,7 @@ from .elementwise import exp
 from .indexing import gather, where
 from .padding import _pad
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
+from .totals import add_quickly
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -53,7 +54,7 @@ def along(function: Callable, x: Any, dim: int, **settings: Any) -> Any:
 
 def _count(shape: Any, dim: Any) -> int:
     """How many elements go into one result."""
-    return math.prod(shape[d] for d in axes(dim, len(shape)))
+    return shape[dim] if isinstance(dim, int) and shape else math.prod(shape[d] for d in axes(dim, len(shape)))
 
 
 def _in(x: Any, dtype: Any) -> Any:
@@ -78,6 +79,10 @@ _WIDE[dtypes.float16] = dtypes.float32
 def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     """Σ x / divisor, added up with enough digits."""
     over, wide = axes(dim, x.ndim), _WIDE.get(x.dtype)
+    z = add_quickly(x, over)
+    if z is not None:
+        z = z.reshape([1 if d in over else n for d, n in enumerate(x.shape)]) if keepdim else z
+        return z if divisor is None else z / divisor
     if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
         wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
     z = x.sum(axis=over, keepdims=keepdim, dtype=wide)

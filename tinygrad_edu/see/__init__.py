@@ -3,6 +3,7 @@
 from ..calls import group
 from .draw import Drawing, DrawingError, draw
 from .explain import check_graph, explain
+from .film import Film, record
 from .graphviz import GraphvizError
 from .player import Player, play
 from .stepper import step
@@ -12,6 +13,7 @@ from .zoom import ZoomError, zoom
 __all__ = [
     "Drawing",
     "DrawingError",
+    "Film",
     "Frame",
     "GraphvizError",
     "Player",
@@ -23,6 +25,7 @@ __all__ = [
     "frame",
     "group",
     "play",
+    "record",
     "step",
     "trace",
     "zoom",

@@ -1,9 +1,8 @@
-"use strict";
 // The player. What is seen at step i is frame(run, i), a pure function of the data: going back a step is i - 1.
 // Elements are made once per picture and filled again where the frame says something else than before.
 (() => {
-const { trace, views, orders, maths, rightCode } = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
+const { $, text, cut, make, show, matrix, shapeText, scale, colour, cells } = page;
+const { trace, views, orders, maths, rightCode } = page.data;
 const nodes = new Map(trace.nodes.map((node) => [node.id, node]));
 const edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
 const lossName = nodes.get(trace.loss).name.length > 5 || nodes.get(trace.loss).name === trace.loss ? "L" : nodes.get(trace.loss).name;
@@ -48,39 +47,9 @@ function frame(run, i) {
 }
 
 // -- numbers ----------------------------------------------------------------------------------------------------------
-const signed = (text) => text.replaceAll("-", "−");
-function show(v, digits = 3) {
-  if (v === undefined) return "–";  // of an empty tensor
-  if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
-  if (typeof v === "boolean") return v ? "1" : "0";
-  if (Number.isInteger(v) && Math.abs(v) < 1e5) return signed(String(v));
-  const size = Math.abs(v);
-  if (size >= 1e4 || size < 1e-3) return signed(v.toExponential(1).replace("e+", "e"));
-  return signed(String(Number(v.toPrecision(digits))));
-}
 const inBrackets = (v) => (v < 0 ? `(${show(v)})` : show(v));
 
-// A tensor as a matrix: its last dim across, all others down. `rows` and `cols` are the ones that are shown, of `height` and `width`.
-const MOST = 8;
-function matrix(numbers) {
-  const shape = numbers.shape;
-  const width = shape.length ? shape[shape.length - 1] : 1;
-  const size = shape.reduce((a, b) => a * b, 1);
-  const height = width ? size / width : 0;
-  const { data, sample } = numbers;
-  const rows = sample ? sample.rows : some(height), cols = sample ? sample.cols : some(width);
-  const at = (k) => {
-    if (data) return data[k];
-    const r = sample.rows.indexOf(Math.floor(k / width)), c = sample.cols.indexOf(k % width);
-    return r < 0 || c < 0 ? undefined : sample.data[r * sample.cols.length + c];
-  };
-  return { width, height, rows, cols, at, whole: Boolean(data), size };
-}
-const some = (n) => n <= MOST ? [...Array(n).keys()] : [...new Set(Array.from({ length: MOST }, (_, i) => Math.floor(i * (n - 1) / (MOST - 1))))];
-const shapeText = (shape) => shape.length ? shape.join("×") : "scalar";
-
 // One scale for all values and one for all gradients of the whole trace, so that a vanishing gradient looks vanishing.
-// Colour goes with the root of the size: a hundredth of the largest is still a tenth of the colour.
 const largest = (tables) => {
   let most = 0;
   for (const { tensors, refs } of tables) {
@@ -92,23 +61,13 @@ const largest = (tables) => {
   return most || 1;
 };
 const gradientRefs = (steps) => steps.flatMap((s) => [s.raw, s.reduced, s.after].filter((ref) => ref !== undefined));
-const scale = {
-  value: largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) => node.value) }]),
-  gradient: largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]),
-};
-// class and strength of a number's colour
-function colour(v, kind) {
-  if (typeof v === "string" || v === undefined || v === null) return ["odd", 0];
-  const t = Math.min(1, Math.sqrt(Math.abs(v) / scale[kind]));
-  return t < 0.02 ? ["nought", 0] : [`${kind} ${v < 0 ? "minus" : "plus"}`, Math.round(t * 100)];
-}
+scale.value = largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) => node.value) }]);
+scale.gradient = largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]);
 
 // -- maths ------------------------------------------------------------------------------------------------------------
-const text = (s) => s.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const SMALL = "₀₁₂₃₄₅₆₇₈₉";
 const parted = (name) => /^([A-Za-zα-ω]{1,2})_?(\d+)$/.exec(name);  // w1: w with the index 1
 const small = (name) => parted(name) ? parted(name)[1] + parted(name)[2].replace(/\d/g, (d) => SMALL[d]) : name;
-const cut = (s, n) => [...s].length > n ? [...s].slice(0, n - 1).join("") + "…" : s;
 const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[1])}</i><sub>${p[2]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
 const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[1])}</mi><mn>${p[2]}</mn></msub>` : `<mi>${text(name)}</mi>`; };
 const nodeMath = (id) => nameMath(nodes.get(id).name);
@@ -147,37 +106,12 @@ function fill(template, node, to) {
 const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op]?.rules[0];
 
 // -- the picture of the graph -------------------------------------------------------------------------------------------
-const SVG = "http://www.w3.org/2000/svg";
-function make(tag, attributes = {}, inside = "") {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.innerHTML = inside;
-  return element;
-}
-
 const VALUE = { x: 10, y: 27, width: 57, height: 43 }, GRADIENT = { x: 73, y: 27, width: 57, height: 43 };
 const drawn = new Map();
-
-// The heatmap of a tensor: one path per colour. Where there is room the numbers are written into the cells.
 function heatmap(run, ref, kind, box) {
   const key = `${kind}:${run.tensors === trace.tensors ? "" : run.name}:${ref}`;
-  if (drawn.has(key)) return drawn.get(key);
-  const m = matrix(run.tensors[ref]);
-  const w = Math.min(m.cols.length === 1 ? box.width : 18, box.width / m.cols.length), h = Math.min(m.rows.length === 1 ? 22 : 15, box.height / m.rows.length);
-  const left = box.x + (box.width - w * m.cols.length) / 2, top = box.y + (box.height - h * m.rows.length) / 2;
-  const gap = Math.min(1, w / 8, h / 8), paths = new Map();
-  let written = "";
-  m.rows.forEach((r, i) => m.cols.forEach((c, j) => {
-    const v = m.at(r * m.width + c);
-    const [name, t] = colour(v, kind);
-    const level = `${name}" style="--t:${Math.min(100, Math.round(t / 6) * 6)}%`;
-    const x = left + j * w + gap, y = top + i * h + gap;
-    paths.set(level, `${paths.get(level) ?? ""}M${x.toFixed(1)} ${y.toFixed(1)}h${(w - 2 * gap).toFixed(1)}v${(h - 2 * gap).toFixed(1)}h-${(w - 2 * gap).toFixed(1)}z`);
-    if (w >= 26 && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
-  }));
-  const html = [...paths].map(([level, d]) => `<path class="${level}" d="${d}"/>`).join("") + written;
-  drawn.set(key, html);
-  return html;
+  if (!drawn.has(key)) drawn.set(key, cells(run.tensors[ref], kind, box));
+  return drawn.get(key);
 }
 
 class Stage {
@@ -615,14 +549,24 @@ const naive = orders.map((order) => Object.assign(makeRun(order.steps, order.ten
 const stage = new Stage($("stage"), main, "");
 let other = null;
 
-const state = {
-  at: 0, cell: null, order: null, timer: null,
-  last() { return this.order === null ? trace.steps.length - 1 : Math.max(backwardSteps.length, naive[this.order].steps.length) - 1; },
-  go(i) {
-    this.at = Math.max(0, Math.min(this.last(), i));
-    if (![stage, other].some((s) => s?.shows(s.place()))) this.open("");  // what happens is in no sight: back to the whole graph
-    paint();
+const state = Object.assign(page.transport({
+  last: () => (state.order === null ? trace.steps.length : Math.max(backwardSteps.length, naive[state.order].steps.length)) - 1,
+  paint, beat: 1100,
+  // Forward ticks are of middle height, visits tall, contributions short.
+  rows: () => (state.order === null ? [trace.steps] : [backwardSteps, naive[state.order].steps]).map((steps, row) => steps.map(({ kind }) => {
+    const [name, half] = kind === "op" ? ["op", 8] : kind === "contribute" ? ["contribute", 4.5] : ["visit", 11];
+    return [row ? `${name} naive` : name, half];
+  })),
+  arrive: () => { if (![stage, other].some((s) => s?.shows(s.place()))) state.open(""); },  // what happens is in no sight: back to the whole graph
+  resized: () => { for (const s of [stage, other]) if (s && !s.follow) s.fit(); },
+  keys: {
+    "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1),
+    f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); },
+    o: () => { if (orders.length) $("orders").click(); }, Backspace: () => { if (stage.view.path) state.up(); },
+    Escape: () => { if (state.order !== null) state.showOrder(null); else state.up(); },
   },
+}), {
+  cell: null, order: null,
   // the next step, in a direction, that is about another tensor
   jump(direction) {
     const starts = this.order === null ? (i) => ["op", "seed", "visit", "done"].includes(trace.steps[i].kind) : (i) => naive[this.order].steps[i]?.kind === "visit";
@@ -640,23 +584,11 @@ const state = {
   open(path) {
     const view = views.find((v) => v.path === path);
     for (const s of [stage, other]) if (s) s.show(view);
-    paint();
+    this.paint();
   },
   up() {
     const path = trace.modules.find((group) => group.path === stage.view.path)?.parent ?? "";
     this.open(views.some((view) => view.path === path) ? path : "");
-  },
-  play() {
-    if (this.timer) return this.stop();
-    if (this.at === this.last()) this.at = 0;
-    this.timer = setInterval(() => (this.at < this.last() ? this.go(this.at + 1) : this.stop()), 1100);
-    return paint();
-  },
-  stop() {
-    if (!this.timer) return;
-    clearInterval(this.timer);
-    this.timer = null;
-    paint();
   },
   showOrder(k) {
     this.stop();
@@ -677,33 +609,13 @@ const state = {
       stage.show(stage.view);
       this.at = firstBackward;
     }
-    ticks();
+    this.ticks();
     this.go(this.at);
   },
-};
-
-// -- the bar of steps ---------------------------------------------------------------------------------------------------
-// Forward ticks are of middle height, visits tall, contributions short. Those ahead are pale.
-function ticks() {
-  const rows = state.order === null ? [trace.steps] : [backwardSteps, naive[state.order].steps];
-  const width = $("ticks").clientWidth || 600, height = 38, inset = 6, last = state.last() || 1;
-  const gap = (width - 2 * inset) / last, thick = Math.max(1, Math.min(9, gap * 0.62));
-  const halves = { op: 8, seed: 11, visit: 11, contribute: 4.5, done: 11 };
-  let html = "";
-  rows.forEach((steps, row) => {
-    const middle = rows.length === 1 ? height / 2 : height * (row ? 0.74 : 0.26), shrink = rows.length === 1 ? 1 : 0.55;
-    for (const [kind, group] of [["op", ["op"]], ["visit", ["seed", "visit", "done"]], ["contribute", ["contribute"]]]) {
-      const d = steps.map((step, i) => group.includes(step.kind) ? `M${(inset + i * gap).toFixed(1)} ${(middle - (halves[step.kind] - thick / 2) * shrink).toFixed(1)}v${Math.max(0.1, (2 * halves[step.kind] - thick) * shrink).toFixed(1)}` : "").join("");
-      const name = `tick ${kind} ${row ? "naive" : ""}`;
-      html += `<path class="${name} ahead" stroke-width="${thick.toFixed(1)}" d="${d}"/><path class="${name}" clip-path="url(#past)" stroke-width="${thick.toFixed(1)}" d="${d}"/>`;
-    }
-  });
-  $("ticks").innerHTML = `<defs><clipPath id="past"><rect id="pastbox" x="-10" y="-5" width="0" height="${height + 10}"/></clipPath></defs>${html}`;
-  $("slider").max = state.last();
-}
+});
 
 function paint() {
-  const i = state.at, last = state.last();
+  const i = state.at;
   const inOrder = state.order !== null;
   const at = stage.place();
   stage.paint(at);
@@ -725,64 +637,21 @@ function paint() {
     const mark = $("source").querySelector("mark");
     if (mark) $("source").scrollLeft = Math.max(0, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth);
   }
-  $("slider").value = i;
-  $("slider").setAttribute("aria-valuetext", `${i + 1} of ${last + 1}: ${$("headline").textContent}`);
-  $("count").textContent = `${i + 1} / ${last + 1}`;
-  const width = $("ticks").clientWidth || 600;
-  $("pastbox").setAttribute("width", 10 + 6 + (i + 0.5) * (width - 12) / (last || 1));
-  document.querySelector("[data-go=play]").classList.toggle("playing", Boolean(state.timer));
-  document.querySelector("[data-go=play]").setAttribute("aria-label", state.timer ? "Pause" : "Play");
 }
 
 // -- hands --------------------------------------------------------------------------------------------------------------
-const actions = {
-  first: () => state.go(0), back: () => state.go(state.at - 1), next: () => state.go(state.at + 1), last: () => state.go(state.last()), play: () => state.play(),
-};
-for (const button of document.querySelectorAll("[data-go]")) {
-  button.onclick = () => { if (button.dataset.go !== "play") state.stop(); actions[button.dataset.go](); };
-}
-$("slider").oninput = () => { state.stop(); state.go(Number($("slider").value)); };
 $("equation").onclick = (event) => {
   const cell = event.target.closest(".num[data-pick]");
   if (!cell) return;
   state.cell = Number(cell.dataset.k);
-  paint();
+  state.paint();
 };
 $("source").onclick = (event) => { const k = event.target.dataset.order; if (k !== undefined) state.showOrder(Number(k)); };
 $("orders").hidden = !orders.length;
 $("orders").onclick = () => state.showOrder(state.order === null ? worst() : null);
 const worst = () => Math.max(0, orders.findIndex((order) => order.first_wrong !== undefined));
-$("theme").onclick = () => {
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark" || (!document.documentElement.style.colorScheme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.style.colorScheme = dark ? "light" : "dark";
-};
-const keys = {
-  ArrowRight: () => actions.next(), ArrowLeft: () => actions.back(), Home: actions.first, End: actions.last,
-  "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1), " ": actions.play,
-  f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); }, d: () => $("theme").click(),
-  o: () => { if (orders.length) $("orders").click(); }, Backspace: () => { if (stage.view.path) state.up(); },
-  Escape: () => { if (state.order !== null) state.showOrder(null); else state.up(); },
-};
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.localName === "select") return;
-  if (event.key === " " && event.target.localName === "button") return;
-  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const action = (event.shiftKey && keys[`shift ${name}`]) || keys[name];
-  if (!action) return;
-  event.preventDefault();
-  if (event.key !== " ") state.stop();
-  action();
-});
-addEventListener("resize", () => { ticks(); for (const s of [stage, other]) if (s && !s.follow) s.fit(); paint(); });
-
-// In a notebook the page runs in a frame below a still picture of the graph, which it replaces.
-try {
-  const picture = window.frameElement?.previousElementSibling;
-  if (picture?.localName === "img") picture.hidden = true, picture.style.display = "none";
-} catch { /* another origin: the picture stays */ }
-
-$("legend").innerHTML = ["value", "gradient"].map((kind) => `<div><dt>${kind}</dt><dd>−${show(scale[kind])}</dd><dd class="ramp ${kind}"></dd><dd>+${show(scale[kind])}</dd></div>`).join("");
-ticks();
+page.legend([["value", "value"], ["gradient", "gradient"]]);
+state.ticks();
 stage.show(views[0]);
 if (stage.fit() < 0.5) stage.follow = true, stage.mark();
 state.go(0);

@@ -1,20 +1,12 @@
 """The player: a backward pass as one page of HTML, to step through forwards and backwards. It needs no network.
 
 The page holds a trace and draws, at step i, `frame(trace, i)`; nothing else decides what is seen. Its parts are player.html,
-player.css and player.js beside this file; this module puts them and the data together.
+player.css and player.js beside this file.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import json
-import re
-import tempfile
-import webbrowser
-from functools import cached_property
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +17,21 @@ from .graphviz import GraphvizError
 from .layout import MAX_NODES, READABLE, View, views
 from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
+from .page import Page
 from .trace import Trace, _plain, _Tracer
 
-FRAME_HEIGHT = 720  # of the player in a notebook, in pixels
 
-
-class Player:
+class Player(Page):
     """A page that plays a trace. In a notebook it shows itself.
 
     trace: what it plays. html: the page. orders: the same backward pass in naive orders.
     """
 
-    def __init__(self, trace: Trace, orders: list[Order], pictures: list[View]) -> None:
-        self.trace, self.orders, self._views = trace, orders, pictures
+    name, shows, unit = "player", "the graph with its gradients", "step"
 
-    @cached_property
-    def html(self) -> str:
-        parts = {name: files(__package__).joinpath(f"player.{name}").read_text("utf-8") for name in ("html", "css", "js")}
-        parts["title"] = escape(self.trace.title)
-        parts["data"] = json.dumps(self._data(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-        return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], parts.pop("html"))
+    def __init__(self, trace: Trace, orders: list[Order], pictures: list[View]) -> None:
+        super().__init__(trace.title)
+        self.trace, self.orders, self._views = trace, orders, pictures
 
     def _data(self) -> dict[str, Any]:
         names = [node.op for node in self.trace.nodes if node.op]
@@ -56,34 +43,12 @@ class Player:
             "maths": {name: {**_plain(maths_of(name)), "elementwise": _is_elementwise(name)} for name in names},
         }
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page to a file; returns its path."""
-        path = Path(path)
-        path.write_text(self.html, "utf-8")
-        return path
-
-    def open(self, path: str | Path | None = None) -> Path:
-        """Write the page (to a temporary file, unless `path` is given) and show it in the browser."""
-        written = self.save(path or Path(tempfile.mkdtemp(prefix="tinygrad_edu-")) / "player.html").resolve()
-        webbrowser.open(written.as_uri())
-        return written
-
     def still(self) -> str:
         """The graph at the last step as an SVG picture: what is left where a notebook may not run pages."""
         try:
             return draw(self.trace).svg()
         except (GraphvizError, ValueError):  # no Graphviz, or too much for one picture
-            words = escape(f"{self.trace.title}: trust this notebook, or run the cell, to play it.")
-            return f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="30"><text x="5" y="20" fill="#808080">{words}</text></svg>'
-
-    def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.still().encode()).decode()
-        return (
-            f'<img alt="{escape(self.trace.title)}: the graph with its gradients" style="max-width:100%" '
-            f'src="data:image/svg+xml;base64,{picture}">'
-            f'<iframe title="{escape(self.trace.title)}, step by step" srcdoc="{escape(self.html)}" '
-            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" allow="fullscreen"></iframe>'
-        )
+            return super().still()
 
     def __repr__(self) -> str:
         return (
@@ -133,14 +98,13 @@ def play(
         trace = tracer.trace(title)
         orders = naive_orders(loss, gradient, tracer.ids, tracer.edges) if len(trace.nodes) <= READABLE else []
     else:
-        raise TypeError(f"play takes a tensor, usually a loss, or a Trace, not a {type(loss).__name__}.")
+        raise TypeError(
+            f"play takes a tensor, usually a loss, or a Trace (a film has its own play()), not a {type(loss).__name__}."
+        )
     if title is not None:
         trace = dataclasses.replace(trace, title=title)
     player = Player(trace, orders, views(trace, depth, max_nodes))
-    if open:
-        player.open(path)
-    elif path is not None:
-        player.save(path)
+    player.deliver(path, open)
     return player
 
 

@@ -15,9 +15,9 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -642,14 +642,17 @@ def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
+_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
+
+
 def _read(kind: Any, value: Any) -> Any:
     """The value of a field of this type."""
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)
         return kind(**{name: _read(hints[name], v) for name, v in value.items()})  # type: ignore[operator]
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
     if origin is list:
-        return [_read(inside[0], v) for v in value]
+        return value if inside[0] in (Any, int, float, str) else [_read(inside[0], v) for v in value]
     if origin is dict:
         return {inside[0](k): _read(inside[1], v) for k, v in value.items()}
     if origin is types.UnionType:
