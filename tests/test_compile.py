@@ -318,6 +318,54 @@ def test_a_changed_learning_rate() -> None:
         before = w.item()
 
 
+def test_a_loaded_optimizer() -> None:
+    """Momentum is memory that the plan writes to; other memory in its place is noticed."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    start = {"state": {0: {"momentum_buffer": tg.ones(1)}}, "param_groups": optimizer.state_dict()["param_groups"]}
+    compiled = settled(step)
+    for _ in range(4):
+        optimizer.load_state_dict(start)
+        before = w.item()
+        compiled()
+        compiled()
+        assert w.item() == before - 1.5 - 1.75
+
+
+def test_compiled_within_compiled() -> None:
+    inner = compile(lambda x: x * 2)
+    outer = settled(lambda x: inner(x) + 1, tg.ones(2))
+    assert outer(tg.full((2,), 3.0)).tolist() == [7, 7]
+
+
+def test_an_error_of_the_function_itself() -> None:
+    """It passes as it is, while recording, and what the optimizer held is there afterwards."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+    wrong = [False]
+
+    def step(n: int) -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        if wrong[0]:
+            raise ZeroDivisionError
+
+    compiled = settled(step, 1)
+    wrong[0] = True
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            compiled(2)
+    assert type(optimizer.state[w]["momentum_buffer"]) is np.ndarray
+    assert type(w.array) is np.ndarray
+
+
 # -- random numbers ----------------------------------------------------------------------------------------------------
 def test_random_numbers() -> None:
     """A plan draws the numbers that the function would draw, also from a generator of one's own, and after manual_seed."""
@@ -488,7 +536,13 @@ def positions(x: Tensor) -> Any:
     return x.nonzero()  # line 1
 
 
-@pytest.mark.parametrize("function", [decides, takes_a_number, converts, counts, lists, to_numpy, prints, masks, positions])
+def seeds(x: Tensor) -> Any:
+    tg.manual_seed(0)  # line 1
+
+
+@pytest.mark.parametrize(
+    "function", [seeds, decides, takes_a_number, converts, counts, lists, to_numpy, prints, masks, positions]
+)
 def test_refused_with_the_line(function: Any) -> None:
     """What depends on numbers in Python is refused, and the message shows the learner's line."""
     with pytest.raises(CompileError) as caught:

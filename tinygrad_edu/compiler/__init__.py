@@ -21,7 +21,7 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .plan import Changed, Plan, TooLate
 from .record import CompileError, Operand, Tape
-from .watch import recording
+from .watch import recording, somebody_records
 
 __all__ = ["CompileError", "compile"]
 
@@ -38,6 +38,8 @@ class Compiled:
         self._settings: dict[Any, Any] = {}  # of optimizers
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if somebody_records():  # this function is part of another one, say, and is recorded as that
+            return self.function(*args, **kwargs)
         arrays: list[np.ndarray] = []
         key: tuple = (grad_mode.enabled, *[_key(x, arrays) for x in args])
         if kwargs:

@@ -179,6 +179,7 @@ class Plan:
         self.modes = list(tape.modes.items())
         self.modes_set = list(tape.modes_set.items())
         self.grads_before = [(t, None if x is None else x.operand()) for t, x in tape.grads_before.items()]
+        self.optimizers = tape.looked_into
         self.settings = [
             (group, key, value)
             for optimizer in tape.looked_into
@@ -265,7 +266,7 @@ class Plan:
             if kind == "constant":
                 self.constants.add(name)
                 if not x.shape:
-                    self.shown[name] = repr(array.item() if x.value.fill is None else x.value.fill)
+                    self.shown[name] = repr(x.value.array.item() if x.value.fill is None else x.value.fill)
         return self.names[key]
 
     def text(self, x: Any) -> str:
@@ -401,6 +402,12 @@ class Plan:
         conditions += [f"{self.name_of(module)}.training is {mode}" for module, mode in self.modes]
         for tensor, before in self.grads_before:
             conditions.append(f"{self.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
+        for optimizer in self.optimizers:
+            name, held = self.name_of(optimizer), self.name_of(optimizer.state)
+            conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
+            for p, state in optimizer.state.items():
+                arrays = {k: v for k, v in state.items() if k != "name"}
+                conditions += [f"{held}[{self.name_of(p)}][{k!r}] is {self.name_of(v)}" for k, v in arrays.items()]
         conditions += [f"{self.name_of(group)}[{key!r}] == {self.text(value)}" for group, key, value in self.settings]
         return " and ".join(conditions) or "True"
 

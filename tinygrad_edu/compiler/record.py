@@ -248,7 +248,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         frame = sys._getframe(1)
         if frame.f_code.co_filename not in OWN_FILES or not self.tape.running:
-            raise self.tape.refuse("decides after")
+            raise self.tape.refuse("decides after numbers")
         value = bool(self.held)
         self.tape.note(check, (self.operand(), value))
         return value
@@ -307,7 +307,7 @@ for _name in (
     "tobytes",
     "__array_interface__",
 ):
-    setattr(Recorded, _name, _refused("reads") if _name != "__array_interface__" else property(_refused("reads")))
+    setattr(Recorded, _name, _refused("reads numbers") if _name != "__array_interface__" else property(_refused("reads numbers")))
 
 
 def holds_arrays(index: Any) -> bool:
@@ -357,6 +357,8 @@ class Tape:
 
     def argument(self, array: np.ndarray) -> Recorded:
         """The recorded twin of an argument: a buffer, to which the argument is copied at each call."""
+        if not isinstance(array, np.ndarray):
+            raise CompileError("compile records tensors on the CPU; an argument is on another device.")
         self.known[id(array)] = recorded = self.enter(np.array(array, order="C"), "argument")
         self.keep.append(array)
         return recorded
@@ -622,9 +624,8 @@ class Tape:
     def refuse(self, does: str) -> CompileError:
         """The error for what a plan cannot contain, with the learner's line."""
         self.refused = self.refused or CompileError(
-            f"{source_line(site()) or 'the compiled function'}\n  {does} numbers that are computed anew in every call, so the recorded "
-            "plan cannot contain it. Return the tensor and read it outside of the compiled function; to choose between numbers, use "
-            "where(condition, a, b)."
+            f"{source_line(site()) or 'the compiled function'}\n  {does}, which are others in every call, so the recorded plan cannot "
+            "contain it. Do it outside of the compiled function, with what that returns; to choose between numbers, use where(condition, a, b)."
         )
         return self.refused
 
@@ -632,7 +633,7 @@ class Tape:
         masks = function is get and any(x.dtype == np.bool_ for x in flat(args[1]) if isinstance(x, np.ndarray))
         counts = function in (np.repeat, np.ndarray.repeat) and isinstance(args[1], np.ndarray)
         if masks or counts or function in SIZED_BY_DATA or (function is np.where and len(args) == 1):
-            raise self.refuse("makes a tensor whose size depends on")
+            raise self.refuse("makes a tensor whose size depends on numbers")
 
 
 RESHAPES = (np.reshape, np.ndarray.reshape, np.ravel, np.ndarray.ravel, np.ndarray.flatten)

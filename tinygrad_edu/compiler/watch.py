@@ -24,6 +24,13 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor, owner
 from .record import CompileError, Draw, Recorded, Tape, call, site, strip
 
+_one_at_a_time = threading.Lock()
+
+
+def somebody_records() -> bool:
+    """Whether a function is being recorded now, in any thread."""
+    return "array" in vars(Tensor)
+
 
 @contextmanager
 def recording(tape: Tape) -> Iterator[None]:
@@ -31,7 +38,7 @@ def recording(tape: Tape) -> Iterator[None]:
 
     Only this thread is watched, and after it nothing is left: tensors hold real arrays all the time.
     """
-    with ExitStack() as stack:
+    with _one_at_a_time, ExitStack() as stack:
 
         def replace(target: Any, name: str, new: Any) -> None:
             stack.callback(
@@ -42,7 +49,13 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(Tensor, "array", _watched("array", tape, _array, _set_array))
         replace(Tensor, "_grad", _watched("_grad", tape, _grad, _set_grad))
         replace(Module, "training", _watched("training", tape, _training, _set_training))
-        replace(Tensor, "numpy", _not_in_plan(Tensor.numpy, tape))
+        replace(Tensor, "numpy", _refused(Tensor.numpy, tape, "reads numbers"))
+        for name in ("manual_seed", "get_state", "set_state"):
+            replace(
+                random.Generator,
+                name,
+                _refused(getattr(random.Generator, name), tape, "reads or sets the state of random numbers"),
+            )
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "_warn_of_nan", lambda *found: None)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
@@ -130,11 +143,11 @@ def _set_training(tape: Tape, module: Module, mode: bool) -> bool:
     return mode
 
 
-def _not_in_plan(function: Any, tape: Tape) -> Any:
-    def method(self: Tensor, **how: Any) -> Any:
+def _refused(function: Any, tape: Tape, what: str) -> Any:
+    def method(*args: Any, **how: Any) -> Any:
         if tape.running and threading.get_ident() == tape.thread:
-            raise tape.refuse("reads")
-        return function(self, **how)
+            raise tape.refuse(what)
+        return function(*args, **how)
 
     return method
 
@@ -175,15 +188,18 @@ def _only_arrays(optimizer: Optimizer, settings: dict) -> bool:
 def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
     """Record an optimizer's step."""
     tape.looked_into.append(optimizer)
-    before = {p: dict(state) for p, state in optimizer.state.items()}
-    for p, state in before.items():
-        optimizer.state[p].update({k: v if k == "name" else tape.twin(v) for k, v in state.items()})
-    method(optimizer)
-    for p, state in optimizer.state.items():
-        for k, v in state.items():
-            if k != "name" and v is not tape.twin(before[p][k]):  # a new array: what it holds goes where the old one was
-                tape.assign(tape.twin(before[p][k]), v)
-        state.update(before[p])
+    before = {p: {k: v for k, v in state.items() if k != "name"} for p, state in optimizer.state.items()}
+    try:
+        for p, arrays in before.items():
+            optimizer.state[p].update({k: tape.twin(v) for k, v in arrays.items()})
+        method(optimizer)
+        for p, arrays in before.items():
+            for k, v in arrays.items():
+                if optimizer.state[p][k] is not tape.twin(v):  # a new array: what it holds goes where the old one was
+                    tape.assign(tape.twin(v), optimizer.state[p][k])
+    finally:
+        for p, arrays in before.items():
+            optimizer.state[p].update(arrays)
 
 
 def _not_looked_into(method: Any, tape: Tape) -> Any:
