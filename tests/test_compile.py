@@ -251,6 +251,38 @@ def test_python_arguments_are_part_of_the_signature() -> None:
     assert compiled(tg.full((2,), 3.0), 2).tolist() == [9, 9]
 
 
+def test_methods_and_modules() -> None:
+    class Model(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(tg.full((2,), factor))
+
+        @compile
+        def twice(self, x: Tensor) -> Any:
+            return self.weight * x * 2
+
+        def forward(self, x: Tensor) -> Any:
+            return self.weight * x
+
+    a, b = Model(1.0), Model(10.0)
+    for _ in range(3):
+        assert a.twice(tg.ones(2)).tolist() == [2, 2]
+        assert b.twice(tg.ones(2)).tolist() == [20, 20]
+    compiled = settled(b, tg.ones(2))
+    assert compiled(tg.ones(2)).tolist() == [10, 10]
+    assert "multiply(weight, x" in str(compiled)
+
+
+def test_many_kinds_of_arguments_are_warned_of() -> None:
+    compiled = compile(lambda x, n: x * n)
+    for n in range(16):
+        compiled(tg.ones(1), n)
+    with pytest.warns(UserWarning, match="17th kind of arguments"):
+        compiled(tg.ones(1), 16)
+    with pytest.raises(CompileError, match="a set"):
+        compiled(tg.ones(1), {1})
+
+
 def test_nested_arguments_and_results() -> None:
     f = lambda batch, *, scale: {"sum": batch["a"] + batch["b"][0], "parts": [batch["a"] * scale, None, 3]}
     compiled = compile(f)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -26,12 +27,16 @@ from .watch import recording, somebody_records
 __all__ = ["CompileError", "compile"]
 
 
+MANY = 16  # kinds of arguments of one function; for more there is a warning
+
+
 class Compiled:
     """A function with a plan for each signature of its arguments."""
 
     def __init__(self, function: Callable) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
         self.plans: dict[Any, Plan] = {}
         self._candidates: dict[Any, Plan] = {}  # recordings that no second one has confirmed yet
         self._tries: dict[Any, int] = {}
@@ -57,13 +62,23 @@ class Compiled:
                 "to see what is wrong with them."
             ) from None
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method."""
+        return self if instance is None else functools.partial(self, instance)
+
     def __str__(self) -> str:
         """Every plan, one for each kind of arguments, as Python that can be read."""
-        waiting = f"{self.function.__name__} has no plan yet: it has one when two calls in a row did the same"
+        waiting = f"{self.name} has no plan yet: it has one when two calls in a row did the same"
         return "\n\n".join(map(str, self.plans.values())) or waiting
 
     def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
+        if len(self._tries) == MANY and key not in self._tries:
+            warnings.warn(
+                f"{self.name} is recorded for the {MANY + 1}th kind of arguments, which takes time each time. A number that changes from "
+                "call to call is better passed as a tensor.",
+                stacklevel=3,
+            )
         tape = Tape(arrays, self._settings)
         with recording(tape):
             try:
@@ -80,7 +95,7 @@ class Compiled:
         result = _copies(found, operands)
         names = _names(self.function, args, kwargs)
         names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
-        plan = Plan(tape, getattr(self.function, "__name__", "function"), operands, names)
+        plan = Plan(tape, self.name, operands, names)
         self.plans.pop(key, None)
         before, self._candidates[key] = self._candidates.get(key), plan
         difference = plan.differs(before) if before is not None else "new"
@@ -108,7 +123,11 @@ def _key(x: Any, arrays: list[np.ndarray]) -> Any:
         return (type(x), *[_key(part, arrays) for part in x])
     if isinstance(x, dict):
         return tuple((name, _key(part, arrays)) for name, part in x.items())
-    return (type(x), x) if x.__hash__ is not None else id(x)
+    if x.__hash__ is None:
+        raise CompileError(
+            f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."
+        )
+    return type(x), x
 
 
 def _map(function: Callable, tree: Any) -> Any:
@@ -164,11 +183,12 @@ def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
                 note(f"{name}_{key}" if str(key).isidentifier() else name, part)
 
     with suppress(ValueError, TypeError):
-        if inspect.ismethod(function):
-            for name, x in vars(function.__self__).items():
-                note(name, x)
-        for name, x in inspect.signature(function).bind(*args, **kwargs).arguments.items():
+        for name, x in inspect.signature(getattr(function, "forward", function)).bind(*args, **kwargs).arguments.items():
             note(name, x)
+    if inspect.ismethod(function) or isinstance(function, Module):
+        for name, x in vars(getattr(function, "__self__", function)).items():
+            note(name, x)
+    with suppress(ValueError, TypeError):
         for name, x in (found := inspect.getclosurevars(function)).nonlocals.items() | found.globals.items():
             note(name, x)
     return names

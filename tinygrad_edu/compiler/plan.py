@@ -79,7 +79,7 @@ def checks_first(lines: list[Line]) -> list[Line]:
     return [lines[i] for i in sorted(early)] + [line for i, line in enumerate(lines) if i not in early]
 
 
-def straight(lines: list[Line]) -> list[Line]:
+def straight(lines: list[Line], returned: set[Value]) -> list[Line]:
     """The lines with results put at once where the next line would only copy them to: `p -= g` is one call."""
     found: list[Line] = []
     reads = Counter(x.value for line in lines for x in line.reads())
@@ -91,6 +91,7 @@ def straight(lines: list[Line]) -> list[Line]:
             if (
                 maker is not None
                 and reads[source.value] == 1
+                and source.value not in returned
                 and puts_out(found[maker])
                 and (source.shape, source.dtype) == (target.shape, target.dtype)
                 and (found[maker].function is not np.dot or target.strides == source.strides)
@@ -200,7 +201,7 @@ class Plan:
         self.looks: dict[str, tuple[str, Operand]] = {}  # views and the buffers that they look at
 
         lines = needed(tape.lines, {x.value for x in operands(results)})
-        self.lines = lines = [as_product(line) for line in straight(checks_first(lines))]
+        self.lines = lines = [as_product(line) for line in straight(checks_first(lines), {x.value for x in operands(results)})]
         kept = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
         self._share_memory(lines, kept, set(operands(results)))
         self._write(tape, lines, results)
@@ -266,7 +267,7 @@ class Plan:
             if kind == "constant":
                 self.constants.add(name)
                 if not x.shape:
-                    self.shown[name] = repr(x.value.array.item() if x.value.fill is None else x.value.fill)
+                    self.shown[name] = repr(self.array_of(x).item() if x.value.fill is None else x.value.fill)
         return self.names[key]
 
     def text(self, x: Any) -> str:
