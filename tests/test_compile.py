@@ -670,10 +670,13 @@ def run(program: list[tuple[int, int, int, float]], x: Tensor, w: Tensor) -> lis
                 held.append(held[2 + i % (len(held) - 2)].reshape(9)[:].view(3, 3))
             case 13:
                 held[2 + i % (len(held) - 2)].copy_(b.T if j % 2 else b.clone())
+            case 14:
+                a = held[2 + i % (len(held) - 2)]
+                a.copy_(tg.cat([a[1:], b[:1]]))
     return held
 
 
-OPERATION = st.tuples(st.integers(0, 13), st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.5, -1.0, 2.0]))
+OPERATION = st.tuples(st.integers(0, 14), st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.5, -1.0, 2.0]))
 
 
 @settings(max_examples=60, deadline=None)

@@ -96,6 +96,7 @@ def straight(lines: list[Line], returned: set[Value]) -> list[Line]:
                 and (source.shape, source.dtype) == (target.shape, target.dtype)
                 and (found[maker].function is not np.dot or target.strides == source.strides)
                 and len(found[maker].results) == 1
+                and (isinstance(found[maker].function, np.ufunc) or target.value not in {x.value for x in found[maker].reads()})
                 and not any(x.value is target.value for each in between for x in (*each.reads(), *each.written, *each.results))
                 and not any(each.function is call for each in between)
                 and (target.value.kind != "own" or any(x.value is target.value for each in found[:maker] for x in each.written))
