@@ -319,3 +319,38 @@ def test_works_on_batches_of_a_loader() -> None:
     batch = next(iter(tg.data.DataLoader(table, 50, shuffle=True)))
     assert check_training(Layered(4, 8, 3), batch, cross_entropy).names == []
     assert np.isfinite(table.x.numpy()).all()
+
+
+# -- losses of classes -----------------------------------------------------------------------------------------------
+LOSSES = [cross_entropy, nn.CrossEntropyLoss(), lambda z, y: cross_entropy(z, y)]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("shape", [(N,), (N, 1)])
+def test_float_labels(loss: Callable, shape: tuple) -> None:
+    x, y = tg.randn(N, 4), tg.randint(0, 3, shape).float()
+    found = check_training(Layered(4, 8, 3), (x, y), loss)
+    assert found.names == ["float labels"]
+    assert ("y.squeeze(-1).long()" if len(shape) == 2 else "y.long()") in found[0].advice
+
+
+@pytest.mark.parametrize("loss", [nn.NLLLoss(), nn.NLLLoss(reduction="sum"), nn.NLLLoss(weight=tg.tensor([1.0, 2.0, 3.0]))])
+def test_log_probabilities_are_missing(loss: Callable) -> None:
+    batch = tg.randn(N, 4), tg.randint(0, 3, (N,))
+    assert "no log_softmax" in check_training(Layered(4, 8, 3), batch, loss).names
+    assert "no log_softmax" not in check_training(Layered(4, 8, 3, end=nn.LogSoftmax(1)), batch, loss).names
+    assert "no log_softmax" not in check_training(Layered(4, 8, 3), batch, cross_entropy).names
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_equal_weights(value: float) -> None:
+    batch = tg.randn(N, 4), tg.randint(0, 3, (N,))
+    model = Layered(4, 8, 3)
+    for layer in model.layers:
+        nn.init.constant_(layer.weight, value)
+        nn.init.zeros_(layer.bias)
+    (finding,) = [f for f in check_training(model, batch, cross_entropy) if f.name == "equal weights"]
+    assert "layers.0.weight" in finding.seen
+    sound = Layered(4, 8, 3)
+    nn.init.zeros_(sound.layers[-1].weight)  # a usual beginning: the classes' gradients differ
+    assert "equal weights" not in check_training(sound, batch, cross_entropy).names

@@ -421,6 +421,18 @@ def test_digits_are_digits() -> None:
     assert table.y[:10].tolist() == list(range(10))
 
 
+def test_breast_cancer_is_what_the_authors_describe() -> None:
+    """357 benign and 212 malignant, and radii from 6.981 to 28.11 (wdbc.names of the UCI repository)."""
+    table = data.breast_cancer()
+    assert (table.x.shape, table.x.dtype, table.y.dtype) == ((569, 30), tg.float32, tg.int64)
+    assert np.bincount(table.y.numpy()).tolist() == [212, 357]
+    assert len(table.feature_names) == len(set(table.feature_names)) == 30
+    radius = table.x[:, table.feature_names.index("mean radius")]
+    np.testing.assert_allclose([radius.min().item(), radius.max().item()], [6.981, 28.11], rtol=1e-6)
+    worst = table.x[:, table.feature_names.index("worst radius")]
+    assert (worst >= radius).numpy().all()
+
+
 # -- IDX files -----------------------------------------------------------------------------------------------------
 IDX = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
 
@@ -494,3 +506,14 @@ def test_mnist_itself() -> None:
     assert table.x.shape == (10_000, 1, 28, 28)
     assert table.y[:5].tolist() == [7, 2, 1, 0, 4]
     assert len(data.mnist(True, MNIST)) == 60_000
+
+
+def test_datasets_and_loaders_say_what_they_are() -> None:
+    table = data.TensorDataset(tg.ones(10, 3), tg.zeros(10, dtype=tg.int64))
+    shown = "TensorDataset(10 samples: (10, 3) float32, (10,) int64)"
+    assert repr(table) == shown
+    assert repr(data.Subset(table, [1, 2])) == f"Subset(2 samples of {shown})"
+    assert repr(table + table) == f"ConcatDataset(20 samples: {shown}, {shown})"
+    assert repr(data.DataLoader(table, 4, shuffle=True)) == f"DataLoader({shown}, batch_size=4, RandomSampler)"
+    batches = data.BatchSampler(data.SequentialSampler(table), 2, False)
+    assert repr(data.DataLoader(table, batch_sampler=batches)) == f"DataLoader({shown}, batch_size=None, BatchSampler)"

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 
 import tinygrad_edu as tg
-from tinygrad_edu import check_graph, explain, nn
+from tinygrad_edu import check_graph, draw, explain, nn
 from tinygrad_edu.errors import GraphError
+from tinygrad_edu.see import trace
+from tinygrad_edu.see.draw import FLOW
 
 from .test_trace import arbitrary, losses
 
@@ -100,6 +102,27 @@ def test_refusals():
         explain(x, (x * tg.ones(2000)).sum(), element=0)
 
 
+def test_where_a_gradient_stops():
+    @tg.op(dx=lambda g, z, x, y: g * y)
+    def half_a_product(x, y):
+        """Half a product.
+
+        z = x·y;  ∂x = g·y
+        """
+        return x * y
+
+    x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    loss = half_a_product(x, w) * 2
+    says = [step.sentence for step in trace(loss).steps if step.kind == "visit"]
+    assert says[1].endswith("half_a_product has no rule for y: the gradient stops here, w gets none.")
+    assert "no rule" not in says[0]
+    with pytest.raises(GraphError, match=r"half_a_product \(line \d+\) has no rule for y"):
+        explain(w, loss)
+    flowing = [line for line in draw(loss).dot.splitlines() if "->" in line and FLOW in line]
+    assert len(flowing) == 2
+    del tg.op.__globals__["registry"]["half_a_product"]
+
+
 # -- check_graph ---------------------------------------------------------------------------------------------------------
 def test_right_rules():
     tg.manual_seed(0)
@@ -124,16 +147,35 @@ def test_the_first_wrong_rule_is_named():
     assert len(found.wrong) == 2
     assert found.wrong[0].found == pytest.approx(found.wrong[0].expected / 2, rel=1e-3)
     assert "First wrong one on the way back: the rule dx of half_right" in str(found)
-    assert "1 more are wrong" in str(found)
+    assert "1 more is wrong" in str(found)
+    picture = found.draw().svg()
+    assert picture.count("first wrong rule: dx") == 1
+    assert picture.count("its rule dx is wrong") == 1
+    assert picture.index("its rule") < picture.index("first wrong")  # the last one that was made comes first on the way back
+    assert str(found).splitlines()[1][:20] in found._repr_mimebundle_()["text/html"]
     del tg.op.__globals__["registry"]["half_right"]
 
 
 def test_a_kink_is_not_a_mistake():
-    x = tg.tensor([0.0, 1.0], requires_grad=True)
+    x = tg.tensor([0.0, 0.0], requires_grad=True)
     found = check_graph(tg.relu(x).sum())
     assert found
     assert [rule.verdict for rule in found.rules] == ["right", "kink"]
-    assert "1 at a kink" in str(found)
+    assert "2 numbers at a kink, where there is none, left out" in str(found)
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5])
+def test_the_numbers_beside_a_kink_are_checked(slope):
+    @tg.op(dx=lambda g, z, x, slope: g * slope * (x > 0))
+    def bent(x, *, slope):
+        """z = max(x, 0);  ∂x = g·slope where x > 0"""
+        return np.maximum(x, 0)
+
+    x = tg.tensor([0.0, 1.0, -1.0], requires_grad=True)
+    found = check_graph(bent(x, slope=slope).sum())
+    assert [rule.verdict for rule in found.rules] == ["right", "right" if slope == 1 else "wrong"]
+    assert found.rules[1].kinks == 1
+    del tg.op.__globals__["registry"]["bent"]
 
 
 @arbitrary

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, nn
+from tinygrad_edu.errors import DtypeError
 from tinygrad_edu.nn import functional as f
 
 RNG = np.random.default_rng(0)
@@ -204,3 +205,12 @@ def test_modules_call_the_functions() -> None:
     np.testing.assert_allclose(loss(x, y).item(), f.cross_entropy(x, y, weight, label_smoothing=0.1).item())
     with pytest.raises(ValueError, match="reduction"):
         nn.MSELoss(reduction="average")
+
+
+def test_swapped_arguments_are_named() -> None:
+    scores, labels = tg.zeros(4, 3), tg.tensor([0, 1, 2, 0])
+    for function in (f.cross_entropy, f.nll_loss):
+        with pytest.raises(DtypeError, match=rf"swapped: write {function.__name__}\(scores, labels\)"):
+            function(labels, scores)
+    with pytest.raises(DtypeError, match=r"convert them with \.long"):
+        f.cross_entropy(scores, labels.float())

@@ -13,6 +13,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
+from tinygrad_edu.errors import DtypeError, ShapeError
 
 
 class Net(nn.Module):
@@ -326,3 +327,54 @@ def test_summary_of_several_inputs() -> None:
     assert "Embedding" in str(found)
     with pytest.raises(ValueError, match="2 input shapes"):
         nn.summary(Two(), [(4,), (4, 3)], dtypes=[tg.int64])
+
+
+# -- mistakes of use -----------------------------------------------------------------------------------------------
+def test_linear_names_itself_and_its_place() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.ReLU(), nn.Linear(5, 2)))
+    with pytest.raises(
+        ShapeError, match=r"Linear\(in_features=5.*must be in_features=5, and the input is \(7, 3\) float32"
+    ) as found:
+        model(tg.ones(7, 4))
+    assert found.value.__notes__[-1] == "in the module 1.1 of Sequential"
+    assert sum("in the module" in note for note in found.value.__notes__) == 1
+    with pytest.raises(DtypeError, match=r"input is \(7, 4\) int64.*convert it with \.float\(\)") as wrong:
+        model(tg.ones(7, 4, dtype=tg.int64))
+    assert wrong.value.__notes__[-1] == "in the module 0 of Sequential"
+    with pytest.raises(ShapeError) as alone:
+        nn.Linear(2, 2)(tg.ones(3))
+    assert not any("in the module" in note for note in getattr(alone.value, "__notes__", []))
+
+
+@pytest.mark.parametrize(("kind", "state"), [(nn.LSTM, r"\(h, c\)"), (nn.GRU, "h"), (nn.RNN, "h")])
+def test_sequential_says_that_a_recurrent_layer_returns_a_tuple(kind: type, state: str) -> None:
+    model = nn.Sequential(kind(3, 4), nn.Linear(4, 2))
+    with pytest.raises(TypeError, match=rf"{kind.__name__} returns a tuple, \(output, {state}\), and Linear .*takes one tensor"):
+        model(tg.ones(1, 1, 3))
+
+    class Output(nn.Module):
+        def forward(self, found: tuple) -> tg.Tensor:
+            return found[0]
+
+    assert nn.Sequential(kind(3, 4), Output(), nn.Linear(4, 2))(tg.ones(5, 1, 3)).shape == (5, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("ReLU", "F.relu"),
+        ("Sigmoid", "F.sigmoid"),
+        ("LeakyReLU", "F.leaky_relu"),
+        ("LogSoftmax", "F.log_softmax"),
+        ("PReLU", "F.prelu"),
+    ],
+)
+def test_a_layer_called_as_a_function(name: str, function: str) -> None:
+    with pytest.raises(TypeError, match=rf"nn\.{name} is a layer.*nn\.{name}\(\)\(x\), or call the function: {function}\(x\)"):
+        getattr(nn, name)(tg.ones(2))
+
+
+def test_layers_can_still_be_copied() -> None:
+    copied = copy.deepcopy(nn.LeakyReLU(0.3))
+    assert copied.negative_slope == 0.3
+    assert repr(copied) == "LeakyReLU(negative_slope=0.3)"

@@ -250,3 +250,15 @@ def test_without_hypothesis_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     for strategy in (testing.shapes, lambda: testing.broadcastable_shapes(2), testing.tensors):
         with pytest.raises(ImportError, match=r"tinygrad-edu\[test\]"):
             strategy()
+
+
+def test_a_function_that_changes_its_input_is_noticed() -> None:
+    @op(dx=lambda g, z, x: g)
+    def careless(x):  # type: ignore[no-untyped-def]
+        """z = x + 1, written into x;  ∂x = g"""
+        x += 1
+        return x.copy()
+
+    x = tg.zeros(3, dtype=tg.float64, requires_grad=True)
+    with pytest.raises(GradcheckError, match=r"changed input 0, .* in place.*x \+ 1, and not x \+= 1"):
+        gradcheck(careless, x)

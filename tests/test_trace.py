@@ -169,6 +169,10 @@ def test_a_frame_depends_on_nothing_but_its_number(made, data):
     i = data.draw(st.integers(0, last))
     assert frame(t, i) == from_the_left[i]
     assert from_the_left[last].complete == set(from_the_left[last].gradients)
+    arrivals = {step.to: k for k, step in enumerate(t.steps) if step.kind == "contribute"}  # the last of each
+    for k, seen in enumerate(from_the_left):
+        assert seen.step is t.steps[k]
+        assert seen.complete == {id for id in seen.gradients if arrivals.get(id, -1) <= k}
 
 
 @arbitrary
@@ -274,6 +278,25 @@ def test_a_large_tensor_is_a_sample_with_statistics():
     np.testing.assert_array_equal(np.array(sample.data).reshape(8, 8), expected)
     assert numbers(np.zeros((8, 8))).data is not None
     assert numbers(np.zeros((3, 0))).data == []
+
+
+def test_equations_of_large_tensors_show_the_same_rows_and_columns():
+    x, w = tg.randn(20, 30), tg.randn(30, 12, requires_grad=True)
+    t = trace(tg.tanh(x @ w + tg.ones(12, requires_grad=True)).sum())
+    steps = {(step.rule, step.slot): step for step in t.steps if step.equation and step.rule != "sum"}
+    assert {k: step.equation.kind for k, step in steps.items()} == {
+        ("tanh", 0): "times",
+        ("add", 0): "same",
+        ("add", 1): "same",
+        ("matmul", 1): "matmul",
+    }
+    for (rule, _), step in steps.items():
+        raw, *terms = (t.tensors[ref].sample for ref in (step.raw, *(term.tensor for term in step.equation.terms)))
+        if rule == "matmul":
+            left, right = terms
+            assert (left.rows, right.cols, left.cols) == (raw.rows, raw.cols, right.rows)
+        else:
+            assert all((term.rows, term.cols) == (raw.rows, raw.cols) for term in terms)
 
 
 def test_tensors_on_a_gpu(monkeypatch):
@@ -393,6 +416,14 @@ def test_the_prompt():
     assert "[['def square(a):', '    return a * a'], ['y = square(x) + x']]" in said
 
 
+def test_a_command():
+    program = """import tinygrad_edu as tg; from tinygrad_edu.see import trace
+x = tg.tensor(1.0, requires_grad=True)
+t = trace(tg.tanh(x * 2)); print([n.expr for n in t.nodes], t.sources["command"][3][:21])"""
+    found = subprocess.run([sys.executable, "-Wignore", "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "[None, 'x * 2', 'tg.tanh(x * 2)'] t = trace(tg.tanh(x *\n"
+
+
 def test_two_files_of_one_name():
     square = run("def square(x):\n    return x * x\n", "/a/model.py")["square"]
     t = run("x = tg.tensor(1.0, requires_grad=True)\nt = trace(square(x) + 1)\n", "/b/model.py", square=square)["t"]
@@ -475,6 +506,52 @@ def test_a_module_called_inside_groups_by_hand():
         "weight": "cell",
         "bias": "cell",
     }
+
+
+def test_the_steps_of_a_loop_that_uses_its_weights_again_are_groups():
+    w = tg.randn(2, 2, requires_grad=True)
+    h, sequence = tg.zeros(1, 2), tg.randn(3, 1, 2)
+    first = w * 2
+    for x in sequence:
+        h = tg.tanh(h @ w + x)
+        if h.shape == (0,):
+            break
+    t = trace((h * h).sum() + first.sum())
+    assert [(g.path, g.kind, g.parent) for g in t.modules] == [(f"step {i}", "group", None) for i in (1, 2, 3)]
+    inside = [(node.op, node.module) for node in t.nodes if node.module]
+    assert inside == [(op, f"step {i}") for i in (1, 2, 3) for op in ("matmul", "add", "tanh")]
+
+
+def test_the_steps_of_cells_in_a_module_are_groups():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ih, self.hh = nn.Linear(2, 3), nn.Linear(3, 3)
+
+        def forward(self, sequence):
+            h = None
+            for x in sequence:
+                h = tg.tanh(self.ih(x)) if h is None else tg.tanh(self.ih(x) + self.hh(h))
+            return h
+
+    reader = Reader()
+    t = trace(reader(tg.randn(4, 1, 2)).sum())
+    steps = [g.path for g in t.modules if g.parent == "reader" and "step" in g.path]
+    assert steps == [f"reader.step {i}" for i in (1, 2, 3, 4)]
+    last = [g.path for g in t.modules if g.parent == steps[-1]]
+    assert last == ["reader.step 4.ih", "reader.step 4.hh"]
+
+
+def test_layers_on_one_another_are_no_steps_in_time():
+    weights = [tg.randn(2, 2, requires_grad=True) for _ in range(3)]
+    h = tg.randn(1, 2)
+    for w in weights:
+        h = tg.tanh(h @ w)
+    layers = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    for layer in layers:
+        h = tg.tanh(layer(h))
+    del layer
+    assert [g.path for g in trace(h.sum()).modules] == ["layers.0", "layers.1"]
 
 
 def test_a_forward_pass_that_failed_leaves_no_group_behind():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -284,7 +287,87 @@ def test_plots(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "plane.svg").read_text()
 
 
+def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
+    colors = pytest.importorskip("matplotlib.colors")
+    from tinygrad_edu.plot import plot_decision
+
+    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), tg.tensor([0, 1, 2])
+    regions, samples = plot_decision(lambda x: x @ tg.ones(2, 3), x, y, steps=5).axes[0].collections
+    expected = [colors.to_rgb(f"C{k}") for k in range(3)]
+    assert [tuple(color[:3]) for color in regions.get_facecolor()] == expected
+    assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
+
+
+def test_a_flipbook_has_a_picture_for_every_figure() -> None:
+    image = pytest.importorskip("PIL.Image")
+    from tinygrad_edu.plot import Flipbook, new_figure
+
+    def pages() -> Iterator[Any]:
+        for height in (0, 1, 2):
+            figure, ax = new_figure()
+            ax.bar([0], [height], color="black")
+            ax.set_ylim(0, 2)
+            yield figure
+
+    book = Flipbook(pages(), title="<bars>")
+    html = book._repr_html_()
+    found = re.search('data-pages="([^"]*)"', html)
+    assert found
+    pictures = [image.open(io.BytesIO(base64.b64decode(page))).convert("L") for page in found[1].split()]
+    assert len({picture.size for picture in pictures}) == 1
+    dark = [np.asarray(picture).mean() for picture in pictures]
+    assert dark[0] > dark[1] > dark[2]  # each page is its figure, in their order
+    assert 'max="2"' in html
+    assert "<bars>" not in html
+    with pytest.raises(ValueError, match="at least one figure"):
+        Flipbook([])
+
+
 def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"tinygrad-edu\[plot\]"):
         tg.History().plot()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"loss": nn.CrossEntropyLoss}, r"the class CrossEntropyLoss: make one of it"),
+        ({"loss": "mse"}, r"loss is a function .* not 'mse'"),
+        ({"optimizer": optim.Adam}, r"the class Adam: make one of it"),
+        ({"optimizer": "adam"}, r"such as optim.Adam\(model.parameters\(\)\), and not 'adam'"),
+        ({"optimizer": optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)}, "holds no parameter of this model"),
+    ],
+)
+def test_fit_refuses_a_wrong_loss_or_optimizer_before_anything_ran(given: dict, says: str) -> None:
+    model, optimizer = start()
+    ran = []
+    model.register_forward_hook(lambda *args: ran.append(1))
+    with pytest.raises((TypeError, ValueError), match=says):
+        fit(model, data.iris(), **{"loss": cross_entropy, "optimizer": optimizer, "progress": False, **given})
+    assert not ran
+
+
+# -- schedules -----------------------------------------------------------------------------------------------------
+def test_a_schedule_that_steps_before_the_optimizer_warns() -> None:
+    w = tg.ones(1, requires_grad=True)
+
+    class Own(optim.SGD):
+        def step(self, closure: Any = None) -> None:
+            """Changes nothing, and does not say that it was called."""
+
+    def schedule(kind: type = optim.SGD) -> Any:
+        return optim.lr_scheduler.StepLR(kind([w], lr=0.1), 2)
+
+    wrong = schedule()
+    with pytest.warns(UserWarning, match=r"called before optimizer.step\(\)"):
+        wrong.step()
+    wrong.step()  # once is enough
+    right, own = schedule(), schedule(Own)
+    right.optimizer.step()
+    right.step()
+    own.optimizer.step()
+    own.step()
+    optimizer = optim.SGD([w], lr=0.1)
+    several = [optim.lr_scheduler.StepLR(optimizer, 2), optim.lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    optim.lr_scheduler.SequentialLR(optimizer, several, [3])  # steps them by itself

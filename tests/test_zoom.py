@@ -10,7 +10,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import autograd, draw, nn
 from tinygrad_edu.errors import GraphError
-from tinygrad_edu.see import ZoomError, zoom
+from tinygrad_edu.see import ZoomError, trace, zoom
 
 functional = nn.functional
 
@@ -42,6 +42,20 @@ OPENED = {
     "cumsum": lambda x, w, b: x.cumsum(0),
     "maximum": lambda x, w, b: x.amax(1),
     "cross-entropy": lambda x, w, b: functional.cross_entropy(x, tg.tensor([0, 2])),
+    "logsumexp": lambda x, w, b: tg.logsumexp(x, 1),
+    "norm": lambda x, w, b: tg.norm(x),
+    "norm of columns": lambda x, w, b: tg.linalg.vector_norm(x, dim=0, keepdim=True),
+    "3-norm": lambda x, w, b: tg.linalg.vector_norm(x, 3, dim=1),
+    "variance": lambda x, w, b: x.var(1),
+    "layer norm": lambda x, w, b: functional.layer_norm(x, (3,)),
+    "convolution": lambda x, w, b: functional.conv2d(x[None, None], w[None, None, :2], padding=1),
+    "max pooling": lambda x, w, b: functional.max_pool2d(x[None, None], 2, stride=1, padding=1),
+    "padding": lambda x, w, b: functional.pad(x, (1, 0), value=2.0),
+    "triangle": lambda x, w, b: tg.tril(x),
+    "determinant": lambda x, w, b: tg.linalg.det(x @ w),
+    "determinant of 3×3": lambda x, w, b: tg.linalg.det(w @ x + tg.eye(3, dtype=tg.float64)),
+    "inverse": lambda x, w, b: tg.linalg.inv(x @ w),
+    "linear equations": lambda x, w, b: tg.linalg.solve(x @ w, b),
     "squared error": lambda x, w, b: functional.mse_loss(b, tg.tensor([1.0, 2.0], dtype="float64")),
 }
 
@@ -81,6 +95,39 @@ def test_a_matrix_product_is_multiplications_and_sums():
     assert given["x"].grad is None
 
 
+LAYERS = {
+    "RNN": lambda: nn.RNN(2, 3, batch_first=True, dtype="float64"),
+    "RNN with relu": lambda: nn.RNN(2, 3, nonlinearity="relu", batch_first=True, dtype="float64"),
+    "LSTM": lambda: nn.LSTM(2, 3, batch_first=True, dtype="float64"),
+    "GRU": lambda: nn.GRU(2, 3, batch_first=True, dtype="float64"),
+    "GRU without biases": lambda: nn.GRU(2, 3, bias=False, batch_first=True, dtype="float64"),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_recurrent_layer_opens_into_its_steps_in_time(kind):
+    tg.manual_seed(0)
+    layer, sequence = LAYERS[kind](), tg.randn(1, 4, 2, dtype="float64")
+    out, _ = layer(sequence)
+    loss = (out * tg.randn(1, 4, 3, dtype="float64")).sum()
+    whole = trace(loss)
+    fused = next(node for node in whole.nodes if (node.op or "").endswith("_steps"))
+    t = zoom(out, loss)
+
+    def data(trace, ref):
+        numbers = trace.tensors[ref]
+        return np.array(numbers.data or numbers.sample.data, float)
+
+    np.testing.assert_allclose(data(t, t.node(t.loss).value), data(whole, fused.value), rtol=1e-12)
+    for step in whole.steps:
+        if step.kind == "contribute" and step.node == fused.id:
+            same = next(n for n in t.nodes if n.op is None and n.requires_grad and n.shape == whole.node(step.to).shape)
+            np.testing.assert_allclose(data(t, t.steps[-1].gradients[same.id]), data(whole, step.raw), rtol=1e-10)
+    assert [g.path for g in t.modules] == [f"step {k}" for k in range(4)]
+    assert {f"{t.node(t.loss).name}[3]", "h", "weight_hh_l0"} <= {node.name for node in t.nodes}
+    assert [g.name for g in t.nodes if g.src] == [t.node(t.loss).name]
+
+
 def test_what_cannot_be_opened_says_so():
     x = tg.randn(3, 4, requires_grad=True)
     with pytest.raises(ZoomError, match="up to 64 elements"):
@@ -89,7 +136,7 @@ def test_what_cannot_be_opened_says_so():
     with pytest.raises(ZoomError, match="needs"):
         zoom(big @ big)
     with pytest.raises(ZoomError, match="not made of arithmetic"):
-        zoom(x.norm())
+        zoom(tg.linalg.cholesky(x @ x.T))
     with pytest.raises(GraphError, match="leaf"):
         zoom(x)
     with pytest.raises(GraphError, match="not made from"):

@@ -72,6 +72,7 @@ from .train import History, evaluate, fit, predict
 # Pictures are loaded when they are first asked for: half of this package's import time would go into them.
 if TYPE_CHECKING:
     from . import see
+    from .profiler import profile
     from .see import check_graph, draw, explain, play, record, step  # type: ignore[no-redef]
 
 
@@ -79,6 +80,8 @@ def __getattr__(name: str) -> Any:
     if name in ("see", "check_graph", "draw", "explain", "play", "record", "step"):
         pictures = importlib.import_module(".see", __name__)
         return pictures if name == "see" else getattr(pictures, name)
+    if name == "profile":
+        return importlib.import_module(".profiler", __name__).profile
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

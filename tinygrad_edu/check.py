@@ -85,6 +85,13 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
         try:
             value = loss(prediction, y)
         except Exception:
+            if comparable and _are_float_labels(prediction, y, loss):
+                findings[problems:] = []  # what was said of their shapes does not matter
+                findings.add(
+                    "float labels",
+                    f"the labels are {y.dtype} numbers, and the loss takes class numbers, which are integers.",
+                    f"write {'y.squeeze(-1)' if y.ndim == prediction.ndim else 'y'}.long(), best where the data is loaded.",
+                )
             if len(findings) > problems:  # it is said already what the loss does not like
                 return findings
             raise
@@ -94,6 +101,7 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
         if comparable:
             _look_for_softmax(findings, prediction, y, value, loss)
             _look_for_sigmoid(findings, prediction, loss)
+            _look_for_log_softmax(findings, prediction, y, value, loss)
         if is_grad_enabled() and _look_at_gradients(findings, model, value):
             with np.errstate(all="ignore"):  # it may well diverge
                 _look_at_learning(findings, model, x, y, loss, optimizer)
@@ -228,6 +236,37 @@ def _look_for_softmax(findings: Findings, prediction: Tensor, y: Tensor, value: 
         )
 
 
+def _are_float_labels(prediction: Tensor, y: Tensor, loss: Callable) -> bool:
+    """Whether the loss, which has refused these labels, takes them as integers."""
+    labels = y.squeeze(-1) if y.ndim == prediction.ndim else y
+    if y.dtype.kind != "f" or not np.array_equal(labels.array, np.round(labels.array)):
+        return False
+    with no_grad(), seeded():
+        try:
+            loss(prediction.detach(), labels.long())
+        except Exception:
+            return False
+    return True
+
+
+def _look_for_log_softmax(findings: Findings, prediction: Tensor, y: Tensor, value: Tensor, loss: Callable) -> None:
+    """A loss that falls by 1 when all scores rise by 1 takes log-probabilities as they are: it wants a log_softmax before it."""
+    if prediction.ndim < 2 or prediction.shape[1] < 2 or y.dtype.kind not in "iu" or prediction.dtype.kind != "f":
+        return
+    p = prediction.numpy(force=True)
+    with np.errstate(over="ignore"):
+        if np.allclose(np.exp(p).sum(1), 1, atol=1e-3):
+            return
+    with no_grad(), seeded():
+        rise = value.item() - loss(prediction.detach() + 1, y).item()
+    if any(math.isclose(rise, n, rel_tol=1e-3) for n in (1, y.array.size)):  # of a mean, of a sum
+        findings.add(
+            "no log_softmax",
+            "the loss takes logarithms of probabilities, and the model gives plain scores: the loss can fall without end.",
+            "use cross_entropy (nn.CrossEntropyLoss), which has the log_softmax inside; or end the model in nn.LogSoftmax(dim=1).",
+        )
+
+
 def _look_for_sigmoid(findings: Findings, prediction: Tensor, loss: Callable) -> None:
     name = getattr(loss, "__name__", type(loss).__name__)
     node: Any = prediction
@@ -269,6 +308,13 @@ def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool
             f"{_some(without)} got no gradient: the loss does not depend on them.",
             "use these layers in forward(), and do not detach what they give; or remove or freeze them (requires_grad_(False)).",
         )
+    alike = [name for name, p in trained.items() if _rows_stay_equal(p)]
+    if alike:
+        findings.add(
+            "equal weights",
+            f"all weights of {_some(alike)} are equal, and so are the gradients of its units: they will stay copies of each other.",
+            "start from random weights, as layers do by themselves (nn.init.kaiming_uniform_); only biases may start equal.",
+        )
     sizes = {name: float(abs(p._grad.array).max()) for name, p in trained.items() if p._grad is not None and p._grad.array.size}
     norm = math.sqrt(sum(float((p._grad.array.astype("float64") ** 2).sum()) for p in trained.values() if p._grad is not None))
     if not math.isfinite(norm) or norm > TOO_LARGE:
@@ -288,6 +334,14 @@ def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool
             "use ReLU-like activations instead of sigmoid or tanh, normalisation layers, skip connections, or fewer layers.",
         )
     return math.isfinite(norm) and norm > 0
+
+
+def _rows_stay_equal(p: Tensor) -> bool:
+    """Whether the units of a layer are all the same, and get the same gradient."""
+    if p.ndim < 2 or p.shape[0] < 2 or p._grad is None or not p.array.size or p.array.min() != p.array.max():
+        return False
+    g = p._grad.array.reshape(p.shape[0], -1)
+    return bool((abs(g - g[:1]) <= 1e-5 * abs(g).max()).all())
 
 
 def _dead_units(value: Tensor) -> Iterator[float]:

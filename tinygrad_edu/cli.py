@@ -16,7 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from . import data, nn, optim
+from . import data, learn, nn, optim
 from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
@@ -24,6 +24,7 @@ from .ops.activation import relu
 from .ops.loss import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
+from .profiler import profile
 from .see import command, play, record
 from .see.expression import evaluate
 from .see.stepper import as_text
@@ -35,9 +36,11 @@ EXAMPLES = """examples:
   python -m tinygrad_edu                                    train on Iris, then write a page that plays a backward pass
   python -m tinygrad_edu train digits --hidden 64 32        another network
   python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
+  python -m tinygrad_edu train sine --profile               also show what takes a training step's time and memory
   python -m tinygrad_edu train moons --film moons.html      also write a page that plays the training as a film
   python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
   python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
+  python -m tinygrad_edu learn                              the tutorials, in JupyterLab
 """
 
 
@@ -118,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             learnt = train(parser.parse_args(["train", "iris"]), console)
             print_backward(console)
             play_training_step(*learnt, console)
+        elif options.command == "learn":
+            learn.run(options, console)
         elif options.command in command.COMMANDS:
             command.run(options, console)
         else:
@@ -162,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
+    add("--profile", action="store_true", help="afterwards, show what takes the time and the memory of one training step")
     add(
         "--film",
         type=_film,
@@ -169,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         help="record the training as a film: a page (html) to play, or an animation (gif, mp4)",
     )
     command.add_commands(commands)
+    learn.add_command(commands)
     return parser
 
 
@@ -224,6 +231,7 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
     model.to(where)
     optimizer = OPTIMIZERS[options.optimizer](model.parameters(), lr=options.lr or task.lr)
     console.print(f"[bold]{options.name}[/bold]: {task.story}. Network: {' → '.join(map(str, sizes))}, ReLU, cross-entropy.")
+    batch_size = options.batch_size or task.batch_size
     film = record(learnt, title=options.name) if options.film else None
     history = fit(
         model,
@@ -231,7 +239,7 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
         loss=cross_entropy,
         optimizer=optimizer,
         epochs=options.epochs or task.epochs,
-        batch_size=options.batch_size or task.batch_size,
+        batch_size=batch_size,
         metrics=[accuracy],
         callbacks=[film] if film else [],
         console=console,
@@ -250,6 +258,8 @@ def train(options: argparse.Namespace, console: Console) -> tuple[Network, data.
     if film:
         (film.play if options.film.suffix == ".html" else film.save)(options.film)
         console.print(f"film of the training: {options.film}")
+    if options.profile:
+        profile_step(model, optimizer, learnt[:batch_size], console)
     return model, learnt
 
 
@@ -273,6 +283,19 @@ def draw(path: Path, history: Any, model: nn.Module, x: Tensor, y: Tensor, conso
         boundary = path.with_name(f"{path.stem}-boundary{path.suffix}")
         plot_decision(functools.partial(predict, model), x, y, boundary)
         console.print(f"decision boundary: {boundary}")
+
+
+def profile_step(model: nn.Module, optimizer: optim.Optimizer, batch: Sequence[Tensor], console: Console) -> None:
+    """Show what takes the time of a training step with this batch."""
+    x, y = (part.to(next(model.parameters()).device) for part in batch)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    console.print(f"[bold]A training step[/bold] with {len(x)} samples:")
+    profile(step, console=console)
 
 
 # -- a backward pass -----------------------------------------------------------------------------------------------

@@ -149,13 +149,13 @@ def op(
 
 def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
-    forward, differentiable, view = this.forward, this.differentiable, this.view
+    differentiable, view = this.differentiable, this.view
     variadic, count = this.variadic, len(this.inputs)
     simple = not variadic and inspect.Parameter.empty not in this.settings.values()
     unify = this.dtype is not None
     defaults, names = this.settings, this.settings.keys()
 
-    @functools.wraps(forward)
+    @functools.wraps(this.forward)
     def call(*inputs: Any, **kwargs: Any) -> Any:
         if len(inputs) == count and simple and not kwargs:
             settings = defaults
@@ -181,11 +181,11 @@ def recording(this: Op) -> Callable[..., Any]:
                 foreign = True
             arrays.append(x)
         if dtype is None:  # no tensor among them: a rule calls this with arrays
-            return forward(*arrays, **settings)
+            return this.forward(*arrays, **settings)
         try:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
-            out = forward(*arrays, **settings) if settings else forward(*arrays)
+            out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)

@@ -58,7 +58,7 @@ def gradcheck(
         raise_exception: raise GradcheckError instead of returning False.
 
     Raises:
-        GradcheckError: the worst element, with its gradient and its difference quotient.
+        GradcheckError: the worst element, with its gradient and its difference quotient; or the function changed an input in place.
         DtypeError: an input that requires grad is not float64: the quotients would be too inexact to tell anything.
         GraphError: no input requires grad.
 
@@ -70,7 +70,14 @@ def gradcheck(
     """
     inputs = _as_tuple(inputs)
     variables = _variables("gradcheck", inputs)
+    given = {name: x.numpy(force=True).copy() for name, x in variables.items()}
     outputs = _float_outputs(func(*inputs))
+    for name, x in variables.items():
+        if not np.array_equal(given[name], x.numpy(force=True), equal_nan=True):
+            raise GradcheckError(
+                f"gradcheck: the function changed {name}, {describe(x)}, in place, so neither its gradient nor anything computed from "
+                "it later can be right. A forward computation makes a new array: x + 1, and not x += 1."
+            )
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
 

@@ -111,10 +111,12 @@ def fit(
         History: the mean loss and metrics of every epoch, by name; those of the validation as "val_loss" ...
 
     Raises:
-        ValueError: no data, or fewer than one epoch.
+        ValueError: no data, fewer than one epoch, or an optimizer that was made for another model.
+        TypeError: a loss that is no function, or an optimizer that is none: a class or a name, say.
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, not {epochs}.")
+    _check_made(model, loss, optimizer)
     loader = as_loader(data, batch_size, shuffle=True)
     measured = {"loss": loss, **named(metrics)}
     actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
@@ -168,6 +170,21 @@ def fit(
     if not math.isfinite(run.means.last):
         warnings.warn(f"fit ended early: {run.stop}.", stacklevel=2)
     return run.history
+
+
+def _check_made(model: Module, loss: Any, optimizer: Any) -> None:
+    """Refuse a class or a name where a loss or an optimizer is needed."""
+    if isinstance(loss, type) or not callable(loss):
+        given = f"the class {loss.__name__}: make one of it" if isinstance(loss, type) else f"{loss!r}"
+        raise TypeError(f"fit: loss is a function of (prediction, target), such as nn.CrossEntropyLoss(), and not {given}.")
+    if not isinstance(optimizer, Optimizer):
+        given = f"the class {optimizer.__name__}: make one of it" if isinstance(optimizer, type) else f"{optimizer!r}"
+        raise TypeError(f"fit: optimizer is one made for the model, such as optim.Adam(model.parameters()), and not {given}.")
+    if not {p for group in optimizer.param_groups for p in group["params"]} & {*model.parameters()}:
+        raise ValueError(
+            "fit: the optimizer holds no parameter of this model, so it would train nothing: make it after the model, and anew "
+            "whenever the model is made anew."
+        )
 
 
 def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (), batch_size: int = 256) -> dict[str, float]:

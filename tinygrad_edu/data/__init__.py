@@ -6,7 +6,7 @@ from .dataset import ChainDataset, ConcatDataset, Dataset, IterableDataset, Subs
 from .loader import DataLoader, default_collate, default_convert, get_worker_info
 from .made_up import blobs, circles, moons, sine_waves, spirals, xor
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
-from .sets import Table, digits, fashion_mnist, iris, mnist, olivetti_faces, read_idx
+from .sets import Table, breast_cancer, digits, fashion_mnist, iris, mnist, olivetti_faces, read_idx
 
 __all__ = [
     "BatchSampler",
@@ -24,6 +24,7 @@ __all__ = [
     "TensorDataset",
     "WeightedRandomSampler",
     "blobs",
+    "breast_cancer",
     "circles",
     "default_collate",
     "default_convert",

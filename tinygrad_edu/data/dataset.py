@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import describe
 from ..ops.random import Generator, randperm
 from ..tensor import Tensor, wrap
 
@@ -66,6 +67,9 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.tensors[0])
 
+    def __repr__(self) -> str:
+        return f"TensorDataset({len(self)} samples: {', '.join(map(describe, self.tensors))})"
+
 
 class Subset(Dataset):
     """The samples of a dataset at these indices.
@@ -83,6 +87,9 @@ class Subset(Dataset):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self)} samples of {self.dataset!r})"
 
 
 class ConcatDataset(Dataset):
@@ -108,6 +115,9 @@ class ConcatDataset(Dataset):
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
+
+    def __repr__(self) -> str:
+        return f"ConcatDataset({len(self)} samples: {', '.join(map(repr, self.datasets))})"
 
 
 class ChainDataset(IterableDataset):

@@ -179,6 +179,12 @@ class DataLoader:
             return count
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
+    def __repr__(self) -> str:
+        order = self.sampler if self.batch_sampler is None or self.batch_size else self.batch_sampler
+        return (
+            f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, {'streamed' if order is None else type(order).__name__})"
+        )
+
     def __iter__(self) -> Iterator[Any]:
         if isinstance(self.dataset, IterableDataset):
             stream = self._stream()

@@ -45,10 +45,27 @@ def iris() -> Table:
     >>> iris()
     Table(x=(150, 4), y=(150,), classes=['setosa', 'versicolor', 'virginica'])
     """
-    path = HERE / "iris.csv"
-    names = path.read_text().partition("\n")[0].split(",")[2:]
-    rows = np.loadtxt(path, delimiter=",", skiprows=1)
-    return table(rows[:, :4], rows[:, 4], names, ["sepal length", "sepal width", "petal length", "petal width"])
+    return _shipped("iris.csv", ["sepal length", "sepal width", "petal length", "petal width"])
+
+
+def breast_cancer() -> Table:
+    """569 tumours of the breast: 30 measures of their cells' nuclei under a microscope, and whether they were malignant or benign.
+
+    >>> breast_cancer()
+    Table(x=(569, 30), y=(569,), classes=['malignant', 'benign'])
+    """
+    measures = ["radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points", "symmetry"]
+    measures.append("fractal dimension")
+    return _shipped("breast_cancer.csv.gz", [f"{of} {name}" for of in ("mean", "error of", "worst") for name in measures])
+
+
+def _shipped(name: str, feature_names: list[str]) -> Table:
+    """A file whose first line is rows, features, class names ..., and whose other lines are samples, the class last."""
+    path = HERE / name
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        class_names = file.readline().strip().split(",")[2:]
+        rows = np.loadtxt(file, delimiter=",")
+    return table(rows[:, :-1], rows[:, -1], class_names, feature_names)
 
 
 def digits() -> Table:

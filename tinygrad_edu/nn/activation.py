@@ -27,7 +27,20 @@ def layer(cls: Layer) -> Layer:
     return dataclasses.dataclass(cls, eq=False, repr=False)  # type: ignore[return-value]
 
 
-class Activation(Module):
+class _Made(Module):
+    """The base of all layers here: they are made with settings, and then called with a tensor."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(value, Tensor) for value in (*args, *kwargs.values())):
+            from . import functional
+
+            name = next((name for name in dir(functional) if name.replace("_", "") == cls.__name__.lower()), None)
+            function = f", or call the function: F.{name}(x)" if name else ""
+            raise TypeError(f"nn.{cls.__name__} is a layer: make it, then call it: nn.{cls.__name__}()(x){function}.")
+        return super().__new__(cls)
+
+
+class Activation(_Made):
     """The base of the layers here: it prints the settings."""
 
     def __post_init__(self) -> None:
@@ -79,7 +92,7 @@ class LeakyReLU(Activation):
         return activation.leaky_relu(input, negative_slope=self.negative_slope)
 
 
-class PReLU(Module):
+class PReLU(_Made):
     """z = x where x > 0, else w·x, with a slope w that is learnt, for all or for each channel.
 
     Args:

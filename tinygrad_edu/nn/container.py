@@ -111,9 +111,23 @@ class Sequential(_Listed):
             self.extend(modules)
 
     def forward(self, x: Any) -> Any:
-        for module in self._items():
+        for i, module in enumerate(self._items()):
+            if type(x) is tuple and i:
+                self._check_takes_tuple(i)
             x = module(x)
         return x
+
+    def _check_takes_tuple(self, i: int) -> None:
+        """Refuse to hand what a recurrent layer returned to a layer that takes one tensor."""
+        before, module = self._items()[i - 1 : i + 1]
+        plain = type(module).__module__.startswith(__package__) and not isinstance(module, _Listed)
+        if hasattr(before, "hidden_size") and plain:
+            kind, state = type(before).__name__, "(h, c)" if type(before).__name__ == "LSTM" else "h"
+            raise TypeError(
+                f"Sequential: {kind} returns a tuple, (output, {state}), and {type(module).__name__} after it takes one tensor. "
+                f"Write a forward() of your own with `output, {state} = self.{kind.lower()}(x)`, and go on with output, or with "
+                "its last step, output[:, -1] (batch_first)."
+            )
 
     def _sliced(self, index: slice) -> Sequential:
         return Sequential(OrderedDict(list(self._own(Module))[index]))

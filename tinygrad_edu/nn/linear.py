@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..errors import DtypeError, ShapeError, describe
 from ..ops.creation import empty
 from ..ops.einsum import bilinear
 from ..ops.products import linear
@@ -29,7 +30,21 @@ class Linear(Module):
         self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
-        return linear(input, self.weight, self.bias)
+        try:
+            return linear(input, self.weight, self.bias)
+        except (DtypeError, ShapeError) as error:
+            raise self._explained(input, error) from None
+
+    def _explained(self, input: Any, error: Exception) -> Exception:
+        if not isinstance(input, Tensor):
+            return error
+        if input.dtype.kind != "f":
+            return DtypeError(f"{self!r}: the input is {describe(input)}, and the weights are floats: convert it with .float().")
+        if not input.ndim or input.shape[-1] != self.in_features:
+            return ShapeError(
+                f"{self!r}: the last dimension of the input must be in_features={self.in_features}, and the input is {describe(input)}."
+            )
+        return error
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -66,7 +66,11 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = tick()
         hooked = self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
-        output = self._call_with_hooks(args, kwargs) if hooked else self.forward(*args, **kwargs)
+        try:
+            output = self._call_with_hooks(args, kwargs) if hooked else self.forward(*args, **kwargs)
+        except Exception as error:
+            _say_where(error, self)
+            raise
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
         return output
 
@@ -471,3 +475,15 @@ class _BackwardHooks:
             if replaced is not None:
                 grads = replaced if isinstance(replaced, tuple) else (replaced,)
         return grads
+
+
+def _say_where(error: Exception, around: Module) -> None:
+    """Note in an error which module it comes from, by its path in the outermost one that the error has passed."""
+    before: tuple[Module, str] | None = getattr(error, "_module", None)
+    failed = before[0] if before else around
+    path = next((path for path, module in around.named_modules() if module is failed and path), "")
+    if path:
+        note = f"in the module {path} of {type(around).__name__}"
+        notes = [other for other in getattr(error, "__notes__", []) if before is None or other != before[1]]
+        error.__notes__ = [*notes, note]
+    error._module = (failed, note if path else before[1] if before else "")  # type: ignore[attr-defined]

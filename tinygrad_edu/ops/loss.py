@@ -95,6 +95,11 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
         raise ShapeError(f"{name}: the input must have a dim of classes, (C,), (N, C) or (N, C, ...), not {describe(input)}.")
     classes, expected = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
     if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu" or (labels.dtype != np.int64 and labels.dtype != np.uint8):
+        if input.dtype.kind in "iu" and getattr(labels, "ndim", 0) > input.ndim:
+            raise DtypeError(
+                f"{name}(input, target): the scores come first, then the labels; here the input is {describe(input)} and the target "
+                f"{describe(target)}. The two seem to be swapped: write {name}(scores, labels)."
+            )
         raise DtypeError(
             f"{name}: labels must be class numbers of dtype int64, and they are {describe(target)}; convert them with .long(). "
             f"(cross_entropy also takes probabilities: floats of the input's shape {tuple(input.shape)}.)"

@@ -167,7 +167,7 @@ def trace(x: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.trace.html
     """
     if x.ndim != 2:
-        raise RuntimeError(f"trace takes a matrix, not {describe(x)}.")
+        raise RuntimeError(f"trace takes a matrix, not {describe(x)}. (The steps of a computation: see.trace(loss).)")
     return sum(diagonal(x))
 
 

@@ -7,6 +7,7 @@ optimizer at once; `self.last_epoch` counts the steps taken and `base` is the ra
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -49,6 +50,13 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go one step on and set the rates."""
+        first = self.last_epoch == 0 and epoch is None and not self.optimizer.stepped
+        if first and type(self.optimizer).step is Optimizer.step:  # a step of one's own may not note that it was called
+            warnings.warn(
+                "scheduler.step() was called before optimizer.step(), so the first learning rate is skipped: call optimizer.step() "
+                "for each batch, and scheduler.step() after it.",
+                stacklevel=2,
+            )
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = lr

@@ -56,6 +56,8 @@ class Optimizer:
     Source: https://pytorch.org/docs/stable/optim.html
     """
 
+    stepped = False  # whether step() was called: a learning-rate schedule warns if it comes first
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
@@ -121,6 +123,7 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss first, and its value is returned."""
+        self.stepped = True
         loss = None
         if closure is not None:
             with enable_grad():

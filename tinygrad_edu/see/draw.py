@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ PRINTED = 24  # up to this many numbers of a tensor, and 10 in a row, are printe
 EXPRESSION = 28  # characters of source on a card
 FONT = "Helvetica,Arial,sans-serif"
 DARK, GREY, PALE = "#1c1c28", "#6b6b80", "#c9c9d6"
+WRONG = "#c92a2a"
 FLOW, PLAIN = "#c2255c", "#8a93a8"  # arrows along which gradients flow back, and others
 
 
@@ -127,8 +129,11 @@ def _depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
 class Drawing:
     """A picture of a graph. `dot` is its text for Graphviz; `save(path)` writes svg, png, pdf or dot, by the path's ending."""
 
-    def __init__(self, trace: Trace, depth: int, values: bool, gradients: bool, direction: str) -> None:
+    def __init__(
+        self, trace: Trace, depth: int, values: bool, gradients: bool, direction: str, marks: Mapping[str, str] | None = None
+    ) -> None:
         self.trace = trace
+        self._marks = marks or {}  # what is wrong with a node, by its id
         self._values, self._gradients = values, gradients
         self._scales = scales(trace)
         self._frame = frame(trace, len(trace.steps) - 1) if trace.steps else None
@@ -214,13 +219,15 @@ class Drawing:
         rows = [[_cell(f"<B>{html.escape(node.name)}</B>"), _cell(_small(node.symbol or kind), align="RIGHT")]]
         rows += self._numbers(node)
         rows.append([_cell(_small(about), columns=2)])
+        wrong = self._marks.get(node.id)
+        rows += [[_cell(f'<FONT COLOR="{WRONG}"><B>✗ {html.escape(wrong)}</B></FONT>', columns=2)]] if wrong else []
         graph.node(
             self._ids[node.id],
             f"<{_html_table(rows, border=0, spacing=0, padding=2)}>",
-            fillcolor="#ffffff" if node.requires_grad else "#f4f4f8",
+            fillcolor="#fff0f0" if wrong else "#ffffff" if node.requires_grad else "#f4f4f8",
             fontcolor=DARK,
-            color=FLOW if node.id == self.trace.loss else GREY if node.requires_grad else PALE,
-            penwidth="2" if node.id == self.trace.loss else "1",
+            color=WRONG if wrong else FLOW if node.id == self.trace.loss else GREY if node.requires_grad else PALE,
+            penwidth="2" if wrong or node.id == self.trace.loss else "1",
             tooltip=_tooltip(node),
         )
 
@@ -256,6 +263,7 @@ class Drawing:
         operations = Counter(node.op is None for node in inside)[False]
         about = [f"{operations} operation{'s' * (operations != 1)}"] if operations else []
         about += [f"{trained:_} parameters"] if trained else []
+        about += ["✗ a wrong rule inside"] if any(node.id in self._marks for node in inside) else []
         graph.node(
             self._ids[group.path],
             f"<<B>{html.escape(group.path)}</B><BR/>{_small(group.kind)}<BR/>{_small(', '.join(about) or 'empty')}>",
@@ -268,10 +276,11 @@ class Drawing:
     def _add_arrows(self) -> None:
         """One arrow for each use; those to or from a folded box go together, with their number."""
         nodes = {node.id: node for node in self.trace.nodes}
+        sent = self._frame.sent if self._frame else ()
         uses: Counter[tuple[str, str, bool]] = Counter()
         for edge in self.trace.edges:
             source, target = self._shown[edge.src], self._shown[edge.dst]
-            flows = nodes[edge.src].requires_grad
+            flows = edge.id in sent if sent else nodes[edge.src].requires_grad
             if source == edge.src and target == edge.dst:
                 self._add_arrow(source, target, flows)
             elif source != target:

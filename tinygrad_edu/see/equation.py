@@ -17,6 +17,7 @@ from .. import backend
 from ..tensor import Tensor
 
 WHOLE = 64  # tensors up to this many elements are kept, and shown, whole
+SEARCHED = 2**16  # up to this many, it is asked how a contribution came about
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Factor:
 
 def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Factor]] | None:
     """The kind and the factors of what `node` sends to its input `slot`; None where it has no such simple form."""
-    if max(g.size, raw.size, *(np.size(v) for v in node.values)) > WHOLE:
+    if max(g.size, raw.size, *(np.size(v) for v in node.values)) > SEARCHED:
         return None
     gradient = Factor("gradient", g)
     if g.shape == raw.shape and np.array_equal(g, raw, equal_nan=True):

@@ -7,6 +7,7 @@ the rules along it make of the gradient at its start.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,12 @@ from ..autograd import engine
 from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
+from .draw import Drawing, DrawingError, _depth_that_fits
 from .equation import apply_rule
+from .graphviz import GraphvizError
 from .source import known, learners_frame
-from .style import on_one_line, short
-from .trace import _Tracer, numbers_of, on_cpu
+from .style import as_image, on_one_line, short
+from .trace import Trace, _Tracer, numbers_of, on_cpu, without_rule
 
 PATHS = 12  # at most this many paths are listed
 LINES = 40  # and of an element's chain this many lines
@@ -83,7 +86,9 @@ def explain(
     losses = [loss] if loss is not None else _losses_of(x)
     walks = [_Walk(root, gradient) for root in losses]
     if not any(x in walk.gradients for walk in walks):
-        raise GraphError("explain: this tensor is no part of the loss: no use of it leads there.")
+        stops = [f"{walk.made_by(node)} has no rule for {argument}" for walk in walks for node, argument in walk.stops(x)]
+        why = f"the gradient stops before it: {', '.join(stops)}." if stops else "no use of it leads there."
+        raise GraphError(f"explain: this tensor is no part of the loss: {why}")
     if element is None:
         return _by_uses(x, walks)
     index = _index_of(x, element)
@@ -123,7 +128,7 @@ def _by_uses(x: Tensor, walks: list[_Walk]) -> Explanation:
     held = total if x._grad is None else x._grad.array
     if not np.allclose(on_cpu(held), on_cpu(total), rtol=1e-4, atol=1e-6, equal_nan=True):
         lines.append(
-            f"But x.grad is {_line(held)}: something else added to it or changed it, such as an earlier backward() whose loss is gone, "
+            f"But {name} is {_line(held)}: something else added to it or changed it, such as an earlier backward() whose loss is gone, "
             "a hook, or clipping. Set it to None (zero_grad) before backward() to start from nothing."
         )
     for walk in walks:
@@ -152,6 +157,17 @@ class _Walk:
 
     def name(self, node: Tensor) -> str:
         return self._tracer.names[node]
+
+    def id(self, node: Tensor) -> str:
+        return self._tracer.ids[node]
+
+    def trace(self) -> Trace:
+        return self._tracer.trace(None)
+
+    def stops(self, x: Tensor) -> list[tuple[Tensor, str]]:
+        """The operations that use x and have no rule for it."""
+        made = (node for node in self._order() if node.op is not None)
+        return [(node, argument) for node in made for argument, stopped in without_rule(node) if stopped is x]
 
     def made_by(self, node: Tensor) -> str:
         """`mul (line 12)`; with the file or cell too, where there are several."""
@@ -279,16 +295,36 @@ class Checked:
     op: str
     input: str
     made_by: str
-    verdict: str  # "right", "wrong", "kink" (no derivative there) or "not checked"
+    verdict: str  # "right", "wrong", "kink" (all of its result is at one) or "not checked"
     expected: float = 0.0
     found: float = 0.0
+    kinks: int = 0  # numbers of its result that were left out, because there is no derivative there
 
 
 class GraphCheck:
-    """The rules of a graph in the order of the backward pass; true if none is wrong. Printing it shows the first wrong one."""
+    """The rules of a graph in the order of the backward pass; true if none is wrong. Printing it shows the first wrong one, and
+    so does the picture that a notebook shows, or `draw()`.
+    """
 
-    def __init__(self, rules: list[Checked]) -> None:
-        self.rules = rules
+    def __init__(self, rules: list[Checked], trace: Trace, ids: list[str]) -> None:
+        self.rules, self._trace, self._ids = rules, trace, ids
+
+    def draw(self, max_nodes: int = 150) -> Drawing:
+        """The graph, with every rule marked that is wrong; the first of them says so."""
+        marks: dict[str, str] = {}
+        for id, rule in zip(self._ids, self.rules, strict=True):
+            if rule.verdict == "wrong":
+                marks.setdefault(
+                    id, f"{'its rule' if marks else 'first wrong rule:'} d{rule.input}{' is wrong' if marks else ''}"
+                )
+        return Drawing(self._trace, _depth_that_fits(self._trace, None, max_nodes), True, True, "LR", marks)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            picture = f"<pre>{html.escape(str(self))}</pre>{as_image(self.draw().svg(), 'the graph with what is wrong')}"
+        except (GraphvizError, DrawingError):
+            return {"text/plain": str(self)}
+        return {"text/html": picture, "text/plain": str(self)}
 
     def __bool__(self) -> bool:
         return not self.wrong
@@ -300,7 +336,8 @@ class GraphCheck:
     def __str__(self) -> str:
         count = {verdict: sum(rule.verdict == verdict for rule in self.rules) for verdict in ("right", "kink", "not checked")}
         notes = f"{count['right']} of {len(self.rules)} rules agree with numeric derivatives"
-        notes += f"; {count['kink']} at a kink, where there is none" if count["kink"] else ""
+        kinks = sum(rule.kinks for rule in self.rules)
+        notes += f"; {kinks} number{'s' * (kinks != 1)} at a kink, where there is none, left out" if kinks else ""
         notes += f"; {count['not checked']} could not be checked" if count["not checked"] else ""
         if not self.wrong:
             return f"{notes}."
@@ -308,7 +345,11 @@ class GraphCheck:
         return (
             f"{notes}.\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
             f"random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
-            + (f"\n{len(self.wrong) - 1} more are wrong." if len(self.wrong) > 1 else "")
+            + (
+                "\n1 more is wrong."
+                if len(self.wrong) == 2
+                else f"\n{len(self.wrong) - 1} more are wrong." * (len(self.wrong) > 2)
+            )
         )
 
     __repr__ = __str__
@@ -316,6 +357,8 @@ class GraphCheck:
 
 def check_graph(loss: Tensor) -> GraphCheck:
     """Compare the rule of every operation in a graph, at its own inputs, with a numeric derivative.
+
+    In a notebook the answer is a picture too, with the first wrong rule marked; elsewhere, `check_graph(loss).draw().save("x.svg")`.
 
     >>> import numpy as np
     >>> from tinygrad_edu import op, tensor, check_graph
@@ -332,43 +375,49 @@ def check_graph(loss: Tensor) -> GraphCheck:
     """
     walk = _Walk(loss, np.ones_like(loss.array))
     random = np.random.default_rng(0)
-    found = []
+    found, ids = [], []
     for node in reversed([node for node in walk._order() if node.op is not None]):
         for slot, _ in engine._receivers(node):
             name = node.op.inputs[0 if node.op.variadic else slot]  # type: ignore[union-attr]
-            verdict, expected, given = _check_rule(node, slot, random)
-            found.append(Checked(walk.name(node), node.op.name, name, walk.made_by(node), verdict, expected, given))  # type: ignore[union-attr]
-    return GraphCheck(found)
+            found.append(Checked(walk.name(node), node.op.name, name, walk.made_by(node), *_check_rule(node, slot, random)))  # type: ignore[union-attr]
+            ids.append(walk.id(node))
+    return GraphCheck(found, walk.trace(), ids)
 
 
-def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float]:
-    """Along three random directions: the numeric derivative, from both sides, and what the rule says; both in float64."""
+def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float, int]:
+    """The verdict, the numeric derivative along a random direction and the rule's, both in float64, and the number of kinks.
+
+    The numeric derivative is taken from both sides: where they differ, the result is at a kink, as relu is at 0, and whatever
+    the rule says there may be right. Those numbers of the result are left out, by a gradient of 0 for them.
+    """
     this = node.op
     assert this is not None
     values = [_double(v) for v in node.values]
     x = values[slot]
 
     def forward(moved: Any) -> Any:
-        return this.forward(*values[:slot], moved, *values[slot + 1 :], **node.settings)
+        return _double(this.forward(*values[:slot], moved, *values[slot + 1 :], **node.settings))
 
     z = forward(x)
     unlike = z.shape != node.array.shape or not np.allclose(z, _double(node.array), rtol=1e-2, atol=1e-3, equal_nan=True)
     if unlike or not np.isfinite(z).all():  # an operation that is random, or where there are no numbers to compare
-        return "not checked", 0.0, 0.0
-    small, near = (1e-6, 1e-4) if z.dtype == np.float64 else (1e-2, 1e-2)  # cast computes in the dtype that it is told
+        return "not checked", 0.0, 0.0, 0
+    exact = np.result_type(this.forward(*values, **node.settings)) == np.float64
+    small, near = (1e-6, 1e-4) if exact else (1e-2, 1e-2)  # cast computes in the dtype that it is told
     expected = given = 0.0
+    kinks = 0
     for _ in range(3):
-        g, way = random.normal(size=z.shape), random.normal(size=x.shape)
-        ahead = ((_double(forward(x + small * way)) - z) * g).sum() / small
-        behind = ((z - _double(forward(x - small * way))) * g).sum() / small
+        way = random.normal(size=x.shape)
+        ahead, behind = (forward(x + small * way) - z) / small, (z - forward(x - small * way)) / small
+        smooth = np.abs(ahead - behind) <= 10 * near * np.maximum(1, np.maximum(np.abs(ahead), np.abs(behind)))
+        kinks = max(kinks, z.size - int(smooth.sum()))
+        g = np.where(smooth, random.normal(size=z.shape), 0)
         given = float((sum_to(apply_rule(node, slot, g, z, values), shape=x.shape) * way).sum())
-        expected = float((ahead + behind) / 2)
-        allowed = near * max(1.0, abs(ahead), abs(behind), abs(given))
-        if abs(ahead - behind) > 10 * allowed:
-            return "kink", expected, given
+        expected = float((g * (ahead + behind) / 2).sum())
+        allowed = near * max(1.0, abs(expected), abs(given))
         if abs(given - expected) > allowed:
-            return "wrong", expected, given
-    return "right", expected, given
+            return "wrong", expected, given, kinks
+    return "kink" if 0 < kinks == z.size else "right", expected, given, kinks
 
 
 def _double(value: Any) -> Any:

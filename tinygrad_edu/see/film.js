@@ -64,7 +64,7 @@ class Chart {
     const x = this.across(i).toFixed(1);
     this.svg.querySelector("clipPath rect").setAttribute("width", x);
     this.svg.querySelector(".marks").innerHTML = `<path class="here" d="M${x} 0V${this.bottom}"/>` + this.curves.map(({ look, values }) => isNumber(values[i]) ? `<circle class="dot ${look}" cx="${x}" cy="${this.place(values[i]).toFixed(1)}" r="4"/>` : "").join("");
-    const said = this.curves.map(({ values }) => show(values[i] ?? undefined));
+    const said = this.curves.map(({ values }) => show(values[i] ?? undefined, 3));
     [...this.home.querySelectorAll("b")].forEach((b, k) => { b.textContent = said[k]; });
     this.svg.setAttribute("aria-label", `${this.home.querySelector("h3").textContent} at step ${moments[i].step}: ${this.curves.map(({ name }, k) => `${name} ${said[k]}`).join(", ")}`);
   }
@@ -180,7 +180,7 @@ function histogram(kept, [low, high], kind) {
 function spoken(kept) {
   if (!kept) return "none";
   const { min, max, mean, std, nonfinite } = kept.numbers;
-  return (min === undefined ? "no finite number" : `${show(min)} to ${show(max)}, mean ${show(mean)}, deviation ${show(std)}`) + (nonfinite ? `, ${nonfinite} not finite` : "");
+  return (min === undefined ? "no finite number" : `${show(min, 3)} to ${show(max, 3)}, mean ${show(mean, 3)}, deviation ${show(std, 3)}`) + (nonfinite ? `, ${nonfinite} not finite` : "");
 }
 // Two cells of the table: a tensor as a heatmap and as a histogram.
 function pair(find, kind, what) {
@@ -255,7 +255,7 @@ function paint() {
   const sizes = Object.values(moment.gradients).map(({ numbers }) => [numbers.shape.reduce((a, b) => a * b, 1), size({ numbers })]);
   const facts = [["whole epochs", moment.epoch], ["loss of this batch", moment.loss], ["smoothed", moment.trend], ...Object.entries(moment.measures),
     ["gradient length", sizes.length ? Math.sqrt(sizes.reduce((sum, [count, rms]) => sum + count * rms * rms, 0)) : undefined]];
-  $("facts").innerHTML = facts.filter(([, v]) => v !== undefined).map(([name, v]) => `<dt>${text(name)}</dt><dd>${text(show(v))}</dd>`).join("");
+  $("facts").innerHTML = facts.filter(([, v]) => v !== undefined).map(([name, v]) => `<dt>${text(name)}</dt><dd>${text(show(v, 3))}</dd>`).join("");
   $("told").textContent = moment.loss === undefined ? "Training is over: there is no further batch, and no gradient." : "";
   if (inPlane) paintPlane(i);
   for (const chart of charts) chart.paint(i);

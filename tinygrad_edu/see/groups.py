@@ -1,10 +1,15 @@
-"""The modules of a graph as groups: which tensors were computed inside which call of which module, and parameters' names."""
+"""The modules of a graph as groups: which tensors were computed inside which call of which module, and parameters' names.
+
+The passes of a loop that uses the same weights again and again, as a recurrent network written by hand does, are groups too:
+`step 1`, `step 2` ... Nothing tells that there was a loop, but the same lines made tensors several times over.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, takewhile
 from typing import Any
 
 from ..calls import calls
@@ -27,11 +32,11 @@ class Group:
 
 @dataclass(eq=False)
 class _Call:
-    """One call of a module, or one `with group(...)`, whose name then stands for the module."""
+    """One call of a module, or one `with group(...)` or pass of a loop, whose name then stands for the module."""
 
     module: Any
-    began: int
-    ended: int
+    began: float
+    ended: float
     parent: _Call | None
     path: str = ""
 
@@ -48,14 +53,19 @@ class Groups:
         self.found: dict[str, Group] = {}
         self.of: dict[Tensor, str] = {}
         self.parameters: dict[Tensor, str] = {}
-        innermost = _calls_around(node.serial for node in nodes if node.op is not None)
+        made = [node for node in nodes if node.op is not None]
+        log = [(ref if isinstance(ref, str) else ref(), began, ended) for ref, began, ended in calls.log]
+        innermost = _calls_around(made, log)
+        steps = list(_steps_in_time(made, innermost))
+        if steps:
+            innermost = _calls_around(made, log + steps)
         used = _with_parents(innermost.values())
         roots = {
             id(call.module): call.module for call in used if not isinstance(call.module, str) and _module_around(call) is None
         }
         names = dict(zip(roots, numbered([variables.get(i) or type(m).__name__ for i, m in roots.items()]), strict=True))
         self._place_calls(used, names)
-        self.of = {node: innermost[node.serial].path for node in nodes if node.op is not None and node.serial in innermost}
+        self.of = {node: innermost[node].path for node in made if node in innermost}
         leaves = {node for node in nodes if node.op is None}
         for i, module in roots.items():
             self._place_parameters(module, names[i], leaves)
@@ -100,28 +110,90 @@ class Groups:
         return path
 
 
-def _calls_around(times: Iterable[int]) -> dict[int, _Call]:
-    """The innermost call around each time, of the calls that this thread made. Calls lie one inside another or apart."""
-    log = [(ref if isinstance(ref, str) else ref(), began, ended) for ref, began, ended in calls.log]
+def _calls_around(made: Iterable[Tensor], log: Iterable[tuple[Any, float, float]]) -> dict[Tensor, _Call]:
+    """The innermost call around each tensor, of the calls that this thread made. Calls lie one inside another or apart."""
     waiting = sorted((entry for entry in log if entry[0] is not None), key=lambda entry: -entry[1])
-    found: dict[int, _Call] = {}
+    found: dict[Tensor, _Call] = {}
     current: _Call | None = None
-    for time in sorted(times):
-        while waiting and waiting[-1][1] < time:
+    for node in sorted(made, key=lambda node: node.serial):
+        while waiting and waiting[-1][1] < node.serial:
             module, began, ended = waiting.pop()
             current = _Call(module, began, ended, _still_running(current, began))
-        current = _still_running(current, time)
+        current = _still_running(current, node.serial)
         if current is not None:
-            found[time] = current
+            found[node] = current
     return found
 
 
-def _still_running(call: _Call | None, time: int) -> _Call | None:
+def _still_running(call: _Call | None, time: float) -> _Call | None:
     while call is not None and call.ended < time:
         call = call.parent
     return call
 
 
+# -- loops ---------------------------------------------------------------------------------------------------------------
+@dataclass
+class _Piece:
+    """What happened at one place in a call: an operation, or a call inside it. key: the same for what the same line did again."""
+
+    key: Any
+    began: float
+    ended: float
+    weights: set[Tensor]  # that it used
+
+
+def _steps_in_time(made: Iterable[Tensor], innermost: dict[Tensor, _Call]) -> Iterator[tuple[str, float, float]]:
+    """The passes of loops that use the same weights in each pass, as entries for the log of calls."""
+    inside: dict[_Call | None, dict[Any, _Piece]] = defaultdict(dict)
+    for node in made:
+        weights = {x for x in node.inputs if isinstance(x, Tensor) and x.op is None and x.requires_grad}
+        call = innermost.get(node)
+        inside[call][node] = _Piece(node.made_at, node.serial, node.serial, weights)
+        while call is not None:
+            piece = inside[call.parent].setdefault(call, _Piece(_key(call), call.began, call.ended, set()))
+            piece.weights |= weights
+            call = call.parent
+    for pieces in inside.values():
+        yield from _passes(_joined(sorted(pieces.values(), key=lambda piece: piece.began)))
+
+
+def _joined(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """One piece for several in a row that the same line made: a function may be made of several operations."""
+    rows = (list(row) for _, row in groupby(pieces, key=lambda piece: piece.key))
+    return [_Piece(row[0].key, row[0].began, row[-1].ended, set().union(*(p.weights for p in row))) for row in rows]
+
+
+def _passes(pieces: list[_Piece]) -> Iterator[tuple[str, float, float]]:
+    """Passes begin where a line has its turn again; they belong together as long as some weights are used in all of them."""
+    turns: dict[Any, list[int]] = defaultdict(list)
+    for i, piece in enumerate(pieces):
+        turns[piece.key].append(i)
+    done = 0.0
+    for begins in turns.values():
+        runs = [pieces[a:b] for a, b in zip(begins, [*begins[1:], None], strict=True)]
+        runs = [run for run in runs if run[0].began > done]
+        while runs:
+            run = runs.pop(0)
+            loop, shared = [run], _weights(run)
+            while runs and shared & _weights(runs[0]):
+                shared &= _weights(runs[0])
+                loop.append(runs.pop(0))
+            repeated = {piece.key for run in loop[:-1] for piece in run}
+            loop[-1] = _beginning(loop[-1], repeated)  # not what comes after the loop
+            if len(repeated) > 1:
+                done = loop[-1][-1].ended
+                yield from ((f"step {i}", run[0].began - 0.25, run[-1].ended + 0.25) for i, run in enumerate(loop, 1))
+
+
+def _beginning(run: list[_Piece], keys: set[Any]) -> list[_Piece]:
+    return list(takewhile(lambda piece: piece.key in keys, run))
+
+
+def _weights(run: list[_Piece]) -> set[Tensor]:
+    return set().union(*(piece.weights for piece in run))
+
+
+# -- calls ---------------------------------------------------------------------------------------------------------------
 def _with_parents(found: Iterable[_Call]) -> list[_Call]:
     """These calls and those around them, by their beginning: each after the one around it."""
     seen: set[_Call] = set()

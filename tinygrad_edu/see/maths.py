@@ -54,7 +54,7 @@ def maths_of(name: str) -> Maths:
     return Maths(
         sentence=sentence_of(this),
         forward=mathml(parts[0], places, known),
-        rules={i: mathml(_adding(text), places, known) for i, text in rules.items()},
+        rules={i: mathml(_adding(text), {**places, **_own(this, i)}, known) for i, text in rules.items()},
         hints={i: HINTS[key] for i, key in enumerate((name, x) for x in this.inputs) if key in HINTS},
     )
 
@@ -66,6 +66,10 @@ SENTENCES = {
 
 # Where a learner asks "why so?" about one input: what its gradient is, in words.
 HINTS = {
+    **{
+        (f"{kind}_steps", "x"): "All steps in time are one operation here: zoom(the layer's output) opens it into its steps."
+        for kind in ("rnn", "lstm", "gru")
+    },
     ("mul", "x"): "If the first factor grows a little, the product grows by that times the second factor.",
     ("mul", "y"): "If the second factor grows a little, the product grows by that times the first factor.",
     ("sub", "y"): "Subtracting more makes the result smaller: the gradient's sign turns.",
@@ -93,13 +97,20 @@ HINTS = {
 RULES = {
     ("maximum", "y"): "∂y = g where y > x, g/2 where x = y",
     ("minimum", "y"): "∂y = g where y < x, g/2 where x = y",
+    ("lstm_steps", "x"): "∂x[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes of the gates",
+    ("lstm_steps", "h"): "∂h = weightᵀ·∂x[0]",
+    ("lstm_steps", "c"): "∂c = f[0]·(what reaches the cell state of step 0)",
+    ("gru_steps", "x"): "∂x[t] = (∂a_r, ∂a_u, ∂h·(1 - u)·(1 - n²))",
+    ("gru_steps", "h"): "∂h = u[0]·(what reaches the state of step 0) + weightᵀ·∂a[0]",
 }
 
-# Letters in a formula that are not the names of the operation's inputs.
+# Letters in a formula that are not the names of the operation's inputs; "" for one that is no input, though it has the name of one.
 ALIASES: dict[str, dict[str, str]] = {
     "pow": {"n": "exponent"},
     "standardize": {"w": "weight", "b": "bias"},
     "standardize_rms": {"w": "weight"},
+    "lstm_steps": {"h": "", "c": ""},
+    "gru_steps": {"h": ""},
 }
 
 
@@ -142,8 +153,13 @@ def _places(this: Op) -> dict[str, str]:
     for i, name in enumerate(inputs):
         found[name] = f"x{i}"
     for letter, meant in ALIASES.get(this.name, {}).items():
-        found[letter] = f"x{this.inputs.index(meant)}"
+        found[letter] = f"x{this.inputs.index(meant)}" if meant else ""
     return found
+
+
+def _own(this: Op, slot: int) -> dict[str, str]:
+    """In an input's own rule its name stands for it, whatever it means in the others."""
+    return {} if this.variadic else {this.inputs[slot]: f"x{slot}"}
 
 
 # -- from the notation to MathML -------------------------------------------------------------------------------------

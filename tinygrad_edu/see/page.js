@@ -1,6 +1,6 @@
 "use strict";
 // What all pages share: numbers and their colours, little pictures of tensors, the bar of steps, and the keyboard.
-const page = (() => {
+var page = (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 
@@ -17,7 +17,7 @@ function make(tag, attributes = {}, inside = "") {
 
 // -- numbers ----------------------------------------------------------------------------------------------------------
 const signed = (text) => text.replaceAll("-", "−");
-function show(v, digits = 3) {
+function show(v, digits = Math.abs(v) < 0.1 ? 2 : 3) {
   if (v === undefined) return "–";  // of an empty tensor
   if (typeof v === "string") return signed(v === "nan" ? "NaN" : v.replace("inf", "∞"));
   if (typeof v === "boolean") return v ? "1" : "0";
@@ -29,13 +29,13 @@ function show(v, digits = 3) {
 
 // A tensor as a matrix: its last dim across, all others down. `rows` and `cols` are the ones that are shown, of `height` and `width`.
 const MOST = 8;
-function matrix(numbers) {
+function matrix(numbers, most = MOST) {
   const shape = numbers.shape;
   const width = shape.length ? shape[shape.length - 1] : 1;
   const size = shape.reduce((a, b) => a * b, 1);
   const height = width ? size / width : 0;
   const { data, sample } = numbers;
-  const rows = sample ? sample.rows : some(height), cols = sample ? sample.cols : some(width);
+  const rows = sample ? sample.rows.slice(0, most) : some(height), cols = sample ? sample.cols.slice(0, most) : some(width);
   const at = (k) => {
     if (data) return data[k];
     const r = sample.rows.indexOf(Math.floor(k / width)), c = sample.cols.indexOf(k % width);
@@ -84,6 +84,7 @@ function legend(kinds) {
 // beat: milliseconds from step to step when playing. arrive(): before a step is painted. keys: more keys and what they do.
 // resized(): before everything is painted for another size of the window.
 function transport({ last, paint, rows, beat, keys = {}, arrive = () => {}, resized = () => {} }) {
+  let barWidth = 600;  // measured when it changes, not at every step: that would have the page laid out in between
   const state = {
     at: 0, timer: null, last,
     go(i) {
@@ -105,7 +106,7 @@ function transport({ last, paint, rows, beat, keys = {}, arrive = () => {}, resi
     },
     // Those ahead are pale.
     ticks() {
-      const width = $("ticks").clientWidth || 600, height = 38, inset = 6, all = rows();
+      const width = barWidth = $("ticks").clientWidth || 600, height = 38, inset = 6, all = rows();
       const gap = (width - 2 * inset) / (last() || 1), thick = Math.max(1, Math.min(9, gap * 0.62));
       let html = "";
       all.forEach((steps, row) => {
@@ -120,11 +121,11 @@ function transport({ last, paint, rows, beat, keys = {}, arrive = () => {}, resi
     },
     paint() {
       paint();
-      const button = document.querySelector("[data-go=play]"), width = $("ticks").clientWidth || 600;
+      const button = document.querySelector("[data-go=play]");
       $("slider").value = state.at;
       $("slider").setAttribute("aria-valuetext", `${state.at + 1} of ${last() + 1}: ${$("headline").textContent}`);
       $("count").textContent = `${state.at + 1} / ${last() + 1}`;
-      $("pastbox").setAttribute("width", 10 + 6 + (state.at + 0.5) * (width - 12) / (last() || 1));
+      $("pastbox").setAttribute("width", 10 + 6 + (state.at + 0.5) * (barWidth - 12) / (last() || 1));
       button.classList.toggle("playing", Boolean(state.timer));
       button.setAttribute("aria-label", state.timer ? "Pause" : "Play");
     },
@@ -165,5 +166,5 @@ try {
   if (picture?.localName === "img") picture.hidden = true, picture.style.display = "none";
 } catch { /* another origin: the picture stays */ }
 
-return { data, $, text, cut, make, show, matrix, shapeText, scale, colour, cells, legend, transport };
+return { data, $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells, legend, transport };
 })();

@@ -6,7 +6,6 @@ Every page is page.html around the body, style and program of its own kind (play
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import tempfile
@@ -16,6 +15,8 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from .style import as_image
 
 FRAME_HEIGHT = 720  # of a page in a notebook, in pixels
 
@@ -75,9 +76,8 @@ class Page:
         return f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="30"><text x="5" y="20" fill="#808080">{words}</text></svg>'
 
     def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.still().encode()).decode()
-        return (
-            f'<img alt="{escape(self.title)}: {self.shows}" style="max-width:100%" src="data:image/svg+xml;base64,{picture}">'
+        page = (
             f'<iframe title="{escape(self.title)}, {self.unit} by {self.unit}" srcdoc="{escape(self.html)}" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0" allow="fullscreen"></iframe>'
         )
+        return as_image(self.still(), f"{self.title}: {self.shows}") + page

@@ -1,7 +1,7 @@
 // The player. What is seen at step i is frame(run, i), a pure function of the data: going back a step is i - 1.
 // Elements are made once per picture and filled again where the frame says something else than before.
 (() => {
-const { $, text, cut, make, show, matrix, shapeText, scale, colour, cells } = page;
+const { $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells } = page;
 const { trace, views, orders, maths, rightCode } = page.data;
 const nodes = new Map(trace.nodes.map((node) => [node.id, node]));
 const edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
@@ -106,6 +106,8 @@ function fill(template, node, to) {
 const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op]?.rules[0];
 
 // -- the picture of the graph -------------------------------------------------------------------------------------------
+const write = (element, words) => { if (element.textContent !== words) element.textContent = words; };
+
 const VALUE = { x: 10, y: 27, width: 57, height: 43 }, GRADIENT = { x: 73, y: 27, width: 57, height: 43 };
 const drawn = new Map();
 function heatmap(run, ref, kind, box) {
@@ -133,17 +135,19 @@ class Stage {
     for (const id of nodes.keys()) if (view.cards[id]) this.of.set(id, id);
     for (const [group, inside] of Object.entries(view.folded)) for (const id of inside) this.of.set(id, group);
     this.svg.innerHTML = `<defs><marker id="tip-${this.home.id}" class="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>`;
+    this.world = make("g");
+    this.svg.append(this.world);
     for (const [path, box] of Object.entries(view.groups).sort(([a], [b]) => a.length - b.length)) {
-      this.svg.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
+      this.world.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
     }
     this.lines = view.lines.map((line) => {
       const path = make("path", { d: line.path, "marker-end": `url(#tip-${this.home.id})` });
-      this.svg.append(path);
+      this.world.append(path);
       return { line, path };
     });
     this.cards = Object.entries(view.cards).map(([id, box]) => {
       const card = view.folded[id] ? this.groupCard(id, box) : this.nodeCard(id, box);
-      this.svg.append(card.element);
+      this.world.append(card.element);
       return card;
     });
     this.crumbs();
@@ -158,10 +162,11 @@ class Stage {
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
       `<text class="name" x="10" y="18">${text(cut(small(node.name), 15 - Math.min(symbol.length, 8) / 2))}</text>` +
       `<text class="symbol" x="${box.width - 10}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
-      `<g class="v"></g><g class="g"></g><text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
+      `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
       `<title>${text(`${node.name}  ${shapeText(node.shape)} ${node.dtype}` + (node.expr ? `\n${node.expr}` : ""))}</title>`);
-    const value = element.querySelector(".v"), gradient = element.querySelector(".g"), count = element.querySelector(".count"), label = element.querySelector(".shape");
-    let before = "";
+    const gradient = element.querySelector("g.g"), final = this.run.gradients.get(id)?.at(-1).ref, count = element.querySelector(".count"), label = element.querySelector(".shape");
+    let before = "", drawn;
+    const draw = (ref) => { if (ref !== drawn) gradient.innerHTML = heatmap(this.run, drawn = ref, "gradient", GRADIENT); };
     const paint = (now, marks) => {
       const known = now.known(id), g = now.gradient(id);
       const key = `${known}|${g?.ref}|${g?.got}|${g?.early}|${marks}`;
@@ -169,11 +174,9 @@ class Stage {
       before = key;
       const state = !g ? "" : g.early ? "early" : g.complete ? "complete" : "partial";
       element.setAttribute("class", `card ${known ? "known" : ""} ${state} ${marks}`);
-      value.innerHTML = known ? heatmap({ tensors: trace.tensors }, node.value, "value", VALUE) : empty(VALUE);
-      gradient.innerHTML = g ? heatmap(this.run, g.ref, "gradient", GRADIENT) : empty(GRADIENT);
-      if (g && !g.complete) gradient.innerHTML += empty(GRADIENT);
-      count.textContent = g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "";
-      label.textContent = cut(shape, count.textContent ? 13 : 20);
+      draw(g?.ref ?? final);  // before it arrives it is there, but not to be seen: showing it then costs next to nothing
+      write(count, g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "");
+      write(label, cut(shape, count.textContent ? 13 : 20));
       const says = g ? (g.complete ? "gradient complete" : `gradient waiting, ${g.got} of ${g.uses} parts in`) : "no gradient yet";
       element.setAttribute("aria-label", `${node.name}, ${node.op ?? symbol}, ${shapeText(node.shape)}, ${known ? says : "not computed yet"}`);
     };
@@ -234,13 +237,16 @@ class Stage {
   // -- the camera: which part of the picture is in sight
   aim(camera) {
     this.camera = camera;
-    this.svg.setAttribute("viewBox", `${camera.x} ${camera.y} ${camera.width} ${camera.height}`);
+    const frame = `0 0 ${camera.width} ${camera.height}`;  // another one has every text measured again, another place has not
+    if (this.svg.getAttribute("viewBox") !== frame) this.svg.setAttribute("viewBox", frame);
+    this.world.setAttribute("transform", `translate(${-camera.x} ${-camera.y})`);
   }
-  size() { return { width: this.svg.clientWidth || 900, height: this.svg.clientHeight || 350 }; }
+  measure() { this.size = { width: this.svg.clientWidth || 900, height: this.svg.clientHeight || 350 }; }
   fit() {
     this.follow = false;
     this.mark();
-    const { width, height } = this.size(), pad = 14, more = this.home.querySelector(".crumbs").textContent ? 24 : 0;
+    this.measure();
+    const { width, height } = this.size, pad = 14, more = this.home.querySelector(".crumbs").textContent ? 24 : 0;
     const zoom = Math.min(width / (this.view.width + 2 * pad), height / (this.view.height + 2 * pad + more), 1.5);
     this.aim({ x: this.view.width / 2 - width / zoom / 2, y: (this.view.height - more) / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
     return zoom;
@@ -253,7 +259,7 @@ class Stage {
   }
   mark() { this.home.querySelector(".follow").setAttribute("aria-pressed", this.follow); }
   lookAt(card) {
-    const box = this.view.cards[card], { width, height } = this.size(), zoom = Math.max(width / this.camera.width, 0.8);
+    const box = this.view.cards[card], { width, height } = this.size, zoom = Math.max(width / this.camera.width, 0.8);
     if (box) this.aim({ x: box.x + box.width / 2 - width / zoom / 2, y: box.y + box.height / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
   }
   zoom(factor, x, y) {
@@ -306,7 +312,7 @@ class Stage {
     place.append(select);
   }
 }
-const empty = (box) => `<rect class="empty" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
+const empty = (box, name) => `<rect class="empty ${name}" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
 
 // -- the inspector: one step in words and numbers -----------------------------------------------------------------------
 const factsOf = (node) => Object.entries(node.attrs ?? {}).map(([name, value]) => `${name}=${Array.isArray(value) ? `(${value.join(", ")})` : value}`).join(", ");
@@ -331,11 +337,11 @@ function words(step) {
   return html + (facts && step.kind !== "done" ? `<p class="facts">${text(facts)}</p>` : "");
 }
 
-// A tensor with its numbers; `marked` are cells (by position) to frame, `made` one that is the result.
-function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "" } = {}) {
-  const m = matrix(numbers);
+// A tensor with its numbers, of a sample at most so many rows and columns; `used` are cells (by position) to frame, `made` one that is the result.
+function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick = "", tight = false, most = MOST } = {}) {
+  const m = matrix(numbers, most);
   if (!m.size) return `<figure><div class="say">no elements</div><figcaption>${caption} <small>${shapeText(numbers.shape)}</small></figcaption></figure>`;
-  const compact = m.rows.length > 5 || m.cols.length > 5;
+  const compact = tight || m.rows.length > 5 || m.cols.length > 5;
   let html = "";
   for (const r of m.rows) for (const c of m.cols) {
     const k = r * m.width + c, v = m.at(k), [name, t] = colour(v, kind);
@@ -356,10 +362,12 @@ function broadcastFrom(k, large, small) {
   return small.reduce((sum, n, i) => sum + (n === 1 ? 0 : Math.floor(k / steps[i + shift]) % large[i + shift]) * to[i], 0);
 }
 
+const shownCells = (m) => m.rows.flatMap((r) => m.cols.map((c) => r * m.width + c));
+
 // The cell to work through: the learner's choice if it is there, else the largest.
-function choose(numbers) {
-  const m = matrix(numbers);
-  const shown = m.rows.flatMap((r) => m.cols.map((c) => r * m.width + c));
+function choose(numbers, most) {
+  const m = matrix(numbers, most);
+  const shown = shownCells(m);
   if (shown.includes(state.cell)) return state.cell;
   return shown.reduce((best, k) => (Math.abs(m.at(k)) > Math.abs(m.at(best)) ? k : best), shown[0] ?? 0);
 }
@@ -378,19 +386,24 @@ function productCells(a, b, k) {
 }
 function workedProduct(a, b, cells, result) {
   const A = matrix(a), B = matrix(b);
-  const terms = cells.left.map((p, j) => `${inBrackets(A.at(p))}·${inBrackets(B.at(cells.right[j]))}`);
-  const shown = terms.length > 6 ? [...terms.slice(0, 5), "…", terms.at(-1)] : terms;
+  const pairs = cells.left.map((p, j) => [A.at(p), B.at(cells.right[j])]).filter((pair) => !pair.includes(undefined));  // of a sample, not all
+  const terms = pairs.map((pair) => pair.map(inBrackets).join("·"));
+  const shown = terms.length > 6 || terms.length < cells.left.length ? [...terms.slice(0, 5), "…", terms.at(-1)] : terms;
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
 function contribution(step) {
   const { terms = [], kind } = step.equation ?? {};
-  const raw = T(step.raw), reduced = T(step.reduced), made = choose(raw), R = matrix(raw), result = R.at(made);
+  const raw = T(step.raw), reduced = T(step.reduced);
+  const width = [raw, ...terms.map((term) => T(term.tensor))].reduce((sum, numbers) => sum + matrix(numbers).cols.length, 0);
+  const room = { tight: width > 9, most: width > 12 ? MOST / 2 : MOST };  // so that an equation stays in sight
+  const figureOf = (numbers, kind, caption, options) => figure(numbers, kind, caption, { ...room, ...options });
+  const made = choose(raw, room.most), R = matrix(raw), result = R.at(made);
   const node = nodes.get(step.node);
   const caption = (term) => term.role === "gradient" ? math(term.transposed ? `<msup><mrow><mo>(</mo>${gradMath(node.id)}<mo>)</mo></mrow><mo>⊤</mo></msup>` : gradMath(node.id))
     : term.node ? math(term.transposed ? `<msup>${nodeMath(term.node)}<mo>⊤</mo></msup>` : nodeMath(term.node)) : "local derivative";
-  const part = (term, used) => figure(T(term.tensor), term.role === "gradient" ? "gradient" : "value", caption(term), { used, role: term.role === "gradient" ? "" : "local" });
-  const out = figure(raw, "gradient", "contribution", { made, pick: "raw" });
+  const part = (term, used) => figureOf(T(term.tensor), term.role === "gradient" ? "gradient" : "value", caption(term), { used, role: term.role === "gradient" ? "" : "local" });
+  const out = figureOf(raw, "gradient", "contribution", { made, pick: "raw" });
   let html = `<h3>Incoming gradient, local derivative, contribution</h3>`;
   if (kind === "same") {
     html = `<h3>Handed on unchanged</h3><div class="terms">${part(terms[0], [made])}${sign("=")}${out}</div>`;
@@ -404,22 +417,23 @@ function contribution(step) {
   } else {
     const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
     if (parts) {
-      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
-    } else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figure(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
+      html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else if (kind === "sum") html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign("→ Σ →")}${out}</div>`;
+    else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
   }
   let cell = made;
   if (step.reduced_axes?.length) {
     cell = broadcastFrom(made, raw.shape, reduced.shape);
-    const parts = R.whole ? [...Array(R.size).keys()].filter((k) => broadcastFrom(k, raw.shape, reduced.shape) === cell) : [];
-    html += `<hr><h3>Broadcasting undone: summed over ${step.reduced_axes.length === 1 ? "axis" : "axes"} ${step.reduced_axes.join(", ")}</h3><div class="terms">${figure(raw, "gradient", "contribution", { used: parts })}${sign("→ Σ →")}${figure(reduced, "gradient", math(gradMath(step.to)), { made: cell })}</div>`;
-    if (parts.length > 1) html += worked(`${sumOf(parts.map(R.at))} = <b>${show(matrix(reduced).at(cell))}</b>`);
+    const parts = shownCells(R).filter((k) => broadcastFrom(k, raw.shape, reduced.shape) === cell);
+    html += `<hr><h3>Broadcasting undone: summed over ${step.reduced_axes.length === 1 ? "axis" : "axes"} ${step.reduced_axes.join(", ")}</h3><div class="terms">${figureOf(raw, "gradient", "contribution", { used: parts })}${sign("→ Σ →")}${figureOf(reduced, "gradient", math(gradMath(step.to)), { made: cell })}</div>`;
+    if (parts.length > 1) html += worked(`${sumOf(parts.map(R.at))}${R.whole ? "" : " + …"} = <b>${show(matrix(reduced).at(cell))}</b>`);
   }
   const to = math(gradMath(step.to)), name = nameHtml(step.to);
   if (step.uses === 1) return `${html}<hr><p class="say">${name} has this one consumer, so ${to} is already <b>final</b>.</p>`;
   html += `<hr><h3>Accumulate into ${to}: ${step.got} of ${step.uses} parts in</h3>`;
-  const after = figure(T(step.after), "gradient", step.got === step.uses ? "<b>final</b>" : "so far", { made: cell });
-  if (step.before === undefined) return `${html}<div class="terms">${sign("0 +")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
-  html += `<div class="terms">${figure(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figure(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  const after = figureOf(T(step.after), "gradient", step.got === step.uses ? "<b>final</b>" : "so far", { made: cell });
+  if (step.before === undefined) return `${html}<div class="terms">${sign("0 +")}${figureOf(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
+  html += `<div class="terms">${figureOf(T(step.before), "gradient", "so far", { used: [cell] })}${sign("+")}${figureOf(reduced, "gradient", "this part", { used: [cell] })}${sign("=")}${after}</div>`;
   const [b, r, a] = [step.before, step.reduced, step.after].map((ref) => matrix(T(ref)).at(cell));
   return html + worked(`${inBrackets(b)} + ${inBrackets(r)} = <b>${show(a)}</b>`);
 }
@@ -558,7 +572,7 @@ const state = Object.assign(page.transport({
     return [row ? `${name} naive` : name, half];
   })),
   arrive: () => { if (![stage, other].some((s) => s?.shows(s.place()))) state.open(""); },  // what happens is in no sight: back to the whole graph
-  resized: () => { for (const s of [stage, other]) if (s && !s.follow) s.fit(); },
+  resized: () => { for (const s of [stage, other]) s?.follow ? s.measure() : s?.fit(); },
   keys: {
     "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1),
     f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); },
@@ -635,7 +649,7 @@ function paint() {
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
     const mark = $("source").querySelector("mark");
-    if (mark) $("source").scrollLeft = Math.max(0, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth);
+    if (mark) $("source").scrollLeft = Math.max(0, Math.min(mark.offsetLeft - 60, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth));
   }
 }
 

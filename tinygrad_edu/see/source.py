@@ -90,7 +90,27 @@ def source_of(code: CodeType) -> Source:
     lines = tuple(linecache.getlines(code.co_filename))
     if not lines and code.co_filename == PROMPT:
         lines = _typed(code)
+    elif not lines and code.co_filename == "<string>":
+        lines = _command(code)
     return _parsed(lines)
+
+
+@functools.lru_cache(1024)
+def _command(code: CodeType) -> tuple[str, ...]:
+    """The lines of `python -c "..."`, if the code comes from there."""
+    options = itertools.pairwise(sys.orig_argv[1:])
+    text = next((after for option, after in options if option[0] == "-" and option[1] != "-" and option[-1] == "c"), "")
+    return tuple(text.splitlines(keepends=True)) if _holds(_compiled(text, code.co_filename, "exec"), code) else ()
+
+
+def _compiled(text: str, filename: str, mode: str) -> CodeType | None:
+    """None for what is no Python; the first line of several, perhaps."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compile(text, filename, mode, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return None
 
 
 @functools.lru_cache(1024)
@@ -105,20 +125,18 @@ def _typed(code: CodeType) -> tuple[str, ...]:
     for start in range(len(typed) - 1, -1, -1):
         for end in range(start + 1, min(len(typed), start + 30) + 1):
             text = "\n".join(typed[start:end]) + "\n"
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    found = compile(text, PROMPT, "single", dont_inherit=True)
-            except (SyntaxError, ValueError):
-                continue  # perhaps the first line of several
+            found = _compiled(text, PROMPT, "single")
             if _holds(found, code):
                 return tuple(text.splitlines(keepends=True))
-            if not typed[start].rstrip().endswith((":", "(", "[", "{", ",", "\\")):
+            if found is not None and not typed[start].rstrip().endswith((":", "(", "[", "{", ",", "\\")):
                 break
     return ()
 
 
-def _holds(outer: CodeType, code: CodeType) -> bool:
+def _holds(outer: CodeType | None, code: CodeType) -> bool:
+    """Whether a code object is another one or inside it."""
+    if outer is None:
+        return False
     return outer == code or any(isinstance(c, CodeType) and _holds(c, code) for c in outer.co_consts)
 
 
@@ -210,6 +228,8 @@ def label_of(filename: str) -> str:
             return found[1]
     if filename.startswith(("<stdin>", "<python-input")):
         return "prompt"
+    if filename == "<string>":
+        return "command"
     if filename.startswith("<expression"):
         return "expression"
     return filename.strip("<>").replace("\\", "/").rpartition("/")[2]
@@ -243,8 +263,13 @@ def known(frame: FrameType | None) -> Iterator[tuple[str, Any]]:
 def variables(frame: FrameType | None) -> dict[int, str]:
     """What a frame calls each object, by the object's id; the first name counts."""
     names: dict[int, str] = {}
-    for name, value in known(frame):
+    found = list(known(frame))
+    for name, value in found:
         names.setdefault(id(value), name)
+    for name, value in found:
+        if isinstance(value, Module):
+            for path, inner in value.named_modules():
+                names.setdefault(id(inner), f"{name}.{path}")
     return names
 
 

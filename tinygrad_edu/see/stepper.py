@@ -386,11 +386,13 @@ def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, roo
     """Tensors with signs between them, on as many lines as they need."""
     lines: list[list[Text]] = [[]]
     used = 0
+    sampled = any(ref is not None and t.tensors[ref].sample for _, ref, _ in row)
+    most = 4 if sampled and len(row) > 1 else 8  # so that the whole equation is in sight
     for sign, ref, caption in row:
         if ref is None:
             continue
         is_value = value or not caption.startswith(("∂", "contribution", "so far", "fits", "from"))
-        block = _heatmap(t, ref, largest[0] if is_value else largest[1], VALUE if is_value else GRADIENT, caption)
+        block = _heatmap(t, ref, largest[0] if is_value else largest[1], VALUE if is_value else GRADIENT, caption, most)
         piece = [Text(f" {sign} "), block] if sign else [block]
         width = sum(max(cell_len(line) for line in text.plain.split("\n")) for text in piece)
         if lines[-1] and used + width > room:
@@ -406,17 +408,17 @@ def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, roo
     return Group(*tables)
 
 
-def _heatmap(t: Trace, ref: int, scale: float, ends: tuple[str, str], caption: str) -> Text:
-    """A tensor's numbers as coloured cells, at most 8 rows and 8 columns of them."""
+def _heatmap(t: Trace, ref: int, scale: float, ends: tuple[str, str], caption: str, most: int) -> Text:
+    """A tensor's numbers as coloured cells, at most so many rows and columns of them."""
     numbers = t.tensors[ref]
     block = Text(no_wrap=True)
     rows = grid(numbers)
-    for row in rows[:8]:
-        for number in row[:8]:
+    for row in rows[:most]:
+        for number in row[:most]:
             colour = shade(float(number), scale, ends, GROUND)
             block.append(short(number).rjust(CELL - 1) + " ", Style(bgcolor=colour, color=ink(colour)))
-        block.append(" …\n" if len(row) > 8 else "\n")
-    if len(rows) > 8:
+        block.append(" …\n" if len(row) > most else "\n")
+    if len(rows) > most:
         block.append("…\n")
     block.append(f"{caption}  {shape_text(numbers.shape)}", "italic dim")
     return block

@@ -70,6 +70,22 @@ SYMBOLS = {
     "maximum": "max",
     "minimum": "min",
     "alias": "=",
+    "leaky_relu": "lrelu",
+    "log_softmax": "ln softm.",
+    "softmax_cross_entropy": "CE loss",
+    "bernoulli_surprise": "BCE",
+    "bernoulli_surprise_of_logits": "BCE",
+    "mean_squared_error": "MSE",
+    "conv_nd": "conv",
+    "conv_input": "convᵀ",
+    "standardize": "normalize",
+    "standardize_rms": "RMS norm",
+    "window_sum": "pool Σ",
+    "max_pool": "pool max",
+    "broadcast_to": "expand",
+    "rnn_steps": "RNN",
+    "lstm_steps": "LSTM",
+    "gru_steps": "GRU",
 }
 
 
@@ -419,7 +435,7 @@ class _Tracer:
             symbol=SYMBOLS.get(node.op.name, node.op.name) if node.op else None,
             expr=(expression_at(node.made_at) or self._expression(node)) if node.op else None,
             module=self.groups.of.get(node),
-            src=self.span(node),
+            src=self.span(node) if node.op else None,
             attrs=attrs,
         )
 
@@ -488,7 +504,7 @@ class _Tracer:
                     "backward",
                     "visit",
                     node,
-                    _visit_sentence(name, step.uses),
+                    " ".join([_visit_sentence(name, step.uses), *self._stops(step.node)]),
                     rule=step.node.op.name if step.node.op else None,
                     after=self.ref(g),
                     got=step.got,
@@ -507,6 +523,16 @@ class _Tracer:
         if hooked:
             says += f" The hooks on {hooked} may still change them before they reach .grad."
         yield Step("done", "done", self.ids[self.root], says, gradients=leaves)
+
+    def _stops(self, node: Tensor) -> list[str]:
+        """Where an operation has no rule for an input that waits for a gradient."""
+        if node.op is None:
+            return []
+        stopped = without_rule(node)
+        return [
+            f"{node.op.name} has no rule for {argument}: the gradient stops here, {self.names[x]} gets none."
+            for argument, x in stopped
+        ]
 
     def _contribute(self, step: engine.Step, g: Any) -> Step:
         node, to, slot = step.node, step.to, step.slot
@@ -540,6 +566,15 @@ class _Tracer:
     def _term(self, node: Tensor, factor: Factor) -> Term:
         of = None if factor.slot is None else self.ids[node.inputs[factor.slot]]
         return Term(factor.role, self.ref(factor.array), of, factor.transposed)
+
+
+def without_rule(node: Tensor) -> list[tuple[str, Tensor]]:
+    """The inputs of an operation, by argument, that require grad and for which it has no rule."""
+    assert node.op is not None
+    reached = {slot for slot, _ in engine._receivers(node)}
+    names = node.op.inputs * len(node.inputs) if node.op.variadic else node.op.inputs
+    inputs = enumerate(zip(names, node.inputs, strict=False))
+    return [(name, x) for slot, (name, x) in inputs if isinstance(x, Tensor) and x.requires_grad and slot not in reached]
 
 
 def _visit_sentence(name: str, uses: int) -> str:

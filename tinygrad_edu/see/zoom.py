@@ -1,19 +1,27 @@
 """zoom: one operation on tensors as the operations on single numbers that it is made of.
 
 An operation's forward computation says how; it is run once more, on NumPy arrays whose elements are tensors of one element each.
-What it does with them is recorded as always, and that record is the scalar graph.
+What it does with them is recorded as always, and that record is the scalar graph. A recurrent layer, which is one operation too,
+opens into its steps in time instead.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..autograd import engine
+from ..calls import group
 from ..errors import GraphError
 from ..op import enable_grad, recording
-from ..ops.joining import cat
+from ..ops.activation import relu, sigmoid
+from ..ops.elementwise import tanh
+from ..ops.joining import cat, stack
+from ..ops.shape import axes
+from ..ops.splitting import chunk
 from ..tensor import Tensor, wrap
 from .style import shape_text
 from .trace import Trace, _Tracer, on_cpu, trace
@@ -28,6 +36,9 @@ class ZoomError(ValueError):
 
 def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     """The operation that made `z`, opened into operations on single numbers: a trace to draw, play or step through.
+
+    The output of an RNN, LSTM or GRU layer, which is one operation for the whole sequence, opens into one group for each step
+    in time; of several layers, the last one.
 
     Args:
         z: what an operation made.
@@ -53,8 +64,46 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     """
     if not isinstance(z, Tensor) or z.op is None:
         raise GraphError("zoom opens what a recorded operation made; this tensor is a leaf, or was computed without recording.")
-    named = _Tracer(z, None, backward=False).names
+    z = _layer_behind(z)
+    assert z.op is not None
+    named = _names(z)
     what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
+    over_time = z.op.name in OVER_TIME
+    whole = _steps_in_time(z, named) if over_time else _in_numbers(z, named, what)
+    for node in engine.topological_order([whole], to_look_at=True):
+        node.made_at = None  # no line of the learner's says what is in an operation
+    if whole.array.size > 1:
+        whole.name, whole.made_at = named[z], z.made_at
+    title = f"{named[z]}: {what}, {'step by step' if over_time else 'number by number'}"
+    if not whole.requires_grad:
+        return trace(whole, title=title, backward=False)
+    return trace(whole, wrap(_gradient(z, loss).reshape(whole.shape)), title=title)
+
+
+def _layer_behind(z: Tensor) -> Tensor:
+    """The operation of a recurrent layer, of whose result z is a part: the layer gives its output cut out and turned."""
+    x = z
+    while x.op is not None and x.op.name in ("index", "permute") and x.made_at == z.made_at:
+        x = x.inputs[0]
+    return x if x.op is not None and x.op.name in OVER_TIME else z
+
+
+def _names(z: Tensor) -> dict[Tensor, str]:
+    """What the learner calls z and its inputs; else what the operation's formula calls them."""
+    assert z.op is not None
+    found = _Tracer(z, None, backward=False).names
+    taken = set(found.values())
+    arguments = z.op.inputs if not z.op.variadic else [f"x{i}" for i in range(len(z.inputs))]
+    for x, argument in [*zip(z.inputs, arguments, strict=True), (z, "z")]:
+        if isinstance(x, Tensor) and re.fullmatch(r"v\d+", found[x]) and argument not in taken:
+            found[x] = argument
+    return found
+
+
+# -- number by number ----------------------------------------------------------------------------------------------------
+def _in_numbers(z: Tensor, named: dict[Tensor, str], what: str) -> Tensor:
+    """The elements of z, each made from elements of its inputs, joined to one tensor if there are several."""
+    assert z.op is not None
     if max(z.array.size, *(x.array.size for x in z.inputs if isinstance(x, Tensor))) > ELEMENTS:
         raise ZoomError(f"zoom shows tensors of up to {ELEMENTS} elements; this is {what}. Take a few rows and columns of each.")
     inputs = [
@@ -63,18 +112,16 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     ]
     parts = _computed(z, inputs, what)
     for index, part in np.ndenumerate(parts):
-        if part.op is not None:
+        if not isinstance(part, Tensor):  # a number that no input has a part in: the zeros of a triangle, or padding
+            parts[index] = Tensor(np.asarray([part], z.dtype), name=_spot(named[z], index))
+        elif part.op is not None:
             part.name = _spot(named[z], index)
     flat = parts.reshape(-1).tolist()
     whole = cat(flat) if len(flat) > 1 else flat[0]
-    if len(flat) > 1:
-        whole.name = named[z]
-    order = engine.topological_order([whole])
-    if len(order) > NODES:
-        raise ZoomError(f"zoom shows up to {NODES} numbers; {what} needs {len(order)}. Take fewer rows and columns.")
-    for node in order:
-        node.made_at = z.made_at if node is whole and len(flat) > 1 else None  # no line of the learner's says the rest
-    return trace(whole, wrap(_gradient(z, loss).reshape(-1)), title=f"{named[z]}: {what}, number by number")
+    count = len(engine.topological_order([whole]))
+    if count > NODES:
+        raise ZoomError(f"zoom shows up to {NODES} numbers; {what} needs {count}. Take fewer rows and columns.")
+    return whole
 
 
 def _elements(x: Tensor, name: str) -> np.ndarray:
@@ -88,25 +135,71 @@ def _elements(x: Tensor, name: str) -> np.ndarray:
 def _computed(z: Tensor, inputs: list[Any], what: str) -> np.ndarray:
     """The operation on these arrays of tensors: as its forward computation does it, or else element by element; refused unless
     that gives what it gave before."""
-    for compute in (_forward, _each):
+    for compute in (_form, _forward, _each) if z.op.name in FORMS else (_forward, _each):  # type: ignore[union-attr]
         parts = np.empty(z.shape, object)
         try:
             with enable_grad():
                 compute(z, inputs, parts)
-            values = [part.item() for part in parts.flat]
+            values = [float(part) for part in parts.flat]
         except Exception:  # whatever NumPy cannot do with arrays of objects
             continue
         if np.allclose(values, z.numpy(force=True).reshape(-1), rtol=1e-4, atol=1e-6, equal_nan=True):
             return parts
-    raise ZoomError(f"{what} is not made of arithmetic on single numbers alone, so it cannot be opened.")
+    raise ZoomError(
+        f"{what} is not made of arithmetic on single numbers alone, so it cannot be opened. explain(x, element=...) follows one "
+        "element of a gradient through it all the same."
+    )
 
 
 def _forward(z: Tensor, inputs: list[Any], parts: np.ndarray) -> None:
-    found = z.op.forward(*inputs, **z.settings)  # type: ignore[union-attr]
-    if z.ndim:
-        parts[...] = found
+    _fill(parts, z.op.forward(*inputs, **z.settings))  # type: ignore[union-attr]
+
+
+def _form(z: Tensor, inputs: list[Any], parts: np.ndarray) -> None:
+    _fill(parts, FORMS[z.op.name](*inputs, **z.settings))  # type: ignore[union-attr]
+
+
+def _fill(parts: np.ndarray, found: Any) -> None:
+    if isinstance(found, np.ndarray):
+        parts.reshape(-1)[:] = found.reshape(-1)
     else:
         parts[()] = found
+
+
+def _det(x: np.ndarray) -> Any:
+    """Expanded along the first row."""
+    if len(x) == 1:
+        return x[0, 0]
+    products = [x[0, j] * _det(_without(x, 0, j)) for j in range(len(x))]
+    total = products[0]
+    for j, product in enumerate(products[1:], 1):
+        total = total - product if j % 2 else total + product
+    return total
+
+
+def _without(x: np.ndarray, row: int, column: int) -> np.ndarray:
+    return np.delete(np.delete(x, row, 0), column, 1)
+
+
+def _inv(x: np.ndarray) -> np.ndarray:
+    """Each cofactor, transposed, over the determinant."""
+    whole = _det(x)
+    z = np.empty(x.shape, object)
+    for i, j in np.ndindex(x.shape):
+        cofactor = _det(_without(x, j, i)) if len(x) > 1 else 1
+        z[i, j] = (cofactor if (i + j) % 2 == 0 else -cofactor) / whole
+    return z
+
+
+# Formulas of operations whose forward computation is written otherwise: to be safe from overflow, or by a library.
+FORMS: dict[str, Callable] = {
+    "logsumexp": lambda x, dim, keepdim: np.log(np.sum(np.exp(x), axis=axes(dim, x.ndim), keepdims=True)),
+    "p_norm": lambda x, ord, dim, keepdim: np.sqrt(np.sum(x * x, axis=dim, keepdims=True)),  # the 2-norm
+    "max_pool": lambda x, windows: windows.combine(windows.into_frame(x, -np.inf), np.maximum),
+    "det": _det,
+    "inv": _inv,
+    "solve": lambda a, b: _inv(a) @ b,
+}
 
 
 def _each(z: Tensor, inputs: list[Any], parts: np.ndarray) -> None:
@@ -127,3 +220,45 @@ def _gradient(z: Tensor, loss: Tensor | None) -> np.ndarray:
         if step.kind == "visit" and step.node is z:
             return on_cpu(step.after)
     raise GraphError("zoom: the loss was not made from this tensor.")
+
+
+# -- recurrent layers, step by step --------------------------------------------------------------------------------------
+def _steps_in_time(z: Tensor, named: dict[Tensor, str]) -> Tensor:
+    """What RNN, LSTM or GRU does over a sequence, written as a loop: each step is a group, and what it makes has its name."""
+    assert z.op is not None
+    given: dict[str, Any] = {}
+    for argument, x, value in zip(z.op.inputs, z.inputs, z.values, strict=True):
+        if isinstance(x, Tensor):
+            twice = any(tensor.name == named[x] for tensor in given.values())  # the zeros that h and c begin with, say
+            given[argument] = Tensor(value, requires_grad=x.requires_grad, name=argument if twice else named[x])
+    x, results = given.pop("x"), []
+    with enable_grad():
+        for t in range(len(z.array)):
+            with group(f"step {t}"):
+                made = OVER_TIME[z.op.name](x[t], **given, **z.settings)
+                given |= {name: part for name, part in made.items() if name in given}  # the states
+                results.append(cat(tuple(made.values()), -1) if len(made) > 1 else made["h"])
+            for name, part in {**made, named[z]: results[-1]}.items():
+                part.name = f"{name}[{t}]"
+        return stack(results)
+
+
+def _rnn_step(x: Tensor, h: Tensor, weight: Tensor, nonlinearity: str) -> dict[str, Tensor]:
+    return {"h": (tanh if nonlinearity == "tanh" else relu)(x + h @ weight.T)}
+
+
+def _lstm_step(x: Tensor, h: Tensor, c: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    i, f, n, o = chunk(x + h @ weight.T, 4, -1)
+    i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
+    c = f * c + i * n
+    return {"h": o * tanh(c), "c": c, "i": i, "f": f, "n": n, "o": o}
+
+
+def _gru_step(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> dict[str, Tensor]:
+    (x_r, x_u, x_n), (r, u, s) = chunk(x, 3, -1), chunk(h @ weight.T if bias is None else h @ weight.T + bias, 3, -1)
+    r, u = sigmoid(x_r + r), sigmoid(x_u + u)
+    n = tanh(x_n + r * s)
+    return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
+
+
+OVER_TIME: dict[str, Callable] = {"rnn_steps": _rnn_step, "lstm_steps": _lstm_step, "gru_steps": _gru_step}
