@@ -10,3 +10,5 @@ from hypothesis import HealthCheck, settings  # noqa: E402 (NumPy must not be im
 # A busy machine is no reason to fail: what is drawn slowly, or takes long now and then, is as right.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+collect_ignore_glob = ["benchmarks/peers/*.py"]  # each needs another engine installed
