@@ -167,6 +167,13 @@ def test_a_page_has_room_for_so_many_numbers():
     assert play(player.trace).zooms == {}
 
 
+def test_nothing_is_not_opened():
+    y = tg.ones(0, 3, requires_grad=True) * 2
+    why = list(play(y.sum()).closed.values())
+    assert why[0] == "y has no elements: there is nothing to open."
+    assert why[1].startswith("sum only passes numbers on")
+
+
 def test_opening_is_refused_before_it_takes_long():
     layer = nn.RNN(2, 2)
     out, _ = layer(tg.randn(30, 1, 2))

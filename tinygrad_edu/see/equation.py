@@ -90,9 +90,12 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
 @np.errstate(all="ignore")
 def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
     """The kind and the factors of what an operation makes of its first input, where that is adding up; else None."""
-    this, x, z = node.op, node.values[0] if node.values else None, node.array
+    this, z = node.op, node.array
     assert this is not None
-    if not isinstance(node.inputs[0], Tensor) or not _few(x, z) or not (this.joint or this.rules[0]) or x.dtype.kind != "f":
+    if not node.inputs or not isinstance(node.inputs[0], Tensor) or not (this.joint or this.rules[0]):
+        return None
+    x: Any = node.values[0]
+    if x.dtype.kind != "f" or not _few(x, z):
         return None
     weights = _derivatives(node, 0)
     if weights.shape != z.shape + x.shape or (np.count_nonzero(weights.reshape(z.size, -1), axis=1) < 2).all():

@@ -156,6 +156,8 @@ def _names(z: Tensor, names: Mapping[Tensor, str]) -> dict[Tensor, str]:
 def _in_numbers(z: Tensor, named: dict[Tensor, str], what: str) -> Tensor:
     """The elements of z, each made from elements of its inputs, joined to one tensor if there are several."""
     assert z.op is not None
+    if z.array.size == 0:
+        raise ZoomError(f"{named[z]} has no elements: there is nothing to open.")
     if max(z.array.size, *(x.array.size for x in z.inputs if isinstance(x, Tensor))) > ELEMENTS:
         raise ZoomError(f"zoom shows tensors of up to {ELEMENTS} elements; this is {what}. Take a few rows and columns of each.")
     inputs = [
