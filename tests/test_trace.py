@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import check_graph, explain, nn
 from tinygrad_edu.errors import GraphError
+from tinygrad_edu.op import registry
 from tinygrad_edu.see import Trace, frame, group, trace, zoom
 from tinygrad_edu.see.trace import Numbers
 
@@ -602,3 +603,22 @@ def test_a_forward_pass_that_failed_leaves_no_group_behind():
         model(tg.ones(4, 5))
     loss = model(tg.ones(4, 2)).sum()
     assert [g.path for g in trace(loss).modules if g.parent is None] == ["model"]
+
+
+def test_an_operation_that_cannot_be_asked_twice():
+    """A trace may ask an operation for its numbers again, to show how they add up; one that refuses is traced all the same."""
+    asked = []
+
+    @tg.op(dx=lambda g, z, x: 2 * g)
+    def only_once(x):
+        """z = 2·x;  ∂x = 2·g"""
+        if asked:
+            raise RuntimeError("asked twice")
+        asked.append(x)
+        return 2 * x
+
+    try:
+        loss = only_once(tg.tensor([1.0, 2.0], requires_grad=True)).sum()
+        assert [step.kind for step in trace(loss).steps][-1] == "done"
+    finally:
+        del registry["only_once"]
