@@ -130,6 +130,58 @@ def test_notebook(monkeypatch):
     assert "trust this notebook" in player.still()
 
 
+# -- opened cards ------------------------------------------------------------------------------------------------------
+def test_what_opens_and_what_stays_closed():
+    x = tg.randn(2, 3, requires_grad=True)
+    a = (x @ tg.randn(3, 2)).tanh()
+    b = tg.sort(a.T, dim=0).values
+    loss = b.sum() * tg.ones(9, 9)
+    player = play(loss, gradient=tg.ones(9, 9))
+    ops = {player.trace.node(id).op: player.closed.get(id, "opens") for id in {**player.zooms, **player.closed}}
+    assert [ops[name] for name in ("matmul", "tanh", "sum")] == ["opens"] * 3
+    assert ops["permute"].startswith("permute only passes numbers on")
+    assert "up to 64 elements" in ops["mul"]
+
+
+def test_an_opened_card_begins_with_the_gradient_that_arrived():
+    x = tg.tensor([[1.0, -2.0]], requires_grad=True)
+    y = x @ tg.tensor([[3.0], [4.0]])
+    loss = (y * y * 5.0).sum()
+    player = play(loss)
+    id = next(node.id for node in player.trace.nodes if node.op == "matmul")
+    inside = player.zooms[id]
+    (seed,) = [step for step in inside.steps if step.kind == "seed"]
+    assert inside.tensors[seed.after].data == [2 * -5.0 * 5.0]
+    gradients = {inside.node(id).name: inside.tensors[ref].data for id, ref in inside.steps[-1].gradients.items()}
+    assert gradients == {"x[0, 0]": [-150.0], "x[0, 1]": [-200.0]}
+
+
+def test_a_page_has_room_for_so_many_numbers():
+    h = tg.randn(4, 4, requires_grad=True)
+    for _ in range(40):
+        h = tg.tanh(h * 0.5)
+    player = play(h.sum())
+    assert 500 < sum(len(inside.nodes) for inside in player.zooms.values()) <= 600
+    assert "no room for more numbers; play(zoom(" in list(player.closed.values())[-1]
+    assert sum(map(len, data_of(player.html)["zooms"].values())) < 200_000
+    assert play(player.trace).zooms == {}
+
+
+def test_nothing_is_not_opened():
+    y = tg.ones(0, 3, requires_grad=True) * 2
+    why = list(play(y.sum()).closed.values())
+    assert why[0] == "y has no elements: there is nothing to open."
+    assert why[1].startswith("sum only passes numbers on")
+
+
+def test_opening_is_refused_before_it_takes_long():
+    layer = nn.RNN(2, 2)
+    out, _ = layer(tg.randn(30, 1, 2))
+    player = play(out.sum() + tg.linalg.det(tg.randn(8, 8, requires_grad=True)))
+    assert any("30 steps in time" in why for why in player.closed.values())
+    assert any("determinants of up to 4 rows; this matrix has 8" in why for why in player.closed.values())
+
+
 # -- the layout ----------------------------------------------------------------------------------------------------------
 @pytest.fixture(params=["graphviz", "own"])
 def layout_by(request, monkeypatch):

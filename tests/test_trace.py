@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import math
 import os
@@ -9,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import check_graph, explain, nn
 from tinygrad_edu.errors import GraphError
+from tinygrad_edu.op import registry
 from tinygrad_edu.see import Trace, frame, group, trace, zoom
 from tinygrad_edu.see.trace import Numbers
 
@@ -132,6 +135,7 @@ def check_equation(t: Trace, step) -> None:
         "same": lambda: terms[0],
         "sum": lambda: terms[0].sum(tuple(range(terms[0].ndim - raw.ndim))),
         "times": lambda: terms[0] * terms[1],
+        "weighted": lambda: np.tensordot(terms[1], terms[0], terms[0].ndim),
         "matmul": lambda: (np.atleast_2d(terms[0]) @ np.atleast_2d(terms[1])).reshape(raw.shape),
     }[step.equation.kind]()
     np.testing.assert_allclose(found.reshape(raw.shape), raw, rtol=1e-4, atol=1e-7)
@@ -306,7 +310,7 @@ def test_tensors_on_a_gpu(monkeypatch):
     y = tg.tanh(x @ x + b)
     loss = (y * y).sum()
     t = trace(loss)
-    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul"}
+    assert {step.equation.kind for step in t.steps if step.equation} == {"same", "times", "matmul", "weighted"}
     assert [edge.src for edge in t.edges][:2] == ["v0", "v0"]
     loss.backward()
     assert trace(loss) == t
@@ -482,6 +486,45 @@ def test_layers_of_their_own():
     assert {"a.weight", "b.weight"} <= set(names(t))
 
 
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+        self.head = nn.Linear(4, 1)
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+def test_groups_of_a_model_that_is_gone():
+    def make():
+        inner = Two()
+        return (inner(tg.ones(2, 3)) ** 2).mean(), weakref.ref(inner), weakref.ref(inner.body[0])
+
+    loss, *modules = make()
+    assert [module() for module in modules] == [None, None]  # the graph does not keep it
+    nothing = None  # a variable, but not the name of what is gone
+    gone = trace(loss)
+    assert nothing is None
+    whole = Two()
+    there = trace((whole(tg.ones(2, 3)) ** 2).mean())
+    assert {g.path: g.kind for g in gone.modules} == {g.path.replace("whole", "Two"): g.kind for g in there.modules}
+    assert len(gone.modules) == 5
+    assert [node.module for node in gone.nodes] == [node.module and node.module.replace("whole", "Two") for node in there.nodes]
+    assert "body.0.weight" in [node.name for node in gone.nodes]
+
+
+def test_a_trace_keeps_no_model():
+    def make():
+        inner = Two()
+        trace(inner(tg.ones(2, 3)).sum())
+        return weakref.ref(inner.head.weight)
+
+    weight = make()
+    gc.collect()
+    assert weight() is None
+
+
 def test_groups_by_hand():
     h = tg.tensor(1.0, requires_grad=True)
     with group("outer"):
@@ -560,3 +603,22 @@ def test_a_forward_pass_that_failed_leaves_no_group_behind():
         model(tg.ones(4, 5))
     loss = model(tg.ones(4, 2)).sum()
     assert [g.path for g in trace(loss).modules if g.parent is None] == ["model"]
+
+
+def test_an_operation_that_cannot_be_asked_twice():
+    """A trace may ask an operation for its numbers again, to show how they add up; one that refuses is traced all the same."""
+    asked = []
+
+    @tg.op(dx=lambda g, z, x: 2 * g)
+    def only_once(x):
+        """z = 2·x;  ∂x = 2·g"""
+        if asked:
+            raise RuntimeError("asked twice")
+        asked.append(x)
+        return 2 * x
+
+    try:
+        loss = only_once(tg.tensor([1.0, 2.0], requires_grad=True)).sum()
+        assert [step.kind for step in trace(loss).steps][-1] == "done"
+    finally:
+        del registry["only_once"]

@@ -19,6 +19,7 @@ from . import (
 )
 from .backend import cuda, device, get_default_device, set_default_device
 from .check import check_training
+from .compiler import CompileError, compile
 from .dtypes import (
     bool_,
     finfo,

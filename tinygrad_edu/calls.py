@@ -2,6 +2,8 @@
 
 Recording an operation pays nothing for it: a tensor carries the time at which it was made, and every call of a module notes
 here when it began and ended, by the same clock. So the modules in which a tensor was made are the calls around its time.
+
+No model is kept alive for this. A graph may outlive the model that made it, so a module that goes leaves its outline behind.
 """
 
 from __future__ import annotations
@@ -10,11 +12,13 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+from weakref import ref
 
 from .tensor import tick
 
-REMEMBERED = 4096  # calls; older ones are forgotten
+REMEMBERED = 4096  # calls, and modules that are gone; older ones are forgotten
 
 
 class _Calls(threading.local):  # a call says nothing about tensors that another thread makes meanwhile
@@ -23,6 +27,18 @@ class _Calls(threading.local):  # a call says nothing about tensors that another
 
 
 calls = _Calls()
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What pictures say of a module: its class, and by name what it holds, the modules and the tensors."""
+
+    kind: str
+    modules: dict[str, ref]
+    tensors: dict[str, ref]
+
+
+gone: deque[tuple[ref, Outline]] = deque(maxlen=REMEMBERED)
 
 
 @contextmanager

@@ -84,8 +84,10 @@ class Op:
         return tuple(inputs) + self.defaults[len(inputs) :], settings
 
     def signature(self) -> str:
-        """The arguments, as `x, y, *, dim=None`."""
-        return str(inspect.signature(self.forward))
+        """The arguments, as `(x, y, *, dim=None)`."""
+        signature = inspect.signature(self.forward)
+        plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        return str(signature.replace(parameters=plain, return_annotation=signature.empty))
 
     def __repr__(self) -> str:
         return f"op {self.name}{self.signature()}"

@@ -53,22 +53,22 @@ class Tensor:
 
     # Defaults live on the class; an instance holds only what differs.
     array: Any
-    _requires_grad = False
+    _requires_grad: bool = False
     _grad: Tensor | None = None
     name: str | None = None
     op: Op | None = None  # what made it; None for a leaf
     inputs: tuple = ()  # what went into op: tensors, scalars or None
     values: Any = ()  # their arrays at that moment, which the rules for ordinary gradients read
     settings: dict[str, Any] = {}  # noqa: RUF012 (never changed: an instance that has settings holds its own)
-    serial = 0  # when it was recorded
+    serial: int = 0  # when it was recorded
     made_at: Any = None  # the user's code object and instruction that made it
-    spent = False  # backward went through it
+    spent: bool = False  # backward went through it
     base: Any = None  # of a view (x[0], reshape, T, detach ...): the Anchor of the tensor that it looks at, and the way there
     _anchor: Anchor | None = None  # of a tensor that has views
-    _retains_grad = False
+    _retains_grad: bool = False
     _hooks: Any = None
     _switched: tuple[int, ...] = ()  # when requires_grad of a leaf was switched on or off
-    _changed_at = 0  # when it was changed in place with its history, or lost it in detach_
+    _changed_at: int = 0  # when it was changed in place with its history, or lost it in detach_
     _before: Tensor | None = None  # what it was before that
     __array_priority__ = 1000  # so that array * tensor asks the tensor
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .compiler import compile as plan_of
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
 from .nn import Module
 from .nn.utils import clip_grad_norm_
@@ -87,6 +88,7 @@ def fit(
     metrics: Metrics = (),
     callbacks: Iterable[Any] = (),
     batch_size: int = 32,
+    compile: bool = False,
     progress: bool = True,
     console: Console | None = None,
 ) -> History:
@@ -102,6 +104,7 @@ def fit(
         validation: data to evaluate after every epoch.
         metrics: functions of (prediction, target), or a dict of names and functions; see `tinygrad_edu.metrics`.
         callbacks: `Callback`s; a learning-rate schedule in this list is stepped after every epoch.
+        compile: record prediction, loss and gradients once, and replay them; see `tinygrad_edu.compile`.
         progress: show a progress bar.
 
     Returns:
@@ -118,6 +121,16 @@ def fit(
     measured = {"loss": loss, **named(metrics)}
     actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
     run = Run(model, optimizer, epochs)
+
+    def gradients(x: Any, y: Any) -> tuple[Any, Tensor]:
+        optimizer.zero_grad()
+        prediction = model(x)
+        value = loss(prediction, y)
+        value.backward()
+        return prediction, value
+
+    if compile:
+        gradients = plan_of(gradients)
     with bar(loader, epochs, progress, console) as show, keeping_mode(model), on_ctrl_c(run):
         for action in actions:
             action.begin(run)
@@ -125,10 +138,7 @@ def fit(
             started, run.means = time.perf_counter(), Means()
             model.train()
             for x, y in on_device(loader, model):
-                optimizer.zero_grad()
-                prediction = model(x)
-                value = loss(prediction, y)
-                value.backward()
+                prediction, value = gradients(x, y)
                 run.loss = value
                 for action in actions:
                     action.after_backward(run)

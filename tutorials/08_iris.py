@@ -145,7 +145,9 @@ history = tg.fit(
 history.plot()
 
 # %% [markdown]
-# To *see* it learn we need a plane, so for once we let a network have the petals only. Move the slider through its epochs:
+# To *see* it learn we need a plane, so for once we let a network have the petals only. Move the slider through its epochs.
+# (`tg.record` films any training, weights and gradients included: give `fit` the callback `film = tg.record(samples)`, then
+# `film.play()`.)
 
 # %%
 petals = x[:, 2:]
@@ -673,7 +675,6 @@ with check(settings):
     assert end < 0.16, (
         f"with {numbers} weights and biases the mean validation loss is {end:.3f}."
     )
-    print(f"{numbers} weights and biases, mean validation loss {end:.3f}")
 
 # %% [markdown]
 # <details>

@@ -86,7 +86,7 @@ def test_numbers_are_the_engines(show):
         assert np.allclose(shown, made[name].grad.numpy().reshape(-1), rtol=6e-3, atol=6e-4)
 
 
-@pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
+@pytest.mark.parametrize("make", [lambda: small()[0], network, lambda: convolution()], ids=["small", "network", "convolution"])
 def test_the_worked_cell_is_right_at_every_step(show, make):
     player = make()
     page = show(player.html)
@@ -101,6 +101,50 @@ def test_the_worked_cell_is_right_at_every_step(show, make):
                 assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
                 count += 1
     assert count > 5
+
+
+def convolution() -> Player:
+    tg.manual_seed(0)
+    x = tg.randn(1, 1, 4, 4, requires_grad=True)
+    kernel, bias = tg.randn(1, 1, 2, 2, requires_grad=True), tg.tensor([0.5], requires_grad=True)
+    h = nn.functional.conv2d(x, kernel, bias)
+    return play((nn.functional.max_pool2d(h, 2, stride=1) ** 2).mean())
+
+
+def test_a_cell_of_a_convolution_is_worked_through(show):
+    """Forwards a window of x with the kernel, and the bias; backwards what reached the cells that a number had a part in."""
+    player = convolution()
+    page = show(player.html)
+    steps = {(step.kind, step.slot): i for i, step in enumerate(player.trace.steps) if step.rule == "conv_nd"}
+    node = player.trace.node(player.trace.steps[steps["op", None]].node)
+    x, kernel = (np.array(player.trace.tensors[player.trace.node(id).value].data) for id in node.inputs[:2])
+    page.evaluate(f"player.state.go({steps['op', None]})")
+    page.locator(".num[data-pick]").nth(4).click()  # the middle of 3×3
+    window = x.reshape(4, 4)[1:3, 1:3].reshape(-1)
+    used = [float(text.replace("−", "-")) for text in page.locator(".num.used").all_inner_texts()]
+    assert used == pytest.approx(window, rel=0.06, abs=0.006)
+    terms = (
+        page.locator(".worked").inner_text().upper().removeprefix("ONE CELL, WORKED").replace("−", "-").split("=")[0].split(" + ")
+    )
+    assert float(terms.pop()) == 0.5
+    products = [np.prod([float(factor.strip("() ")) for factor in term.split("·")]) for term in terms[-4:]]
+    assert products == pytest.approx(window * kernel, rel=0.03, abs=0.01)
+    for slot, cell, count in ((0, 5, 4), (1, 0, 9)):  # a number of x inside, a number of the kernel
+        page.evaluate(f"player.state.go({steps['contribute', slot]})")
+        page.locator(".num[data-pick]").nth(cell).click()
+        assert page.locator(".worked").first.inner_text().count("·") == count
+        assert page.locator(".terms").first.locator(".num.used").count() == 2 * count
+
+
+@pytest.mark.parametrize(("power", "shown"), [(2, "·2·x2−1"), (0.5, "·0.5·x0.5−1"), (0, "·0·x0−1(0 where 0=0)")])
+def test_a_constant_exponent_stands_in_the_formula(show, power, shown):
+    x = tg.tensor([1.0, 4.0], requires_grad=True)
+    player = play((x**power).sum())
+    page = show(player.html)
+    at = next(i for i, step in enumerate(player.trace.steps) if step.kind == "contribute" and step.rule == "pow")
+    page.evaluate(f"player.state.go({at})")
+    formula = page.evaluate("[...document.querySelectorAll('.rule > :not(h3)')].map(part => part.textContent).join('')")
+    assert formula.replace("\u00a0", " ").endswith(shown)
 
 
 def test_the_worked_cell_of_large_tensors(show):
@@ -214,6 +258,30 @@ def test_dark_and_light(show):
     assert ground(page) < 150
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".panel, .panel *, header, header *, .crumbs")].filter((e) =>
+    e.scrollWidth > e.clientWidth + 1 && e.clientWidth && getComputedStyle(e).overflowX !== "visible" && !e.closest("#source, h1")
+    || e.getBoundingClientRect().right > innerWidth + 1 && !e.closest("#source")).map((e) => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("width", [860, 420])
+def test_nothing_is_cut_off_in_a_narrow_window(show, width):
+    """860: a cell of a notebook."""
+    player = convolution()
+    page = show(player.html)
+    page.set_viewport_size({"width": width, "height": 760})
+    for i in range(len(player.trace.steps)):
+        page.evaluate(f"player.state.go({i})")
+        formula = "document.querySelector('.rule')?.textContent.includes('stride')"  # longer than any window: it scrolls
+        assert page.evaluate(formula) or page.evaluate(CUT_OFF) == []
+        mark, panel = page.locator("#source mark").bounding_box(), page.locator("#source").bounding_box()
+        assert panel["y"] <= mark["y"] < mark["y"] + mark["height"] <= panel["y"] + panel["height"]
+    page.evaluate(f"player.state.zoom('{next(iter(player.zooms))}')")
+    page.locator("#stage .crumbs span").wait_for()
+    crumbs, camera = page.locator("#stage .crumbs").bounding_box(), page.locator("#stage .camera").bounding_box()
+    assert crumbs["x"] + crumbs["width"] <= camera["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_reduced_motion_and_print(show):
     player, _ = small()
     page = show(player.html, reduced_motion="reduce")
@@ -283,6 +351,98 @@ def test_folded_modules_open(show):
     page.keyboard.press("Home")
     page.keyboard.press("End")  # the loss is not in there: back to the whole graph
     assert page.locator(".crumbs select").input_value() == ""
+
+
+def product() -> tuple[Player, Any]:
+    tg.manual_seed(0)
+    x, w = tg.randn(2, 3, requires_grad=True), tg.randn(3, 2, requires_grad=True)
+    y = x @ w
+    loss = (y * y).sum()
+    return play(loss), {"x": x, "w": w, "loss": loss}
+
+
+def wait_until_open(page: Any, name: str) -> None:
+    page.locator("#stage .crumbs span", has_text=f"{name}: ").wait_for()
+
+
+def test_a_card_opens_into_its_numbers(show):
+    """They, and their gradients in the end, are those of the engine, and the whole graph comes back as it was."""
+    player, made = product()
+    page = show(player.html)
+    y = next(node.id for node in player.trace.nodes if node.name == "y")
+    at = next(i for i, step in enumerate(player.trace.steps) if step.kind == "visit" and step.node == y)
+    page.evaluate(f"player.state.go({at})")
+    before = page.evaluate(PICTURE)
+    page.locator(f"[data-id={y}] .open").click()
+    wait_until_open(page, "y")
+    assert page.locator("#phase").inner_text().lower() == "backward pass"  # as it was outside
+    assert page.locator("#source mark").inner_text() == "x @ w"
+    page.keyboard.press("End")
+    made["loss"].backward()
+    inner = page.evaluate("player.trace")
+    for name in ("x", "w"):
+        for index in np.ndindex(made[name].shape):
+            spot = f"{name}[{index[0]}, {index[1]}]"
+            node = next(node for node in inner["nodes"] if node["name"] == spot)
+            values = inner["tensors"][node["value"]]["data"]
+            gradients = page.evaluate(f"player.frame(player.state.last())['{node['id']}'].gradient.data")
+            assert values == pytest.approx([made[name].numpy(force=True)[index]])
+            assert gradients == pytest.approx([made[name].grad.numpy()[index]], rel=1e-5)
+            card = page.locator(f"#stage [data-id={node['id']}]")
+            assert card.locator(".name").text_content() == spot
+            shown = [float(text.replace("−", "-")) for text in card.locator(".number").all_text_contents()]
+            assert shown == pytest.approx([*values, *gradients], rel=6e-3, abs=6e-4)
+    page.keyboard.press("Escape")
+    assert page.evaluate(PICTURE) == before
+
+
+def test_opening_by_key(show):
+    player, _ = product()
+    page = show(player.html)
+    first = player.trace.node(player.trace.steps[0].node)
+    page.keyboard.press("z")  # what the step is about
+    wait_until_open(page, first.name)
+    assert page.evaluate("player.state.at") == 0
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#stepno").inner_text().lower().startswith("forward 2 of")
+    page.keyboard.press("Backspace")
+    assert page.locator("#stage .crumbs").text_content() == ""
+    assert page.evaluate("player.state.at") == 0
+    loss = page.locator(f"#stage [data-id={player.trace.loss}]")
+    loss.focus()
+    page.keyboard.press("z")  # the chosen card
+    wait_until_open(page, "loss")
+    assert page.evaluate("document.activeElement.dataset.id") == page.evaluate("player.trace.loss")
+    page.locator("#stage .crumbs button").click()
+    assert page.evaluate("document.activeElement.dataset.id") == player.trace.loss
+
+
+def test_what_does_not_open_says_why(show):
+    player, _ = small()
+    page = show(player.html)
+    openable = {card.get_attribute("data-id") for card in page.locator(".card:has(.open)").all()}
+    assert openable == set(player.zooms)
+    assert openable | set(player.closed) == {node.id for node in player.trace.nodes if node.op}
+    page.locator(f"[data-id={player.trace.loss}]").focus()
+    page.keyboard.press("z")
+    assert page.locator("#note").inner_text() == "loss is made of single numbers already."
+    page.keyboard.press("ArrowRight")
+    assert not page.locator("#note").is_visible()
+    page.locator("[data-id=v0]").focus()
+    page.keyboard.press("z")
+    assert page.locator("#note").inner_text().startswith("No operation made")
+
+
+def test_opened_while_two_orders_are_shown(show):
+    player, _ = small()
+    page = show(player.html)
+    page.keyboard.press("o")
+    page.locator(f"#stage [data-id={next(iter(player.zooms))}] .open").click()
+    page.locator("#stage .crumbs span", has_text="number by number").wait_for()
+    assert not page.locator("#other").is_visible()
+    assert not page.locator("#orders").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#orders").is_visible()
 
 
 def test_300_tensors_repaint_quickly(show):
@@ -381,6 +541,11 @@ def test_accessibility(show, scheme):
         results = axe.run(page)
         assert results.violations_count == 0, results.generate_report()
     page.evaluate("player.state.showOrder(0)")
+    results = axe.run(page)
+    assert results.violations_count == 0, results.generate_report()
+    page.evaluate(f"player.state.zoom('{next(iter(player.zooms))}')")
+    page.evaluate("player.state.zoom('v0')")  # with the note why it does not open
+    assert page.locator("#note").is_visible()
     results = axe.run(page)
     assert results.violations_count == 0, results.generate_report()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-import time
 
 from nbclient.exceptions import CellExecutionError
 
@@ -33,20 +33,26 @@ def main() -> int:
     return max([check(name, options.update) for name in names])
 
 
+def worked() -> float:
+    """Seconds for which processors worked for the notebooks so far; a busy machine makes a tutorial wait, not work longer."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def check(name: str, update: bool) -> int:
     """Run one tutorial and print what is to be said; returns 1 if something is wrong."""
-    began = time.perf_counter()
+    began = worked()
     try:
         notebook = notebooks.run(notebooks.source(name))
     except CellExecutionError as error:
         print(f"{name}: a cell failed\n{error}")
         return 1
-    seconds = time.perf_counter() - began
+    seconds = worked() - began
     if update:
         notebooks.write(name, notebook)
     wrong = list(notebooks.differences(name, notebook))
     if seconds > notebooks.SECONDS:
-        wrong.append(f"it may take {notebooks.SECONDS} s")
+        wrong.append(f"it may take {notebooks.SECONDS} s of the processor's time")
     size = (notebooks.FOLDER / f"{name}.ipynb").stat().st_size // 1000 if not wrong or update else 0
     print(f"{name}: {seconds:.1f} s" + (f", {size} kB" if size else ""), flush=True)
     for what in wrong:

@@ -32,7 +32,7 @@ from tinygrad_edu.plot import with_palette
 
 FOLDER = Path(__file__).parents[2] / "tutorials"
 NAMES = sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.py"))
-SECONDS = 60  # that a tutorial may run
+SECONDS = 60  # that a processor may work for a tutorial
 BYTES = 1_000_000  # that its notebook may have
 
 # How far two runs may be apart: a printed number by one unit of its last digit, or by this part of itself; a picture's

@@ -79,6 +79,7 @@ def test_exercises(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if number is None:
             if cell.cell_type == "code":
                 run(cell.source, names, f"{name}, cell {i}")
+                plt.close("all")  # as a notebook does
             continue
         assert run(cell.source, names, "check") == UNSOLVED
         given = [("Right.", found[number - 1][2]), *((said, answer) for n, said, answer in wrong if n == number)]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from weakref import ref
 
-from ..calls import calls
+from ..calls import Outline, calls, gone
 from ..op import no_grad
 from ..ops.creation import zeros_like
 from ..ops.shape import alias
@@ -73,6 +73,14 @@ class Module:
             raise
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
         return output
+
+    def _outline(self) -> Outline:
+        """What pictures say of this module, without keeping anything alive."""
+        held = {name: ref(value) for name, value in self._own(Module)}, {name: ref(value) for name, value in self._own(Tensor)}
+        return Outline(type(self).__name__, *held)
+
+    def __del__(self) -> None:
+        gone.append((ref(self), self._outline()))  # for pictures of graphs that are still there
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)

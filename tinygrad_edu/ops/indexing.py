@@ -143,9 +143,19 @@ def _check_part(x: Any, part: Any, dim: int) -> None:
         check_range(part, x, dim, negative=True)
 
 
+def largest_unsigned(index: Any) -> Any:
+    """The largest number of an integer array, where negative ones count as huge: one look finds what lies below 0 or too high."""
+    unsigned = index.view(f"u{index.itemsize}")
+    return unsigned.take(unsigned.argmax())  # half of the time of max()
+
+
 def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> None:
     """Raise IndexError if an index array points outside a dim of x (None: of x flattened)."""
     size = math.prod(x.shape) if dim is None else x.shape[dim] if x.ndim else 1
+    if index.size and not negative and largest_unsigned(index) < size:
+        return
+    if index.size and negative and index.min() >= -size and index.max() < size:
+        return
     low, high = (int(index.min()), int(index.max())) if index.size else (0, -1)
     if low < (-size if negative else 0) or high >= size:
         where = describe(x) if dim is None else f"dim {dim} of {describe(x)}"
@@ -355,7 +365,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     if dim is None:
         return take_along_dim(ravel(x), ravel(indices), 0)
     dim = one_dim(dim, x.ndim)
-    if raw(indices).size and int(raw(indices).min()) < 0:  # counted from the end
+    if raw(indices).size and raw(indices).min() < 0:  # counted from the end
         indices = where(indices < 0, indices + x.shape[dim], indices)
     if x.ndim != indices.ndim:
         raise ShapeError(

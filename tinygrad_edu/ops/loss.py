@@ -20,8 +20,8 @@ from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
-from .indexing import _at, gather, masked_fill, raw, where
-from .reduction import _softmax, _total, amax, any, log_softmax, mean, sum
+from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
+from .reduction import _softmax, _total, amax, log_softmax, mean, sum
 from .shape import broadcast_tensors, reshape, unsqueeze
 from .totals import add_last
 
@@ -112,10 +112,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     if not labels.size:
         return labels, None
     may_ignore = ignore_index is not None and 0 <= ignore_index < classes
-    unsigned = (
-        labels.view(np.uint64) if labels.dtype == np.int64 else labels
-    )  # read so, -1 is a huge number: one look for both ends
-    if not may_ignore and int(unsigned.max()) < classes:
+    if not may_ignore and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
     wrong = ~ignored & ((labels < 0) | (labels >= classes))
@@ -298,7 +295,7 @@ def _label_loss(
         losses = where(ignored, 0, losses)
     if reduction == "mean" and (share is not None or ignored is not None):
         counted = ~ignored if ignored is not None else np.ones_like(labels, dtype=bool)
-        return sum(losses) / float((counted if share is None else share[counted]).sum())
+        return sum(losses) / (counted if share is None else share * counted).sum()
     return _reduced(losses, reduction)
 
 
@@ -434,7 +431,7 @@ def multilabel_margin_loss(
     labels, classes = raw(target), input.shape[-1] if input.ndim else 1
     if labels.dtype != np.int64:
         raise DtypeError(f"multilabel_margin_loss: labels must be int64, not {describe(target)}; convert them with .long().")
-    if labels.size and (int(labels.min()) < -1 or int(labels.max()) >= classes):
+    if labels.size and (labels.min() < -1 or labels.max() >= classes):
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
@@ -645,7 +642,7 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     reduction = reduction_of(reduction)
     if not isinstance(var, Tensor):
         var = var + raw(input) * 0 if isinstance(input, Tensor) else var + input * 0
-    if bool(any(var < 0)):
+    if (raw(var) < 0).any():
         raise ValueError("gaussian_nll_loss: a variance cannot be negative; give var = softplus(x) or exp(x), say.")
     if var.shape != input.shape:
         differing = [i for i, (n, m) in enumerate(zip(input.shape, var.shape, strict=False)) if n != m]

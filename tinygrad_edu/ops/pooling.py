@@ -19,7 +19,7 @@ from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim, window_slices
 from .elementwise import abs
-from .indexing import gather, raw, scatter, where
+from .indexing import gather, largest_unsigned, raw, scatter, where
 from .joining import stack
 from .reduction import mean
 from .shape import reshape
@@ -305,7 +305,7 @@ def _max_unpool_of(dims: int) -> Callable:
             raise ValueError(f"{name}: output_size {sizes} must be less than the stride {stride} away from {usual}.")
         total = math.prod(sizes)
         index = np.reshape(raw(indices), (*x.shape[:-dims], -1))
-        if index.size and (int(index.min()) < 0 or int(index.max()) >= total):
+        if index.size and largest_unsigned(index) >= total:
             raise IndexError(
                 f"{name}: an index lies outside of the output's sizes {sizes}; is output_size that of the pooled input?"
             )

@@ -1,8 +1,9 @@
-"""The equation of one contribution, in numbers: incoming gradient and local derivative make what is handed on.
+"""The equation of one step, in numbers: incoming gradient and local derivative make what is handed on.
 
 Nothing here knows any operation. A rule is linear in the incoming gradient, so it is asked: with a gradient of ones it gives
 the local derivative of an operation that works element by element, and a second question, with another gradient, tells
-whether it does. What fails that is compared with products of the incoming gradient and the operation's own values.
+whether it does. What fails that is compared with products of the incoming gradient and the operation's own values. What is left,
+a convolution say, is asked for each element of the gradient alone, while that is not too much: that tells how much each counts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .. import backend
 from ..tensor import Tensor
 
 WHOLE = 64  # tensors up to this many elements are kept, and shown, whole
+WEIGHTS = 2**10  # so many local derivatives, one for each element that goes in and each that comes out, are written down
 SEARCHED = 2**16  # up to this many, it is asked how a contribution came about
 
 
@@ -33,12 +35,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Equation:
-    """How a contribution came about.
+    """How a contribution, or the result of an operation, came about.
 
     kind "same": it is the incoming gradient, unchanged; one term.
     kind "times": incoming gradient ⊙ local derivative, element by element (a gradient of one element is spread); two terms.
     kind "sum": the incoming gradient summed over its first axes; one term.
     kind "matmul": the matrix product of the two terms, in this order.
+    kind "weighted": each element is a sum of all those of the first term, each times a local derivative. The second term has them:
+        its shape is that of the result followed by that of the first term. Of the result of an operation, there may be a rest
+        that does not depend on the first term, such as a bias.
     """
 
     kind: str
@@ -55,6 +60,7 @@ class Factor:
     transposed: bool = False
 
 
+@np.errstate(all="ignore")
 def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Factor]] | None:
     """The kind and the factors of what `node` sends to its input `slot`; None where it has no such simple form."""
     if max(g.size, raw.size, *(np.size(v) for v in node.values)) > SEARCHED:
@@ -72,7 +78,54 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
             if all(_close(factor * local, found) for factor, found in zip((g, probe), expected, strict=True)):
                 same = [i for i, v in enumerate(node.values) if isinstance(node.inputs[i], Tensor) and _equal(v, local)]
                 return "times", [gradient, Factor("value" if same else "local", local, same[0] if same else None)]
-    return next((("matmul", pair) for pair in _products(node, gradient) if _is_product(pair, raw)), None)
+    for pair in _products(node, gradient):
+        if _is_product(pair, raw):
+            return "matmul", pair
+    if not _few(g, raw):
+        return None
+    weights = np.moveaxis(_derivatives(node, slot), range(g.ndim), range(-g.ndim, 0))
+    return ("weighted", [gradient, Factor("local", weights)]) if _close(_summed(weights, g), raw) else None
+
+
+@np.errstate(all="ignore")
+def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
+    """The kind and the factors of what an operation makes of its first input, where that is adding up; else None."""
+    this, z = node.op, node.array
+    assert this is not None
+    if not node.inputs or not isinstance(node.inputs[0], Tensor) or not (this.joint or this.rules[0]):
+        return None
+    x: Any = node.values[0]
+    if x.dtype.kind != "f" or not _few(x, z):
+        return None
+    try:
+        weights = _derivatives(node, 0)
+        half = this.forward(x * 0.5, *node.values[1:], **node.settings)
+    except Exception:  # an operation of the learner's own that cannot be asked twice: then there is no equation
+        return None
+    if weights.shape != z.shape + x.shape or (np.count_nonzero(weights.reshape(z.size, -1), axis=1) < 2).all():
+        return None  # nothing is added up
+    return (
+        ("weighted", [Factor("value", x, 0), Factor("local", weights)]) if _close(2 * (z - half), _summed(weights, x)) else None
+    )
+
+
+def _few(a: Any, b: Any) -> bool:
+    return 1 < max(a.size, b.size) <= WHOLE and 0 < a.size * b.size <= WEIGHTS
+
+
+def _derivatives(node: Tensor, slot: int) -> Any:
+    """The derivative of each element of the result by each element of an input."""
+    z = node.array
+    found = []
+    for i in range(z.size):
+        one = np.zeros_like(z)
+        one.reshape(-1)[i] = 1
+        found.append(apply_rule(node, slot, one))
+    return np.stack(found).reshape(z.shape + found[0].shape)
+
+
+def _summed(weights: Any, terms: Any) -> Any:
+    return np.tensordot(weights, terms, terms.ndim)
 
 
 def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = None) -> Any:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any
+from weakref import ref
 
-from ..calls import calls
+from ..calls import Outline, calls, gone
 from ..tensor import Tensor
 
 
@@ -32,9 +33,9 @@ class Group:
 
 @dataclass(eq=False)
 class _Call:
-    """One call of a module, or one `with group(...)` or pass of a loop, whose name then stands for the module."""
+    """One call of a module, known by a weak reference; or one `with group(...)` or pass of a loop, known by its name."""
 
-    module: Any
+    module: ref | str
     began: float
     ended: float
     parent: _Call | None
@@ -54,7 +55,8 @@ class Groups:
         self.of: dict[Tensor, str] = {}
         self.parameters: dict[Tensor, str] = {}
         made = [node for node in nodes if node.op is not None]
-        log = [(ref if isinstance(ref, str) else ref(), began, ended) for ref, began, ended in calls.log]
+        self._outlines = {id(module): outline for module, outline in gone}
+        log = [entry for entry in calls.log if isinstance(entry[0], str) or self._knows(entry[0])]
         innermost = _calls_around(made, log)
         steps = list(_steps_in_time(made, innermost))
         if steps:
@@ -63,7 +65,11 @@ class Groups:
         roots = {
             id(call.module): call.module for call in used if not isinstance(call.module, str) and _module_around(call) is None
         }
-        names = dict(zip(roots, numbered([variables.get(i) or type(m).__name__ for i, m in roots.items()]), strict=True))
+        there = {i: module() for i, module in roots.items()}  # None: gone
+        called = [
+            (there[i] is not None and variables.get(id(there[i]))) or self._outline(module).kind for i, module in roots.items()
+        ]
+        names = dict(zip(roots, numbered(called), strict=True))
         self._place_calls(used, names)
         self.of = {node: innermost[node].path for node in made if node in innermost}
         leaves = {node for node in nodes if node.op is None}
@@ -71,28 +77,55 @@ class Groups:
             self._place_parameters(module, names[i], leaves)
         self.parameters = self._short(self.parameters)
 
+    def _knows(self, module: ref) -> bool:
+        return id(module) in self._outlines or module() is not None
+
+    def _outline(self, module: ref) -> Outline:
+        """Of a module that is there, or of one that is gone."""
+        if id(module) not in self._outlines:
+            self._outlines[id(module)] = module()._outline()  # type: ignore[union-attr]
+        return self._outlines[id(module)]
+
+    def _walk(self, module: ref, path: str = "", above: frozenset[int] = frozenset()) -> Iterator[tuple[str, ref]]:
+        """(path, module) of this one and of all inside it."""
+        yield path, module
+        for name, inner in self._outline(module).modules.items():
+            if self._knows(inner) and id(inner) not in above:
+                yield from self._walk(inner, f"{path}.{name}" if path else name, above | {id(module)})
+
+    def _path_inside(self, call: _Call, names: dict[int, str]) -> str:
+        """Where a module is inside the one that called it, as `layers.0`; its class if it is not inside it."""
+        if isinstance(call.module, str):
+            return call.module
+        around = _module_around(call)
+        if around is None:
+            return names[id(call.module)]
+        paths = (path for path, module in self._walk(around) if module is call.module and path)
+        return next(paths, self._outline(call.module).kind)
+
     def _place_calls(self, used: list[_Call], names: dict[int, str]) -> None:
         times = Counter((call.parent, _key(call)) for call in used)
         number: Counter = Counter()
         for call in used:
-            inside = _path_inside(call, names)
+            inside = self._path_inside(call, names)
             base = f"{call.parent.path}.{inside}" if call.parent else inside
             which = call.parent, _key(call)
             number[which] += 1
             call.path = f"{base} #{number[which]}" if times[which] > 1 else base
-            kind = "group" if isinstance(call.module, str) else type(call.module).__name__
+            kind = "group" if isinstance(call.module, str) else self._outline(call.module).kind
             self.found[call.path] = Group(call.path, kind, call.parent.path if call.parent else None)
 
-    def _place_parameters(self, module: Any, name: str, leaves: set[Tensor]) -> None:
+    def _place_parameters(self, module: ref, name: str, leaves: set[Tensor]) -> None:
         """Parameters and buffers stand in the group of their module, or beside the groups of its calls."""
-        for path, inner in module.named_modules():
-            own = [(key, value) for key, value in vars(inner).items() if isinstance(value, Tensor) and value in leaves]
-            for key, value in own:
-                if value in self.parameters:
+        for path, inner in self._walk(module):
+            outline = self._outline(inner)
+            for key, tensor in outline.tensors.items():
+                value = tensor()
+                if value not in leaves or value in self.parameters:
                     continue
                 group = f"{name}.{path}" if path else name
                 self.parameters[value] = f"{group}.{key}"
-                self.of[value] = self._group_at(group, type(inner).__name__)
+                self.of[value] = self._group_at(group, outline.kind)
 
     @staticmethod
     def _short(names: dict[Tensor, str]) -> dict[Tensor, str]:
@@ -112,7 +145,7 @@ class Groups:
 
 def _calls_around(made: Iterable[Tensor], log: Iterable[tuple[Any, float, float]]) -> dict[Tensor, _Call]:
     """The innermost call around each tensor, of the calls that this thread made. Calls lie one inside another or apart."""
-    waiting = sorted((entry for entry in log if entry[0] is not None), key=lambda entry: -entry[1])
+    waiting = sorted(log, key=lambda entry: -entry[1])
     found: dict[Tensor, _Call] = {}
     current: _Call | None = None
     for node in sorted(made, key=lambda node: node.serial):
@@ -209,22 +242,14 @@ def _key(call: _Call) -> Any:
     return call.module if isinstance(call.module, str) else id(call.module)
 
 
-def _module_around(call: _Call) -> Any:
+def _module_around(call: _Call) -> ref | None:
     """The module that called this one, through groups by hand if need be."""
     around = call.parent
-    while around is not None and isinstance(around.module, str):
+    while around is not None:
+        if not isinstance(around.module, str):
+            return around.module
         around = around.parent
-    return None if around is None else around.module
-
-
-def _path_inside(call: _Call, names: dict[int, str]) -> str:
-    """Where a module is inside the one that called it, as `layers.0`; its class if it is not inside it."""
-    if isinstance(call.module, str):
-        return call.module
-    around = _module_around(call)
-    if around is None:
-        return names[id(call.module)]
-    return next((path for path, module in around.named_modules() if module is call.module and path), type(call.module).__name__)
+    return None
 
 
 def numbered(names: Sequence[str]) -> list[str]:

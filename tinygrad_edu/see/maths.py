@@ -67,7 +67,10 @@ SENTENCES = {
 # Where a learner asks "why so?" about one input: what its gradient is, in words.
 HINTS = {
     **{
-        (f"{kind}_steps", "x"): "All steps in time are one operation here: zoom(the layer's output) opens it into its steps."
+        (
+            f"{kind}_steps",
+            "x",
+        ): "All steps in time are one operation here: it opens into its steps (Z, or zoom(the layer's output))."
         for kind in ("rnn", "lstm", "gru")
     },
     ("mul", "x"): "If the first factor grows a little, the product grows by that times the second factor.",
@@ -336,11 +339,11 @@ class _Reader:
             token = self.next
             if token.kind == "lowered":
                 lower = _script(self.take().text, _LOWERED)
-                upper = _script(self.take().text, _RAISED) if self.next.kind == "raised" else ""
+                upper = _script(self.take().text, _RAISED, self.places) if self.next.kind == "raised" else ""
                 tag = "msubsup" if upper else "msub"
                 base = f"<{tag}>{base}{lower}{upper}</{tag}>"
             elif token.kind == "raised":
-                base = f"<msup>{_row(base)}{_script(self.take().text, _RAISED)}</msup>"
+                base = f"<msup>{_row(base)}{_script(self.take().text, _RAISED, self.places)}</msup>"
             elif token.text == "^":
                 self.take()
                 minus = _mo(self.take().text, prefix=True) if self.next.text == "-" else ""
@@ -400,17 +403,23 @@ def _names_in(word: str, raw: list, i: int, known: Collection[str]) -> list[tupl
     return [(word, attached or (joined and alone))]
 
 
-def _script(text: str, letters: Mapping[str, str]) -> str:
-    """A raised or lowered run: digits behind a letter are its power, `ᵗ²` in `e⁻ᵗ²`."""
+def _script(text: str, letters: Mapping[str, str], places: Mapping[str, str] | None = None) -> str:
+    """A raised or lowered run: digits behind a letter are its power, `ᵗ²` in `e⁻ᵗ²`; `places` as for `mathml`."""
     plain = "".join(letters[c] for c in text)
     if plain in ("T", "-T"):
         return _row(_mo("-") * plain.startswith("-") + "<mo>⊤</mo>")
     found: list[str] = []
     for piece in re.findall(r"\d+|[a-z]|.", plain):
-        if piece.isdigit() and found and found[-1].startswith("<mi>"):
+        if piece.isdigit() and found and found[-1].startswith("<mi"):
             found[-1] = f"<msup>{found[-1]}<mn>{piece}</mn></msup>"
         else:
-            found.append(f"<mn>{piece}</mn>" if piece.isdigit() else f"<mi>{piece}</mi>" if piece.isalpha() else _mo(piece))
+            found.append(
+                f"<mn>{piece}</mn>"
+                if piece.isdigit()
+                else _mi(piece, (places or {}).get(piece, ""))
+                if piece.isalpha()
+                else _mo(piece)
+            )
     return _row("".join(found))
 
 

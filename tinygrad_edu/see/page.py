@@ -18,7 +18,7 @@ from typing import Any
 
 from .style import as_image
 
-FRAME_HEIGHT = 720  # of a page in a notebook, in pixels
+FRAME_HEIGHT = 760  # of a page in a notebook, in pixels
 
 
 class Page:

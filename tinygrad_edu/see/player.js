@@ -2,10 +2,32 @@
 // Elements are made once per picture and filled again where the frame says something else than before.
 (() => {
 const { $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells } = page;
-const { trace, views, orders, maths, rightCode } = page.data;
-const nodes = new Map(trace.nodes.map((node) => [node.id, node]));
-const edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
-const lossName = nodes.get(trace.loss).name.length > 5 || nodes.get(trace.loss).name === trace.loss ? "L" : nodes.get(trace.loss).name;
+const { maths, rightCode, zooms, closed } = page.data;
+
+// -- the scene: the graph that is played ------------------------------------------------------------------------------
+// The whole computation, or one operation of it opened into operations on single numbers. That is a trace of its own; `outer` is the
+// scene that it was opened in, `node` what was opened there, and `at` the step to go on with.
+let scene, trace, views, orders, nodes, edges, lossName, main, firstBackward, backwardSteps, naive;
+function setScene(next) {
+  scene = next;
+  ({ trace, views, orders } = next);
+  nodes = new Map(trace.nodes.map((node) => [node.id, node]));
+  edges = new Map(trace.edges.map((edge) => [edge.id, edge]));
+  const { name } = nodes.get(trace.loss);
+  if (!next.outer) lossName = name.length > 5 || name === trace.loss ? "L" : name;
+  main = makeRun(trace.steps, trace.tensors);
+  const backward = trace.steps.findIndex((step) => step.phase !== "forward");
+  firstBackward = backward < 0 ? trace.steps.length : backward;
+  backwardSteps = trace.steps.slice(firstBackward);
+  naive = orders.map((order) => Object.assign(makeRun(order.steps, order.tensors), { name: order.name }));
+  drawn.clear();
+}
+const drawn = new Map();  // heatmaps that were drawn before
+
+async function unpack(packed) {
+  const bytes = new Blob([Uint8Array.from(atob(packed), (c) => c.charCodeAt(0))]);
+  return new Response(bytes.stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 
 // -- what is there at a step ------------------------------------------------------------------------------------------
 // A run is a list of steps, with the moments at which something came to be: so a frame is found by looking up, not by replaying.
@@ -60,6 +82,7 @@ const largest = (tables) => {
   }
   return most || 1;
 };
+setScene({ trace: page.data.trace, views: page.data.views, orders: page.data.orders });
 const gradientRefs = (steps) => steps.flatMap((s) => [s.raw, s.reduced, s.after].filter((ref) => ref !== undefined));
 scale.value = largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) => node.value) }]);
 scale.gradient = largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]);
@@ -94,6 +117,10 @@ function fill(template, node, to) {
     const power = mark.parentElement.localName === "msup" && mark.parentElement.firstElementChild === mark;
     mark.outerHTML = power && filled.startsWith("<mfrac") ? `<mrow><mo>(</mo>${filled}<mo>)</mo></mrow>` : filled;
   }
+  for (const remark of holder.querySelectorAll("mrow:has(> mtext):not(:has(mi))")) {  // (0 where n = 0), when n is 2
+    const [left, right] = [...remark.querySelectorAll("mo")].filter((mo) => mo.textContent === "=").map((mo) => [mo.previousElementSibling, mo.nextElementSibling])[0] ?? [];
+    if (left && left.textContent !== right.textContent) remark.remove();
+  }
   // words become text between formulas, so that lines can break at them
   let html = "", formula = "";
   for (const child of holder.firstElementChild.children) {
@@ -109,7 +136,6 @@ const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op
 const write = (element, words) => { if (element.textContent !== words) element.textContent = words; };
 
 const VALUE = { x: 10, y: 27, width: 57, height: 43 }, GRADIENT = { x: 73, y: 27, width: 57, height: 43 };
-const drawn = new Map();
 function heatmap(run, ref, kind, box) {
   const key = `${kind}:${run.tensors === trace.tensors ? "" : run.name}:${ref}`;
   if (!drawn.has(key)) drawn.set(key, cells(run.tensors[ref], kind, box));
@@ -121,9 +147,10 @@ class Stage {
   constructor(home, run, title) {
     this.home = home; this.run = run; this.title = title;
     this.follow = false;
-    home.innerHTML = `<div class="crumbs"></div><div class="camera"><button class="fit" title="The whole picture (F)">fit</button><button class="follow" aria-pressed="false" title="Keep what happens in sight (C)">follow</button></div>`;
+    home.innerHTML = `<div class="crumbs"></div><div class="camera"><button class="open">open</button><button class="fit" title="The whole picture (F)">fit</button><button class="follow" aria-pressed="false" title="Keep what happens in sight (C)">follow</button></div>`;
     this.svg = make("svg", { role: "group", "aria-label": "Tensors and what flows between them" });
     home.prepend(this.svg);
+    home.querySelector(".open").onclick = () => state.zoom();
     home.querySelector(".fit").onclick = () => this.fit();
     home.querySelector(".follow").onclick = () => this.toggleFollow();
     this.listen();
@@ -161,8 +188,9 @@ class Stage {
     const element = make("g", { class: "card", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-id": id },
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
       `<text class="name" x="10" y="18">${text(cut(small(node.name), 15 - Math.min(symbol.length, 8) / 2))}</text>` +
-      `<text class="symbol" x="${box.width - 10}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
+      `<text class="symbol" x="${box.width - (canOpen(id) ? 18 : 10)}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
       `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
+      (canOpen(id) ? `<g class="open" transform="translate(${box.width - 4} 4)"><circle r="9"/><path d="M-4 0h8M0-4v8"/><title>Open ${text(node.op)} into its numbers (Z)</title></g>` : "") +
       `<title>${text(`${node.name}  ${shapeText(node.shape)} ${node.dtype}` + (node.expr ? `\n${node.expr}` : ""))}</title>`);
     const gradient = element.querySelector("g.g"), final = this.run.gradients.get(id)?.at(-1).ref, count = element.querySelector(".count"), label = element.querySelector(".shape");
     let before = "", drawn;
@@ -287,7 +315,9 @@ class Stage {
     const choose = (target) => {
       const card = target.closest?.(".card");
       if (!card) return false;
-      if (card.dataset.group !== undefined) state.open(card.dataset.group); else state.goTo(card.dataset.id, this.run);
+      if (card.dataset.group !== undefined) state.open(card.dataset.group);
+      else if (target.closest(".open")) state.zoom(card.dataset.id);
+      else state.goTo(card.dataset.id, this.run);
       return true;
     };
     this.svg.onclick = (event) => { if (!moved) choose(event.target); };
@@ -296,21 +326,29 @@ class Stage {
   crumbs() {
     const place = this.home.querySelector(".crumbs");
     place.innerHTML = this.title ? `<span>${text(this.title)}</span>` : "";
-    if (views.length === 1) return;
-    const select = document.createElement("select");
-    select.setAttribute("aria-label", "Part of the graph");
-    select.innerHTML = views.map((view) => `<option value="${text(view.path)}">${text(view.path || "the whole graph")}</option>`).join("");
-    select.value = this.view.path;
-    select.onchange = () => state.open(select.value);
-    if (this.view.path) {
+    if (this.view.path || scene.outer) {
       const up = document.createElement("button");
       up.textContent = "↑";
       up.title = up.ariaLabel = "Up to the graph around it (Backspace)";
       up.onclick = () => state.up();
       place.append(up);
     }
+    if (scene.outer) place.insertAdjacentHTML("beforeend", `<span title="${text(trace.title)}">${text(trace.title)}</span>`);
+    if (views.length === 1) return;
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", "Part of the graph");
+    select.innerHTML = views.map((view) => `<option value="${text(view.path)}">${text(view.path || "the whole graph")}</option>`).join("");
+    select.value = this.view.path;
+    select.onchange = () => state.open(select.value);
     place.append(select);
   }
+}
+const canOpen = (id) => !scene.outer && zooms[id] !== undefined;
+// why a tensor's card does not open
+function whyClosed(id) {
+  const node = nodes.get(id);
+  if (!node.op) return `No operation made ${node.name}: there is nothing to open.`;
+  return (!scene.outer && closed[id]) || `The numbers inside ${node.name} are not on this page.`;
 }
 const empty = (box, name) => `<rect class="empty ${name}" rx="4" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/>`;
 
@@ -331,7 +369,7 @@ function words(step) {
   let html = `<p>${text(step.sentence)}</p>` + (hint ? `<p>${text(hint)}</p>` : "");
   const rule = step.kind === "op" ? says?.forward : step.kind === "contribute" ? ruleOf(node, step) : null;
   if (rule) html += `<div class="rule ${step.phase}"><h3>${step.kind === "op" ? "Formula" : "Local rule"}</h3>${fill(rule, node, step.to)}</div>`;
-  else if (step.kind === "seed") html += `<div class="rule"><h3>Start</h3>${math(`${gradMath(node.id)}<mo>=</mo><mn>1</mn>`)}</div>`;
+  else if (step.kind === "seed" && node.shape.length === 0 && T(step.after).data[0] === 1) html += `<div class="rule"><h3>Start</h3>${math(`${gradMath(node.id)}<mo>=</mo><mn>1</mn>`)}</div>`;
   else if (step.kind === "visit" && step.parts.length > 1) html += `<div class="rule"><h3>Sum of the parts</h3>${math(`${gradMath(node.id)}<mo>=</mo><mo>∑</mo><mtext>\u00a0of ${step.parts.length} parts</mtext>`)}</div>`;
   const facts = factsOf(node);
   return html + (facts && step.kind !== "done" ? `<p class="facts">${text(facts)}</p>` : "");
@@ -392,6 +430,18 @@ function workedProduct(a, b, cells, result) {
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
+// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all.
+function weightsOf(term, k, first) {
+  const size = matrix(first).size, data = T(term.tensor).data.slice(k * size, (k + 1) * size);
+  return { numbers: { shape: first.shape, dtype: first.dtype, data }, used: [...data.keys()].filter((j) => data[j] !== 0) };
+}
+function workedSum(first, { numbers, used }, rest, result) {
+  const products = used.map((j) => inBrackets(first.data[j]) + (numbers.data[j] === 1 ? "" : `·${inBrackets(numbers.data[j])}`));
+  const shown = products.length > 12 ? [...products.slice(0, 11), "…", products.at(-1)] : products;
+  if (rest) shown.push(inBrackets(rest));
+  return worked(`${shown.join(" + ") || "0"} = <b>${show(result)}</b>`);
+}
+
 function contribution(step) {
   const { terms = [], kind } = step.equation ?? {};
   const raw = T(step.raw), reduced = T(step.reduced);
@@ -416,8 +466,12 @@ function contribution(step) {
     html += `<div class="terms">${part(terms[0], cells.left)}${sign("@")}${part(terms[1], cells.right)}${sign("=")}${out}</div>` + workedProduct(a, b, cells, result);
   } else {
     const g = gradientAt(main, node.id, state.at), parts = summed(T(g.ref), raw, made);
+    const weights = kind === "weighted" && weightsOf(terms[1], made, T(g.ref));
     if (parts) {
       html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: parts })}${sign("→ Σ →")}${out}</div>` + worked(`${sumOf(parts.map(matrix(T(g.ref)).at))} = <b>${show(result)}</b>`);
+    } else if (weights) {
+      const local = figureOf(weights.numbers, "value", "local derivatives", { used: weights.used, role: "local" });
+      html = `<h3>Incoming gradient, local derivatives, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)), { used: weights.used })}${sign("⊙")}${local}${sign("→ Σ →")}${out}</div>` + workedSum(T(g.ref), weights, 0, result);
     } else if (kind === "sum") html = `<h3>Incoming gradient, summed</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign("→ Σ →")}${out}</div>`;
     else html = `<h3>Incoming gradient, contribution</h3><div class="terms">${figureOf(T(g.ref), "gradient", math(gradMath(node.id)))}${sign(`<i>${text(node.op)}</i> →`)}${out}</div>`;
   }
@@ -458,9 +512,10 @@ function computation(step) {
   }).filter(Boolean);
   const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
   const result = show(matrix(out).at(made));
-  const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value" });
+  const tight = Boolean(step.equation);  // so that all of it stays in sight
+  const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value", tight });
   const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
-  const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [] }) : sign(inBrackets(x.plain)));
+  const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [], tight }) : sign(inBrackets(x.plain)));
   if (INFIX[node.op] && inputs.length === 2) {
     const [a, b] = inputs.map(numbersOf);
     let used = [], line = "";
@@ -472,6 +527,12 @@ function computation(step) {
       used = [[p], [q]]; line = worked(`${inBrackets(a.data[p])} ${COMPUTE[node.op]} ${inBrackets(b.data[q])} = <b>${result}</b>`);
     }
     return `<h3>Computed</h3><div class="terms">${draw(used).join(sign(INFIX[node.op]))}${sign("=")}${z}</div>${line}`;
+  }
+  if (step.equation) {  // each cell adds up cells of the first input
+    const x = numbersOf(inputs[0]), weights = weightsOf(step.equation.terms[1], made, x), total = matrix(out).at(made);
+    const rest = total - weights.used.reduce((sum, j) => sum + x.data[j] * weights.numbers.data[j], 0);
+    const line = workedSum(x, weights, Math.abs(rest) > 1e-5 * Math.max(...x.data.map(Math.abs), Math.abs(total)) ? rest : 0, total);
+    return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>${line}`;
   }
   const each = maths[node.op]?.elementwise && all && inputs.every((x) => numbersOf(x).shape.length <= out.shape.length);
   const places = each ? inputs.map((x) => [broadcastFrom(made, out.shape, numbersOf(x).shape)]) : [];
@@ -503,9 +564,11 @@ function equation(step) {
 }
 
 function source(step) {
-  const node = nodes.get(step.node), src = node.src;
-  if (!src || !trace.sources[src.source]) return `<h3>${text(node.expr ? "Expression" : "Source")}</h3><pre class="code" tabindex="0">${text(node.expr ?? "not known")}</pre>`;
-  const lines = Object.entries(trace.sources[src.source]).map(([n, line]) => [Number(n), line]).filter(([n]) => n >= src.line - 5 && n <= src.end_line + 5);
+  // what is inside an operation is written nowhere: then the line that made the whole
+  const inner = nodes.get(step.node), inside = scene.outer && !inner.src;
+  const node = inside ? scene.node : inner, { sources } = inside ? scene.outer.trace : trace, src = node.src;
+  if (!src || !sources[src.source]) return `<h3>${text(node.expr ? "Expression" : "Source")}</h3><pre class="code" tabindex="0">${text(node.expr ?? "not known")}</pre>`;
+  const lines = Object.entries(sources[src.source]).map(([n, line]) => [Number(n), line]).filter(([n]) => n >= src.line - 5 && n <= src.end_line + 5);
   const indent = Math.min(...lines.filter(([, line]) => line.trim()).map(([, line]) => line.length - line.trimStart().length));
   const html = lines.map(([n, line]) => {
     const inside = n >= src.line && n <= src.end_line;
@@ -556,10 +619,6 @@ const few = (numbers) => {
 };
 
 // -- state: the step, the part of the graph, the cell, the order -----------------------------------------------------------
-const main = makeRun(trace.steps, trace.tensors);
-const firstBackward = Math.max(0, trace.steps.findIndex((step) => step.phase !== "forward"));
-const backwardSteps = trace.steps.slice(firstBackward);
-const naive = orders.map((order) => Object.assign(makeRun(order.steps, order.tensors), { name: order.name }));
 const stage = new Stage($("stage"), main, "");
 let other = null;
 
@@ -576,7 +635,7 @@ const state = Object.assign(page.transport({
   keys: {
     "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1),
     f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); },
-    o: () => { if (orders.length) $("orders").click(); }, Backspace: () => { if (stage.view.path) state.up(); },
+    o: () => { if (orders.length) $("orders").click(); }, z: () => { const card = document.activeElement.closest(".card:not(.group)"); state.zoom(card?.dataset.id); }, Backspace: () => state.up(),
     Escape: () => { if (state.order !== null) state.showOrder(null); else state.up(); },
   },
 }), {
@@ -600,7 +659,37 @@ const state = Object.assign(page.transport({
     for (const s of [stage, other]) if (s) s.show(view);
     this.paint();
   },
+  // the numbers inside a tensor's operation: of the one that is chosen, else of the one that the step is about
+  async zoom(id = trace.steps[stage.place()].node) {
+    this.stop();
+    if (!canOpen(id)) { $("note").textContent = whyClosed(id); return; }
+    if (this.order !== null) this.showOrder(null);
+    const opened = await unpack(zooms[id]);
+    const backward = this.at >= firstBackward;
+    scene.at = this.at;
+    this.enter({ ...opened, orders: [], outer: scene, node: nodes.get(id) }, opened.trace.loss);
+    this.go(backward && backwardSteps.length ? firstBackward : 0);
+  },
+  // play this graph; where the keyboard was on a card, which is gone then, it comes to the card `id`
+  enter(next, id) {
+    const held = document.activeElement.closest("#stages .card, .crumbs");
+    setScene(next);
+    stage.run = main;
+    this.cell = null;
+    $("orders").hidden = !orders.length;
+    this.ticks();
+    stage.show(views[0]);
+    if (stage.fit() < 0.5) stage.follow = true, stage.mark();
+    if (held) $("stage").querySelector(`[data-id=${id}]`)?.focus({ preventScroll: true });
+  },
   up() {
+    if (!stage.view.path) {
+      if (!scene.outer) return;
+      const { outer, node } = scene;
+      this.enter(outer, node.id);
+      this.go(outer.at);
+      return;
+    }
     const path = trace.modules.find((group) => group.path === stage.view.path)?.parent ?? "";
     this.open(views.some((view) => view.path === path) ? path : "");
   },
@@ -634,6 +723,10 @@ function paint() {
   const at = stage.place();
   stage.paint(at);
   const step = trace.steps[at];
+  const open = $("stage").querySelector(".camera .open"), openable = canOpen(step.node);
+  open.setAttribute("aria-disabled", !openable);
+  open.title = openable ? `The numbers inside ${nodes.get(step.node).name} (Z)` : whyClosed(step.node);
+  $("note").textContent = "";
   const forward = !inOrder && step.phase === "forward";
   $("phase").textContent = inOrder ? "Two orders" : { forward: "Forward pass", backward: "Backward pass", done: "Done" }[step.phase];
   $("phase").classList.toggle("forward", forward);
@@ -649,6 +742,7 @@ function paint() {
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
     const mark = $("source").querySelector("mark");
+    $("source").scrollTop = mark ? mark.offsetTop + mark.offsetHeight / 2 - $("source").clientHeight / 2 : 0;
     if (mark) $("source").scrollLeft = Math.max(0, Math.min(mark.offsetLeft - 60, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth));
   }
 }
@@ -661,18 +755,16 @@ $("equation").onclick = (event) => {
   state.paint();
 };
 $("source").onclick = (event) => { const k = event.target.dataset.order; if (k !== undefined) state.showOrder(Number(k)); };
-$("orders").hidden = !orders.length;
 $("orders").onclick = () => state.showOrder(state.order === null ? worst() : null);
 const worst = () => Math.max(0, orders.findIndex((order) => order.first_wrong !== undefined));
 page.legend([["value", "value"], ["gradient", "gradient"]]);
-state.ticks();
-stage.show(views[0]);
-if (stage.fit() < 0.5) stage.follow = true, stage.mark();
+state.enter(scene);
 state.go(0);
 
 // For tests and for whoever asks: the picture of step i as data.
 window.player = {
-  state, trace,
+  state,
+  get trace() { return trace; },
   frame: (i, run = main) => {
     const now = frame(run, i);
     return Object.fromEntries([...nodes.keys()].map((id) => [id, { known: now.known(id), gradient: now.gradient(id) && run.tensors[now.gradient(id).ref], complete: now.gradient(id)?.complete ?? false }]));

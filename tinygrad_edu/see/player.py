@@ -6,7 +6,10 @@ player.css and player.js beside this file.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +22,34 @@ from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
 from .page import Page
 from .trace import Trace, _plain, _Tracer
+from .zoom import openings
 
 
 class Player(Page):
     """A page that plays a trace. In a notebook it shows itself.
 
-    trace: what it plays. html: the page. orders: the same backward pass in naive orders.
+    trace: what it plays. html: the page. orders: the same backward pass in naive orders. zooms: by node, the operation that made
+    it opened into operations on single numbers. closed: why others cannot be opened.
     """
 
     name, shows, unit = "player", "the graph with its gradients", "step"
 
-    def __init__(self, trace: Trace, orders: list[Order], pictures: list[View]) -> None:
+    def __init__(
+        self, trace: Trace, pictures: list[View], orders: list[Order], zooms: dict[str, Trace], closed: dict[str, str]
+    ) -> None:
         super().__init__(trace.title)
-        self.trace, self.orders, self._views = trace, orders, pictures
+        self.trace, self.orders, self.zooms, self.closed, self._views = trace, orders, zooms, closed, pictures
 
     def _data(self) -> dict[str, Any]:
-        names = [node.op for node in self.trace.nodes if node.op]
+        names = {node.op: None for trace in (self.trace, *self.zooms.values()) for node in trace.nodes if node.op}
         return {
             "trace": _plain(self.trace),
             "views": _plain(self._views),
             "orders": _plain(self.orders),
+            "zooms": {
+                node: _packed({"trace": _plain(opened), "views": _plain(views(opened))}) for node, opened in self.zooms.items()
+            },
+            "closed": self.closed,
             "rightCode": RIGHT_CODE,
             "maths": {name: {**_plain(maths_of(name)), "elementwise": _is_elementwise(name)} for name in names},
         }
@@ -69,7 +80,8 @@ def play(
 ) -> Player:
     """Play the computation of `loss` and its backward pass, step by step, on a page of HTML.
 
-    In a notebook, `play(loss)` as the last line of a cell shows it. Nothing is changed: every `.grad` stays as it is.
+    In a notebook, `play(loss)` as the last line of a cell shows it. Nothing is changed: every `.grad` stays as it is. A card with a
+    plus opens into the single numbers of its operation (key Z, and Escape to come back), as `zoom` does.
 
     Args:
         loss: a tensor that requires grad, before `backward()` or after it; or a Trace.
@@ -91,21 +103,31 @@ def play(
     >>> player.trace.title
     '(w * w).sum()'
     """
+    orders: list[Order] = []
+    zooms: dict[str, Trace] = {}
+    closed: dict[str, str] = {}
     if isinstance(loss, Trace):
-        trace, orders = loss, []
+        trace = loss
     elif isinstance(loss, Tensor):
         tracer = _Tracer(loss, gradient, backward=True)
         trace = tracer.trace(title)
         orders = naive_orders(loss, gradient, tracer.ids, tracer.edges) if len(trace.nodes) <= READABLE else []
+        zooms, closed = openings(tracer, trace)
     else:
         raise TypeError(
             f"play takes a tensor, usually a loss, or a Trace (a film has its own play()), not a {type(loss).__name__}."
         )
     if title is not None:
         trace = dataclasses.replace(trace, title=title)
-    player = Player(trace, orders, views(trace, depth, max_nodes))
+    player = Player(trace, views(trace, depth, max_nodes), orders, zooms, closed)
     player.deliver(path, open)
     return player
+
+
+def _packed(data: Any) -> str:
+    """As text of about a tenth of the size: graphs of numbers repeat themselves, and most are never opened."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _is_elementwise(name: str) -> bool:

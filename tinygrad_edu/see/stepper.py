@@ -269,7 +269,7 @@ def equations(trace: Trace, step: Step) -> list[Row]:
         return [[*row, ("=" if row else "", step.after, slope(trace, node.name))]]
     to = trace.node(step.to or "")
     row = []
-    if step.equation is not None:
+    if step.equation is not None and step.equation.kind != "weighted":  # its derivatives are too many for a line
         sign = {"times": "·", "matmul": "@"}.get(step.equation.kind, "")
         for term in step.equation.terms:
             name = {"gradient": slope(trace, node.name), "value": trace.node(term.node).name if term.node else ""}

@@ -26,7 +26,7 @@ from .. import backend
 from ..autograd import engine
 from ..op import Op
 from ..tensor import Tensor
-from .equation import WHOLE, Equation, Factor, Term, equation_of
+from .equation import WEIGHTS, WHOLE, Equation, Factor, Term, equation_of, equation_of_result
 from .groups import Group, Groups, numbered
 from .maths import _formula, _rule_text, sentence_of
 from .source import (
@@ -156,7 +156,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Numbers:
-    """An array: whole (`data`, flat, row by row) up to 64 elements, else a `sample`. NaN and infinities are strings.
+    """An array: whole (`data`, flat, row by row) up to 64 elements (the local derivatives of an equation: 1024), else a `sample`.
+    NaN and infinities are strings.
 
     min, max, mean, std: of the finite elements; nonfinite: how many others there are.
     """
@@ -196,7 +197,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Step:
-    """One step. phase "forward": kind "op", the node is computed. phase "backward":
+    """One step. phase "forward": kind "op", the node is computed; `equation` shows the numbers where it adds up. phase "backward":
 
     kind "seed": the gradient of the loss is `after`.
     kind "visit": all `uses` parts of the node's gradient (`parts`) have arrived; `after` is their sum.
@@ -323,7 +324,7 @@ class _Tracer:
         self.root = root
         self.tensors: list[Numbers] = []
         self._refs: dict[int, int] = {}
-        self._kept: list[Any] = []  # so that no array is freed, and its id given to another, meanwhile
+        self.arrays: list[Any] = []  # of `tensors`; held, so that none is freed, and its id given to another, meanwhile
         self.order = [node for node in engine.topological_order([root], to_look_at=True) if node.op is not None]
         leaves, self.values = self._leaves()
         self.nodes = [*leaves, *self.order]
@@ -387,12 +388,12 @@ class _Tracer:
         return guesses
 
     # -- parts -----------------------------------------------------------------------------------------------------
-    def ref(self, array: Any) -> int:
-        """The position of an array among the tensors; the same array is kept once."""
+    def ref(self, array: Any, most: int = WHOLE) -> int:
+        """The position of an array among the tensors; the same array is kept once. most: elements that are kept whole."""
         if id(array) not in self._refs:
-            self._kept.append(array)
+            self.arrays.append(array)
             self._refs[id(array)] = len(self.tensors)
-            self.tensors.append(numbers_of(array))
+            self.tensors.append(numbers_of(array, most))
         return self._refs[id(array)]
 
     def trace(self, title: str | None) -> Trace:
@@ -418,7 +419,7 @@ class _Tracer:
         array = self.values.get(node, node.array)
         attrs: dict[str, Any] = {}
         if node.op is not None:
-            attrs = {k: attribute(v) for k, v in node.settings.items() if not _same(v, node.op.settings.get(k))}
+            attrs = {k: attribute(v) for k, v in _settings(node) if not _same(v, node.op.settings.get(k))}
             if not node.op.variadic:
                 plain = zip(node.op.inputs, node.inputs, strict=True)
                 attrs |= {k: attribute(v) for k, v in plain if v is not None and not isinstance(v, Tensor)}
@@ -482,7 +483,9 @@ class _Tracer:
         assert node.op is not None
         what = expression_at(node.made_at) or self._expression(node)
         shown = what if self.names[node] == self.ids[node] else f"{self.names[node]} = {what}"
-        return Step("forward", "op", self.ids[node], f"{shown} is computed. {rule_of(node.op).sentence}", rule=node.op.name)
+        says = f"{shown} is computed. {rule_of(node.op).sentence}"
+        equation = self._equation(node, equation_of_result(node))
+        return Step("forward", "op", self.ids[node], says, rule=node.op.name, equation=equation)
 
     def _backward(self) -> Iterator[Step]:
         parts: dict[Tensor, list[Part]] = {}
@@ -546,7 +549,7 @@ class _Tracer:
             self.ids[node],
             _contribute_sentence(rule_of(node.op).sentence, self.names[to], axes, step.got, step.uses),
             rule=node.op.name,
-            equation=self._equation(node, slot, g, step.raw),
+            equation=self._equation(node, equation_of(node, slot, g, step.raw)),
             to=self.ids[to],
             edge=self.edges[node, slot].id,
             slot=slot,
@@ -559,13 +562,12 @@ class _Tracer:
             uses=step.uses,
         )
 
-    def _equation(self, node: Tensor, slot: int, g: Any, raw: Any) -> Equation | None:
-        found = equation_of(node, slot, g, raw)
-        return None if found is None else Equation(found[0], [self._term(node, factor) for factor in found[1]])
+    def _equation(self, node: Tensor, found: tuple[str, list[Factor]] | None) -> Equation | None:
+        return None if found is None else Equation(found[0], [self._term(node, found[0], factor) for factor in found[1]])
 
-    def _term(self, node: Tensor, factor: Factor) -> Term:
+    def _term(self, node: Tensor, kind: str, factor: Factor) -> Term:
         of = None if factor.slot is None else self.ids[node.inputs[factor.slot]]
-        return Term(factor.role, self.ref(factor.array), of, factor.transposed)
+        return Term(factor.role, self.ref(factor.array, WEIGHTS if kind == "weighted" else WHOLE), of, factor.transposed)
 
 
 def without_rule(node: Tensor) -> list[tuple[str, Tensor]]:
@@ -630,8 +632,8 @@ def on_cpu(array: Any) -> np.ndarray:
     return np.asarray(backend.place(array, backend.CPU) if hasattr(array, "shape") else array)
 
 
-def numbers_of(array: Any) -> Numbers:
-    """An array, on any device, as a trace keeps it."""
+def numbers_of(array: Any, most: int = WHOLE) -> Numbers:
+    """An array, on any device, as a trace keeps it: whole, if it has up to so many elements."""
     array = on_cpu(array)
     shape, dtype = list(array.shape), str(array.dtype)
     finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
@@ -641,7 +643,7 @@ def numbers_of(array: Any) -> Numbers:
         found = exact.min(), exact.max(), exact.mean(), exact.std()
         statistics = {k: number(float(v)) for k, v in zip(("min", "max", "mean", "std"), found, strict=True)}
     nonfinite = array.size - finite.size
-    if array.size <= WHOLE:
+    if array.size <= most:
         return Numbers(shape, dtype, data=_flat(array), nonfinite=nonfinite, **statistics)
     matrix = array.reshape(-1, array.shape[-1])
     rows, cols = (np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int)) for n in matrix.shape)
@@ -661,6 +663,12 @@ def attribute(value: Any) -> Any:
     if hasattr(value, "dtype"):  # an array; a dtype itself has a shape too
         return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     return "..." if value is Ellipsis else str(value)
+
+
+def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
+    """An operation's settings by name; one that is a named tuple (the windows of pooling) gives each of its parts."""
+    for name, value in node.settings.items():
+        yield from value._asdict().items() if hasattr(value, "_asdict") else [(name, value)]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -8,7 +8,7 @@ opens into its steps in time instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ from .trace import Trace, _Tracer, on_cpu, trace
 
 ELEMENTS = 64  # of each tensor that goes in or comes out
 NODES = 150
+EXPANDED = 4  # rows of a matrix whose determinant is written out: one of 5 rows has 120 products
+ROOM = 600  # numbers, of all the operations of a graph that a page lets open
+STEPS = 10  # in time, of a recurrent layer that a page lets open
 
 
 class ZoomError(ValueError):
@@ -65,8 +68,57 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     if not isinstance(z, Tensor) or z.op is None:
         raise GraphError("zoom opens what a recorded operation made; this tensor is a leaf, or was computed without recording.")
     z = _layer_behind(z)
+    gradient = _gradient(z, loss) if z.requires_grad else None
+    return _opened(z, _Tracer(z, None, backward=False).names, gradient)
+
+
+def openings(tracer: _Tracer, whole: Trace) -> tuple[dict[str, Trace], dict[str, str]]:
+    """What the operations of a graph open into, by node, the smallest first and as many as a page has room for; and why the
+    others stay closed.
+
+    tracer: what made the trace `whole`, and so knows the tensors.
+    """
+    gradients = {step.node: tracer.arrays[step.after] for step in whole.steps if step.kind == "visit" and step.after is not None}
+    found: dict[str, Trace] = {}
+    closed: dict[str, str] = {}
+    room = ROOM
+    for z in sorted(tracer.order, key=_size):
+        node, name = tracer.ids[z], tracer.names[z]
+        try:
+            _refuse_trifles(z, name)
+            opened = _opened(z, tracer.names, gradients.get(node))
+        except ZoomError as error:
+            closed[node] = str(error)
+            continue
+        if not any(inner.op not in (None, "cat") for inner in opened.nodes):
+            closed[node] = f"{z.op.name} only passes numbers on: there is nothing computed inside."  # type: ignore[union-attr]
+        elif len(opened.nodes) > room:
+            closed[node] = f"This page has no room for more numbers; play(zoom({name})) opens this one on a page of its own."
+        else:
+            room -= len(opened.nodes)
+            found[node] = opened
+    return found, closed
+
+
+def _size(z: Tensor) -> int:
+    return z.array.size + sum(x.array.size for x in z.inputs if isinstance(x, Tensor))
+
+
+def _refuse_trifles(z: Tensor, name: str) -> None:
+    """Refuse what a page has no use for, or no room, before any work is done."""
     assert z.op is not None
-    named = _names(z)
+    if all(x.array.size == 1 for x in [z, *z.inputs] if isinstance(x, Tensor)):
+        raise ZoomError(f"{name} is made of single numbers already.")
+    if z.op.name in OVER_TIME and len(z.array) > STEPS:
+        raise ZoomError(
+            f"{z.op.name} has {len(z.array)} steps in time, and a page opens up to {STEPS}; play(zoom({name})) opens them all."
+        )
+
+
+def _opened(z: Tensor, names: Mapping[Tensor, str], gradient: Any) -> Trace:
+    """The operation that made z as a graph of its own, with this gradient to start from; None: forwards only."""
+    assert z.op is not None
+    named = _names(z, names)
     what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
     over_time = z.op.name in OVER_TIME
     whole = _steps_in_time(z, named) if over_time else _in_numbers(z, named, what)
@@ -75,9 +127,9 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     if whole.array.size > 1:
         whole.name, whole.made_at = named[z], z.made_at
     title = f"{named[z]}: {what}, {'step by step' if over_time else 'number by number'}"
-    if not whole.requires_grad:
+    if gradient is None or not whole.requires_grad:
         return trace(whole, title=title, backward=False)
-    return trace(whole, wrap(_gradient(z, loss).reshape(whole.shape)), title=title)
+    return trace(whole, wrap(on_cpu(gradient).reshape(whole.shape)), title=title)
 
 
 def _layer_behind(z: Tensor) -> Tensor:
@@ -88,11 +140,11 @@ def _layer_behind(z: Tensor) -> Tensor:
     return x if x.op is not None and x.op.name in OVER_TIME else z
 
 
-def _names(z: Tensor) -> dict[Tensor, str]:
+def _names(z: Tensor, names: Mapping[Tensor, str]) -> dict[Tensor, str]:
     """What the learner calls z and its inputs; else what the operation's formula calls them."""
     assert z.op is not None
-    found = _Tracer(z, None, backward=False).names
-    taken = set(found.values())
+    found = {x: names[x] for x in [*z.inputs, z] if isinstance(x, Tensor)}
+    taken = set(names.values())
     arguments = z.op.inputs if not z.op.variadic else [f"x{i}" for i in range(len(z.inputs))]
     for x, argument in [*zip(z.inputs, arguments, strict=True), (z, "z")]:
         if isinstance(x, Tensor) and re.fullmatch(r"v\d+", found[x]) and argument not in taken:
@@ -104,6 +156,8 @@ def _names(z: Tensor) -> dict[Tensor, str]:
 def _in_numbers(z: Tensor, named: dict[Tensor, str], what: str) -> Tensor:
     """The elements of z, each made from elements of its inputs, joined to one tensor if there are several."""
     assert z.op is not None
+    if z.array.size == 0:
+        raise ZoomError(f"{named[z]} has no elements: there is nothing to open.")
     if max(z.array.size, *(x.array.size for x in z.inputs if isinstance(x, Tensor))) > ELEMENTS:
         raise ZoomError(f"zoom shows tensors of up to {ELEMENTS} elements; this is {what}. Take a few rows and columns of each.")
     inputs = [
@@ -141,6 +195,8 @@ def _computed(z: Tensor, inputs: list[Any], what: str) -> np.ndarray:
             with enable_grad():
                 compute(z, inputs, parts)
             values = [float(part) for part in parts.flat]
+        except ZoomError:
+            raise
         except Exception:  # whatever NumPy cannot do with arrays of objects
             continue
         if np.allclose(values, z.numpy(force=True).reshape(-1), rtol=1e-4, atol=1e-6, equal_nan=True):
@@ -168,6 +224,8 @@ def _fill(parts: np.ndarray, found: Any) -> None:
 
 def _det(x: np.ndarray) -> Any:
     """Expanded along the first row."""
+    if len(x) > EXPANDED:
+        raise ZoomError(f"zoom writes out determinants of up to {EXPANDED} rows; this matrix has {len(x)}.")
     if len(x) == 1:
         return x[0, 0]
     products = [x[0, j] * _det(_without(x, 0, j)) for j in range(len(x))]
@@ -213,12 +271,12 @@ def _spot(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
-def _gradient(z: Tensor, loss: Tensor | None) -> np.ndarray:
+def _gradient(z: Tensor, loss: Tensor | None) -> Any:
     if loss is None:
-        return np.ones_like(z.numpy(force=True))
+        return np.ones_like(z.array)
     for step in engine.steps(loss):
         if step.kind == "visit" and step.node is z:
-            return on_cpu(step.after)
+            return step.after
     raise GraphError("zoom: the loss was not made from this tensor.")
 
 

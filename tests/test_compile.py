@@ -1,0 +1,787 @@
+"""A compiled function does what the function itself does."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import runpy
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, autograd, compiler, nn, optim
+from tinygrad_edu.compiler import Compiled, CompileError, compile
+from tinygrad_edu.compiler.plan import share
+from tinygrad_edu.errors import GraphError
+from tinygrad_edu.metrics import accuracy
+from tinygrad_edu.testing import assert_close
+from tinygrad_edu.train import ClipGradients
+
+from .cases import Case
+from .test_catalogue import every_row, leaves, tensors_of, what
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+# Rows that are refused: their results' sizes, or what they do, depend on numbers.
+REFUSED = {
+    "argwhere", "bincount", "digamma", "embedding_bag", "index_fill", "masked_scatter", "masked_select", "matrix_exp", "max_pick", "max_spread", "nonzero", "one_hot",
+    "polygamma", "unique", "unique_consecutive", "x[mask]",
+}  # fmt: skip
+
+
+@every_row
+def test_every_operation(case: Case) -> None:
+    """Value and gradients of every row of the catalogue, recorded, and replayed on other numbers."""
+    for n, (arrays, how) in enumerate(case.samples()):
+
+        def step(*inputs: Tensor, how: Any = how) -> Any:
+            found = [z for z in leaves(case.function(*inputs, **how)) if isinstance(z, Tensor)]
+            roots = [z for z in found if z.requires_grad]
+            variables = [x for x in inputs if x.requires_grad]
+            seeds = [tg.ones_like(z) * 0.5 for z in roots]
+            grads = autograd.grad(roots, variables, seeds, materialize_grads=True) if roots else ()
+            return found, grads
+
+        compiled = compile(step)
+        try:
+            compiled(*tensors_of(arrays))
+        except CompileError:
+            assert case.name in REFUSED
+            return
+        again = list(case.samples(seed=1))[n][0]
+        for inputs in (arrays, again):
+            try:
+                expected = step(*tensors_of(inputs))
+            except Exception as error:
+                with pytest.raises(type(error)):
+                    compiled(*tensors_of(inputs))
+                continue
+            found = compiled(*tensors_of(inputs))
+            for z, e in zip(list(leaves([*found])), list(leaves([*expected])), strict=True):
+                assert (z.shape, z.dtype) == (e.shape, e.dtype)
+                np.testing.assert_allclose(
+                    z.numpy(force=True), e.numpy(force=True), rtol=1e-12, atol=1e-13, err_msg=what(arrays, how)
+                )
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+class Reader(nn.Module):
+    """Words in, a class out: embedding, LSTM, the last state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.lstm, self.out = nn.Embedding(11, 6), nn.LSTM(6, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.lstm(self.words(x))[0][:, -1])
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(11, 8)
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True)
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.block(self.words(x)).mean(1))
+
+
+def mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
+
+
+def cnn() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.GELU(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3),
+    )  # fmt: skip
+
+
+def normed() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8), nn.SiLU(), nn.LayerNorm(8), nn.Linear(8, 3))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.rnn, self.out = kind(6, 5, num_layers=2), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.rnn(x[None].repeat(4, 1, 1))[0][-1])
+
+
+MODELS: dict[str, tuple[Any, Any]] = {  # a model, and the shape of a sample (None: word numbers)
+    "mlp": (mlp, (6,)),
+    "cnn": (cnn, (1, 12, 12)),
+    "norms": (normed, (6,)),
+    "rnn": (lambda: Recurrent(nn.RNN), (6,)),
+    "gru": (lambda: Recurrent(nn.GRU), (6,)),
+    "lstm": (Reader, None),
+    "transformer": (Attention, None),
+}
+OPTIMIZERS: dict[str, Any] = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "Adam": lambda p: optim.Adam(p, lr=0.01),
+    "AdamW": lambda p: optim.AdamW(p, lr=0.01, amsgrad=True),
+    "RMSprop": lambda p: optim.RMSprop(p, lr=0.01, centered=True, momentum=0.5),
+    "Adagrad": lambda p: optim.Adagrad(p, lr=0.05, lr_decay=0.1),
+}
+
+
+def batches(shape: Any, sizes: list[int]) -> list[tuple[Tensor, Tensor]]:
+    rng = np.random.default_rng(0)
+    found = []
+    for n in sizes:
+        x = rng.integers(0, 11, (n, 7)) if shape is None else rng.normal(size=(n, *shape))
+        found.append((tg.tensor(x), tg.tensor(rng.integers(0, 3, n))))
+    return found
+
+
+def train(model: nn.Module, optimizer: Any, data: list, wrap: Any, schedule: bool = False, clip: bool = False) -> list[float]:
+    scheduler = optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+
+    def step(x: Tensor, y: Tensor) -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        optimizer.step()
+        if schedule:
+            scheduler.step()
+        return loss
+
+    step = wrap(step)
+    return [step(x, y).item() for x, y in data]
+
+
+def same_state(a: Any, b: Any) -> None:
+    """Parameters, buffers, gradients, and the optimizers' states."""
+    (model, optimizer), (other, second) = a, b
+    for (name, p), q in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        np.testing.assert_allclose(p.numpy(force=True), q.numpy(force=True), rtol=1e-9, atol=1e-8, err_msg=name)
+    for (name, p), q in zip(model.named_parameters(), other.parameters(), strict=True):
+        assert (p.grad is None) == (q.grad is None)
+        np.testing.assert_allclose(p.grad.array, q.grad.array, rtol=1e-7, atol=1e-12, err_msg=name)
+    for p, q in zip(model.parameters(), other.parameters(), strict=True):
+        held, also = optimizer.state[p], second.state[q]
+        assert held.keys() == also.keys()
+        for key in held:
+            np.testing.assert_allclose(held[key], also[key], rtol=1e-7, atol=1e-8, err_msg=key)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_training(name: str, kind: str) -> None:
+    """Losses, parameters, gradients, running statistics and optimizers' states, step by step; the last batch is smaller."""
+    make, shape = MODELS[name]
+    found = []
+    for wrap in (lambda f: f, compile):
+        tg.manual_seed(0)
+        model = make().double()
+        optimizer = OPTIMIZERS[kind](model.parameters())
+        losses = train(model, optimizer, batches(shape, [5, 5, 5, 5, 3, 5, 3, 5]), wrap, schedule=True, clip=kind == "SGD")
+        found.append((losses, model, optimizer))
+    (eager, *a), (compiled, *b) = found
+    np.testing.assert_allclose(compiled, eager, rtol=1e-10)
+    same_state(a, b)
+
+
+def test_fit() -> None:
+    """fit(compile=True) is fit: history, weights, and a callback between gradients and step."""
+    found = []
+    for how in (False, True):
+        tg.manual_seed(0)
+        model = mlp()
+        x, y = tg.randn(50, 6), tg.randint(3, (50,))
+        history = tg.fit(
+            model, (x, y), loss=nn.CrossEntropyLoss(), optimizer=optim.Adam(model.parameters(), lr=0.01), epochs=5, batch_size=16,
+            metrics=[accuracy], validation=(x, y), callbacks=[ClipGradients(0.1)], progress=False, compile=how,
+        )  # fmt: skip
+        found.append((history, model.state_dict()))
+    (eager, weights), (compiled, others) = found
+    assert eager.keys() == compiled.keys()
+    for name in eager:
+        np.testing.assert_allclose(eager[name], compiled[name], rtol=1e-5)
+    for name, p in weights.items():
+        np.testing.assert_allclose(p.numpy(force=True), others[name].numpy(force=True), rtol=1e-4, atol=1e-6)
+
+
+# -- when it records again ---------------------------------------------------------------------------------------------
+def settled(function: Any, *args: Any) -> Any:
+    """The compiled function, called until it has a plan for these arguments."""
+    compiled = function if isinstance(function, Compiled) else compile(function)
+    for _ in range(4):
+        compiled(*args)
+    assert compiled.plans
+    return compiled
+
+
+def recordings(compiled: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A list that grows with each recording."""
+    found: list[Any] = []
+    record = compiled.record
+    monkeypatch.setattr(compiled, "record", lambda *how: (found.append(how), record(*how))[1])
+    return found
+
+
+def test_a_plan_for_each_shape_and_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = settled(lambda x: x * 2, tg.ones(3))
+    noted = recordings(compiled, monkeypatch)
+    compiled(tg.zeros(3))
+    assert not noted
+    for x in (tg.ones(4), tg.ones(3, 1), tg.ones(3, dtype="float64"), tg.ones(3, requires_grad=True)):
+        for _ in range(3):
+            assert_close(compiled(x), x.detach() * 2)
+    assert len(noted) == 8  # two for each
+    assert len(compiled.plans) == 5
+
+
+def test_python_arguments_are_part_of_the_signature() -> None:
+    compiled = settled(lambda x, n: x**n, tg.full((2,), 3.0), 2)
+    assert compiled(tg.full((2,), 3.0), 3).tolist() == [27, 27]
+    assert compiled(tg.full((2,), 3.0), 2).tolist() == [9, 9]
+
+
+def test_methods_and_modules() -> None:
+    class Model(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(tg.full((2,), factor))
+
+        @compile
+        def twice(self, x: Tensor) -> Any:
+            return self.weight * x * 2
+
+        def forward(self, x: Tensor) -> Any:
+            return self.weight * x
+
+    a, b = Model(1.0), Model(10.0)
+    for _ in range(3):
+        assert a.twice(tg.ones(2)).tolist() == [2, 2]
+        assert b.twice(tg.ones(2)).tolist() == [20, 20]
+    compiled = settled(b, tg.ones(2))
+    assert compiled(tg.ones(2)).tolist() == [10, 10]
+    assert "multiply(weight, x" in str(compiled)
+
+
+def test_many_kinds_of_arguments_are_warned_of() -> None:
+    compiled = compile(lambda x, n: x * n)
+    for n in range(16):
+        compiled(tg.ones(1), n)
+    with pytest.warns(UserWarning, match="17th kind of arguments"):
+        compiled(tg.ones(1), 16)
+    with pytest.raises(CompileError, match="a set"):
+        compiled(tg.ones(1), {1})
+
+
+def test_nested_arguments_and_results() -> None:
+    f = lambda batch, *, scale: {"sum": batch["a"] + batch["b"][0], "parts": [batch["a"] * scale, None, 3]}
+    compiled = compile(f)
+    for i in range(5):
+        batch = {"a": tg.full((2,), float(i)), "b": (tg.ones(2), "x")}
+        assert_close(compiled(batch, scale=2.0)["sum"], f(batch, scale=2.0)["sum"])
+        assert_close(compiled(batch, scale=2.0)["parts"][0], batch["a"] * 2)
+        assert compiled(batch, scale=2.0)["parts"][1:] == [None, 3]
+
+
+def test_another_array_in_a_parameter() -> None:
+    """p.data = ..., load_state_dict and freezing are noticed."""
+    layer = nn.Linear(2, 1, bias=False)
+    x = tg.ones(1, 2)
+
+    def step() -> Any:
+        layer.zero_grad()
+        loss = layer(x).sum()
+        if loss.requires_grad:
+            loss.backward()
+        return loss
+
+    compiled = settled(step)
+    layer.weight.data = tg.tensor([[3.0, 4.0]])
+    assert compiled().item() == 7
+    layer.load_state_dict({"weight": tg.tensor([[1.0, 1.0]])})
+    assert compiled().item() == 2
+    layer.weight.requires_grad_(False)
+    layer.weight.grad = None
+    assert compiled().item() == 2
+    assert layer.weight.grad is None
+
+
+def test_training_mode_and_no_grad() -> None:
+    layer = nn.Dropout(0.5)
+    compiled = settled(lambda x: layer(x), tg.ones(100))
+    layer.eval()
+    assert compiled(tg.ones(100)).sum().item() == 100
+    layer.train()
+    assert compiled(tg.ones(100)).sum().item() != 100
+    w = tg.ones(2, requires_grad=True)
+    compiled = settled(lambda: (w * 2).sum().backward())
+    w.grad = None
+    with tg.no_grad(), pytest.raises(GraphError):
+        compiled()
+
+
+def test_a_changed_learning_rate() -> None:
+    """Plain gradient descent is written into the plan, with its rate; another rate is noticed."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    compiled = settled(step)
+    assert "optimizer.step()" not in "\n".join(line for line in str(compiled).splitlines() if "#" not in line)
+    before = w.item()
+    for lr in (0.5, 0.5, 0.5, 0.5, 0.25, 0.5):
+        optimizer.param_groups[0]["lr"] = lr
+        compiled()
+        assert w.item() == before - lr
+        before = w.item()
+
+
+def test_a_loaded_optimizer() -> None:
+    """Momentum is memory that the plan writes to; other memory in its place is noticed."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    start = {"state": {0: {"momentum_buffer": tg.ones(1)}}, "param_groups": optimizer.state_dict()["param_groups"]}
+    compiled = settled(step)
+    for _ in range(4):
+        optimizer.load_state_dict(start)
+        before = w.item()
+        compiled()
+        compiled()
+        assert w.item() == before - 1.5 - 1.75
+
+
+def test_compiled_within_compiled() -> None:
+    inner = compile(lambda x: x * 2)
+    outer = settled(lambda x: inner(x) + 1, tg.ones(2))
+    assert outer(tg.full((2,), 3.0)).tolist() == [7, 7]
+
+
+def test_an_error_of_the_function_itself() -> None:
+    """It passes as it is, while recording, and what the optimizer held is there afterwards."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+    wrong = [False]
+
+    def step(n: int) -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        if wrong[0]:
+            raise ZeroDivisionError
+
+    compiled = settled(step, 1)
+    wrong[0] = True
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            compiled(2)
+    assert type(optimizer.state[w]["momentum_buffer"]) is np.ndarray
+    assert type(w.array) is np.ndarray
+
+
+# -- random numbers ----------------------------------------------------------------------------------------------------
+def test_random_numbers() -> None:
+    """A plan draws the numbers that the function would draw, also from a generator of one's own, and after manual_seed."""
+    own = tg.Generator()
+
+    def draw(x: Tensor) -> Any:
+        return (
+            x + tg.rand(3),
+            tg.randn(3),
+            tg.randint(10, (3,)),
+            tg.randperm(5),
+            tg.rand(2, generator=own),
+            nn.functional.dropout(x),
+        )
+
+    compiled = settled(draw, tg.ones(3))
+    for seed in (0, 1):
+        tg.manual_seed(seed)
+        own.manual_seed(seed)
+        expected = [draw(tg.ones(3)) for _ in range(3)]
+        tg.manual_seed(seed)
+        own.manual_seed(seed)
+        for e in expected:
+            for z, w in zip(compiled(tg.ones(3)), e, strict=True):
+                assert_close(z, w)
+
+
+# -- what a plan owns, and what it does not ----------------------------------------------------------------------------
+def test_results_are_not_overwritten() -> None:
+    compiled = settled(lambda x: x + 1, tg.zeros(2))
+    one = compiled(tg.ones(2))
+    compiled(tg.zeros(2))
+    assert one.tolist() == [2, 2]
+
+
+def test_changes_in_place_of_arguments_and_of_what_is_outside() -> None:
+    total = tg.zeros(2)
+
+    def f(x: Tensor) -> None:
+        x += 1
+        total.add_(x)
+        total[0] = 7
+
+    compiled, expected = compile(f), 0
+    for _ in range(5):
+        x = tg.ones(2)
+        compiled(x)
+        expected += 2
+        assert x.tolist() == [2, 2]
+        assert total.tolist() == [7, expected]
+
+
+def test_a_view_of_an_argument_follows_it() -> None:
+    def f(x: Tensor) -> Any:
+        y = x * 1
+        row = y[0]
+        y += 1
+        row *= 2
+        return y, row
+
+    x = tg.ones(2, 2)
+    compiled = settled(f, x)
+    assert compiled(x)[0].tolist() == [[4, 4], [2, 2]]
+    assert compiled(x)[1].tolist() == [4, 4]
+
+
+def test_gradients_add_up() -> None:
+    """Without zero_grad, as they do in eager; and when it stands at the end."""
+    for zero_at_end in (False, True):
+        w, v = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+
+        def step(p: Tensor, x: Tensor, zero_at_end: bool = zero_at_end) -> Any:
+            loss = (p * x).sum()
+            loss.backward()
+            found = p.grad.clone()
+            if zero_at_end:
+                p.grad = None
+            return found
+
+        compiled = compile(lambda x, w=w: step(w, x))
+        for i in range(6):
+            x = tg.full((2,), float(i))
+            assert_close(compiled(x), step(v, x))
+            assert (w.grad is None) == (v.grad is None)
+            if w.grad is not None:
+                assert_close(w.grad, v.grad)
+
+
+def test_assigning_data() -> None:
+    """p.data = p.data - ..., as some write a step: the parameter keeps its memory, and has the new values."""
+    found = []
+    for wrap in (lambda f: f, compile):
+        w = tg.ones(2, requires_grad=True)
+
+        def step(w: Tensor = w) -> Any:
+            old = w.data
+            (w * w).sum().backward()
+            w.data = w.data - 0.1 * w.grad
+            w.grad = None
+            return old - w.data
+
+        step = wrap(step)
+        found.append([step().tolist() for _ in range(5)] + [w.tolist()])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+def test_graphs_from_before_notice_the_change() -> None:
+    """As after an eager step, a value that a replay changed cannot be used for gradients any more."""
+    w = tg.ones(2, requires_grad=True)
+
+    def step() -> None:
+        with tg.no_grad():
+            w.mul_(2)
+
+    compiled = settled(step)
+    z = (w * w).sum()
+    compiled()
+    with pytest.raises(GraphError, match="changed in place"):
+        z.backward()
+
+
+def test_nothing_is_left_behind() -> None:
+    """After a recording the package is as before, also when it fails."""
+    before = {name: vars(Tensor).get(name) for name in ("array", "_grad", "numpy")}, vars(nn.Module).get("training")
+    compile(lambda x: x * 2)(tg.ones(2))
+    with pytest.raises(CompileError):
+        compile(lambda x: x.item())(tg.ones(1))
+    assert before == ({name: vars(Tensor).get(name) for name in ("array", "_grad", "numpy")}, vars(nn.Module).get("training"))
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+kept: list[Any] = []
+
+
+def decides(x: Tensor) -> Any:
+    return x if x.sum() > 0 else -x  # line 1
+
+
+def takes_a_number(x: Tensor) -> Any:
+    return x * x.sum().item()  # line 1
+
+
+def converts(x: Tensor) -> Any:
+    return x / float(x.mean())  # line 1
+
+
+def counts(x: Tensor) -> Any:
+    return x[: int(x.sum())]  # line 1
+
+
+def lists(x: Tensor) -> Any:
+    return len(x.tolist())  # line 1
+
+
+def to_numpy(x: Tensor) -> Any:
+    return tg.tensor(np.tanh(x.numpy()))  # line 1
+
+
+def prints(x: Tensor) -> Any:
+    print(x * 2)  # line 1
+
+
+def masks(x: Tensor) -> Any:
+    return x[x > 0]  # line 1
+
+
+def positions(x: Tensor) -> Any:
+    return x.nonzero()  # line 1
+
+
+def seeds(x: Tensor) -> Any:
+    tg.manual_seed(0)  # line 1
+
+
+@pytest.mark.parametrize(
+    "function", [seeds, decides, takes_a_number, converts, counts, lists, to_numpy, prints, masks, positions]
+)
+def test_refused_with_the_line(function: Any) -> None:
+    """What depends on numbers in Python is refused, and the message shows the learner's line."""
+    with pytest.raises(CompileError) as caught:
+        compile(function)(tg.ones(3))
+    assert "test_compile.py" in str(caught.value)
+    assert "# line 1" in str(caught.value)
+
+
+def test_tensors_that_stay_behind_are_refused() -> None:
+    def step(x: Tensor) -> Any:
+        kept.append(x * 2)
+
+    compiled = compile(step)
+    compiled(tg.ones(2))
+    with pytest.raises(CompileError, match=r"kept.append\(x \* 2\)(.|\n)*Return the tensor"):
+        compiled(tg.ones(2))
+
+
+def test_numbers_that_change_are_refused() -> None:
+    """Python's own counting would be a constant of the plan: two recordings show that it is none."""
+    times = [0]
+
+    def step(x: Tensor) -> Any:
+        times[0] += 1
+        return x * times[0]
+
+    compiled = compile(step)
+    for i in range(1, 6):
+        assert compiled(tg.ones(2)).tolist() == [i, i]
+    with pytest.raises(CompileError, match=r"x \* times\[0\]"):
+        compiled(tg.ones(2))
+
+
+def test_closures_are_refused() -> None:
+    w = tg.ones(2, requires_grad=True)
+    optimizer = optim.LBFGS([w])
+    with pytest.raises(CompileError, match="closure"):
+        compile(lambda: optimizer.step(lambda: (w * w).sum()))()
+
+
+def test_bad_data_is_refused_by_a_plan_too() -> None:
+    """Checks run at each call: before anything was done the function itself says what is wrong, afterwards a plain message."""
+    w = tg.zeros(4, 3, requires_grad=True)
+    good, bad = tg.tensor([0, 1, 2, 1]), tg.tensor([0, 1, 3, 1])
+    compiled = settled(lambda y: nn.functional.cross_entropy(w * 1, y), good)
+    with pytest.raises(IndexError, match="label 3 at position"):
+        compiled(bad)
+    with pytest.raises(IndexError, match="label -1"):
+        compiled(tg.tensor([0, 1, -1, 1]))
+    assert compiled(good).item() == pytest.approx(np.log(3), rel=1e-6)
+    table = nn.Embedding(3, 2)
+    compiled = settled(lambda y: table(y), good)
+    with pytest.raises(IndexError, match="3 is out of range"):
+        compiled(bad)
+    compiled = settled(lambda x: nn.functional.binary_cross_entropy(x + tg.rand(2), tg.ones(2)), tg.full((2,), -0.0001) * 0)
+    with pytest.raises(CompileError, match=r"binary_cross_entropy(.|\n)*a check that held"):
+        compiled(tg.ones(2))
+
+
+# -- any program -------------------------------------------------------------------------------------------------------
+def run(program: list[tuple[int, int, int, float]], x: Tensor, w: Tensor) -> list[Tensor]:
+    """A program of operations, views and changes in place on a growing list of (3, 3) tensors."""
+    held = [x, w, x * 2, w + 1]
+    for kind, i, j, number in program:
+        a, b = held[i % len(held)], held[j % len(held)]
+        match kind:
+            case 0:
+                held.append(a + b)
+            case 1:
+                held.append(a * b * number)
+            case 2:
+                held.append((a @ b) / 3)
+            case 3:
+                held.append(tg.tanh(a))
+            case 4:
+                held.append(a.T)
+            case 5:
+                held.append(a.clone())
+            case 6:
+                held.append(tg.softmax(a, 1))
+            case 7:
+                held.append(tg.where(a > b, a, b * number))
+            case 8:
+                held.append(a.sum(0, keepdim=True) - b)
+            case 9:  # from here on, changes in place, of what was made here
+                a = held[2 + i % (len(held) - 2)]
+                a.add_(b, alpha=number) if a is not b else a.mul_(number)
+            case 10:
+                held[2 + i % (len(held) - 2)][j % 3] = b[i % 3] * number
+            case 11:
+                held[2 + i % (len(held) - 2)][:, j % 3] += number
+            case 12:
+                held.append(held[2 + i % (len(held) - 2)].reshape(9)[:].view(3, 3))
+            case 13:
+                held[2 + i % (len(held) - 2)].copy_(b.T if j % 2 else b.clone())
+            case 14:
+                a = held[2 + i % (len(held) - 2)]
+                a.copy_(tg.cat([a[1:], b[:1]]))
+    return held
+
+
+OPERATION = st.tuples(st.integers(0, 14), st.integers(0, 30), st.integers(0, 30), st.sampled_from([0.5, -1.0, 2.0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OPERATION, max_size=12), st.booleans())
+def test_any_program(program: list, differentiate: bool) -> None:
+    """Random operations, views and changes in place, and their gradients: the plan gives what the function gives, call after call."""
+
+    def function(x: Tensor) -> Any:
+        with tg.set_grad_enabled(differentiate):
+            held = run(program, x, w)
+            loss = sum((t.sum() * (i + 1) for i, t in enumerate(held)), tg.zeros((), dtype="float64"))
+        w.grad = None
+        if differentiate:
+            loss.backward()
+        return held
+
+    rng = np.random.default_rng(0)
+    w = tg.tensor(rng.normal(size=(3, 3)), requires_grad=True)
+    compiled = compile(function)
+    for _ in range(5):
+        x = tg.tensor(rng.normal(size=(3, 3)))
+        before, w_before = x.clone(), w.array.copy()
+        try:
+            expected, expected_x = [t.detach().clone() for t in function(x)], x
+            grad = w.grad.clone() if differentiate else None
+        except Exception as error:
+            with pytest.raises(type(error)):
+                compiled(before)
+            return
+        if x.requires_grad:  # the argument itself got a history, through a view
+            with pytest.raises(CompileError):
+                settled(compiled, before)
+            return
+        w_after = w.array.copy()
+        w.array[...] = w_before  # programs may change it through a view
+        found = compiled(before)
+        np.testing.assert_allclose(w.array, w_after, rtol=1e-12, atol=1e-12)
+        for z, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(z.numpy(force=True), e.numpy(), rtol=1e-12, atol=1e-12)
+        assert_close(before, expected_x)
+        if differentiate:
+            np.testing.assert_allclose(w.grad.numpy(), grad.numpy(), rtol=1e-10, atol=1e-10)
+    assert compiled.plans
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10), st.integers(1, 64)), max_size=30), st.data())
+def test_memory_is_never_shared_by_what_lives_at_the_same_time(spans: list, data: Any) -> None:
+    lives = sorted((first, first + length, size) for first, length, size in spans)
+    in_place = {}
+    for i, (first, _, size) in enumerate(lives):
+        givers = [g for g in range(i) if lives[g][1] == first and lives[g][2] == size and g not in in_place.values()]
+        if givers and data.draw(st.booleans()):
+            in_place[i] = data.draw(st.sampled_from(givers))
+    blocks, sizes = share(lives, in_place)
+    for i, (first, _, size) in enumerate(lives):
+        assert sizes[blocks[i]] >= size
+        for j in range(i):
+            if blocks[i] == blocks[j]:
+                assert lives[j][1] < first or (in_place.get(i) == j and lives[j][1] == first)
+    assert sum(sizes) <= sum(size for *_, size in lives)
+
+
+def test_a_plan_needs_less_memory() -> None:
+    """A chain of operations runs in two places, not in twenty."""
+
+    def chain(x: Tensor) -> Any:
+        for _ in range(10):
+            x = (x + 1).sin()
+        return x
+
+    compiled = settled(chain, tg.ones(1000))
+    (plan,) = compiled.plans.values()
+    assert plan.bytes <= 2 * 4000 < plan.unshared / 5
+
+
+# -- the plan, to be read ----------------------------------------------------------------------------------------------
+def test_print() -> None:
+    """The learner's lines, and what they became: with names, numbers, shapes and memory."""
+    weight = tg.ones(2, 3)
+
+    def layer(x: Tensor) -> Any:
+        h = tg.tanh(x @ weight.T)
+        return h * 0.5
+
+    compiled = settled(layer, tg.ones(4, 3))
+    expected = """
+        plan of layer: 5 lines, 32 B in 1 block (each array in memory of its own: 96 B)
+            x[...] = given_x                                    # x: float32 (4, 3)
+            # test_compile.py: h = tg.tanh(x @ weight.T)
+            x.dot(weight_T, out=a1)                             # weight_T: float32 (3, 2); a1: float32 (4, 2), block 1
+            tanh(a1, out=a1)
+            # test_compile.py: return h * 0.5
+            multiply(a1, 0.5, out=a1)
+            return tensor(a1)
+        """
+    assert re.sub(r"py:\d+", "py", str(compiled)) == textwrap.dedent(expected).strip()
+
+
+def test_the_page_shows_what_its_program_prints(tmp_path: Path) -> None:
+    page = (Path(compiler.__file__).parent / "README.md").read_text()
+    program, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "step.py").write_text(program)
+    found = io.StringIO()
+    with contextlib.redirect_stdout(found):
+        runpy.run_path(str(tmp_path / "step.py"))
+    assert found.getvalue() == printed

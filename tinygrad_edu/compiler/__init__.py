@@ -1,0 +1,221 @@
+"""compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
+
+README.md beside this file explains what compilers for deep learning do, with what this one does as the example. `record` is the
+recorder, `watch` what it sees beside arrays, `plan` what is made of a recording, and here is when to record and when to replay.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ..nn.module import Module
+from ..op import grad_mode
+from ..optim.lr_scheduler import LRScheduler
+from ..optim.optimizer import Optimizer
+from ..tensor import Tensor
+from .plan import Changed, Plan, TooLate
+from .record import CompileError, Operand, Tape
+from .watch import recording, somebody_records
+
+__all__ = ["CompileError", "compile"]
+
+
+MANY = 16  # kinds of arguments of one function; for more there is a warning
+
+
+class Compiled:
+    """A function with a plan for each signature of its arguments."""
+
+    def __init__(self, function: Callable) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self.plans: dict[Any, Plan] = {}
+        self._candidates: dict[Any, Plan] = {}  # recordings that no second one has confirmed yet
+        self._tries: dict[Any, int] = {}
+        self._settings: dict[Any, Any] = {}  # of optimizers
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if somebody_records():  # this function is part of another one, say, and is recorded as that
+            return self.function(*args, **kwargs)
+        arrays: list[np.ndarray] = []
+        key: tuple = (grad_mode.enabled, *[_key(x, arrays) for x in args])
+        if kwargs:
+            key += (_key(kwargs, arrays),)
+        plan = self.plans.get(key)
+        if plan is None or not plan.fits():
+            return self.record(key, arrays, args, kwargs)
+        try:
+            return plan.replay(arrays)
+        except Changed:
+            return self.function(*args, **kwargs)
+        except TooLate as error:
+            raise CompileError(
+                f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without compile "
+                "to see what is wrong with them."
+            ) from None
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __str__(self) -> str:
+        """Every plan, one for each kind of arguments, as Python that can be read."""
+        waiting = f"{self.name} has no plan yet: it has one when two calls in a row did the same"
+        return "\n\n".join(map(str, self.plans.values())) or waiting
+
+    def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
+        if len(self._tries) == MANY and key not in self._tries:
+            warnings.warn(
+                f"{self.name} is recorded for the {MANY + 1}th kind of arguments, which takes time each time. A number that changes from "
+                "call to call is better passed as a tensor.",
+                stacklevel=3,
+            )
+        tape = Tape(arrays, self._settings)
+        with recording(tape):
+            try:
+                found = self.function(*args, **kwargs)
+                operands = _results(found, tape)
+                tape.finish()
+            except Exception:
+                if tape.refused is not None:
+                    raise tape.refused from None
+                raise
+        for x, array in zip(tape.arguments, arrays, strict=True):
+            if x.memory.value.writes:
+                array[...] = x.held
+        result = _copies(found, operands)
+        names = _names(self.function, args, kwargs)
+        names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
+        plan = Plan(tape, self.name, operands, names)
+        self.plans.pop(key, None)
+        before, self._candidates[key] = self._candidates.get(key), plan
+        difference = plan.differs(before) if before is not None else "new"
+        self._tries[key] = self._tries.get(key, 0) + 1
+        if not difference:
+            del found, operands
+            tape.refuse_leaks()
+            self.plans[key], self._tries[key] = plan, 0
+            del self._candidates[key]
+        elif self._tries[key] > 5:
+            raise CompileError(
+                f"{difference}\n  the function does something else in every call, so no plan can stand for it: a number that Python computes is "
+                "a constant of the plan. Make it a tensor and pass that as an argument."
+            )
+        return result
+
+
+def _key(x: Any, arrays: list[np.ndarray]) -> Any:
+    """What a plan is made for: shape and dtype of tensors, other arguments themselves. Collects the arrays."""
+    if isinstance(x, Tensor | np.ndarray):
+        array = x.array if isinstance(x, Tensor) else x
+        arrays.append(array)
+        return array.shape, array.dtype, getattr(x, "_requires_grad", None)
+    if isinstance(x, tuple | list):
+        return (type(x), *[_key(part, arrays) for part in x])
+    if isinstance(x, dict):
+        return tuple((name, _key(part, arrays)) for name, part in x.items())
+    if x.__hash__ is None:
+        raise CompileError(
+            f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."
+        )
+    return type(x), x
+
+
+def _map(function: Callable, tree: Any) -> Any:
+    """Nested tuples, lists and dicts with function(x) in place of every x in them."""
+    if isinstance(tree, tuple | list):
+        parts = [_map(function, x) for x in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return {k: _map(function, x) for k, x in tree.items()} if isinstance(tree, dict) else function(tree)
+
+
+def _results(found: Any, tape: Tape) -> Any:
+    """What a function returned, with operands in place of tensors that it made or was given."""
+
+    def operand(x: Any) -> Any:
+        if not isinstance(x, Tensor):
+            return x
+        recorded = tape.twin(x.__dict__["array"])
+        return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
+
+    return _map(operand, found)
+
+
+def _copies(found: Any, operands: Any) -> Any:
+    """The same with tensors that have no history, as replays return them."""
+    if isinstance(found, Tensor):
+        return Tensor(found.array) if isinstance(operands, Operand) else found
+    if isinstance(found, tuple | list):
+        parts = list(map(_copies, found, operands))
+        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
+    return {k: _copies(x, operands[k]) for k, x in found.items()} if isinstance(found, dict) else found
+
+
+def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
+    """What the learner calls the arrays: arguments by the parameters' names, tensors and modules by those of the variables."""
+    names: dict[int, str] = {}
+
+    def note(name: str, x: Any) -> None:
+        if isinstance(x, Tensor):
+            names.setdefault(id(x.__dict__["array"]), name)
+            names.setdefault(id(x), f"{name}_tensor")
+        elif isinstance(x, np.ndarray):
+            names.setdefault(id(x), name)
+        elif isinstance(x, Module):
+            for part, p in (*x.named_parameters(), *x.named_buffers()):
+                note(f"{name}_{part}".replace(".", "_"), p)
+        elif isinstance(x, Optimizer | LRScheduler):
+            names.setdefault(id(x), name)
+        elif isinstance(x, tuple | list):
+            for i, part in enumerate(x):
+                note(f"{name}{i}", part)
+        elif isinstance(x, dict):
+            for key, part in x.items():
+                note(f"{name}_{key}" if str(key).isidentifier() else name, part)
+
+    with suppress(ValueError, TypeError):
+        for name, x in inspect.signature(getattr(function, "forward", function)).bind(*args, **kwargs).arguments.items():
+            note(name, x)
+    if inspect.ismethod(function) or isinstance(function, Module):
+        for name, x in vars(getattr(function, "__self__", function)).items():
+            note(name, x)
+    with suppress(ValueError, TypeError):
+        for name, x in (found := inspect.getclosurevars(function)).nonlocals.items() | found.globals.items():
+            note(name, x)
+    return names
+
+
+def compile(function: Callable) -> Compiled:
+    """Record what a function of tensors does, usually a whole training step, and replay it without Python's work around it.
+
+    The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
+    another array in a parameter, train or eval mode: each is noticed, and recorded anew. `print` shows the plan.
+
+    What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call.
+
+    Raises:
+        CompileError: the function reads numbers of tensors in Python, makes tensors that something keeps, or does something else in
+            every call; with the line.
+
+    >>> from tinygrad_edu import compile, tensor
+    >>> @compile
+    ... def norm(x):
+    ...     return (x * x).sum().sqrt()
+    >>> [norm(tensor([n, 4.0])).item() for n in (3.0, 0.0, 3.0)]
+    [5.0, 4.0, 5.0]
+    >>> print(norm)  # doctest: +ELLIPSIS
+    plan of norm: 5 lines, 12 B in 2 blocks (each array in memory of its own: 16 B)
+        x[...] = given_x ...
+
+    Source: https://docs.jax.dev/en/latest/jit-compilation.html; https://pytorch.org/docs/stable/generated/torch.compile.html
+    """
+    return Compiled(function)
