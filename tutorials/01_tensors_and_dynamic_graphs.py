@@ -175,7 +175,7 @@ tg.draw(read([-1.5]), direction="TB")
 # what has the same name, `h`, is numbered. The boxes on the right of a card are gradients, green above 0 and purple
 # below: for a single number `draw` runs backward by itself.
 #
-# Three numbers make three rounds:
+# Three numbers make three rounds, each in a frame:
 
 # %%
 tg.draw(read([-1.5, 0.5, 1.0]), direction="TB")
