@@ -276,6 +276,11 @@ def test_loss_that_grows() -> None:
     assert check_training(model, batch, squared, optim.SGD(model.parameters(), lr=10.0)).names == ["loss grows"]
 
 
+def test_arguments_in_another_order_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"the batch must be a pair \(x, y\), not a function"):
+        check_training(Layered(4, 3), cross_entropy, classes())
+
+
 def test_errors_of_the_model_are_shown() -> None:
     with pytest.raises(RuntimeError):
         check_training(Layered(5, 3), classes(), cross_entropy)

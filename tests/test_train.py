@@ -140,6 +140,12 @@ def test_no_data(drop: bool) -> None:
         fit(model, data.iris(), optimizer=optimizer, epochs=0, **QUIET)
 
 
+@pytest.mark.parametrize("wrong", [lambda model: model, lambda model: model.parameters, lambda model: nn.Sequential(model)])
+def test_an_optimizer_names_what_it_takes(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"model\.parameters\(\)"):
+        optim.SGD(wrong(nn.Linear(1, 1)), lr=0.1)
+
+
 def test_data_without_a_pair_is_refused() -> None:
     model, optimizer = start()
     table = data.iris()
