@@ -143,9 +143,9 @@ def test_no_data(drop: bool) -> None:
 def test_data_without_a_pair_is_refused() -> None:
     model, optimizer = start()
     table = data.iris()
-    for given in (table.x, [table.x, table.y]):
+    for without_labels in (table.x, [table.x, table.y]):
         with pytest.raises(TypeError, match=r"a pair \(x, y\)"):
-            fit(model, given, optimizer=optimizer, **QUIET)
+            fit(model, without_labels, optimizer=optimizer, **QUIET)
 
 
 def test_streams_and_lists_of_batches() -> None:
