@@ -172,8 +172,8 @@ tg.draw(read([-1.5]), direction="TB")
 
 # %% [markdown]
 # One number, one round of the loop. ⊙ is `*`, element by element. What you gave no name is called `v2`, `v3` and so on;
-# what has the same name, `h`, is numbered. The boxes on the right of a card are gradients, green above 0 and purple below: for a single number
-# `draw` runs backward by itself.
+# what has the same name, `h`, is numbered. The boxes on the right of a card are gradients, green above 0 and purple
+# below: for a single number `draw` runs backward by itself.
 #
 # Three numbers make three rounds:
 

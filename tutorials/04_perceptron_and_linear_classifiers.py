@@ -66,11 +66,11 @@ ORANGE_BLUE = LinearSegmentedColormap.from_list("orange-blue", [NO, "white", YES
 
 
 def plane(ax, w, b, low=-0.6, high=1.6, levels=(), new=False):
-    """Draw the line w·x + b = 0, its two sides, the arrow w (shortened), and lines at other levels; a `new` line dashed, without sides."""
+    """Draw the line w·x + b = 0, its two sides, the arrow w (shortened) and lines at
+    other levels; a `new` line dashed, without sides."""
     w, b = np.asarray(w, float), float(b)
-    across, up = np.meshgrid(
-        [low, high], [low, high]
-    )  # four corners are enough: f is linear
+    # four corners are enough: f is linear
+    across, up = np.meshgrid([low, high], [low, high])
     values = w[0] * across + w[1] * up + b
     if not new:
         ax.contourf(
@@ -88,9 +88,8 @@ def plane(ax, w, b, low=-0.6, high=1.6, levels=(), new=False):
             linestyles="dashed" if new else "solid",
         )
         middle = np.array([low + high, low + high]) / 2
-        foot = (
-            middle - (middle @ w + b) / length**2 * w
-        )  # the point of the line nearest to the middle
+        # the point of the line nearest to the middle
+        foot = middle - (middle @ w + b) / length**2 * w
         ax.annotate(
             "",
             foot + 0.35 * w / length,
@@ -98,12 +97,11 @@ def plane(ax, w, b, low=-0.6, high=1.6, levels=(), new=False):
             arrowprops={"arrowstyle": "-|>", "color": "gray", "lw": 2},
         )
     if levels:
-        ax.clabel(
-            ax.contour(
-                across, up, values, levels=levels, colors="gray", linewidths=0.7
-            ),
-            fmt="f = %g",
+        lines = ax.contour(
+            across, up, values, levels=levels, colors="gray", linewidths=0.7
         )
+        places = [(1.3, (level - b - 1.3 * w[0]) / w[1]) for level in levels]
+        ax.clabel(lines, fmt="f = %g", manual=places)
     ax.set(
         xlim=(low, high),
         ylim=(low, high),
@@ -138,7 +136,7 @@ for name, (x1, x2), value in zip(
     ax.annotate(
         f"{name}: {value:.1f}",
         (x1, x2),
-        (6, 6),
+        (6, -14),
         textcoords="offset points",
         weight="bold",
     )
@@ -215,7 +213,8 @@ print(
 
 # %%
 def learn(X, targets, epochs=10):
-    """Rosenblatt's rule; returns the weights, and one entry (w, b, epoch, x, target, answer) for every sample it looked at."""
+    """Rosenblatt's rule; returns the weights, and for every sample it looked at
+    one entry (w, b, epoch, x, target, answer)."""
     w, b = tg.zeros(X.shape[1]), tg.zeros(())
     diary = []
     for epoch in range(1, epochs + 1):
@@ -226,9 +225,7 @@ def learn(X, targets, epochs=10):
             error = target - answer
             mistakes += abs(error.item())
             w, b = w + error * x, b + error
-        if (
-            mistakes == 0
-        ):  # a whole round without a mistake: nothing can change any more
+        if mistakes == 0:  # in a whole round: nothing can change any more
             break
     return w, b, diary
 
@@ -243,7 +240,7 @@ OR = tg.tensor([0.0, 1.0, 1.0, 1.0])
 XOR = tg.tensor([0.0, 1.0, 1.0, 0.0])
 
 w, b, diary = learn(corners, AND)
-print(f"learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 + {w[1]:g}·x2 + {b:g}")
+print(f"learnt after {diary[-1][2]} rounds: f(x) = {w[0]:g}·x1 {w[1]:+g}·x2 {b:+g}")
 print("answers:", step(corners @ w + b).tolist())
 
 # %% [markdown]
@@ -415,9 +412,8 @@ def perceptron(seed):
 def sigmoid_neuron(seed):
     tg.manual_seed(seed)
     layer = nn.Linear(2, 1)
-    model = nn.Sequential(
-        layer, nn.Flatten(0)
-    )  # answers of shape (n,), like the targets
+    # Flatten: answers of shape (n,), like the targets
+    model = nn.Sequential(layer, nn.Flatten(0))
     optimizer = optim.SGD(model.parameters(), lr=0.5)
     tg.fit(
         model,
@@ -507,9 +503,8 @@ for k, color in enumerate(["C0", "C1", "C2"]):
         color=color,
     )
     cloud = three.x[three.y == k].numpy().mean(0)
-    foot = (
-        cloud - (cloud @ row + bias) / (row @ row) * row
-    )  # the point of the dashed line nearest to the cloud
+    # the point of the dashed line nearest to the cloud
+    foot = cloud - (cloud @ row + bias) / (row @ row) * row
     arrow = {"arrowstyle": "-|>", "color": color, "lw": 4, "mutation_scale": 25}
     ax.annotate("", foot + 1.6 * row / np.hypot(*row), foot, arrowprops=arrow)
 figure

@@ -7,8 +7,8 @@
 # The network is the easy part: you know layers, losses and optimizers by now. This tutorial is about everything around it:
 # preparing data, keeping some of it out of sight, trying settings one at a time, and telling an improvement from luck.
 #
-# You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb) to [4](04_perceptron_and_linear_classifiers.ipynb). About 30
-# minutes.
+# You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb), [2](02_backprop_step_by_step.ipynb) and
+# [4](04_perceptron_and_linear_classifiers.ipynb). About 30 minutes.
 
 # %%
 import itertools
@@ -199,11 +199,8 @@ def run(
     epochs=40,
 ):
     """One training, with the split that belongs to `split_seed` (default: the seed); returns its history."""
-    dealt = rest[
-        np.random.default_rng(seed if split_seed is None else split_seed).permutation(
-            120
-        )
-    ]
+    dealing = np.random.default_rng(seed if split_seed is None else split_seed)
+    dealt = rest[dealing.permutation(120)]
     train, validation = dealt[:90], dealt[90:]
     x = (flowers.x - flowers.x[train].mean(0)) / flowers.x[train].std(0)
     tg.manual_seed(seed)

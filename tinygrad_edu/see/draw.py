@@ -218,7 +218,7 @@ class Drawing:
         about = f"{shape_text(node.shape)}  {source if len(source) <= EXPRESSION else source[:EXPRESSION] + '…'}".rstrip()
         rows = [[_cell(f"<B>{html.escape(node.name)}</B>"), _cell(_small(node.symbol or kind), align="RIGHT")]]
         rows += self._numbers(node)
-        rows.append([_cell(_small(about), columns=2)])
+        rows.append([_cell(_small(about), columns=2, width=4 * len(about))])
         wrong = self._marks.get(node.id)
         rows += [[_cell(f'<FONT COLOR="{WRONG}"><B>✗ {html.escape(wrong)}</B></FONT>', columns=2)]] if wrong else []
         graph.node(
@@ -298,8 +298,9 @@ def _small(text: str) -> str:
     return f'<FONT POINT-SIZE="8" COLOR="{GREY}">{html.escape(text)}</FONT>'
 
 
-def _cell(content: str, align: str = "LEFT", columns: int = 1) -> str:
-    return f'<TD ALIGN="{align}" COLSPAN="{columns}">{content}</TD>'
+def _cell(content: str, align: str = "LEFT", columns: int = 1, width: int = 0) -> str:
+    """A cell, at least so wide: without an installed font Graphviz takes long texts for shorter than they are."""
+    return f'<TD ALIGN="{align}" COLSPAN="{columns}" WIDTH="{width}">{content}</TD>'
 
 
 def _html_table(rows: list[list[str]], border: int, spacing: int, padding: int) -> str:
