@@ -149,9 +149,9 @@ def test_an_optimizer_names_what_it_takes(wrong: Any) -> None:
 def test_data_without_a_pair_is_refused() -> None:
     model, optimizer = start()
     table = data.iris()
-    for samples in (table.x, [table.x, table.y]):
+    for without_labels in (table.x, [table.x, table.y]):
         with pytest.raises(TypeError, match=r"a pair \(x, y\)"):
-            fit(model, samples, optimizer=optimizer, **QUIET)
+            fit(model, without_labels, optimizer=optimizer, **QUIET)
 
 
 def test_streams_and_lists_of_batches() -> None:
