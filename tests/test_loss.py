@@ -214,3 +214,9 @@ def test_swapped_arguments_are_named() -> None:
             function(labels, scores)
     with pytest.raises(DtypeError, match=r"convert them with \.long"):
         f.cross_entropy(scores, labels.float())
+
+
+def test_half_precision_holds_the_mean_of_many_samples() -> None:
+    """The sum of 40 000 losses of ln 10 is beyond the largest float16, 65504; their mean is not."""
+    mean = f.cross_entropy(tg.zeros(40_000, 10, dtype=tg.float16), tg.zeros(40_000, dtype=tg.int64))
+    assert mean.item() == pytest.approx(np.log(10), rel=1e-3)
