@@ -87,9 +87,8 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, weight: Any) -> list
     bent = tanh(cell)
     through = o * (1 - bent * bent)  # from the hidden state to the cell
     slopes = cat((i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), -1)
-    reach = slopes * cat(
-        (n, _before(c, cell), i, bent), -1
-    )  # from the cell to the first three gates, from the hidden state to the last
+    # from the cell to the first three gates, from the hidden state to the last
+    reach = slopes * cat((n, _before(c, cell), i, bent), -1)
     direct = slopes * g[..., 2 * width :]
     back_h, back_c, steps = 0, 0, []
     for t in reversed(range(z.shape[0])):

@@ -13,7 +13,6 @@ half as many from then on.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -31,7 +30,7 @@ from ..tensor import Tensor
 from ..train import Callback, Run, keeping_mode, on_device
 from .page import Page
 from .style import short
-from .trace import Numbers, _plain, _read, number, numbers_of, on_cpu
+from .trace import Numbers, _plain, from_text, number, numbers_of, on_cpu, to_text
 
 FORMAT = "tinygrad_edu.film/1"
 SAMPLES = 256  # that the model is shown at each moment
@@ -134,7 +133,7 @@ class Film:
 
     def to_json(self) -> str:
         """The film as one line of JSON."""
-        return json.dumps(_plain(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return to_text(self)
 
     @staticmethod
     def from_json(text: str) -> Film:
@@ -143,14 +142,7 @@ class Film:
         Raises:
             ValueError: this is not a film, or one of another version.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"this is not a film: it is not even JSON ({error}).") from None
-        given = data.get("format") if isinstance(data, dict) else type(data).__name__
-        if given != FORMAT:
-            raise ValueError(f"this is not a film that this version reads: its format is {given!r}, expected {FORMAT!r}.")
-        return _read(Film, data)
+        return from_text(Film, text, "film", FORMAT)
 
     def play(self, path: str | Path | None = None, *, open: bool = False) -> FilmPlayer:
         """The film as a page to play forwards and backwards; in a notebook, as the last line of a cell, it shows itself.

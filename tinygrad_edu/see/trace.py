@@ -265,7 +265,7 @@ class Trace:
 
     def to_json(self) -> str:
         """The trace as one line of JSON."""
-        return json.dumps(_plain(self), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return to_text(self)
 
     @staticmethod
     def from_json(text: str) -> Trace:
@@ -274,14 +274,7 @@ class Trace:
         Raises:
             ValueError: this is not a trace, or one of another version.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"this is not a trace: it is not even JSON ({error}).") from None
-        given = data.get("format") if isinstance(data, dict) else type(data).__name__
-        if given != FORMAT:
-            raise ValueError(f"this is not a trace that this version reads: its format is {given!r}, expected {FORMAT!r}.")
-        return _read(Trace, data)
+        return from_text(Trace, text, "trace", FORMAT)
 
 
 def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backward: bool = True) -> Trace:
@@ -676,6 +669,23 @@ def _same(a: Any, b: Any) -> bool:
 
 
 # -- JSON ----------------------------------------------------------------------------------------------------------------
+def to_text(data: Any) -> str:
+    """A dataclass of plain data as one line of JSON."""
+    return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def from_text(kind: type, text: str, name: str, version: str) -> Any:
+    """What `to_text` made of a dataclass of this kind; ValueError if it is no such `name`, or one of another version."""
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not a {name}: it is not even JSON ({error}).") from None
+    given = data.get("format") if isinstance(data, dict) else type(data).__name__
+    if given != version:
+        raise ValueError(f"this is not a {name} that this version reads: its format is {given!r}, expected {version!r}.")
+    return _read(kind, data)
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
