@@ -11,6 +11,10 @@ gradient of that input; it also gets the output `z`, the inputs and the settings
 nothing else. A rule calls operations, a forward computation calls NumPy: an operation called with arrays returns an array,
 called with a Tensor it returns a Tensor. So the same rule serves an ordinary backward pass, on arrays, and derivatives of
 derivatives, on tensors. Broadcasting is undone by the engine; a rule may ignore it.
+
+What the forward computation has at hand and the rule would compute again (the exponentials of a softmax, say) it may keep for it:
+`@op(keeps="exps", ...)` returns the pair (z, exps), and the rule gets `exps` behind the settings. It saves time and changes no
+result: in derivatives of derivatives, and after a backward pass, the rule gets None in its place and computes it.
 """
 
 from __future__ import annotations
@@ -38,9 +42,20 @@ _PLAIN = frozenset((int, float, bool, type(None)))
 class Op:
     """An operation: its forward computation, its rules and how its inputs are brought together."""
 
-    def __init__(self, forward: Callable, rules: dict[str, Callable], *, joint: Any, dtype: str | None, view: bool) -> None:
+    def __init__(
+        self,
+        forward: Callable,
+        rules: dict[str, Callable],
+        *,
+        joint: Any,
+        dtype: str | None,
+        view: bool,
+        keeps: str | None = None,
+    ) -> None:
         self.name = forward.__name__.strip("_")
-        self.forward = forward
+        self.forward = forward if keeps is None else _without_kept(forward)
+        self.keeps = keeps
+        self.forward_and_keep = forward
         self.formula = inspect.getdoc(forward) or ""
         self.dtype = dtype
         self.view = view
@@ -93,6 +108,14 @@ class Op:
         return f"op {self.name}{self.signature()}"
 
 
+def _without_kept(forward: Callable) -> Callable:
+    @functools.wraps(forward)
+    def only_result(*arrays: Any, **settings: Any) -> Any:
+        return forward(*arrays, **settings)[0]
+
+    return only_result
+
+
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
 
 
@@ -115,6 +138,7 @@ def op(
     joint: Callable | None = None,
     dtype: str | None = None,
     view: bool = False,
+    keeps: str | None = None,
     **rules: Callable,
 ) -> Any:
     """Declare an operation.
@@ -126,6 +150,7 @@ def op(
             promotion), "float" (the same, and integers become the default float), "same" (refused unless equal),
             or None (the inputs are taken as they are).
         view: the result may share memory with its input.
+        keeps: the computation returns a pair, the result and what its rules may use again under this name.
 
     Raises:
         TypeError: a rule is named after no input.
@@ -143,7 +168,7 @@ def op(
     """
 
     def declare(forward: Callable) -> Callable:
-        registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view)
+        registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view, keeps=keeps)
         return recording(this)
 
     return declare if function is None else declare(function)
@@ -154,7 +179,7 @@ def recording(this: Op) -> Callable[..., Any]:
     differentiable, view = this.differentiable, this.view
     variadic, count = this.variadic, len(this.inputs)
     simple = not variadic and inspect.Parameter.empty not in this.settings.values()
-    unify = this.dtype is not None
+    unify, keeps = this.dtype is not None, this.keeps is not None
     defaults, names = this.settings, this.settings.keys()
 
     @functools.wraps(this.forward)
@@ -187,7 +212,10 @@ def recording(this: Op) -> Callable[..., Any]:
         try:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
-            out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
+            if keeps:
+                out, kept = this.forward_and_keep(*arrays, **settings)
+            else:
+                out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
@@ -200,6 +228,8 @@ def recording(this: Op) -> Callable[..., Any]:
             z.settings = settings
             z.serial = tick()
             z.made_at = call_site(2)
+            if keeps:
+                z.kept = kept
         if view and owner(z.array) is owner(arrays[0]):  # else an index array or a reshape made a copy
             note_view(z, inputs[0], (call, settings))
         if watchers:

@@ -433,15 +433,14 @@ class _Clock:
             yield
 
     def add(self, this: Op) -> None:
-        self.put(this, "forward", self.operation(this))
+        for name in ("forward", "forward_and_keep"):
+            self.put(this, name, self.operation(this, getattr(this, name)))
         if this.joint is not None:
             self.put(this, "joint", _Rule(self, this, "all inputs", this.joint))
         rules = zip(this.inputs, this.rules, strict=True)
         self.put(this, "rules", tuple(rule and _Rule(self, this, of, rule) for of, rule in rules))
 
-    def operation(self, this: Op) -> Callable:
-        forward = this.forward
-
+    def operation(self, this: Op, forward: Callable) -> Callable:
         @functools.wraps(forward)
         def run(*arrays: Any, **settings: Any) -> Any:
             if self.closed():

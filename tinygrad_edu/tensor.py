@@ -60,6 +60,7 @@ class Tensor:
     inputs: tuple = ()  # what went into op: tensors, scalars or None
     values: Any = ()  # their arrays at that moment, which the rules for ordinary gradients read
     settings: dict[str, Any] = {}  # noqa: RUF012 (never changed: an instance that has settings holds its own)
+    kept: Any = None  # what op's computation left for its rules
     serial: int = 0  # when it was recorded
     made_at: Any = None  # the user's code object and instruction that made it
     spent: bool = False  # backward went through it
@@ -347,6 +348,7 @@ _HISTORY = (
     "inputs",
     "values",
     "settings",
+    "kept",
     "made_at",
     "spent",
     "base",

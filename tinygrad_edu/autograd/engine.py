@@ -212,6 +212,8 @@ def _chain_rule(
                 chose = True
             z, values = (node, node.inputs) if create_graph else (node.array, node.values)
             settings = node.settings
+            if this.keeps is not None:
+                settings = {**settings, this.keeps: None if create_graph else node.kept}
             together = None if this.joint is None else _one_each(node, this.joint(g, z, *values, **settings))
             for slot, x in enumerate(node.inputs):
                 if not isinstance(x, Tensor) or not x._requires_grad or (on_path is not None and x not in on_path):
@@ -245,6 +247,8 @@ def _chain_rule(
                     yield Step("contribute", node, slot, x, raw, part, before, grads[x], got[x], uses[x])
             if not retain_graph:
                 node.spent = True
+                if this.keeps is not None:
+                    node.kept = None
                 kept += node.array.nbytes + NODE_BYTES
                 if kept > KEEP_GRAPH_BYTES:
                     node.inputs, node.values, node._before = (), (), None

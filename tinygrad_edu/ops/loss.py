@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -160,7 +160,7 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
 
 
 # -- classification: cross-entropy ---------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, labels: softmax_minus_one_hot(x, g, labels=labels))
+@op(keeps="parts", dx=lambda g, z, x, labels, parts: softmax_minus_one_hot(x, g, labels=labels, parts=parts))
 def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
     """How surprised the softmax of the scores is by the labels, on average; the gradient is the softmax, less 1 at the label.
 
@@ -173,38 +173,46 @@ def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     if not x.size:
-        return np.full_like(x, np.nan, shape=())
-    shifted = x - x.max(axis=1, keepdims=True)
-    own = shifted.take(_flat_place(labels, x.shape[1]))
-    np.exp(shifted, out=shifted)
-    losses = np.log(add_last(shifted))
-    losses -= own
-    return _total(losses, None, False, len(losses))
+        return np.full_like(x, np.nan, shape=()), None
+    at_labels, parts = _softmax_parts(x, labels)
+    losses = np.log(parts.totals)
+    losses -= at_labels
+    return _total(losses, None, False, len(losses)), parts
 
 
 @op(
-    dx=lambda h, z, x, g, labels: _softmax_slope(h * (g / max(x.shape[0], 1)), _softmax(x, dim=1)),
-    dg=lambda h, z, x, g, labels: (sum(h * _softmax(x, dim=1)) - sum(_take_class(h, labels=labels))) / max(x.shape[0], 1),
+    dx=lambda h, z, x, g, labels, parts: _softmax_slope(h * (g / max(x.shape[0], 1)), _softmax(x, dim=1)),
+    dg=lambda h, z, x, g, labels, parts: (sum(h * _softmax(x, dim=1)) - sum(_take_class(h, labels=labels))) / max(x.shape[0], 1),
 )
-def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any) -> Any:
+def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, parts: Any = None) -> Any:
     """The softmax of each row, less 1 at its label, times g / N: what cross-entropy sends back to its scores.
 
     z = g·(p - one-hot(label)) / N with p = softmax(x);  ∂x = p·(q - Σ q·p) with q = h·g / N;  ∂g = Σ h·(p - one-hot(label)) / N
     """
     if not x.size:
         return x.copy()
-    z = x - x.max(axis=1, keepdims=True)
-    np.exp(z, out=z)
-    share = g / len(z)
-    z *= (share / add_last(z))[:, None]
-    own = _flat_place(labels, x.shape[1])
-    np.put(z, own, z.take(own) - share)
+    exps, totals, own = parts or _softmax_parts(x, labels)[1]
+    share = g / len(x)
+    z = exps * (share / totals)[:, None]
+    z.put(own, z.take(own) - share)
     return z
 
 
-def _flat_place(labels: Any, classes: int) -> Any:
-    """Where each row's own class is, counted through all rows: quicker than x[rows, labels]."""
-    return labels + np.arange(0, len(labels) * classes, classes, like=labels)
+class _Parts(NamedTuple):
+    """Of softmax and labels: e^x, and its sum for each row; where the label of each row stands, counted through all rows."""
+
+    exps: Any
+    totals: Any
+    own: Any
+
+
+def _softmax_parts(x: Any, labels: Any) -> tuple[Any, _Parts]:
+    """The score at each label and the parts of the softmax, all less the largest score of the row, so that nothing overflows."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    own = labels + np.arange(0, x.size, x.shape[1], like=labels)
+    at_labels = shifted.take(own)  # quicker than x[rows, labels]
+    exps = np.exp(shifted, out=shifted)
+    return at_labels, _Parts(exps, add_last(exps), own)
 
 
 def _softmax_slope(g: Any, p: Any) -> Any:

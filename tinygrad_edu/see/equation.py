@@ -133,11 +133,12 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
     this = node.op
     assert this is not None
     z, values = (node.array, node.values) if z is None else (z, values)
+    settings = node.settings if this.keeps is None else {**node.settings, this.keeps: None}
     if this.joint is not None:
-        return this.joint(g, z, *values, **node.settings)[slot]
+        return this.joint(g, z, *values, **settings)[slot]
     rule = this.rules[slot]
     assert rule is not None
-    return rule(g, z, *values, **node.settings)
+    return rule(g, z, *values, **settings)
 
 
 def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:
