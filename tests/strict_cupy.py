@@ -50,7 +50,7 @@ SPECIAL = """
 """
 METHODS = """
     all any argmax argmin argpartition argsort astype choose clip compress copy cumprod cumsum diagonal dot flatten max mean min
-    nonzero partition prod ptp ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view
+    nonzero partition prod ptp put ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view
 """
 REFUSED_KEYWORDS = ("initial", "where")  # of reductions: CuPy's do not take them
 SCATTER_ADD = ("int32", "uint32", "uint64", "float16", "float32", "float64")  # the dtypes of cupyx.scatter_add
