@@ -51,7 +51,9 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
 def _warn(message: str) -> None:
     """Warn at the learner's line, whether a loss was called there or its module."""
     stack = enumerate(traceback.walk_stack(sys._getframe()), 1)
-    warnings.warn(message, stacklevel=next((level for level, (frame, _) in stack if frame.f_code.co_filename not in OWN_FILES), 1))
+    warnings.warn(
+        message, stacklevel=next((level for level, (frame, _) in stack if frame.f_code.co_filename not in OWN_FILES), 1)
+    )
 
 
 def _reduced(losses: Any, reduction: str) -> Any:
