@@ -231,13 +231,13 @@ class Tensor:
             refresh(self)
         if self.array.size != 1:
             raise GraphError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
-        return self.array.item()
+        return backend.place(self.array, backend.CPU).item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists (a scalar for a 0-d tensor)."""
         if self.base is not None:
             refresh(self)
-        return self.array.tolist()
+        return backend.place(self.array, backend.CPU).tolist()
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
