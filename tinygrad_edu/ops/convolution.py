@@ -27,7 +27,7 @@ from ..op import op
 from ..tensor import owner
 from .padding import pad
 from .reduction import sum
-from .shape import permute, reshape
+from .shape import reshape
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -133,12 +133,6 @@ def as_matrices(w: Any, groups: int) -> Any:
 
 
 # -- convolution and its derivatives ---------------------------------------------------------------------------------
-def sum_by_channel(x: Any) -> Any:
-    """Σ x over samples and sizes, in the order in which the numbers lie in memory."""
-    x = reshape(permute(x, (2, 1, *range(3, x.ndim), 0)), shape=(x.shape[2], x.shape[1], -1))
-    return sum(sum(x, 2), 0)
-
-
 @op(
     dtype="same",
     keeps="columns",
@@ -148,7 +142,7 @@ def sum_by_channel(x: Any) -> Any:
     dw=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: conv_weight(
         x, g, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups, columns=columns
     ),
-    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: sum_by_channel(g),
+    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: sum(g, (0, *range(2, g.ndim))),
 )
 def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.

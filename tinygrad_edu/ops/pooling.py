@@ -137,23 +137,24 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, between: Any 
     stages = [x, *(_maxima(x, windows)[1:-1] if between is None else between), largest]
     nan = bool((largest != largest).any())
     alone = windows.apart() and windows.fits() and not nan
+    left = np.empty_like(largest, dtype=g.dtype)
+    left[...] = g  # a copy, and in memory as x is
     for i, z, x in zip(range(len(windows.kernel)), stages[:0:-1], stages[-2::-1], strict=True):
         parts, spread = windows.parts(i), np.zeros_like(x, dtype=g.dtype)
         if alone:  # what the others leave is the last one's
             last = spread[parts[-1][0]]
             for place, _ in parts[:-1]:
-                np.multiply(g, x[place] == z, out=spread[place])
-                g = np.subtract(g, spread[place], out=last)
-            if g is not last:
-                last[...] = g
+                np.multiply(left, x[place] == z, out=spread[place])
+                left = np.subtract(left, spread[place], out=last)
+            if left is not last:
+                last[...] = left
         else:
-            left = g.copy()
             for place, met, hit in _largest(x, z, parts, nan):
                 share = left[met] * hit
                 spread[place] += share
                 left[met] -= share
-        g = spread
-    return g
+        left = spread
+    return left
 
 
 @op(dy=lambda g, z, y, x, largest, windows: _max_spread(g, x, largest, windows=windows))
