@@ -32,8 +32,8 @@ import numpy as np
 from ..op import enable_grad
 from ..tensor import Tensor, mark_changed, owner, wrap
 
-BLOCK = 32 * 1024
-SMALL = BLOCK // 2  # numbers of a parameter that is worth copying, if one call on many saves calls on each
+BLOCK = 64 * 1024
+SMALL = 16 * 1024  # numbers of a parameter that is worth copying, if one call on many saves calls on each
 
 
 def in_blocks(*arrays: Any) -> Iterator[Sequence[Any]]:
