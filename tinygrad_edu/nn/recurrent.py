@@ -27,11 +27,11 @@ from ..ops.arranging import flip
 from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
 from ..ops.indexing import index_select
-from ..ops.joining import cat, stack
+from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence, with_padding, without_padding
@@ -152,20 +152,21 @@ class _Recurrent(Module):
 
         What stands behind the end of a sequence does no harm: a later step cannot change an earlier one.
         """
-        last: list[tuple[Tensor, ...]] = []
+        last: list[list[Tensor]] = [[] for _ in range(self.states)]  # h, and c, of each layer and direction
+        given = iter(first)
         for layer in range(self.num_layers):
             outputs = []
             for direction in self._directions:
                 forwards = x if not direction else _reversed(x, lengths)
-                z = self._steps(forwards, first[len(last)], self._weights(layer, direction))
-                hidden = z if z.shape[-1] == self.hidden_size else z[..., : self.hidden_size]
-                end = _at_end(z, lengths)
-                last.append(tuple(end[:, i * self.hidden_size : (i + 1) * self.hidden_size] for i in range(self.states)))
-                outputs.append(hidden if not direction else _reversed(hidden, lengths))
-            x = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
+                z = self._steps(forwards, next(given), self._weights(layer, direction))
+                parts = [z] if self.states == 1 else [z[..., : self.hidden_size], z[..., self.hidden_size :]]
+                for states, part in zip(last, parts, strict=True):
+                    states.append(_at_end(part, lengths))
+                outputs.append(parts[0] if not direction else _reversed(parts[0], lengths))
+            x = _joined(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
-        return x, [stack(states) for states in zip(*last, strict=True)]
+        return x, [_joined(states, 0) for states in last]
 
     # -- checks ----------------------------------------------------------------------------------------------------
     def _check(self, x: Tensor, given: Any) -> None:
@@ -189,7 +190,7 @@ class _Recurrent(Module):
         name = type(self).__name__
         shape = (self.num_layers * len(self._directions), x.shape[1], self.hidden_size)
         if hx is None:
-            return [(zeros(*shape[1:], dtype=x.dtype, device=x.device),) * self.states] * shape[0]
+            return [(wrap(np.zeros_like(x.array, shape=shape[1:])),) * self.states] * shape[0]
         given = list(hx) if self.states > 1 and not isinstance(hx, Tensor) else [hx]
         if len(given) != self.states:
             raise TypeError(f"{name}: the first states are two tensors, (h, c); {len(given)} given.")
@@ -222,10 +223,14 @@ def _reversed(x: Tensor, lengths: Any) -> Tensor:
 
 
 def _at_end(z: Tensor, lengths: Any) -> Tensor:
-    """The last step of each sequence."""
+    """The last step of each sequence, (1, N, hidden)."""
     if lengths is None:
-        return z[-1]
-    return z[tensor(lengths - 1, device=z.device), tensor(np.arange(z.shape[1]), device=z.device)]
+        return z[-1:]
+    return z[tensor(lengths - 1, device=z.device), tensor(np.arange(z.shape[1]), device=z.device)][None]
+
+
+def _joined(parts: list[Tensor], dim: int) -> Tensor:
+    return cat(parts, dim) if len(parts) > 1 else parts[0]
 
 
 class RNN(_Recurrent):

@@ -110,13 +110,14 @@ def _in_columns(g: Any) -> Any:
     return g.swapaxes(1, 2).copy()
 
 
-def _behind_the_loop(da: Any, into: Any, w_ih: Any) -> tuple[Any, Any, Any, Any]:
-    """The gradients of x, w_ih, w_hh and the bias, all steps at once, from those of the products, da (T, rows, N)."""
+def _behind_the_loop(da: Any, into: Any, w_ih: Any) -> tuple[Callable, Any, Any, Any]:
+    """The gradients of x (a function, for whoever wants it), w_ih, w_hh and the bias, all steps at once, from those of the
+    products, da (T, rows, N)."""
     (steps, rows, samples), inputs = da.shape, w_ih.shape[1]
     da = np.reshape(da.transpose(1, 0, 2), (rows, steps * samples))
     into = np.reshape(into[:-1].transpose(1, 0, 2), (into.shape[1], steps * samples))
     dw = da.dot(into.T)
-    return np.reshape(da.T.dot(w_ih), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
+    return lambda: np.reshape(da.T.dot(w_ih), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
 
 
 # -- RNN -------------------------------------------------------------------------------------------------------------
