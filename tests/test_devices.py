@@ -118,6 +118,12 @@ def test_to_the_place_where_it_is_is_itself() -> None:
     assert x.is_cuda
 
 
+@pytest.mark.parametrize("name", ["gpu", "float23"])
+def test_what_is_neither_device_nor_dtype_is_refused_with_both_lists(name: str) -> None:
+    with pytest.raises(DeviceError, match=rf"'{name}'.*device \(\"cpu\", \"cuda\".*dtype \(float16"):
+        tg.ones(2).to(name)
+
+
 @pytest.mark.usefixtures("cuda")
 def test_gradients_live_where_their_tensor_lives() -> None:
     x = tg.ones(3, device="cuda:1", requires_grad=True)

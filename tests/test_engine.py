@@ -223,6 +223,39 @@ def test_rules_of_users_are_checked() -> None:
     assert x.grad is None
 
 
+def test_a_rule_with_other_arguments_is_told_what_it_gets() -> None:
+    @tg.op(dx=lambda g, x: g)
+    def too_few(x, *, by=2):  # type: ignore[no-untyped-def]
+        return x * by
+
+    @tg.op(joint=lambda g, xs: [g])
+    def too_few_of_many(*xs, by=2):  # type: ignore[no-untyped-def]
+        return xs[0] * by
+
+    @tg.op(dx=lambda g, z, x: g + None)
+    def fails_inside(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    x = tg.ones(3, requires_grad=True)
+    with pytest.raises(GraphError, match=r"rule dx of too_few \(test_engine.*takes \(g, x\) and must take \(g, z, x, by\)"):
+        too_few(x).sum().backward()
+    with pytest.raises(GraphError, match=r"joint rule of too_few_of_many .*takes \(g, xs\) and must take \(g, z, \*xs, by\)"):
+        too_few_of_many(x, x).sum().backward()
+    with pytest.raises(TypeError, match="unsupported operand"):  # of a rule that takes what it gets, Python's own error
+        fails_inside(x).sum().backward()
+
+
+def test_an_operation_without_a_rule_is_named() -> None:
+    w = tg.ones(3, requires_grad=True)
+
+    @tg.op
+    def ruleless(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    with pytest.raises(GraphError, match=r"ruleless .* without a rule \(dx=...\)"):
+        ruleless(w).sum().backward()
+
+
 class Twice(autograd.Function):
     """Two outputs, one of which is not used."""
 
