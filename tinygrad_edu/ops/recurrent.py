@@ -4,12 +4,13 @@ An operation here is one layer run over a whole sequence. What a step computes i
 
 - `rnn_step`, `lstm_step` and `gru_step` say it with single operations, in the few lines that the papers have.
 - `rnn_steps`, `lstm_steps` and `gru_steps` are the quick way through all steps. All weights stand side by side in one matrix, so that
-  a step has one product: (w_ih | b | w_hh) times (x, 1, the state before). Samples are in the last dim here, so that each gate
+  a step has one product: (w | b | v) times (x, 1, the state before). Samples are in the last dim here, so that each gate
   is one block of memory.
 - Their rules are backpropagation through time, written out. What does not depend on the step behind is done for all steps at
   once: the slopes before the loop, the gradients of the weights after it.
 
-Derivatives of derivatives are taken through the single operations.
+Derivatives of derivatives are taken through the single operations. The weights and the bias of the input are w and b here, those
+of the state v and d: PyTorch's weight_ih, bias_ih, weight_hh and bias_hh.
 
 Sources: Elman 1990 (RNN); Hochreiter, Schmidhuber 1997 and Gers et al. 1999 (LSTM); Cho et al. 2014 (GRU).
 """
@@ -36,22 +37,22 @@ __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
 
 
 # -- one step, in single operations ----------------------------------------------------------------------------------
-def rnn_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str) -> dict[str, Any]:
+def rnn_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str) -> dict[str, Any]:
     """The new state h."""
-    return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh))}
+    return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w, b) + linear(h, v, d))}
 
 
-def lstm_step(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
-    i, f, n, o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
+    i, f, n, o = chunk(linear(x, w, b) + linear(h, v, d), 4, -1)
     i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
     c = f * c + i * n
     return {"h": o * tanh(c), "c": c, "i": i, "f": f, "n": n, "o": o}
 
 
-def gru_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+def gru_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new state, reset gate r, update gate u, the proposed new state n and the old state's share s of it."""
-    (x_r, x_u, x_n), (h_r, h_u, s) = chunk(linear(x, w_ih, b_ih), 3, -1), chunk(linear(h, w_hh, b_hh), 3, -1)
+    (x_r, x_u, x_n), (h_r, h_u, s) = chunk(linear(x, w, b), 3, -1), chunk(linear(h, v, d), 3, -1)
     r, u = sigmoid(x_r + h_r), sigmoid(x_u + h_u)
     n = tanh(x_n + r * s)
     return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
@@ -85,12 +86,12 @@ def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> li
 
 
 # -- what the quick ways share ---------------------------------------------------------------------------------------
-def _side_by_side(w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    """(w_ih | b | w_hh), where b is both biases in one, which is what they amount to."""
-    inputs = w_ih.shape[1]
-    weights = np.zeros_like(w_ih, shape=(len(w_ih), inputs + 1 + w_hh.shape[1]))
-    weights[:, :inputs], weights[:, inputs + 1 :] = w_ih, w_hh
-    for bias in (b_ih, b_hh):
+def _side_by_side(w: Any, v: Any, b: Any, d: Any) -> Any:
+    """(w | b | v), where b is both biases in one, which is what they amount to."""
+    inputs = w.shape[1]
+    weights = np.zeros_like(w, shape=(len(w), inputs + 1 + v.shape[1]))
+    weights[:, :inputs], weights[:, inputs + 1 :] = w, v
+    for bias in (b, d):
         if bias is not None:
             weights[:, inputs] += bias
     return weights
@@ -110,51 +111,49 @@ def _in_columns(g: Any) -> Any:
     return g.swapaxes(1, 2).copy()
 
 
-def _behind_the_loop(da: Any, into: Any, w_ih: Any) -> tuple[Callable, Any, Any, Any]:
-    """The gradients of x (a function, for whoever wants it), w_ih, w_hh and the bias, all steps at once, from those of the
+def _behind_the_loop(da: Any, into: Any, w: Any) -> tuple[Callable, Any, Any, Any]:
+    """The gradients of x (a function, for whoever wants it), w, v and the bias, all steps at once, from those of the
     products, da (T, rows, N)."""
-    (steps, rows, samples), inputs = da.shape, w_ih.shape[1]
+    (steps, rows, samples), inputs = da.shape, w.shape[1]
     da = np.reshape(da.transpose(1, 0, 2), (rows, steps * samples))
     into = np.reshape(into[:-1].transpose(1, 0, 2), (into.shape[1], steps * samples))
     dw = da.dot(into.T)
-    return lambda: np.reshape(da.T.dot(w_ih), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
+    return lambda: np.reshape(da.T.dot(w), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
 
 
 # -- RNN -------------------------------------------------------------------------------------------------------------
-def _rnn_gradients(
-    g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, into: Any
-) -> list[Any]:
-    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str, into: Any) -> list[Any]:
+    inputs = (x, h, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("rnn_steps", g, inputs, nonlinearity=nonlinearity)
     if into is None:
         _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
     states = into[1:, x.shape[-1] + 1 :]
     da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
-    g, back, dh = _in_columns(g), w_hh.T, 0
+    g, back, dh = _in_columns(g), v.T, 0
     for t in reversed(range(len(x))):
         da[t] *= g[t] + dh
         dh = back.dot(da[t])
-    dx, dw_ih, dw_hh, db = _behind_the_loop(da, into, w_ih)
-    return [dx, dh.T, dw_ih, dw_hh, db, db]
+    dx, dw, dv, db = _behind_the_loop(da, into, w)
+    return [dx, dh.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="into", joint=_rnn_gradients)
-def rnn_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, *, nonlinearity: str = "tanh") -> Any:
+def rnn_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, nonlinearity: str = "tanh") -> Any:
     """Run a simple recurrent layer over a sequence; the gradient of a step reaches all steps before it through the weights.
 
-    z[t] = tanh(a[t]) with a[t] = w_ih·x[t] + b_ih + w_hh·z[t-1] + b_hh and z[-1] = h;
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂a[t] = (1 - z[t]²)·(g[t] + w_hhᵀ·∂a[t+1]);  ∂h = w_hhᵀ·∂a[0];
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
+    z[t] = tanh(a[t]) with a[t] = w·x[t] + b + v·z[t-1] + d and z[-1] = h;
+    ∂x[t] = wᵀ·∂a[t] with ∂a[t] = (1 - z[t]²)·(g[t] + vᵀ·∂a[t+1]);  ∂h = vᵀ·∂a[0];
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
 
     Args:
         x: (T, N, inputs).
         h: (N, H), the first state.
-        w_ih, w_hh: (H, inputs) and (H, H).
-        b_ih, b_hh: (H,) or None.
+        w, v: (H, inputs) and (H, H).
+        b, d: (H,) or None.
         nonlinearity: "tanh", or "relu" in its place (with slope 1 where z > 0, else 0).
     """
-    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    weights = _side_by_side(w, v, b, d)
     into, states = _into_steps(x, h)
     for t in range(len(x)):
         a = weights.dot(into[t])
@@ -163,8 +162,8 @@ def rnn_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any 
 
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
-def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
-    inputs = (x, h, c, w_ih, w_hh, b_ih, b_hh)
+def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, made: Any) -> list[Any]:
+    inputs = (x, h, c, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("lstm_steps", g, inputs)
     into, cells, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs)[1]
@@ -176,7 +175,7 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any
     for k, way in enumerate((n, cells[:-1], i, bent)):
         da[:, k] *= way
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh, dc = _in_columns(g), w_hh.T, 0, 0
+    g, back, dh, dc = _in_columns(g), v.T, 0, 0
     for t in reversed(range(steps)):
         dh = dh + g[t, :hidden]
         dc = dc + g[t, hidden:]
@@ -185,26 +184,26 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any
         da[t, 3] *= dh
         dh = back.dot(products[t])
         dc *= f[t]
-    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, w_ih)
-    return [dx, dh.T, dc.T, dw_ih, dw_hh, db, db]
+    dx, dw, dv, db = _behind_the_loop(products, into, w)
+    return [dx, dh.T, dc.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="made", joint=_lstm_gradients)
-def lstm_steps(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z[t] = (h, c) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w_ih·x[t] + b_ih + w_hh·h[t-1] + b_hh, c = f·c[t-1] + i·n,
+    z[t] = (h, c) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w·x[t] + b + v·h[t-1] + d, c = f·c[t-1] + i·n,
     h = o·tanh(c);
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + w_hhᵀ·∂a[t+1],
+    ∂x[t] = wᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + vᵀ·∂a[t+1],
     ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·h[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·h[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
 
     Args:
         x: (T, N, inputs).
         h, c: (N, H), the first states.
-        w_ih, w_hh: (4H, inputs) and (4H, H).
-        b_ih, b_hh: (4H,) or None.
+        w, v: (4H, inputs) and (4H, H).
+        b, d: (4H,) or None.
 
     Returns:
         (T, N, 2H), h and c side by side.
@@ -216,7 +215,7 @@ def lstm_steps(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b
     scale = np.full_like(x, 0.5, shape=(4, hidden, samples))
     scale[2] = 1
     shift = 1 - scale
-    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    weights = _side_by_side(w, v, b, d)
     weights[: 2 * hidden] *= 0.5
     weights[3 * hidden :] *= 0.5
     into, states = _into_steps(x, h)
@@ -259,8 +258,8 @@ def _of_state(dw: Any) -> Any:
     return np.concatenate((dw[: 2 * fourth], dw[3 * fourth :]))
 
 
-def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
-    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, made: Any) -> list[Any]:
+    inputs = (x, h, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("gru_steps", g, inputs)
     into, gates = made or gru_steps.op.forward_and_keep(*inputs)[1]
@@ -270,37 +269,37 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: A
     to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
     da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh = _in_columns(g), _from_state(w_hh).T, 0
+    g, back, dh = _in_columns(g), _from_state(v).T, 0
     for t in reversed(range(steps)):
         dh = dh + g[t]
         da[t] *= dh
         dh *= u[t]
         dh += back.dot(products[t])
-    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, _from_input(w_ih))
-    of_input = slice(len(w_ih))
-    return [dx, dh.T, dw_ih[of_input], _of_state(dw_hh), db[of_input], _of_state(db)]
+    dx, dw, dv, db = _behind_the_loop(products, into, _from_input(w))
+    of_input = slice(len(w))
+    return [dx, dh.T, dw[of_input], _of_state(dv), db[of_input], _of_state(db)]
 
 
 @op(dtype="same", keeps="made", joint=_gru_gradients)
-def gru_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
     """Run a GRU layer over a sequence. Where the update gate is open, the state and its gradient pass as they are.
 
-    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w_ih·x[t] + b_ih,
-    s = w_hh·z[t-1] + b_hh and z[-1] = h;
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + w_hhᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
+    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w·x[t] + b,
+    s = v·z[t-1] + d and z[-1] = h;
+    ∂x[t] = wᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + vᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
     ∂a_r = ∂s_r = ∂a_n·s_n·r·(1 - r), ∂a_u = ∂s_u = ∂z·(z[t-1] - n)·u·(1 - u);
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂s[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂s[t]
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂s[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂s[t]
 
     Args:
         x: (T, N, inputs).
         h: (N, H), the first state.
-        w_ih, w_hh: (3H, inputs) and (3H, H).
-        b_ih, b_hh: (3H,) or None.
+        w, v: (3H, inputs) and (3H, H).
+        b, d: (3H,) or None.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
     (steps, samples, _), hidden = x.shape, h.shape[-1]
-    weights = _side_by_side(_from_input(w_ih), _from_state(w_hh), _from_input(b_ih), _from_state(b_hh))
+    weights = _side_by_side(_from_input(w), _from_state(v), _from_input(b), _from_state(d))
     weights[: 2 * hidden] *= 0.5  # σ(a) = tanh(a/2)/2 + 1/2
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
