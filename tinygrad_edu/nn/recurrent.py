@@ -105,8 +105,9 @@ class _Recurrent(Module):
         pairs = [(layer, direction) for layer in range(self.num_layers) for direction in self._directions]
         return [[w for w in self._weights(*pair) if w is not None] for pair in pairs]
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        """One layer in one direction: x (T, N, inputs) and the first states to (T, N, h and what else the operation gives)."""
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        """One layer in one direction, from x (T, N, inputs) and the first states: each kind of state after all steps, (T, N, hidden),
+        the outputs first; of the others the last alone, (1, N, hidden), unless `every`."""
         raise NotImplementedError
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
@@ -158,11 +159,10 @@ class _Recurrent(Module):
             outputs = []
             for direction in self._directions:
                 forwards = x if not direction else _reversed(x, lengths)
-                z = self._steps(forwards, next(given), self._weights(layer, direction))
-                parts = [z] if self.states == 1 else [z[..., : self.hidden_size], z[..., self.hidden_size :]]
-                for states, part in zip(last, parts, strict=True):
+                made = self._steps(forwards, next(given), self._weights(layer, direction), every=lengths is not None)
+                for states, part in zip(last, made, strict=True):
                     states.append(_at_end(part, lengths))
-                outputs.append(parts[0] if not direction else _reversed(parts[0], lengths))
+                outputs.append(made[0] if not direction else _reversed(made[0], lengths))
             x = _joined(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
@@ -225,7 +225,7 @@ def _reversed(x: Tensor, lengths: Any) -> Tensor:
 def _at_end(z: Tensor, lengths: Any) -> Tensor:
     """The last step of each sequence, (1, N, hidden)."""
     if lengths is None:
-        return z[-1:]
+        return z[-1:] if z.shape[0] > 1 else z
     return z[tensor(lengths - 1, device=z.device), tensor(np.arange(z.shape[1]), device=z.device)][None]
 
 
@@ -265,8 +265,8 @@ class RNN(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = _known(nonlinearity, ValueError)
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        return (rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity),)
 
 
 class LSTM(_Recurrent):
@@ -300,8 +300,10 @@ class LSTM(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.proj_size = 0
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return lstm_steps(x, *states, *weights)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        steps = x.shape[0]
+        z = lstm_steps(x, *states, *weights, cells=steps if every else 1)
+        return z[:steps], z[steps:]
 
 
 class GRU(_Recurrent):
@@ -315,8 +317,8 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return gru_steps(x, *states, *weights)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        return (gru_steps(x, *states, *weights),)
 
 
 def _known(nonlinearity: str, error: type[Exception]) -> str:

@@ -28,10 +28,10 @@ from ..op import op, registry
 from ..tensor import Tensor
 from .activation import relu, sigmoid
 from .elementwise import tanh
-from .joining import cat, stack
+from .joining import stack
 from .products import linear
 from .shape import clone, reshape
-from .splitting import chunk, split
+from .splitting import chunk
 
 __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
 
@@ -42,7 +42,7 @@ def rnn_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str) 
     return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w, b) + linear(h, v, d))}
 
 
-def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
+def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int) -> dict[str, Any]:
     """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
     i, f, n, o = chunk(linear(x, w, b) + linear(h, v, d), 4, -1)
     i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
@@ -62,16 +62,20 @@ STEP: dict[str, Callable] = {"rnn_steps": rnn_step, "lstm_steps": lstm_step, "gr
 
 
 def step_by_step(name: str, inputs: Any, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What each step of an operation over time makes, by name, computed in single operations; "z" is the operation's result."""
+    """What each step of an operation over time makes, by name, computed in single operations."""
     given = dict(zip(registry[name].inputs, inputs, strict=True))
     x = given.pop("x")
     for t in range(x.shape[0]):
         with group(f"step {t}"):
             made = STEP[name](x[t], **given, **settings)
-            states = {state: made[state] for state in given if state in made}
-            given |= states
-            z = cat(states.values(), -1) if len(states) > 1 else made["h"]
-        yield {**made, "z": z}
+        given |= {state: made[state] for state in given if state in made}
+        yield made
+
+
+def together(made: list[dict[str, Any]], settings: dict[str, Any]) -> Any:
+    """The result of an operation over time, from what its steps made."""
+    states = [step["h"] for step in made]
+    return stack(states + [step["c"] for step in made[-settings["cells"] :]] if "cells" in settings else states)
 
 
 def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> list[Any]:
@@ -79,7 +83,7 @@ def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> li
     from ..autograd.engine import grad
 
     own = [clone(x) if isinstance(x, Tensor) else x for x in inputs]  # two inputs may be one tensor, or made from one another
-    z = stack([made["z"] for made in step_by_step(name, own, settings)])
+    z = together(list(step_by_step(name, own, settings)), settings)
     wanted = [isinstance(x, Tensor) and x.requires_grad for x in own]
     found = iter(grad(z, [x for x, yes in zip(own, wanted, strict=True) if yes], g, create_graph=True))
     return [next(found) if yes else None for yes in wanted]
@@ -111,6 +115,11 @@ def _in_columns(g: Any) -> Any:
     return g.swapaxes(1, 2).copy()
 
 
+def _backwards(*series: Any) -> Any:
+    """What these hold for each step, from the last step to the first."""
+    return zip(*(each[::-1] for each in series), strict=True)
+
+
 def _behind_the_loop(da: Any, into: Any, w: Any) -> tuple[Callable, Any, Any, Any]:
     """The gradients of x (a function, for whoever wants it), w, v and the bias, all steps at once, from those of the
     products, da (T, rows, N)."""
@@ -130,10 +139,11 @@ def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
         _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
     states = into[1:, x.shape[-1] + 1 :]
     da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
-    g, back, dh = _in_columns(g), v.T, 0
-    for t in reversed(range(len(x))):
-        da[t] *= g[t] + dh
-        dh = back.dot(da[t])
+    back, dh = v.T, 0
+    for dh_t, da_t in _backwards(_in_columns(g), da):
+        dh_t += dh
+        da_t *= dh_t
+        dh = back.dot(da_t)
     dx, dw, dv, db = _behind_the_loop(da, into, w)
     return [dx, dh.T, dw, dv, db, db]
 
@@ -155,45 +165,51 @@ def rnn_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, n
     """
     weights = _side_by_side(w, v, b, d)
     into, states = _into_steps(x, h)
-    for t in range(len(x)):
-        a = weights.dot(into[t])
-        states[t + 1] = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0, out=a)
+    for before, state in zip(into[:-1], states[1:], strict=True):
+        a = weights.dot(before)
+        state[...] = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0, out=a)
     return states[1:].copy().swapaxes(1, 2), into
 
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
-def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, made: Any) -> list[Any]:
+def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int, made: Any) -> list[Any]:
     inputs = (x, h, c, w, v, b, d)
     if isinstance(g, Tensor):
-        return _by_single_operations("lstm_steps", g, inputs)
-    into, cells, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs)[1]
-    (steps, _, hidden, samples) = gates.shape
+        return _by_single_operations("lstm_steps", g, inputs, cells=cells)
+    into, memory, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
+    steps, _, hidden, samples = gates.shape
     i, f, n, o = gates.swapaxes(0, 1)
-    through = o * (1 - bent * bent)  # from the hidden state to the cell
-    da = gates - gates * gates  # the slopes, each times the way to its gate: from the cell, or from the hidden state to o
+    to_cell = o * (1 - bent * bent)  # from the hidden state
+    # The slopes of the gates, each times the way to it: from the cell state, or from the hidden state to o.
+    da = gates - gates * gates
     da[:, 2] = 1 - n * n
-    for k, way in enumerate((n, cells[:-1], i, bent)):
+    for k, way in enumerate((n, memory[:-1], i, bent)):
         da[:, k] *= way
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh, dc = _in_columns(g), v.T, 0, 0
-    for t in reversed(range(steps)):
-        dh = dh + g[t, :hidden]
-        dc = dc + g[t, hidden:]
-        dc += dh * through[t]
-        da[t, :3] *= dc
-        da[t, 3] *= dh
-        dh = back.dot(products[t])
-        dc *= f[t]
+    g = _in_columns(g)
+    into_cell = [None] * (steps - cells) + list(g[steps:])
+    back, dh, dc = v.T, 0, np.zeros_like(memory[0])
+    for dh_t, dc_t, bend, forget, (da_i, da_f, da_n, da_o), da_t in _backwards(g[:steps], into_cell, to_cell, f, da, products):
+        dh_t += dh
+        if dc_t is not None:
+            dc += dc_t
+        dc += dh_t * bend
+        da_i *= dc
+        da_f *= dc
+        da_n *= dc
+        da_o *= dh_t
+        dh = back.dot(da_t)
+        dc *= forget
     dx, dw, dv, db = _behind_the_loop(products, into, w)
     return [dx, dh.T, dc.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="made", joint=_lstm_gradients)
-def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
+def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, cells: int = 1) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z[t] = (h, c) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w·x[t] + b + v·h[t-1] + d, c = f·c[t-1] + i·n,
+    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w·x[t] + b + v·h[t-1] + d, c = f·c[t-1] + i·n,
     h = o·tanh(c);
     ∂x[t] = wᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + vᵀ·∂a[t+1],
     ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
@@ -204,9 +220,10 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
         h, c: (N, H), the first states.
         w, v: (4H, inputs) and (4H, H).
         b, d: (4H,) or None.
+        cells: how many of the cell states to return, counted from the end.
 
     Returns:
-        (T, N, 2H), h and c side by side.
+        (T + cells, N, H), the hidden states of all steps, and behind them the last cell states.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
@@ -221,20 +238,22 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
     products = gates.reshape(steps, 4 * hidden, samples)
-    cells = np.empty_like(x, shape=(steps + 1, hidden, samples))
-    cells[0] = c.T
-    bent = np.empty_like(cells[1:])
-    for t in range(steps):
-        np.dot(weights, into[t], out=products[t])
-        gate = gates[t]
+    memory = np.empty_like(x, shape=(steps + 1, hidden, samples))
+    memory[0] = c.T
+    bent = np.empty_like(memory[1:])
+    for before, product, gate, c, after, bend, state in zip(
+        into[:-1], products, gates, memory[:-1], memory[1:], bent, states[1:], strict=True
+    ):
+        np.dot(weights, before, out=product)
         np.tanh(gate, out=gate)
         gate *= scale
         gate += shift
         i, f, n, o = gate
-        np.add(f * cells[t], i * n, out=cells[t + 1])
-        np.tanh(cells[t + 1], out=bent[t])
-        np.multiply(o, bent[t], out=states[t + 1])
-    return np.concatenate((states[1:], cells[1:]), 1).swapaxes(1, 2), (into, cells, gates, bent)
+        np.multiply(f, c, out=after)
+        after += i * n
+        np.tanh(after, out=bend)
+        np.multiply(o, bend, out=state)
+    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, memory, gates, bent)
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
@@ -269,12 +288,12 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
     to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
     da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh = _in_columns(g), _from_state(v).T, 0
-    for t in reversed(range(steps)):
-        dh = dh + g[t]
-        da[t] *= dh
-        dh *= u[t]
-        dh += back.dot(products[t])
+    back, dh = _from_state(v).T, 0
+    for dh_t, keep, da_t, product in _backwards(_in_columns(g), u, da, products):
+        dh_t += dh
+        da_t *= dh_t
+        dh = back.dot(product)
+        dh += dh_t * keep
     dx, dw, dv, db = _behind_the_loop(products, into, _from_input(w))
     of_input = slice(len(w))
     return [dx, dh.T, dw[of_input], _of_state(dv), db[of_input], _of_state(db)]
@@ -304,16 +323,16 @@ def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> A
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
     products = gates.reshape(steps, 4 * hidden, samples)
-    for t in range(steps):
-        np.dot(weights, into[t], out=products[t])
-        r_and_u = gates[t, :2]
+    for before, product, gate, h_before, state in zip(into[:-1], products, gates, states[:-1], states[1:], strict=True):
+        np.dot(weights, before, out=product)
+        r_and_u = gate[:2]
         np.tanh(r_and_u, out=r_and_u)
         r_and_u *= 0.5
         r_and_u += 0.5
-        r, u, n, s = gates[t]
+        r, u, n, s = gate
         n += r * s
         np.tanh(n, out=n)
-        np.add(n, u * (states[t] - n), out=states[t + 1])
+        np.add(n, u * (h_before - n), out=state)
     return states[1:].copy().swapaxes(1, 2), (into, gates)
 
 
@@ -371,7 +390,7 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     h, c = hx
     _checked("lstm_cell", 4, input, (h, c), w_ih, w_hh)
     z = lstm_steps(_as_rows(input)[None], _as_rows(h), _as_rows(c), w_ih, w_hh, b_ih, b_hh)
-    return split(reshape(z, shape=(*h.shape[:-1], -1)), h.shape[-1], -1)
+    return reshape(z[0], shape=h.shape), reshape(z[1], shape=c.shape)
 
 
 def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
