@@ -181,8 +181,9 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     i, f, n, o = gates.swapaxes(0, 1)
     to_cell = o * (1 - bent * bent)  # from the hidden state
     # The slopes of the gates, each times the way to it: from the cell state, or from the hidden state to o.
-    da = gates - gates * gates
-    da[:, 2] = 1 - n * n
+    da = gates * gates
+    np.subtract(gates, da, out=da)  # σ' = σ - σ²
+    np.subtract(1, n * n, out=da[:, 2])  # tanh' = 1 - tanh²
     for k, way in enumerate((n, memory[:-1], i, bent)):
         da[:, k] *= way
     products = np.reshape(da, (steps, 4 * hidden, samples))
