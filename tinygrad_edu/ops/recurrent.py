@@ -124,10 +124,10 @@ def _behind_the_loop(da: Any, into: Any, w: Any) -> tuple[Callable, Any, Any, An
     """The gradients of x (a function, for whoever wants it), w, v and the bias, all steps at once, from those of the
     products, da (T, rows, N)."""
     (steps, rows, samples), inputs = da.shape, w.shape[1]
-    da = np.reshape(da.transpose(1, 0, 2), (rows, steps * samples))
-    into = np.reshape(into[:-1].transpose(1, 0, 2), (into.shape[1], steps * samples))
-    dw = da.dot(into.T)
-    return lambda: np.reshape(da.T.dot(w), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
+    da = np.reshape(da.swapaxes(1, 2), (steps * samples, rows))
+    into = np.reshape(into[:-1].swapaxes(1, 2), (steps * samples, into.shape[1]))
+    dw = da.T.dot(into)
+    return lambda: np.reshape(da.dot(w), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
 
 
 # -- RNN -------------------------------------------------------------------------------------------------------------
@@ -179,7 +179,9 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     into, memory, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
     steps, _, hidden, samples = gates.shape
     i, f, n, o = gates.swapaxes(0, 1)
-    to_cell = o * (1 - bent * bent)  # from the hidden state
+    to_cell = bent * bent
+    np.subtract(1, to_cell, out=to_cell)
+    to_cell *= o  # the way from the hidden state: h = o·tanh c
     # The slopes of the gates, each times the way to it: from the cell state, or from the hidden state to o.
     da = gates * gates
     np.subtract(gates, da, out=da)  # σ' = σ - σ²
