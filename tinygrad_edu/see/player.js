@@ -410,10 +410,8 @@ function choose(numbers, most) {
   return shown.reduce((best, k) => (Math.abs(m.at(k)) > Math.abs(m.at(best)) ? k : best), shown[0] ?? 0);
 }
 
-const sumOf = (numbers) => {
-  const shown = numbers.length > 9 ? [...numbers.slice(0, 7).map(inBrackets), "…", inBrackets(numbers.at(-1))] : numbers.map(inBrackets);
-  return shown.join(" + ");
-};
+const several = (terms) => terms.length > 9 ? [...terms.slice(0, 7), "…", terms.at(-1)] : terms;
+const sumOf = (numbers) => several(numbers.map(inBrackets)).join(" + ");
 
 // (rows, inner) @ (inner, columns), as the positions of the two factors that make cell k of the product
 function productCells(a, b, k) {
@@ -430,7 +428,8 @@ function workedProduct(a, b, cells, result) {
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
-// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all.
+// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all. (Of "largest"
+// and "smallest": which it is chosen from.)
 function weightsOf(term, k, first) {
   const size = matrix(first).size, data = T(term.tensor).data.slice(k * size, (k + 1) * size);
   return { numbers: { shape: first.shape, dtype: first.dtype, data }, used: [...data.keys()].filter((j) => data[j] !== 0) };
@@ -528,8 +527,10 @@ function computation(step) {
     }
     return `<h3>Computed</h3><div class="terms">${draw(used).join(sign(INFIX[node.op]))}${sign("=")}${z}</div>${line}`;
   }
-  if (step.equation) {  // each cell adds up cells of the first input
+  if (step.equation) {  // each cell adds up cells of the first input, or is one of them
     const x = numbersOf(inputs[0]), weights = weightsOf(step.equation.terms[1], made, x), total = matrix(out).at(made);
+    const choice = { largest: "max", smallest: "min" }[step.equation.kind];
+    if (choice) return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>` + worked(`${choice}(${several(weights.used.map((j) => show(x.data[j]))).join(", ")}) = <b>${result}</b>`);
     const rest = total - weights.used.reduce((sum, j) => sum + x.data[j] * weights.numbers.data[j], 0);
     const line = workedSum(x, weights, Math.abs(rest) > 1e-5 * Math.max(...x.data.map(Math.abs), Math.abs(total)) ? rest : 0, total);
     return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>${line}`;
