@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib
 from typing import Any
 
@@ -113,6 +114,16 @@ def place(array: Any, where: device) -> Any:
 def as_array(result: Any) -> Any:
     """A device's array of what an operation returned: NumPy turns 0-d results into scalars, CuPy does not."""
     return np.asarray(result) if isinstance(result, np.generic | float | int) else result
+
+
+def number(value: float, like: Any) -> Any:
+    """A number to calculate with beside `like`: as a 0-d array, because NumPy needs up to 1 µs to convert one of Python's."""
+    return _number(value, like.dtype) if type(like) is np.ndarray else value
+
+
+@functools.lru_cache(maxsize=256)
+def _number(value: float, dtype: Any) -> np.ndarray:
+    return np.array(value, dtype)
 
 
 def special(array: Any) -> Any:

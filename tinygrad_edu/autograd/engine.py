@@ -549,7 +549,7 @@ def _run(
             deque(walk, maxlen=0)
     else:
         deque(walk, maxlen=0)
-        found = {x: wrap(_like(g, x)) for x, g in found.items()}
+        found = {x: _like(g, x) for x, g in found.items()}
     if all_used:
         _require_used(targets or (), found)
     return found
@@ -568,12 +568,12 @@ def _deposit(found: dict[Tensor, Tensor]) -> None:
                 x._grad = g.clone() if g._requires_grad else g
 
 
-def _like(g: Any, x: Tensor) -> Any:
-    """A gradient as an array of its tensor's dtype."""
+def _like(g: Any, x: Tensor) -> Tensor:
+    """A gradient as a tensor of its tensor's dtype."""
     dtype = x.array.dtype
-    if type(g) is np.ndarray and g.dtype is dtype:  # nearly always
-        return g
-    return backend.as_array(g).astype(dtype, copy=False)
+    if type(g) is not np.ndarray or g.dtype is not dtype:  # seldom
+        g = backend.as_array(g).astype(dtype, copy=False)
+    return wrap(g)
 
 
 def _as_list(tensors: Any) -> list[Tensor]:
@@ -625,7 +625,9 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
                     f"backward() starts from a single number, and this tensor has shape {root.shape}. Reduce it to a scalar loss "
                     "first (loss.sum() or loss.mean()), or pass backward(gradient=...) with a gradient of that shape."
                 )
-            seeds.append(wrap(np.ones_like(root.array)) if create_graph else np.ones_like(root.array))
+            seed = root.array.copy()
+            seed.fill(1)
+            seeds.append(wrap(seed) if create_graph else seed)
             continue
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:

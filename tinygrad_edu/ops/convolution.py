@@ -24,11 +24,14 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
+from ..tensor import owner
 from .padding import pad
 from .reduction import sum
-from .shape import reshape
+from .shape import permute, reshape
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+
+KEEP_WINDOWS_BYTES = 16 * 2**20  # larger windows are not kept for the weight's gradient but made again: they take memory
 
 
 # -- windows ---------------------------------------------------------------------------------------------------------
@@ -46,12 +49,16 @@ def window_slices(kernel: Any, out: Any, stride: Any, dilation: Any) -> Any:
         )
 
 
+def in_rows(x: Any) -> Any:
+    """x with its numbers one after the other in memory; a copy unless they are."""
+    return x if x.flags.c_contiguous else x.copy()
+
+
 def samples_last(x: Any, groups: int, padding: Any = None) -> Any:
     """(samples, channels, first size, other sizes) as (groups, first size, channels of a group, other sizes, samples)."""
     n, channels, first, *others = x.shape
-    last = np.transpose(x, (2, 1, *range(3, x.ndim), 0))
-    last = last if last.flags.c_contiguous else last.copy()
-    last = np.swapaxes(np.reshape(last, (first, groups, channels // groups, *others, n)), 0, 1)
+    last = in_rows(x.transpose(2, 1, *range(3, x.ndim), 0))
+    last = last.reshape(first, groups, channels // groups, *others, n).swapaxes(0, 1)
     if padding is None or not any(padding):
         return last
     (before, *sides), sizes = padding, [s + 2 * p for s, p in zip((first, *others), padding, strict=True)]
@@ -63,22 +70,31 @@ def samples_last(x: Any, groups: int, padding: Any = None) -> Any:
 
 def samples_first(x: Any) -> Any:
     """(first size, channels, other sizes, samples) as (samples, channels, first size, other sizes), in the same memory."""
-    return np.transpose(x, (-1, 1, 0, *range(2, x.ndim - 1)))
+    return x.transpose(-1, 1, 0, *range(2, x.ndim - 1))
+
+
+def slid(x: Any, axes: Any, kernel: Any, out: Any, stride: Any, dilation: Any) -> Any:
+    """x through windows that slide along these axes, which count positions now; offsets in the window are new last dims. A view."""
+    if type(x) is np.ndarray and x.flags.c_contiguous:  # a tenth of what sliding_window_view takes
+        shape, strides = [*x.shape, *kernel], [*x.strides, *(d * x.strides[axis] for d, axis in zip(dilation, axes, strict=True))]
+        for axis, n, s in zip(axes, out, stride, strict=True):
+            shape[axis], strides[axis] = n, s * strides[axis]
+        return np.ndarray(shape, x.dtype, x, 0, strides)
+    places = [slice(None)] * x.ndim
+    for axis, n, s in zip(axes, out, stride, strict=True):
+        places[axis] = slice(0, s * (n - 1) + 1, s)
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    return np.lib.stride_tricks.sliding_window_view(x, reach, axes)[(*places, *(slice(None, None, d) for d in dilation))]
 
 
 def windows(x: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Every window of x as a column: (groups, first positions, first offsets · channels of a group · other offsets, other positions · samples)."""
-    x = samples_last(x, groups, padding)
-    n, per_group = x.shape[-1], x.shape[2]
-    spread = np.empty_like(x, shape=(*x.shape[:3], *kernel[1:], *out[1:], n), order="C")
-    for offset, where in window_slices(kernel[1:], out[1:], stride[1:], dilation[1:]):
-        spread[(slice(None), slice(None), slice(None), *offset)] = x[(slice(None), slice(None), slice(None), *where)]
-    spread = np.reshape(spread, (groups, x.shape[1], per_group * math.prod(kernel[1:]), -1))
-    reach = dilation[0] * (kernel[0] - 1) + 1
-    rows = np.lib.stride_tricks.sliding_window_view(spread, reach, 1)[
-        :, : stride[0] * (out[0] - 1) + 1 : stride[0], ..., :: dilation[0]
-    ]
-    return np.reshape(np.moveaxis(rows, -1, 2), (groups, out[0], kernel[0] * spread.shape[2], spread.shape[3]))
+    x, others = samples_last(x, groups, padding), range(3, len(kernel) + 2)
+    spread = slid(x, others, kernel[1:], out[1:], stride[1:], dilation[1:])
+    spread = in_rows(spread.transpose(0, 1, 2, *range(x.ndim, spread.ndim), *others, x.ndim - 1))
+    spread = spread.reshape(groups, x.shape[1], x.shape[2] * math.prod(kernel[1:]), math.prod(out[1:]) * x.shape[-1])
+    columns = slid(spread, (1,), kernel[:1], out[:1], stride[:1], dilation[:1]).transpose(0, 1, 4, 2, 3)
+    return columns.reshape(groups, out[0], kernel[0] * spread.shape[2], spread.shape[3])  # rows overlap: no copy, unless dilated
 
 
 def windows_put_back(
@@ -117,15 +133,22 @@ def as_matrices(w: Any, groups: int) -> Any:
 
 
 # -- convolution and its derivatives ---------------------------------------------------------------------------------
+def sum_by_channel(x: Any) -> Any:
+    """Σ x over samples and sizes, in the order in which the numbers lie in memory."""
+    x = reshape(permute(x, (2, 1, *range(3, x.ndim), 0)), shape=(x.shape[2], x.shape[1], -1))
+    return sum(sum(x, 2), 0)
+
+
 @op(
     dtype="same",
-    dx=lambda g, z, x, w, b, out, stride, padding, dilation, groups: conv_input(
+    keeps="columns",
+    dx=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: conv_input(
         g, w, sizes=x.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
-    dw=lambda g, z, x, w, b, out, stride, padding, dilation, groups: conv_weight(
-        x, g, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
+    dw=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: conv_weight(
+        x, g, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups, columns=columns
     ),
-    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups: sum(g, (0, *range(2, g.ndim))),
+    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: sum_by_channel(g),
 )
 def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.
@@ -139,7 +162,8 @@ def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: An
     np.matmul(as_matrices(w, groups)[:, None], columns, out=by_group)
     if b is not None:
         z += b[:, None]
-    return samples_first(np.reshape(z, (out[0], outputs, *out[1:], x.shape[0])))
+    kept = columns if owner(columns).nbytes <= KEEP_WINDOWS_BYTES else None
+    return samples_first(np.reshape(z, (out[0], outputs, *out[1:], x.shape[0]))), kept
 
 
 @op(
@@ -165,19 +189,25 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
 
 @op(
     dtype="same",
-    dx=lambda g, w, x, z, kernel, stride, padding, dilation, groups: conv_input(
+    dx=lambda g, w, x, z, kernel, stride, padding, dilation, groups, columns: conv_input(
         z, g, sizes=x.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
-    dz=lambda g, w, x, z, kernel, stride, padding, dilation, groups: conv_nd(
+    dz=lambda g, w, x, z, kernel, stride, padding, dilation, groups, columns: conv_nd(
         x, g, out=z.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
 )
-def conv_weight(x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def conv_weight(
+    x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int, columns: Any = None
+) -> Any:
     """For every kernel offset, the sum over positions of input times output: the gradient of conv's weight.
 
     z' [o, c, k] = Σ x[n, c, p·stride + k·dilation - padding]·z[n, o, p];  ∂x = conv_input(z, g);  ∂z = conv(x, g)
+
+    Args:
+        columns: the windows of x, if somebody has them.
     """
-    columns = windows(x, kernel, z.shape[2:], stride, padding, dilation, groups)
+    if columns is None:
+        columns = windows(x, kernel, z.shape[2:], stride, padding, dilation, groups)
     at_positions = samples_last(z, groups)
     at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
     w = np.sum(np.matmul(at_positions, np.swapaxes(columns, 2, 3)), axis=1)

@@ -145,8 +145,11 @@ def _check_part(x: Any, part: Any, dim: int) -> None:
 
 def largest_unsigned(index: Any) -> Any:
     """The largest number of an integer array, where negative ones count as huge: one look finds what lies below 0 or too high."""
-    unsigned = index.view(f"u{index.itemsize}")
+    unsigned = index.view(_UNSIGNED[index.itemsize])
     return unsigned.take(unsigned.argmax())  # half of the time of max()
+
+
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> None:

@@ -90,6 +90,9 @@ def _equal_shapes(name: str, input: Any, target: Any) -> None:
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------
+_LABELS = (np.dtype(np.int64), np.dtype(np.uint8))  # their dtypes, as in PyTorch
+
+
 def _class_dim(x: Any) -> int:
     """Which dim of scores the classes are along: (C,), (N, C) or (N, C, ...)."""
     return 0 if x.ndim == 1 else 1
@@ -101,7 +104,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     if not input.ndim:
         raise ShapeError(f"{name}: the input must have a dim of classes, (C,), (N, C) or (N, C, ...), not {describe(input)}.")
     classes, expected = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
-    if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu" or (labels.dtype != np.int64 and labels.dtype != np.uint8):
+    if getattr(labels, "dtype", None) not in _LABELS:
         if input.dtype.kind in "iu" and getattr(labels, "ndim", 0) > input.ndim:
             raise DtypeError(
                 f"{name}(input, target): the scores come first, then the labels; here the input is {describe(input)} and the target "
@@ -118,8 +121,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
         )
     if not labels.size:
         return labels, None
-    may_ignore = ignore_index is not None and 0 <= ignore_index < classes
-    if not may_ignore and largest_unsigned(labels) < classes:
+    if (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
     wrong = ~ignored & ((labels < 0) | (labels >= classes))

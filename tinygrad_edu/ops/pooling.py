@@ -17,7 +17,7 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
 from .arithmetic import div, pow
-from .convolution import per_dim, window_slices
+from .convolution import per_dim
 from .elementwise import abs
 from .indexing import gather, largest_unsigned, raw, scatter, where
 from .joining import stack
@@ -43,64 +43,40 @@ class Windows(NamedTuple):
     dilation: tuple[int, ...]
     out: tuple[int, ...]
 
-    @property
-    def frame(self) -> tuple[int, ...]:
-        """How far the windows reach, from the first element of the first to the last of the last."""
-        return tuple(
-            s * (n - 1) + d * (k - 1) + 1 for k, s, d, n in zip(self.kernel, self.stride, self.dilation, self.out, strict=True)
-        )
-
-    def shared(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """The slices of what frame and input share: in the frame, and in the input."""
-        ends = [min(p + n, f) for p, n, f in zip(self.padding, self.sizes, self.frame, strict=True)]
-        in_frame = tuple(slice(p, end) for p, end in zip(self.padding, ends, strict=True))
-        in_input = tuple(slice(0, end - p) for p, end in zip(self.padding, ends, strict=True))
-        return (..., *in_frame), (..., *in_input)
-
     def fits(self) -> bool:
         """Whether every window lies within the input."""
-        return not any(self.padding) and all(f <= n for f, n in zip(self.frame, self.sizes, strict=True))
+        ends = (s * (o - 1) + d * (k - 1) for k, s, d, o in zip(self.kernel, self.stride, self.dilation, self.out, strict=True))
+        return not any(self.padding) and all(end < n for end, n in zip(ends, self.sizes, strict=True))
 
     def apart(self) -> bool:
         """Whether no two windows share an element."""
-        return all(s >= d * (k - 1) + 1 for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
+        return all(s > d * (k - 1) for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
 
-    def into_frame(self, x: Any, value: Any) -> Any:
-        """The input with `value` around it as far as windows reach."""
-        if self.fits():
-            return x
-        framed = np.full_like(x, value, shape=(*x.shape[:2], *self.frame))
-        in_frame, in_input = self.shared()
-        framed[in_frame] = x[in_input]
-        return framed
+    def parts(self, i: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """For each kernel offset along size number i: the elements of the input that it meets, and in which windows it does."""
+        n, s, p, d, out = (setting[i] for setting in (self.sizes, self.stride, self.padding, self.dilation, self.out))
+        others, found = (slice(None),) * (i + 2), []
+        for first in range(-p, d * self.kernel[i] - p, d):  # where the first window has this offset
+            start, stop = max(0, -(first // s)), min(out, -((first - n) // s))  # of the windows that have it within the input
+            if start < stop:
+                place = slice(first + s * start, first + s * (stop - 1) + 1, s)
+                found.append(((*others, place), (*others, slice(start, stop))))
+        return found
 
-    def out_of_frame(self, framed: Any) -> Any:
-        """The adjoint of into_frame: what lies around the input is dropped."""
-        if self.frame == self.sizes and not any(self.padding):
-            return framed
-        x = np.zeros_like(framed, shape=(*framed.shape[:2], *self.sizes))
-        in_frame, in_input = self.shared()
-        x[in_input] = framed[in_frame]
-        return x
-
-    def offsets(self) -> list[tuple[Any, ...]]:
-        """For each kernel offset, row by row: the slices of the frame that it meets in all windows."""
-        return [(..., *where) for _, where in window_slices(self.kernel, self.out, self.stride, self.dilation)]
-
-    def along_dims(self) -> Iterator[list[tuple[Any, ...]]]:
-        """For each dim: the slices that each kernel offset along this dim alone meets."""
-        for i, k in enumerate(self.kernel):
-            slices = window_slices((k,), self.out[i : i + 1], self.stride[i : i + 1], self.dilation[i : i + 1])
-            yield [(slice(None),) * (i + 2) + where for _, where in slices]
-
-    def combine(self, framed: Any, function: Callable) -> Any:
-        """The numbers of each window combined by a function of two (maximum, add), one dim after the other."""
-        for parts in self.along_dims():
-            z = framed[parts[0]].copy() if len(parts) == 1 else function(framed[parts[0]], framed[parts[1]])
-            for part in parts[2:]:
-                function(z, framed[part], out=z)
-            framed = z
-        return framed
+    def stages(self, x: Any, function: Callable, start: Any) -> list[Any]:
+        """x, then with the numbers of each window combined by a function of two (maximum, add) along the last size, the last two, ..."""
+        found, whole = [x], self.fits()
+        for i in reversed(range(len(self.kernel))):
+            x, parts = found[-1], self.parts(i)
+            if whole and len(parts) > 1:
+                (first, _), (second, _), *parts = parts
+                z = function(x[first], x[second])
+            else:
+                z = np.full_like(x, start, shape=(*x.shape[: i + 2], self.out[i], *x.shape[i + 3 :]))
+            for place, met in parts:
+                function(z[met], x[place], out=z[met])
+            found.append(z)
+        return found
 
 
 # -- sums of windows -------------------------------------------------------------------------------------------------
@@ -110,7 +86,7 @@ def _window_sum(x: Any, *, windows: Windows) -> Any:
 
     z[p] = Σ x[p·stride + k - padding] over k;  ∂x = g, added to every number of its window
     """
-    return windows.combine(windows.into_frame(x, 0), np.add)
+    return windows.stages(x, np.add, 0)[-1]
 
 
 @op(dx=lambda g, z, x, windows: _window_sum(g, windows=windows))
@@ -119,68 +95,65 @@ def _window_spread(x: Any, *, windows: Windows) -> Any:
 
     z[p·stride + k - padding] += x[p] for all k;  ∂x = Σ g of the window
     """
-    for i, parts in reversed(list(enumerate(windows.along_dims()))):
-        larger = np.zeros_like(x, shape=(*x.shape[: i + 2], windows.frame[i], *x.shape[i + 3 :]))
-        for part in parts:
-            larger[part] += x
+    for i, size in enumerate(windows.sizes):
+        larger = np.zeros_like(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
+        for place, met in windows.parts(i):
+            larger[place] += x[met]
         x = larger
-    return windows.out_of_frame(x)
+    return x
 
 
 # -- the largest element of windows ----------------------------------------------------------------------------------
-def _lowest(dtype: Any) -> Any:
-    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+def _maxima(x: Any, windows: Windows) -> list[Any]:
+    return windows.stages(x, np.maximum, -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
 
-def _largest(x: Any, z: Any, windows: Windows) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """For each kernel offset: its slices of the frame, and in which windows the element there is the largest (one per window).
+def _largest(x: Any, z: Any, parts: Any, nan: bool) -> Iterator[tuple[Any, Any, Any]]:
+    """For each offset along one size: what it meets, in which windows, and in which of these that can be the largest, z.
 
-    Among equals it is the first, and of several NaN the last, as in PyTorch.
+    The first of these that is met has it: among equals the first, and of several NaN the last, as in PyTorch.
     """
-    framed = windows.into_frame(x, _lowest(x.dtype))
-    inside: Any = True if framed is x else windows.into_frame(np.ones_like(x, bool), False)
-    free: Any = None  # windows whose largest element was not met yet
-    for at in windows.offsets():
-        hit = framed[at] == z
-        if framed is not x:
-            hit &= inside[at]
-        if free is None:
-            free = ~hit
-        else:
-            hit &= free
-            free ^= hit
-        yield at, hit
-    if free.any():
-        nan = (framed != framed) & inside
-        for at in reversed(windows.offsets()):
-            hit = nan[at] & free
-            free ^= hit
-            yield at, hit
+    if nan:
+        yield from ((place, met, x[place] != x[place]) for place, met in reversed(parts))
+    yield from ((place, met, x[place] == z[met]) for place, met in parts)
 
 
-@op(dx=lambda g, z, x, windows: _max_spread(g, x, z, windows=windows))
+@op(keeps="between", dx=lambda g, z, x, windows, between: _max_spread(g, x, z, windows=windows, between=between))
 def _max_pool(x: Any, *, windows: Windows) -> Any:
     """The largest number of every window; its gradient goes to where that stands (the first of equals).
 
     z[p] = max x[p·stride + k·dilation - padding] over k;  ∂x = g at the largest element of the window
     """
-    return windows.combine(windows.into_frame(x, _lowest(x.dtype)), np.maximum)
+    _, *between, z = _maxima(x, windows)
+    return z, between
 
 
-@op(dg=lambda gg, z, g, x, largest, windows: _max_pick(gg, x, largest, windows=windows))
-def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
+@op(dg=lambda gg, z, g, x, largest, windows, between: _max_pick(gg, x, largest, windows=windows))
+def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, between: Any = None) -> Any:
     """Give a number back to the place of the window's largest element: the derivative of max pooling.
 
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
-    z = np.zeros_like(x, dtype=g.dtype, shape=(*x.shape[:2], *(windows.sizes if windows.fits() else windows.frame)))
-    apart, once = windows.apart(), math.prod(windows.kernel)
-    for count, (at, hit) in enumerate(_largest(x, largest, windows)):
-        if apart and count < once:
-            np.multiply(g, hit, out=z[at])
+    stages = [x, *(_maxima(x, windows)[1:-1] if between is None else between), largest]
+    nan = bool((largest != largest).any())
+    alone = windows.apart() and windows.fits() and not nan
+    for i, z, x in zip(range(len(windows.kernel)), stages[:0:-1], stages[-2::-1], strict=True):
+        parts, spread = windows.parts(i), np.zeros_like(x, dtype=g.dtype)
+        if alone:  # what the others leave is the last one's
+            last = spread[parts[-1][0]]
+            for place, _ in parts[:-1]:
+                np.multiply(g, x[place] == z, out=spread[place])
+                g = np.subtract(g, spread[place], out=last)
+            if g is not last:
+                last[...] = g
         else:
-            z[at] += g * hit
-    return z if windows.fits() else windows.out_of_frame(z)
+            left = g.copy()
+            for place, met, hit in _largest(x, z, parts, nan):
+                share = left[met] * hit
+                spread[place] += share
+                left[met] -= share
+        g = spread
+    return g
 
 
 @op(dy=lambda g, z, y, x, largest, windows: _max_spread(g, x, largest, windows=windows))
@@ -189,10 +162,13 @@ def _max_pick(y: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
 
     z[p] = y[where x is largest in window p];  ∂y = g there
     """
-    framed, z = windows.into_frame(y, 0), np.zeros_like(largest, dtype=y.dtype)
-    for at, hit in _largest(x, largest, windows):
-        z = np.where(hit, framed[at], z)
-    return z
+    stages, nan = _maxima(x, windows), bool((largest != largest).any())
+    for i, x, z in zip(reversed(range(len(windows.kernel))), stages, stages[1:], strict=False):
+        picked = np.zeros_like(z, dtype=y.dtype)
+        for place, met, hit in reversed(list(_largest(x, z, windows.parts(i), nan))):  # so that the first has the last word
+            picked[met] = np.where(hit, y[place], picked[met])
+        y = picked
+    return y
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------

@@ -47,13 +47,11 @@ def add_first(x: Any, dims: int = 1) -> Any:
 
 
 def add_quickly(x: Any, over: tuple[int, ...]) -> Any:
-    """Σ x over dims that are the last or the first ones, by a product; None where that is not possible or not quicker."""
+    """Σ x over all dims, the last ones or the first ones, by a product; None where that is not possible or not quicker."""
     dims = len(over)
-    if (
-        not 0 < dims <= x.ndim
-        or (dims == x.ndim > 1)
-        or not _fits(x, x.shape[over[0]] if dims == 1 else math.prod([x.shape[d] for d in over]))
-    ):
+    if dims == x.ndim:
+        return x.reshape(-1).dot(_ones(x.size, x.dtype)) if dims and _fits(x, x.size) else None
+    if not dims or not _fits(x, x.shape[over[0]] if dims == 1 else math.prod([x.shape[d] for d in over])):
         return None
     if over == (x.ndim - 1,) or over == tuple(range(x.ndim - dims, x.ndim)):
         return add_last(x, dims)
