@@ -122,7 +122,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
         )
     if not labels.size:
         return labels, None
-    on_cpu = type(labels) is np.ndarray
+    on_cpu = isinstance(labels, np.ndarray)
     if on_cpu and (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
