@@ -149,6 +149,14 @@ def test_film_as_an_animation_needs_matplotlib(capsys: pytest.CaptureFixture, mo
     assert 'pip install "tinygrad-edu[plot]"' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["", "train", "step", "draw", "play", "learn"])
+def test_help_fits_a_terminal(command: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
 def test_help_has_examples(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -118,6 +118,12 @@ def test_to_the_place_where_it_is_is_itself() -> None:
     assert x.is_cuda
 
 
+@pytest.mark.parametrize("name", ["gpu", "float23"])
+def test_what_is_neither_device_nor_dtype_is_refused_with_both_lists(name: str) -> None:
+    with pytest.raises(DeviceError, match=rf"'{name}'.*device \(\"cpu\", \"cuda\".*dtype \(float16"):
+        tg.ones(2).to(name)
+
+
 @pytest.mark.usefixtures("cuda")
 def test_gradients_live_where_their_tensor_lives() -> None:
     x = tg.ones(3, device="cuda:1", requires_grad=True)
@@ -192,6 +198,90 @@ def test_training_on_the_device() -> None:
         w.grad = None
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+def _mlp(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.GELU(), nn.Dropout(0.0), nn.Linear(5, 3))
+
+
+def _lenet(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2, padding=1),
+        nn.AvgPool2d(3, 1), nn.Flatten(), nn.Linear(2, 3),
+    )  # fmt: skip
+
+
+class _LastOf(tg.nn.Module):
+    """A recurrent layer, and a linear one on its last output."""
+
+    def __init__(self, layer: tg.nn.Module) -> None:
+        super().__init__()
+        self.layer, self.head = layer, tg.nn.Linear(4, 3)
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        return self.head(self.layer(x)[0][-1])
+
+
+def _words(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(
+        nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), nn.Flatten(), nn.Linear(40, 3)
+    )
+
+
+WITHOUT_WAITING = {
+    "mlp": (_mlp, lambda: tg.randn(4, 6), "CrossEntropyLoss", "SGD"),
+    "weighted": (_mlp, lambda: tg.randn(4, 6), "NLLLoss", "Adam"),
+    "lenet": (_lenet, lambda: tg.randn(4, 36), "CrossEntropyLoss", "Adam"),
+    "lstm": (lambda nn: _LastOf(nn.LSTM(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "Adam"),
+    "gru": (lambda nn: _LastOf(nn.GRU(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "RMSprop"),
+    "words": (_words, lambda: tg.randint(9, (4, 5)), "CrossEntropyLoss", "AdamW"),
+}
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize("name", WITHOUT_WAITING)
+def test_a_training_step_never_waits_for_the_gpu(name: str) -> None:
+    """Nothing in it looks at a number of the GPU; and it comes to the CPU's numbers."""
+    make, draw, loss, optimizer = WITHOUT_WAITING[name]
+    tg.manual_seed(0)
+    model, x, y = make(tg.nn), draw(), tg.randint(3, (4,))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    found = []
+    for device in ("cpu", "cuda"):
+        model.load_state_dict(state)
+        model.to(device)
+        there, labels, criterion = x.to(device), y.to(device), getattr(tg.nn, loss)()
+        updates = getattr(tg.optim, optimizer)(model.parameters(), lr=0.01)
+
+        def step() -> tg.Tensor:
+            updates.zero_grad()
+            value = criterion(model(there), labels)
+            value.backward()
+            tg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            updates.step()
+            return value
+
+        step()  # the first may prepare things
+        if device == "cuda":
+            with strict_cupy.no_waiting():
+                value = step()
+        else:
+            value = step()
+        found.append(value.item())
+    assert found[0] == pytest.approx(found[1], rel=2e-5)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_a_wrong_number_on_the_gpu_is_reported_with_the_next_look() -> None:
+    x = tg.zeros(2, 3, device="cuda")
+    loss = tg.nn.functional.cross_entropy(x, tg.tensor([0, 7], device="cuda"))
+    with pytest.raises(IndexError, match=r"label 7 at position \[1\] is out of range: there are 3 classes"):
+        loss.item()
+    assert tg.nn.functional.cross_entropy(x, tg.tensor([0, -100], device="cuda")).item() == pytest.approx(np.log(3))
+    tg.nn.functional.cross_entropy(x, tg.tensor([0, 7], device="cuda"))
+    with pytest.raises(IndexError, match="label 7"):
+        x.cpu()
+    assert x.tolist() == [[0, 0, 0], [0, 0, 0]]  # said once
 
 
 @pytest.mark.usefixtures("cuda")

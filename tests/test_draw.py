@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import re
 import stat
@@ -145,9 +146,15 @@ def test_other_endings_are_refused(tmp_path):
         draw(small()).save(tmp_path / "graph.jpg")
 
 
-def test_notebooks_get_svg():
+def test_notebooks_get_svg_and_pixels_of_the_same_size():
+    """A notebook that is not trusted shows no SVG."""
     bundle = draw(small())._repr_mimebundle_()
     assert bundle["image/svg+xml"].startswith("<svg")
+    points = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', bundle["image/svg+xml"])
+    png = base64.b64decode(bundle["image/png"])
+    assert png.startswith(b"\x89PNG")
+    pixels = [int.from_bytes(png[at : at + 4], "big") for at in (16, 20)]
+    assert pixels == pytest.approx([float(size) * 96 / 72 for size in points.groups()], abs=3)
 
 
 # -- Graphviz ------------------------------------------------------------------------------------------------------------

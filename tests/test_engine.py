@@ -223,6 +223,39 @@ def test_rules_of_users_are_checked() -> None:
     assert x.grad is None
 
 
+def test_a_rule_with_other_arguments_is_told_what_it_gets() -> None:
+    @tg.op(dx=lambda g, x: g)
+    def too_few(x, *, by=2):  # type: ignore[no-untyped-def]
+        return x * by
+
+    @tg.op(joint=lambda g, xs: [g])
+    def too_few_of_many(*xs, by=2):  # type: ignore[no-untyped-def]
+        return xs[0] * by
+
+    @tg.op(dx=lambda g, z, x: g + None)
+    def fails_inside(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    x = tg.ones(3, requires_grad=True)
+    with pytest.raises(GraphError, match=r"rule dx of too_few \(test_engine.*takes \(g, x\) and must take \(g, z, x, by\)"):
+        too_few(x).sum().backward()
+    with pytest.raises(GraphError, match=r"joint rule of too_few_of_many .*takes \(g, xs\) and must take \(g, z, \*xs, by\)"):
+        too_few_of_many(x, x).sum().backward()
+    with pytest.raises(TypeError, match="unsupported operand"):  # of a rule that takes what it gets, Python's own error
+        fails_inside(x).sum().backward()
+
+
+def test_an_operation_without_a_rule_is_named() -> None:
+    w = tg.ones(3, requires_grad=True)
+
+    @tg.op
+    def ruleless(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    with pytest.raises(GraphError, match=r"ruleless .* without a rule \(dx=...\)"):
+        ruleless(w).sum().backward()
+
+
 class Twice(autograd.Function):
     """Two outputs, one of which is not used."""
 
@@ -350,6 +383,49 @@ def test_a_value_read_beside_a_setting_called_size_is_protected() -> None:
     h.data += 1
     with pytest.raises(InplaceError, match="half_square"):
         y.sum().backward()
+
+
+def test_what_an_operation_keeps_for_its_rule() -> None:
+    """The rule gets it, on arrays and while the graph is there; without it, it comes to the same gradient."""
+    got = []
+
+    def slope(g, z, x, square):  # type: ignore[no-untyped-def]
+        got.append(square)
+        return 3 * g * (x * x if square is None else square)
+
+    @tg.op(keeps="square", dx=slope)
+    def cube(x):  # type: ignore[no-untyped-def]
+        square = x * x
+        return x * square, square
+
+    x = tg.tensor([2.0, 3.0], requires_grad=True)
+    assert type(cube(x.numpy(force=True))) is np.ndarray  # on arrays, the result alone
+    with tg.no_grad():
+        assert cube(x).kept is None
+
+    z = cube(x)
+    z.sum().backward(retain_graph=True)
+    z.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [24, 54])
+    assert [list(square) for square in got] == [[4, 9], [4, 9]]
+    assert z.kept is None  # freed with the graph
+    assert [list(s.raw) for s in autograd.steps(cube(x).sum()) if s.to is x] == [[12, 27]]
+
+    got.clear()
+    z = cube(x)
+    (first,) = autograd.grad(z.sum(), x, create_graph=True)
+    (second,) = autograd.grad(first.sum(), x)
+    np.testing.assert_array_equal(second.numpy(), [12, 18])
+    assert got == [None]
+
+
+def test_an_operation_that_keeps_must_return_a_pair() -> None:
+    @tg.op(keeps="square", dx=lambda g, z, x, square: g)
+    def lonely(x):  # type: ignore[no-untyped-def]
+        return x * x
+
+    with pytest.raises(TypeError, match=r"keeps='square' it must return the pair \(z, square\), not a ndarray"):
+        lonely(tg.ones(2, requires_grad=True))
 
 
 def test_an_own_operation_keeps_its_defaults() -> None:

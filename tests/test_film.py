@@ -336,6 +336,27 @@ def test_an_animation(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (tmp_path / "film.mp4").exists()
 
 
+def test_a_shot_is_the_whole_picture_of_its_moment() -> None:
+    """An animation draws only what moves; drawing everything gives the same pixels."""
+    pytest.importorskip("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from tinygrad_edu.plot import FilmPicture
+
+    film = record(moons())
+    trained(film)
+    (shot,) = FilmPicture(film, ()).shots([5])
+    picture = FilmPicture(film, ())
+    canvas = FigureCanvasAgg(picture.figure)
+    for moment in (0, 5):  # the first settles the layout
+        picture.draw(moment)
+        canvas.draw()
+        picture.figure.set_layout_engine("none")
+    whole = np.array(canvas.buffer_rgba()).astype(float)
+    assert whole.std() > 10
+    assert np.abs(shot - whole).mean() < 0.05  # where bars meet the axes
+
+
 def test_what_cannot_be_drawn(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
     film = record()

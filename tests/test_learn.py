@@ -20,8 +20,10 @@ TUTORIALS = Path(__file__).parents[1] / "tutorials"
 def test_copies_notebooks_their_map_and_what_they_link_to(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder = tmp_path / "new" / "course"
     assert main(["learn", str(folder), "--copy-only"]) == 0
-    assert str(folder) in capsys.readouterr().out.replace("\n", "")
+    said = capsys.readouterr().out
     notebooks = sorted(path.name for path in folder.glob("*.ipynb"))
+    assert str(folder) in said.replace("\n", "")
+    assert f"open next: {folder / notebooks[0]}\n" in said
     assert notebooks == sorted(path.name for path in TUTORIALS.glob("*.ipynb"))
     texts = [(folder / "README.md").read_text("utf-8")]
     for name in notebooks:

@@ -166,6 +166,16 @@ def test_column_against_row(name: str) -> None:
         getattr(f, name)(scores(4, 1), scores(4, 1))
 
 
+@pytest.mark.parametrize("call", [f.mse_loss, nn.MSELoss(), f.l1_loss, nn.L1Loss()])
+def test_warnings_point_at_the_learners_line(call: Any) -> None:
+    with pytest.warns(UserWarning, match="different shapes") as seen:
+        call(scores(4, 1), scores(4))
+    assert [warning.filename for warning in seen] == [__file__]
+    with pytest.warns(UserWarning, match="reduction='sum'") as seen:
+        type(call)(size_average=False) if isinstance(call, nn.Module) else call(scores(4), scores(4), size_average=False)
+    assert [warning.filename for warning in seen] == [__file__]
+
+
 def test_probabilities_out_of_range() -> None:
     with pytest.raises(RuntimeError, match="with_logits"):
         f.binary_cross_entropy(tg.tensor([0.5, 1.5]), tg.tensor([0.0, 1.0]))

@@ -33,14 +33,22 @@ from .tensor import Tensor
 from .train import fit, predict
 
 EXAMPLES = """examples:
-  python -m tinygrad_edu                                    train on Iris, then write a page that plays a backward pass
-  python -m tinygrad_edu train digits --hidden 64 32        another network
-  python -m tinygrad_edu train spirals --plot spirals.png   also draw the loss and the decision boundary
-  python -m tinygrad_edu train sine --profile               also show what takes a training step's time and memory
-  python -m tinygrad_edu train moons --film moons.html      also write a page that plays the training as a film
-  python -m tinygrad_edu train mnist --data FOLDER --epochs 3 --save mnist.safetensors
-  python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1    step through a backward pass; draw and play take the same
-  python -m tinygrad_edu learn                              the tutorials, in JupyterLab
+  python -m tinygrad_edu
+      train on Iris, then write a page that plays a backward pass
+  python -m tinygrad_edu train digits --hidden 64 32
+      another network
+  python -m tinygrad_edu train spirals --plot spirals.png
+      also draw the loss and the decision boundary
+  python -m tinygrad_edu train sine --profile
+      also show what takes a training step's time and memory
+  python -m tinygrad_edu train moons --film moons.html
+      also write a page that plays the training as a film
+  python -m tinygrad_edu train mnist --data FOLDER --save mnist.safetensors
+      with files that are there already; keep the weights
+  python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x=2 b=1
+      step through a backward pass; draw and play take the same
+  python -m tinygrad_edu learn
+      the tutorials, in JupyterLab
 """
 
 
@@ -140,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     options = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     parser = _Parser(
         prog="python -m tinygrad_edu",
-        description="Train a small network. Without a command: on Iris, followed by a page that plays one backward pass.",
+        description="Train a small network. Without a command: on Iris, followed by a page\nthat plays one backward pass.",
         **options,  # type: ignore[arg-type]
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)

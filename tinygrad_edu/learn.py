@@ -17,8 +17,10 @@ PACKAGE = Path(__file__).parent
 KINDS = "*.ipynb", "README.md", "pictures/*"
 LINK = rb"\]\(\.\./tinygrad_edu/([\w./]+)"  # in Markdown, from a tutorial to the code that it explains
 EXAMPLES = """examples:
-  python -m tinygrad_edu learn                          copy the tutorials to tinygrad_edu-tutorials and open them
-  python -m tinygrad_edu learn ~/backprop --copy-only   for another editor: it needs no JupyterLab
+  python -m tinygrad_edu learn
+      copy the tutorials to tinygrad_edu-tutorials and open them
+  python -m tinygrad_edu learn ~/backprop --copy-only
+      for another editor: it needs no JupyterLab
 """
 
 
@@ -27,7 +29,7 @@ def add_command(commands: Any) -> None:
     add = commands.add_parser(
         "learn",
         help="copy the tutorials to a folder and open them in JupyterLab",
-        description="Copy the tutorials to a folder and open them in JupyterLab. Files that are there already are never overwritten.",
+        description="Copy the tutorials to a folder and open them in JupyterLab.\nFiles that are there already are never overwritten.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).add_argument
@@ -45,15 +47,16 @@ def add_command(commands: Any) -> None:
 def run(options: argparse.Namespace, console: Console) -> None:
     """Do what the command line says."""
     kept = copy_tutorials(options.folder)
-    console.print(f"tutorials: {options.folder}")
+    console.print(f"tutorials: {options.folder} (README.md in it says what each is about)", soft_wrap=True)
     for path in kept:
         console.print(f"left as it is: {path} (to get this version's, rename or delete yours)")
+    first = min(path.name for path in options.folder.glob("*.ipynb"))
     if options.copy_only:
+        console.print(f"open next: {options.folder / first}", soft_wrap=True)
         return
     missing = [name for name in ("jupyterlab", "matplotlib") if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(f'to open them, install {" and ".join(missing)}: pip install "tinygrad-edu[tutorials]".')
-    first = min(path.name for path in options.folder.glob("*.ipynb"))
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end JupyterLab
         subprocess.run([sys.executable, "-m", "jupyterlab", first], cwd=options.folder, check=False)
 

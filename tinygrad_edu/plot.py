@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,24 +152,41 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
     if frames < 1 or fps < 1:
         raise ValueError(f"frames and fps must be at least 1; these are {frames} and {fps}.")
     picture = FilmPicture(film, parts)
-    from matplotlib.animation import FFMpegWriter, PillowWriter
-
-    if path.suffix == ".mp4" and not FFMpegWriter.isAvailable():
-        raise FileNotFoundError(
-            "to write .mp4, install the program ffmpeg (https://ffmpeg.org) so that it is on PATH; .gif needs nothing."
-        )
-    writer = (FFMpegWriter if path.suffix == ".mp4" else PillowWriter)(fps=fps)
     last = len(film.moments) - 1
-    with writer.saving(picture.figure, str(path), dpi=100):
-        for i in sorted({round(k * last / max(frames - 1, 1)) for k in range(frames)}):
-            picture.draw(i)
-            writer.grab_frame()
-            picture.figure.set_layout_engine("none")  # everything stays where the first moment put it
+    shots = picture.shots(sorted({round(k * last / max(frames - 1, 1)) for k in range(frames)}))
+    (_write_gif if path.suffix == ".gif" else _write_mp4)(path, shots, picture.figure, fps)
     return path
 
 
+def _write_gif(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
+    from PIL import Image  # comes with matplotlib
+
+    first, *others = (Image.fromarray(shot).convert("RGB") for shot in shots)
+    first.save(path, save_all=True, append_images=others, duration=1000 / fps, loop=0)
+
+
+def _write_mp4(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
+    from matplotlib.animation import FFMpegWriter
+
+    if not FFMpegWriter.isAvailable():
+        raise FileNotFoundError(
+            "to write .mp4, install the program ffmpeg (https://ffmpeg.org) so that it is on PATH; .gif needs nothing."
+        )
+    writer = FFMpegWriter(fps=fps)
+    screen = empty_figure(*figure.get_size_inches())
+    image = screen.figimage(next(shots))
+    with writer.saving(screen, str(path), dpi=figure.dpi):
+        writer.grab_frame()
+        for shot in shots:
+            image.set_data(shot)
+            writer.grab_frame()
+
+
 class FilmPicture:
-    """A figure for the moments of a film: on top the curves and the plane, below a row of histograms for each layer."""
+    """A figure for the moments of a film: on top the curves and the plane, below a row of histograms for each layer.
+
+    What is the same at all moments is drawn at once; `draw` makes the rest anew and keeps it in `moving`.
+    """
 
     def __init__(self, film: Film, parts: Sequence[str]) -> None:
         self.film = film.checked()
@@ -196,69 +214,111 @@ class FilmPicture:
         self.figure = empty_figure(3.2 * max(map(len, rows)), 1.1 * sum(heights) + 0.6)
         self.axes = self.figure.subplot_mosaic([list(np.repeat(row, width // len(row))) for row in rows], height_ratios=heights)
 
+        self.moving: list[Any] = []
+        self.title = self.figure.suptitle(self.film.title)
+        self.steps = np.array([m.step for m in self.film.moments])
+        self.curves = {}
+        if "loss" in self.axes:
+            losses = {"batch": [m.loss for m in self.film.moments], "smoothed": [m.trend for m in self.film.moments]}
+            self.curves["loss"] = {**losses, **self._measures(True)}
+        if "measures" in self.axes:
+            self.curves["measures"] = self._measures(False)
+        for name, curves in self.curves.items():
+            for k, values in enumerate(curves.values()):
+                self.axes[name].plot(self.steps, _numbers(values), color=f"C{k}", alpha=0.3, linewidth=1)
+            self.axes[name].set_xlabel("step")
+        if "plane" in self.axes:
+            assert self.film.plane is not None
+            self.axes["plane"].set(xlim=self.film.plane.across, ylim=self.film.plane.up)
+        self.histograms = {}
+        for part, (k, layer) in itertools.product(self.columns, enumerate(self.layers)):
+            key = layer.path if part == "outputs" else next(iter(layer.parameters))
+            kept = [getattr(m, part).get(key) for m in self.film.moments]
+            self.histograms[f"{part} {k}"] = kept
+            ax = self.axes[f"{part} {k}"]
+            ax.set_title(f"{part}: {key or layer.kind}", fontsize=8)
+            ax.tick_params(labelsize=7)
+            ax.locator_params(axis="x", nbins=5)
+            ax.set_yticks([])
+            if found := [k.histogram for k in kept if k and k.histogram]:
+                ax.set_xlim(min(h.low for h in found), max(h.high for h in found))
+
     def draw(self, i: int) -> None:
         """Show moment i."""
         moment = self.film.moments[i]
-        self.figure.suptitle(f"{self.film.title}: step {moment.step}")
-        for ax in self.axes.values():
-            ax.clear()
-        if "loss" in self.axes:
-            losses = {"batch": [m.loss for m in self.film.moments], "smoothed": [m.trend for m in self.film.moments]}
-            self._curves(self.axes["loss"], {**losses, **self._measures(True)}, moment)
-        if "measures" in self.axes:
-            self._curves(self.axes["measures"], self._measures(False), moment)
+        self.title.set_text(f"{self.film.title}: step {moment.step}")
+        for artist in self.moving:
+            artist.remove()
+        self.moving = []
+        for name, curves in self.curves.items():
+            self.moving += self._curves(self.axes[name], curves, moment)
         if "plane" in self.axes:
-            self._plane(self.axes["plane"], moment)
-        for k, layer in enumerate(self.layers):
-            name = next(iter(layer.parameters))
-            for part in self.columns:
-                key = layer.path if part == "outputs" else name
-                self._histogram(self.axes[f"{part} {k}"], [getattr(m, part).get(key) for m in self.film.moments], i, part)
-                self.axes[f"{part} {k}"].set_title(f"{part}: {key or layer.kind}", fontsize=8)
+            self.moving += self._plane(self.axes["plane"], moment)
+        for name, kept in self.histograms.items():
+            self.moving.append(self._histogram(self.axes[name], kept[i], f"C{self.columns.index(name.split()[0])}"))
+
+    def shots(self, moments: Iterable[int]) -> Iterator[Any]:
+        """Pictures of these moments as arrays of pixels. What stays is drawn once, which takes ten times as long as the rest."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        canvas = FigureCanvasAgg(self.figure)
+        self.draw(0)
+        self.title.set_animated(True)  # not a part of what stays
+        canvas.draw()  # which finds the layout
+        self.figure.set_layout_engine("none")
+        for artist in self.moving:
+            artist.set_visible(False)
+        canvas.draw()
+        stays = canvas.copy_from_bbox(self.figure.bbox)
+        frame = self.axes["plane"].spines.values() if "plane" in self.axes else []  # half of it is below the plane's colours
+        for i in moments:
+            self.draw(i)
+            canvas.restore_region(stays)
+            for artist in sorted([self.title, *self.moving, *frame], key=lambda artist: artist.get_zorder()):
+                self.figure.draw_artist(artist)
+            yield np.array(canvas.buffer_rgba())
 
     def _measures(self, losses: bool) -> dict[str, list[Any]]:
         names = dict.fromkeys(name for m in self.film.moments for name in m.measures if name.endswith("loss") == losses)
         return {name: [m.measures.get(name) for m in self.film.moments] for name in names}
 
-    def _curves(self, ax: Any, curves: dict[str, list[Any]], moment: Moment) -> None:
-        steps = np.array([m.step for m in self.film.moments])
-        for k, (name, found) in enumerate(curves.items()):
-            values = np.array([np.nan if v is None else float(v) for v in found])
-            ax.plot(steps, values, color=f"C{k}", alpha=0.3, linewidth=1)
-            past = steps <= moment.step
-            ax.plot(steps[past], values[past], color=f"C{k}", label=name, linewidth=0.8 if name == "batch" else 1.5)
-        ax.axvline(moment.step, color="gray", linestyle=":", linewidth=1)
-        ax.set_xlabel("step")
-        ax.legend(fontsize=7)
+    def _curves(self, ax: Any, curves: dict[str, list[Any]], moment: Moment) -> list[Any]:
+        past = self.steps <= moment.step
+        lines = [ax.axvline(moment.step, color="gray", linestyle=":", linewidth=1)]
+        for k, (name, values) in enumerate(curves.items()):
+            width = 0.8 if name == "batch" else 1.5
+            lines += ax.plot(self.steps[past], _numbers(values)[past], color=f"C{k}", label=name, linewidth=width)
+        return [*lines, ax.legend(fontsize=7, loc="best")]
 
-    def _plane(self, ax: Any, moment: Moment) -> None:
+    def _plane(self, ax: Any, moment: Moment) -> list[Any]:
         plane = self.film.plane
         assert plane is not None
         side = round(len(moment.cells or [0]) ** 0.5)
         cells = np.array([float(c) for c in moment.cells or [0]]).reshape(side, side)
         extent = (*plane.across, *plane.up)
+        edges: list[Any] = []
         if plane.outputs > 1:
             classes, certainty = cells // 100, np.clip((cells % 100 / 100 - 1 / plane.outputs) / (1 - 1 / plane.outputs), 0.01, 1)
             colours: dict[str, Any] = {"cmap": "tab10", "vmin": 0, "vmax": 9}
             shade = 0.08 + 0.4 * certainty
-            ax.imshow(np.ma.masked_less(classes, 0), origin="lower", extent=extent, aspect="auto", alpha=shade, **colours)
+            image = ax.imshow(np.ma.masked_less(classes, 0), origin="lower", extent=extent, aspect="auto", alpha=shade, **colours)
             for k in np.unique(classes)[1:]:
-                ax.contour(np.where(classes == k, certainty, -certainty), [0], extent=extent, colors="black", linewidths=0.8)
+                line = np.where(classes == k, certainty, -certainty)
+                edges.append(ax.contour(line, [0], extent=extent, colors="black", linewidths=0.8))
         else:
             colours = {"cmap": "coolwarm", "edgecolors": "black", "linewidths": 0.4}
-            ax.imshow(np.ma.masked_invalid(cells), origin="lower", extent=extent, aspect="auto", cmap="coolwarm", alpha=0.7)
-        ax.scatter(*np.transpose(plane.points), s=8, c=plane.labels, **colours)
+            image = ax.imshow(
+                np.ma.masked_invalid(cells), origin="lower", extent=extent, aspect="auto", cmap="coolwarm", alpha=0.7
+            )
+        return [image, *edges, ax.scatter(*np.transpose(plane.points), s=8, c=plane.labels, **colours)]
 
-    def _histogram(self, ax: Any, kept: list[Kept | None], i: int, part: str) -> None:
-        ax.tick_params(labelsize=7)
-        ax.locator_params(axis="x", nbins=5)
-        ax.set_yticks([])
-        found = [k.histogram for k in kept if k and k.histogram]
-        if found:
-            ax.set_xlim(min(h.low for h in found), max(h.high for h in found))
-        now = kept[i]
-        if now and now.histogram:
-            h = now.histogram
-            ax.stairs(h.counts, np.linspace(h.low, h.high, len(h.counts) + 1), fill=True, color=f"C{PARTS[3:].index(part)}")
-        else:
-            ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", va="center", color="gray", fontsize=8)
+    def _histogram(self, ax: Any, kept: Kept | None, color: str) -> Any:
+        if not kept or not kept.histogram:
+            return ax.text(0.5, 0.5, "none", transform=ax.transAxes, ha="center", va="center", color="gray", fontsize=8)
+        h = kept.histogram
+        ax.set_ylim(0, 1.05 * max(h.counts))
+        return ax.stairs(h.counts, np.linspace(h.low, h.high, len(h.counts) + 1), fill=True, color=color)
+
+
+def _numbers(values: list[Any]) -> np.ndarray:
+    return np.array([np.nan if v is None else float(v) for v in values])

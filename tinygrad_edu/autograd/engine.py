@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import threading
 import warnings
 from collections import deque
@@ -22,7 +23,7 @@ import numpy as np
 from .. import backend
 from .. import tensor as tensors
 from ..errors import DeviceError, GraphError, InplaceError, ShapeError, describe, source_line
-from ..op import cast, enable_grad, set_grad_enabled
+from ..op import Op, cast, enable_grad, registry, set_grad_enabled
 from ..ops.indexing import _where
 from ..ops.shape import sum_to
 from ..tensor import Tensor, refresh, wrap
@@ -319,7 +320,9 @@ def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
 
 def _warn_of_nan(roots: Sequence[Tensor], complete: dict[Tensor, Any]) -> None:
     """Where the loss is a number and a gradient is not, and where() chose: say how that comes about."""
-    if any(np.isnan(root.array).any() for root in roots):
+    if any(
+        type(root.array) is not np.ndarray or np.isnan(root.array).any() for root in roots
+    ):  # on a GPU, a look would mean to wait
         return
     for x, g in complete.items():
         if np.isnan(g.array if isinstance(g, Tensor) else g).any():
@@ -352,9 +355,37 @@ def _explained(error: Exception, node: Tensor, raw: Any) -> Exception:
             f"a rule of {_name(node)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
             "(a tensor when it is called with tensors), or None for no gradient."
         )
+    if isinstance(error, TypeError) and node.op is not None:
+        for slot, rule in enumerate(node.op.rules if node.op.joint is None else [node.op.joint]):
+            if rule is not None and not _accepts(rule, node):
+                return GraphError(
+                    f"{_rule_name(node, slot)} takes {inspect.signature(rule)} and must take ({_arguments(node.op)}): the gradient g "
+                    "of the result, the result z, then every input, and every setting by its name."
+                )
     if node.op is not None and not isinstance(error, GraphError | ShapeError):
         error.add_note(f"in the rule of {_name(node)}, whose result is {describe(node)}")
     return error
+
+
+def _accepts(rule: Callable, node: Tensor) -> bool:
+    try:
+        inspect.signature(rule).bind(None, node.array, *node.values, **dict.fromkeys(_settings(node.op)))  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    except ValueError:  # a function that is not written in Python does not say what it takes
+        return True
+    return True
+
+
+def _settings(this: Op) -> list[str]:
+    """What a rule gets by name."""
+    return [*this.settings, *([this.keeps] if this.keeps else [])]
+
+
+def _arguments(this: Op) -> str:
+    """What a rule gets, as in `g, z, x, dim`."""
+    *inputs, last = this.inputs
+    return ", ".join(["g", "z", *inputs, f"*{last}" if this.variadic else last, *_settings(this)])
 
 
 def _check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
@@ -520,7 +551,7 @@ def _run(
             deque(walk, maxlen=0)
     else:
         deque(walk, maxlen=0)
-        found = {x: wrap(_like(g, x)) for x, g in found.items()}
+        found = {x: _like(g, x) for x, g in found.items()}
     if all_used:
         _require_used(targets or (), found)
     return found
@@ -539,12 +570,12 @@ def _deposit(found: dict[Tensor, Tensor]) -> None:
                 x._grad = g.clone() if g._requires_grad else g
 
 
-def _like(g: Any, x: Tensor) -> Any:
-    """A gradient as an array of its tensor's dtype."""
+def _like(g: Any, x: Tensor) -> Tensor:
+    """A gradient as a tensor of its tensor's dtype."""
     dtype = x.array.dtype
-    if type(g) is np.ndarray and g.dtype is dtype:  # nearly always
-        return g
-    return backend.as_array(g).astype(dtype, copy=False)
+    if type(g) is not np.ndarray or g.dtype is not dtype:  # seldom
+        g = backend.as_array(g).astype(dtype, copy=False)
+    return wrap(g)
 
 
 def _as_list(tensors: Any) -> list[Tensor]:
@@ -558,9 +589,12 @@ def _as_list(tensors: Any) -> list[Tensor]:
 def _require_grad(tensors: list[Tensor], who: str) -> None:
     for x in tensors:
         if not x._requires_grad:
+            learners = [this for this in registry.values() if not this.forward.__module__.startswith("tinygrad_edu.")]
+            without = [this.name for this in learners if not this.differentiable]
             raise GraphError(
                 f"{who}: {describe(x)} does not require grad. Make it with requires_grad=True, and not under no_grad() or from "
                 "detached, integer or plain values only."
+                + "".join(f" What {name} makes never requires grad: it is an @op without a rule (dx=...)." for name in without)
             )
 
 
@@ -593,7 +627,9 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
                     f"backward() starts from a single number, and this tensor has shape {root.shape}. Reduce it to a scalar loss "
                     "first (loss.sum() or loss.mean()), or pass backward(gradient=...) with a gradient of that shape."
                 )
-            seeds.append(wrap(np.ones_like(root.array)) if create_graph else np.ones_like(root.array))
+            seed = root.array.copy()
+            seed.fill(1)
+            seeds.append(wrap(seed) if create_graph else seed)
             continue
         seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:

@@ -52,6 +52,7 @@ class Module:
     """
 
     training = True
+    _hooked = False  # whether it ever had a hook: one question for each call instead of three
     _forward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
     _forward_pre_hooks: dict | None = None
     _backward_hooks: dict | None = None
@@ -65,9 +66,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         began = tick()
-        hooked = self._forward_hooks or self._forward_pre_hooks or self._backward_hooks
         try:
-            output = self._call_with_hooks(args, kwargs) if hooked else self.forward(*args, **kwargs)
+            output = self._call_with_hooks(args, kwargs) if self._hooked else self.forward(*args, **kwargs)
         except Exception as error:
             _say_where(error, self)
             raise
@@ -376,6 +376,7 @@ class Module:
         if hooks is None:
             hooks = {}
             object.__setattr__(self, kind, hooks)
+            object.__setattr__(self, "_hooked", True)
         before = dict(hooks) if prepend else {}
         for handle in before:
             del hooks[handle]

@@ -28,8 +28,7 @@ from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
 from ..ops.indexing import index_select
 from ..ops.joining import cat, stack
-from ..ops.products import linear
-from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell, sum_of
+from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
 from ..tensor import Tensor
@@ -262,8 +261,7 @@ class RNN(_Recurrent):
         self.nonlinearity = _known(nonlinearity, ValueError)
 
     def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        w_ih, w_hh, b_ih, b_hh = weights
-        return rnn_steps(linear(x, w_ih, sum_of(b_ih, b_hh)), *states, w_hh, nonlinearity=self.nonlinearity)
+        return rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity)
 
 
 class LSTM(_Recurrent):
@@ -298,8 +296,7 @@ class LSTM(_Recurrent):
         self.proj_size = 0
 
     def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        w_ih, w_hh, b_ih, b_hh = weights
-        return lstm_steps(linear(x, w_ih, sum_of(b_ih, b_hh)), *states, w_hh)
+        return lstm_steps(x, *states, *weights)
 
 
 class GRU(_Recurrent):
@@ -314,8 +311,7 @@ class GRU(_Recurrent):
     gates = 3
 
     def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        w_ih, w_hh, b_ih, b_hh = weights
-        return gru_steps(linear(x, w_ih, b_ih), *states, w_hh, b_hh)
+        return gru_steps(x, *states, *weights)
 
 
 def _known(nonlinearity: str, error: type[Exception]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import number
 from ..errors import ShapeError, describe
 from ..op import op
 from .elementwise import abs, erf, exp, sigmoid, square, tanh
@@ -20,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(dx=lambda g, z, x: g * (z != 0))  # a NaN is not 0: it passes, and so does its gradient
+@op(dx=lambda g, z, x: g * (z != number(0, z)))  # a NaN is not 0: it passes, and so does its gradient
 def relu(x: Any) -> Any:
     """Positive elements pass, negative ones become 0 and get no gradient.
 
@@ -28,7 +29,7 @@ def relu(x: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
-    return np.maximum(x, 0)
+    return np.maximum(x, number(0, x))
 
 
 @op(dx=lambda g, z, x: g * ((x > 0) & (x < 6)))

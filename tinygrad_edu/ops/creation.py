@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes
+from ..errors import DeviceError, DtypeError
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
 from .indexing import setitem
@@ -329,6 +330,8 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool 
             device = arg
         elif isinstance(arg, bool):
             pass  # non_blocking, by position
+        elif isinstance(arg, str):
+            dtype = _dtype_called(arg)
         elif arg is not None:
             dtype = arg
     z = x
@@ -337,6 +340,14 @@ def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool 
     if dtype is not None and dtypes.as_dtype(dtype) != x.dtype:
         z = cast(z, dtype=dtypes.as_dtype(dtype))
     return clone(x) if copy and z is x else z
+
+
+def _dtype_called(name: str) -> np.dtype:
+    try:
+        return dtypes.as_dtype(name)
+    except DtypeError:
+        offered = ", ".join(map(str, dtypes.ALL))
+        raise DeviceError(f'{name!r} is neither a device ("cpu", "cuda", "cuda:0") nor a dtype ({offered}).') from None
 
 
 def _caster(dtype: np.dtype) -> Any:

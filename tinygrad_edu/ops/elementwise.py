@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes
+from ..backend import number
 from ..errors import DtypeError, describe
 from ..op import cast, op
 from ..tensor import Tensor
@@ -186,7 +187,7 @@ def cosh(x: Any) -> Any:
     return np.cosh(x)
 
 
-@op(dtype="float", dx=lambda g, z, x: g * (1 - z * z))
+@op(dtype="float", dx=lambda g, z, x: g * (number(1, z) - z * z))
 def tanh(x: Any) -> Any:
     """Squash to (-1, 1): steep near 0 and flat where it saturates, so saturated elements let almost no gradient through.
 
@@ -421,16 +422,17 @@ def nan_to_num(x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf:
 
 
 # -- special functions -----------------------------------------------------------------------------------------------
-@op(dtype="float", dx=lambda g, z, x: g * (z * (1 - z)))
+@op(dtype="float", dx=lambda g, z, x: g * (z * (number(1, z) - z)))
 @np.errstate(over="ignore")  # where e⁻ˣ overflows, 1 / ∞ is the right 0
 def sigmoid(x: Any) -> Any:
     """Squash to (0, 1); steepest at 0 (slope 1/4), flat where it saturates.
 
     z = 1 / (1 + e⁻ˣ);  ∂x = g·z·(1 - z)
     """
+    one = number(1, x)
     z = np.exp(-x)
-    z += 1
-    return 1 / z
+    z += one
+    return one / z
 
 
 def logit(x: Any, eps: float | None = None) -> Any:

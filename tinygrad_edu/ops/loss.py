@@ -7,15 +7,18 @@ Each loss is a formula for every sample or element; `reduction` then says what i
 from __future__ import annotations
 
 import math
+import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backend import require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import OWN_FILES, Tensor
 from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
@@ -40,12 +43,18 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
         raise TypeError("a loss module is made first and called then: loss = nn.CrossEntropyLoss(); loss(prediction, target).")
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        warnings.warn(
-            f"size_average and reduce are PyTorch's old arguments; write reduction={reduction!r} instead.", stacklevel=3
-        )
+        _warn(f"size_average and reduce are PyTorch's old arguments; write reduction={reduction!r} instead.")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}.')
     return reduction
+
+
+def _warn(message: str) -> None:
+    """Warn at the learner's line, whether a loss was called there or its module."""
+    stack = enumerate(traceback.walk_stack(sys._getframe()), 1)
+    warnings.warn(
+        message, stacklevel=next((level for level, (frame, _) in stack if frame.f_code.co_filename not in OWN_FILES), 1)
+    )
 
 
 def _reduced(losses: Any, reduction: str) -> Any:
@@ -65,11 +74,10 @@ def _pair(name: str, input: Any, target: Any) -> tuple[Any, Any]:
     if input.shape == target.shape:
         return input, target
     wide = broadcast_tensors(input, target)
-    warnings.warn(
+    _warn(
         f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} have different shapes, so each is repeated to "
         f"{tuple(wide[0].shape)}: every output is compared with several targets, which is hardly meant. Give both one shape, for "
-        f"example with target.reshape(input.shape), input.squeeze(1) or target.unsqueeze(1).",
-        stacklevel=3,
+        f"example with target.reshape(input.shape), input.squeeze(1) or target.unsqueeze(1)."
     )
     return wide[0], wide[1]
 
@@ -83,6 +91,9 @@ def _equal_shapes(name: str, input: Any, target: Any) -> None:
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------
+_LABELS = (np.dtype(np.int64), np.dtype(np.uint8))  # their dtypes, as in PyTorch
+
+
 def _class_dim(x: Any) -> int:
     """Which dim of scores the classes are along: (C,), (N, C) or (N, C, ...)."""
     return 0 if x.ndim == 1 else 1
@@ -94,7 +105,7 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     if not input.ndim:
         raise ShapeError(f"{name}: the input must have a dim of classes, (C,), (N, C) or (N, C, ...), not {describe(input)}.")
     classes, expected = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
-    if not hasattr(labels, "dtype") or labels.dtype.kind not in "iu" or (labels.dtype != np.int64 and labels.dtype != np.uint8):
+    if getattr(labels, "dtype", None) not in _LABELS:
         if input.dtype.kind in "iu" and getattr(labels, "ndim", 0) > input.ndim:
             raise DtypeError(
                 f"{name}(input, target): the scores come first, then the labels; here the input is {describe(input)} and the target "
@@ -111,18 +122,21 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
         )
     if not labels.size:
         return labels, None
-    may_ignore = ignore_index is not None and 0 <= ignore_index < classes
-    if not may_ignore and largest_unsigned(labels) < classes:
+    on_cpu = type(labels) is np.ndarray
+    if on_cpu and (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
     wrong = ~ignored & ((labels < 0) | (labels >= classes))
-    if wrong.any():
-        where_wrong = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise IndexError(
-            f"{name}: label {int(labels[where_wrong])} at position {list(where_wrong)} is out of range: there are {classes} classes, "
+
+    def error() -> IndexError:
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        return IndexError(
+            f"{name}: label {int(labels[first])} at position {list(first)} is out of range: there are {classes} classes, "
             f"so labels must be in [0, {classes})" + (f" or ignore_index ({ignore_index})." if ignore_index is not None else ".")
         )
-    return np.where(ignored, 0, labels), ignored if ignored.any() else None
+
+    require(~wrong.any(), error)
+    return np.where(ignored | wrong, 0, labels), None if on_cpu and not ignored.any() else ignored
 
 
 def _place(x: Any, labels: Any) -> tuple[Any, ...]:
@@ -594,10 +608,7 @@ def kl_div(
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.kl_div.html
     """
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
-            'kl_div: reduction="mean" divides by the number of all elements, so it is not the divergence; use "batchmean".',
-            stacklevel=2,
-        )
+        _warn('kl_div: reduction="mean" divides by the number of all elements, so it is not the divergence; use "batchmean".')
     by_batch = reduction == "batchmean"
     reduction = reduction_of("sum" if by_batch else reduction, size_average, reduce)
     losses = exp(target) * (target - input) if log_target else xlogy(target, target) - target * input

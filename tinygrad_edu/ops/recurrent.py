@@ -1,198 +1,323 @@
 """Recurrent networks: each step makes a new state from the input of its time and the state that the step before left.
 
-An operation here is one layer run over a whole sequence, so that its rule is backpropagation through time, written out. What does
-not depend on the step before is done for all steps at once: the product of the inputs and their weights before the operation,
-the slopes of all gates before the loop of the rule, and the gradient of the weights after it.
+An operation here is one layer run over a whole sequence. What a step computes is said three times, each time for another reader:
 
-Besides the state, a result holds what the gates were, side by side in its last dim, for whoever wants to look, and for the rule:
+- `rnn_step`, `lstm_step` and `gru_step` say it with single operations, in the few lines that the papers have.
+- `rnn_steps`, `lstm_steps` and `gru_steps` are the quick way through all steps. All weights stand side by side in one matrix, so that
+  a step has one product: (w_ih | b | w_hh) times (x, 1, the state before). Samples are in the last dim here, so that each gate
+  is one block of memory.
+- Their rules are backpropagation through time, written out. What does not depend on the step behind is done for all steps at
+  once: the slopes before the loop, the gradients of the weights after it.
 
-    rnn_steps     h                     h  the hidden state, which is also the output
-    lstm_steps    h  c  i  f  n  o      c  the cell state;  i, f, o  input, forget and output gate;  n  the proposed new content
-    gru_steps     h  r  u  n  s         r, u  reset and update gate;  n  the proposed new state;  s  the state's share of it
+Derivatives of derivatives are taken through the single operations.
 
 Sources: Elman 1990 (RNN); Hochreiter, Schmidhuber 1997 and Gers et al. 1999 (LSTM); Cho et al. 2014 (GRU).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..calls import group
 from ..errors import ShapeError, describe
-from ..op import op
-from .arithmetic import add
+from ..op import op, registry
+from ..tensor import Tensor
+from .activation import relu, sigmoid
 from .elementwise import tanh
-from .joining import _cat, cat, stack
-from .products import flat, linear, sum_rows
-from .shape import reshape
-from .splitting import split
+from .joining import cat, stack
+from .products import linear
+from .shape import clone, reshape
+from .splitting import chunk, split
 
 __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
 
 
-# -- what the rules share --------------------------------------------------------------------------------------------
-def _blocks(z: Any, width: int) -> tuple[Any, ...]:
-    """The blocks of `width` numbers side by side in the last dim."""
-    return tuple(z[..., start : start + width] for start in range(0, z.shape[-1], width))
+# -- one step, in single operations ----------------------------------------------------------------------------------
+def rnn_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str) -> dict[str, Any]:
+    """The new state h."""
+    return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh))}
 
 
-def _before(first: Any, states: Any) -> Any:
-    """The state before each step, from the first state and the states after the steps."""
-    return cat((first[None], states[:-1]))
+def lstm_step(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+    """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
+    i, f, n, o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
+    i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
+    c = f * c + i * n
+    return {"h": o * tanh(c), "c": c, "i": i, "f": f, "n": n, "o": o}
 
 
-def _over_time(steps: list[Any]) -> Any:
-    """What a loop back through time found, in the order of time."""
-    return stack(steps[::-1])
+def gru_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+    """The new state, reset gate r, update gate u, the proposed new state n and the old state's share s of it."""
+    (x_r, x_u, x_n), (h_r, h_u, s) = chunk(linear(x, w_ih, b_ih), 3, -1), chunk(linear(h, w_hh, b_hh), 3, -1)
+    r, u = sigmoid(x_r + h_r), sigmoid(x_u + h_u)
+    n = tanh(x_n + r * s)
+    return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
+
+
+STEP: dict[str, Callable] = {"rnn_steps": rnn_step, "lstm_steps": lstm_step, "gru_steps": gru_step}
+
+
+def step_by_step(name: str, inputs: Any, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What each step of an operation over time makes, by name, computed in single operations; "z" is the operation's result."""
+    given = dict(zip(registry[name].inputs, inputs, strict=True))
+    x = given.pop("x")
+    for t in range(x.shape[0]):
+        with group(f"step {t}"):
+            made = STEP[name](x[t], **given, **settings)
+            states = {state: made[state] for state in given if state in made}
+            given |= states
+            z = cat(states.values(), -1) if len(states) > 1 else made["h"]
+        yield {**made, "z": z}
+
+
+def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> list[Any]:
+    """The gradients of an operation over time as tensors, which have derivatives themselves."""
+    from ..autograd.engine import grad
+
+    own = [clone(x) if isinstance(x, Tensor) else x for x in inputs]  # two inputs may be one tensor, or made from one another
+    z = stack([made["z"] for made in step_by_step(name, own, settings)])
+    wanted = [isinstance(x, Tensor) and x.requires_grad for x in own]
+    found = iter(grad(z, [x for x, yes in zip(own, wanted, strict=True) if yes], g, create_graph=True))
+    return [next(found) if yes else None for yes in wanted]
+
+
+# -- what the quick ways share ---------------------------------------------------------------------------------------
+def _side_by_side(w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """(w_ih | b | w_hh), where b is both biases in one, which is what they amount to."""
+    inputs = w_ih.shape[1]
+    weights = np.zeros_like(w_ih, shape=(len(w_ih), inputs + 1 + w_hh.shape[1]))
+    weights[:, :inputs], weights[:, inputs + 1 :] = w_ih, w_hh
+    for bias in (b_ih, b_hh):
+        if bias is not None:
+            weights[:, inputs] += bias
+    return weights
+
+
+def _into_steps(x: Any, h: Any) -> tuple[Any, Any]:
+    """What these weights meet in each step, (x, 1, the state before); and the states in it, where each step writes its own."""
+    (steps, samples, inputs), hidden = x.shape, h.shape[-1]
+    into = np.ones_like(x, shape=(steps + 1, inputs + 1 + hidden, samples))
+    states = into[:, inputs + 1 :]
+    into[:-1, :inputs], states[0] = x.swapaxes(1, 2), h.T
+    return into, states
+
+
+def _in_columns(g: Any) -> Any:
+    """(T, N, H) as (T, H, N), in this order in memory."""
+    return g.swapaxes(1, 2).copy()
+
+
+def _behind_the_loop(da: Any, into: Any, w_ih: Any) -> tuple[Any, Any, Any, Any]:
+    """The gradients of x, w_ih, w_hh and the bias, all steps at once, from those of the products, da (T, rows, N)."""
+    (steps, rows, samples), inputs = da.shape, w_ih.shape[1]
+    da = np.reshape(da.transpose(1, 0, 2), (rows, steps * samples))
+    into = np.reshape(into[:-1].transpose(1, 0, 2), (into.shape[1], steps * samples))
+    dw = da.dot(into.T)
+    return np.reshape(da.T.dot(w_ih), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
 
 
 # -- RNN -------------------------------------------------------------------------------------------------------------
-def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, nonlinearity: str) -> list[Any]:
-    slope = 1 - z * z if nonlinearity == "tanh" else z > 0
-    back, steps = 0, []
-    for t in reversed(range(z.shape[0])):
-        step = (g[t] + back) * slope[t]
-        back = step @ weight
-        steps.append(step)
-    dx = _over_time(steps)
-    return [dx, back, flat(dx).T @ flat(_before(h, z))]
+def _rnn_gradients(
+    g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, into: Any
+) -> list[Any]:
+    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+    if isinstance(g, Tensor):
+        return _by_single_operations("rnn_steps", g, inputs, nonlinearity=nonlinearity)
+    if into is None:
+        _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
+    states = into[1:, x.shape[-1] + 1 :]
+    da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
+    g, back, dh = _in_columns(g), w_hh.T, 0
+    for t in reversed(range(len(x))):
+        da[t] *= g[t] + dh
+        dh = back.dot(da[t])
+    dx, dw_ih, dw_hh, db = _behind_the_loop(da, into, w_ih)
+    return [dx, dh.T, dw_ih, dw_hh, db, db]
 
 
-@op(dtype="same", joint=_rnn_gradients)
-def rnn_steps(x: Any, h: Any, weight: Any, *, nonlinearity: str = "tanh") -> Any:
+@op(dtype="same", keeps="into", joint=_rnn_gradients)
+def rnn_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, *, nonlinearity: str = "tanh") -> Any:
     """Run a simple recurrent layer over a sequence; the gradient of a step reaches all steps before it through the weights.
 
-    z[t] = tanh(x[t] + weight·z[t-1]) with z[-1] = h;  ∂x[t] = (1 - z[t]²)·(g[t] + weightᵀ·∂x[t+1]);  ∂h = weightᵀ·∂x[0];
-    ∂weight = Σ ∂x[t]·z[t-1]ᵀ
+    z[t] = tanh(a[t]) with a[t] = w_ih·x[t] + b_ih + w_hh·z[t-1] + b_hh and z[-1] = h;
+    ∂x[t] = w_ihᵀ·∂a[t] with ∂a[t] = (1 - z[t]²)·(g[t] + w_hhᵀ·∂a[t+1]);  ∂h = w_hhᵀ·∂a[0];
+    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
 
     Args:
-        x: (T, N, H), the inputs already multiplied by their weights, with the biases.
+        x: (T, N, inputs).
         h: (N, H), the first state.
-        weight: (H, H).
+        w_ih, w_hh: (H, inputs) and (H, H).
+        b_ih, b_hh: (H,) or None.
         nonlinearity: "tanh", or "relu" in its place (with slope 1 where z > 0, else 0).
     """
-    z = np.empty_like(x)
+    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    into, states = _into_steps(x, h)
     for t in range(len(x)):
-        a = x[t] + h.dot(weight.T)
-        h = z[t] = np.tanh(a) if nonlinearity == "tanh" else np.maximum(a, 0)
-    return z
+        a = weights.dot(into[t])
+        states[t + 1] = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0, out=a)
+    return states[1:].copy().swapaxes(1, 2), into
 
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
-def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, weight: Any) -> list[Any]:
-    width = h.shape[-1]
-    hidden, cell, i, f, n, o = _blocks(z, width)
-    into_hidden, into_cell, *_ = _blocks(g, width)
-    bent = tanh(cell)
+def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
+    inputs = (x, h, c, w_ih, w_hh, b_ih, b_hh)
+    if isinstance(g, Tensor):
+        return _by_single_operations("lstm_steps", g, inputs)
+    into, cells, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs)[1]
+    (steps, _, hidden, samples) = gates.shape
+    i, f, n, o = gates.swapaxes(0, 1)
     through = o * (1 - bent * bent)  # from the hidden state to the cell
-    slopes = cat((i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), -1)
-    # from the cell to the first three gates, from the hidden state to the last
-    reach = slopes * cat((n, _before(c, cell), i, bent), -1)
-    direct = slopes * g[..., 2 * width :]
-    back_h, back_c, steps = 0, 0, []
-    for t in reversed(range(z.shape[0])):
-        gh = into_hidden[t] + back_h
-        gc = into_cell[t] + back_c + gh * through[t]
-        step = _cat(gc, gc, gc, gh, dim=1) * reach[t] + direct[t]
-        back_h, back_c = step @ weight, gc * f[t]
-        steps.append(step)
-    dx = _over_time(steps)
-    return [dx, back_h, back_c, flat(dx).T @ flat(_before(h, hidden))]
+    da = gates - gates * gates  # the slopes, each times the way to its gate: from the cell, or from the hidden state to o
+    da[:, 2] = 1 - n * n
+    for k, way in enumerate((n, cells[:-1], i, bent)):
+        da[:, k] *= way
+    products = np.reshape(da, (steps, 4 * hidden, samples))
+    g, back, dh, dc = _in_columns(g), w_hh.T, 0, 0
+    for t in reversed(range(steps)):
+        dh = dh + g[t, :hidden]
+        dc = dc + g[t, hidden:]
+        dc += dh * through[t]
+        da[t, :3] *= dc
+        da[t, 3] *= dh
+        dh = back.dot(products[t])
+        dc *= f[t]
+    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, w_ih)
+    return [dx, dh.T, dc.T, dw_ih, dw_hh, db, db]
 
 
-@op(dtype="same", joint=_lstm_gradients)
-def lstm_steps(x: Any, h: Any, c: Any, weight: Any) -> Any:
+@op(dtype="same", keeps="made", joint=_lstm_gradients)
+def lstm_steps(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z[t] = (h, c, i, f, n, o) with (i, f, n, o) = (σ, σ, tanh, σ)(x[t] + weight·h[t-1]), c = f·c[t-1] + i·n, h = o·tanh(c);
-    ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + weightᵀ·∂x[t+1], ∂x[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
-    ∂weight = Σ ∂x[t]·h[t-1]ᵀ
+    z[t] = (h, c) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w_ih·x[t] + b_ih + w_hh·h[t-1] + b_hh, c = f·c[t-1] + i·n,
+    h = o·tanh(c);
+    ∂x[t] = w_ihᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + w_hhᵀ·∂a[t+1],
+    ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
+    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·h[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
 
     Args:
-        x: (T, N, 4H), the inputs already multiplied by their weights, with the biases.
+        x: (T, N, inputs).
         h, c: (N, H), the first states.
-        weight: (4H, H).
+        w_ih, w_hh: (4H, inputs) and (4H, H).
+        b_ih, b_hh: (4H,) or None.
+
+    Returns:
+        (T, N, 2H), h and c side by side.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
-    width = h.shape[-1]
-    z = np.empty_like(x, shape=(*x.shape[:2], 6 * width))
-    hidden, cell, i, f, n, o = _blocks(z, width)
-    gates = z[..., 2 * width :]
+    (steps, samples, _), hidden = x.shape, h.shape[-1]
     # One tanh serves all gates, because σ(a) = tanh(a/2)/2 + 1/2: scaled by 1/2 before and after for i, f and o, by 1 for n.
-    scale = np.full_like(x, 0.5, shape=(4 * width,))
-    scale[2 * width : 3 * width] = 1
+    scale = np.full_like(x, 0.5, shape=(4, hidden, samples))
+    scale[2] = 1
     shift = 1 - scale
-    x, weight = x * scale, weight.T * scale
-    for t in range(len(x)):
-        a = h.dot(weight)
-        a += x[t]
-        np.tanh(a, out=a)
-        a *= scale
-        np.add(a, shift, out=gates[t])
-        c = cell[t] = f[t] * c + i[t] * n[t]
-        h = hidden[t] = o[t] * np.tanh(c)
-    return z
+    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    weights[: 2 * hidden] *= 0.5
+    weights[3 * hidden :] *= 0.5
+    into, states = _into_steps(x, h)
+    gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
+    products = gates.reshape(steps, 4 * hidden, samples)
+    cells = np.empty_like(x, shape=(steps + 1, hidden, samples))
+    cells[0] = c.T
+    bent = np.empty_like(cells[1:])
+    for t in range(steps):
+        np.dot(weights, into[t], out=products[t])
+        gate = gates[t]
+        np.tanh(gate, out=gate)
+        gate *= scale
+        gate += shift
+        i, f, n, o = gate
+        np.add(f * cells[t], i * n, out=cells[t + 1])
+        np.tanh(cells[t + 1], out=bent[t])
+        np.multiply(o, bent[t], out=states[t + 1])
+    return np.concatenate((states[1:], cells[1:]), 1).swapaxes(1, 2), (into, cells, gates, bent)
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
-def _gru_gradients(g: Any, z: Any, x: Any, h: Any, weight: Any, bias: Any) -> list[Any]:
-    width = h.shape[-1]
-    hidden, r, u, n, s = _blocks(z, width)
-    into_hidden, into_r, into_u, into_n, into_s = _blocks(g, width)
-    before = _before(h, hidden)
-    slope = 1 - n * n
-    to_n, direct_n = (1 - u) * slope, into_n * slope
-    reach = cat((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n * r), -1)  # from the state to what the weights gave
-    direct = cat(((direct_n * s + into_r) * r * (1 - r), into_u * u * (1 - u), direct_n * r + into_s), -1)
-    back, totals, steps = 0, [], []
-    for t in reversed(range(z.shape[0])):
-        gh = into_hidden[t] + back
-        step = _cat(gh, gh, gh, dim=1) * reach[t] + direct[t]
-        back = gh * u[t] + step @ weight
-        totals.append(gh)
-        steps.append(step)
-    da = _over_time(steps)
-    dx = cat((da[..., : 2 * width], _over_time(totals) * to_n + direct_n), -1)
-    return [dx, back, flat(da).T @ flat(before), sum_rows(da)]
+# The products have four blocks of rows: for r, for u, and for n what comes from the input, and what comes from the state (s).
+def _from_input(w: Any) -> Any:
+    """The input's weights or bias as rows of four blocks, with zeros in the last."""
+    return None if w is None else np.concatenate((w, np.zeros_like(w[: len(w) // 3])))
 
 
-@op(dtype="same", joint=_gru_gradients)
-def gru_steps(x: Any, h: Any, weight: Any, bias: Any = None) -> Any:
+def _from_state(w: Any) -> Any:
+    """The state's weights or bias as rows of four blocks, with zeros in the third."""
+    if w is None:
+        return None
+    third = len(w) // 3
+    return np.concatenate((w[: 2 * third], np.zeros_like(w[:third]), w[2 * third :]))
+
+
+def _of_state(dw: Any) -> Any:
+    """Of the gradient of four blocks, those that are the state's."""
+    fourth = len(dw) // 4
+    return np.concatenate((dw[: 2 * fourth], dw[3 * fourth :]))
+
+
+def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
+    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+    if isinstance(g, Tensor):
+        return _by_single_operations("gru_steps", g, inputs)
+    into, gates = made or gru_steps.op.forward_and_keep(*inputs)[1]
+    steps, _, hidden, samples = gates.shape
+    r, u, n, s = gates.swapaxes(0, 1)
+    before = into[:-1, x.shape[-1] + 1 :]
+    to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
+    da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
+    products = np.reshape(da, (steps, 4 * hidden, samples))
+    g, back, dh = _in_columns(g), _from_state(w_hh).T, 0
+    for t in reversed(range(steps)):
+        dh = dh + g[t]
+        da[t] *= dh
+        dh *= u[t]
+        dh += back.dot(products[t])
+    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, _from_input(w_ih))
+    of_input = slice(len(w_ih))
+    return [dx, dh.T, dw_ih[of_input], _of_state(dw_hh), db[of_input], _of_state(db)]
+
+
+@op(dtype="same", keeps="made", joint=_gru_gradients)
+def gru_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
     """Run a GRU layer over a sequence. Where the update gate is open, the state and its gradient pass as they are.
 
-    z[t] = (h, r, u, n, s) with (a_r, a_u, s) = weight·h[t-1] + bias, r = σ(x_r + a_r), u = σ(x_u + a_u), n = tanh(x_n + r·s),
-    h = (1 - u)·n + u·h[t-1];
-    ∂h = g_h + u[t+1]·∂h[t+1] + weightᵀ·∂a[t+1], ∂x_n = ∂h·(1 - u)·(1 - n²), ∂a = (∂x_n·s·r·(1 - r), ∂h·(h[t-1] - n)·u·(1 - u), ∂x_n·r);
-    ∂weight = Σ ∂a[t]·h[t-1]ᵀ;  ∂bias = Σ ∂a[t]
+    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w_ih·x[t] + b_ih,
+    s = w_hh·z[t-1] + b_hh and z[-1] = h;
+    ∂x[t] = w_ihᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + w_hhᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
+    ∂a_r = ∂s_r = ∂a_n·s_n·r·(1 - r), ∂a_u = ∂s_u = ∂z·(z[t-1] - n)·u·(1 - u);
+    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂s[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂s[t]
 
     Args:
-        x: (T, N, 3H), the inputs already multiplied by their weights, with their bias.
+        x: (T, N, inputs).
         h: (N, H), the first state.
-        weight: (3H, H).
-        bias: (3H,) or None.
+        w_ih, w_hh: (3H, inputs) and (3H, H).
+        b_ih, b_hh: (3H,) or None.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
-    width = h.shape[-1]
-    z = np.empty_like(x, shape=(*x.shape[:2], 5 * width))
-    hidden, r, u, n, s = _blocks(z, width)
-    gates = z[..., width : 3 * width]
-    x_gates, x_new = x[..., : 2 * width], x[..., 2 * width :]
-    for t in range(len(x)):
-        a = h.dot(weight.T)
-        if bias is not None:
-            a += bias
-        gates[t] = 0.5 * np.tanh(0.5 * (x_gates[t] + a[:, : 2 * width])) + 0.5  # σ
-        s[t] = a[:, 2 * width :]
-        new = n[t] = np.tanh(x_new[t] + r[t] * s[t])
-        h = hidden[t] = new + u[t] * (h - new)
-    return z
+    (steps, samples, _), hidden = x.shape, h.shape[-1]
+    weights = _side_by_side(_from_input(w_ih), _from_state(w_hh), _from_input(b_ih), _from_state(b_hh))
+    weights[: 2 * hidden] *= 0.5  # σ(a) = tanh(a/2)/2 + 1/2
+    into, states = _into_steps(x, h)
+    gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
+    products = gates.reshape(steps, 4 * hidden, samples)
+    for t in range(steps):
+        np.dot(weights, into[t], out=products[t])
+        r_and_u = gates[t, :2]
+        np.tanh(r_and_u, out=r_and_u)
+        r_and_u *= 0.5
+        r_and_u += 0.5
+        r, u, n, s = gates[t]
+        n += r * s
+        np.tanh(n, out=n)
+        np.add(n, u * (states[t] - n), out=states[t + 1])
+    return states[1:].copy().swapaxes(1, 2), (into, gates)
 
 
-# -- one step --------------------------------------------------------------------------------------------------------
+# -- cells: one step -----------------------------------------------------------------------------------------------
 def _checked(name: str, blocks: int, x: Any, states: Any, w_ih: Any, w_hh: Any) -> None:
     """Refuse sizes that do not fit, for one step of a network with that many blocks of weights."""
     width = w_hh.shape[-1]
@@ -213,14 +338,9 @@ def _as_rows(x: Any) -> Any:
     return reshape(x, shape=(-1, x.shape[-1]))
 
 
-def sum_of(b_ih: Any, b_hh: Any) -> Any:
-    """Both biases in one, which is what they amount to."""
-    return add(b_ih, b_hh) if b_ih is not None and b_hh is not None else b_ih if b_hh is None else b_hh
-
-
 def _rnn_cell(name: str, nonlinearity: str, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     _checked(name, 1, x, (h,), w_ih, w_hh)
-    z = rnn_steps(linear(_as_rows(x), w_ih, sum_of(b_ih, b_hh))[None], _as_rows(h), w_hh, nonlinearity=nonlinearity)
+    z = rnn_steps(_as_rows(x)[None], _as_rows(h), w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity)
     return reshape(z, shape=h.shape)
 
 
@@ -250,9 +370,8 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     """
     h, c = hx
     _checked("lstm_cell", 4, input, (h, c), w_ih, w_hh)
-    z = lstm_steps(linear(_as_rows(input), w_ih, sum_of(b_ih, b_hh))[None], _as_rows(h), _as_rows(c), w_hh)
-    hidden, cell, *_ = split(reshape(z, shape=(*h.shape[:-1], -1)), h.shape[-1], -1)
-    return hidden, cell
+    z = lstm_steps(_as_rows(input)[None], _as_rows(h), _as_rows(c), w_ih, w_hh, b_ih, b_hh)
+    return split(reshape(z, shape=(*h.shape[:-1], -1)), h.shape[-1], -1)
 
 
 def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
@@ -264,5 +383,5 @@ def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: 
         w_ih, w_hh, b_ih, b_hh: (3H, inputs), (3H, H) and (3H,).
     """
     _checked("gru_cell", 3, input, (hx,), w_ih, w_hh)
-    z = gru_steps(linear(_as_rows(input), w_ih, b_ih)[None], _as_rows(hx), w_hh, b_hh)
-    return reshape(z[0, :, : hx.shape[-1]], shape=hx.shape)
+    z = gru_steps(_as_rows(input)[None], _as_rows(hx), w_ih, w_hh, b_ih, b_hh)
+    return reshape(z, shape=hx.shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, in_blocks
+from .optimizer import Optimizer, elementwise, in_blocks
 
 
 class Adagrad(Optimizer):
@@ -32,6 +32,7 @@ class Adagrad(Optimizer):
         defaults = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps, "maximize": maximize}
         super().__init__(params, {**defaults, "initial_accumulator_value": initial_accumulator_value})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "sum" not in state:
             state.update(step=0, sum=np.full_like(p, group["initial_accumulator_value"]))
@@ -65,6 +66,7 @@ class Adadelta(Optimizer):
             raise ValueError(f"Adadelta: rho must be in [0, 1], not {rho}.")
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
             state.update(step=0, square_avg=np.zeros_like(p), acc_delta=np.zeros_like(p))
@@ -103,6 +105,7 @@ class RMSprop(Optimizer):
         defaults = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {**defaults, "centered": centered, "maximize": maximize})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
             state.update(step=0, square_avg=np.zeros_like(p))
@@ -150,6 +153,7 @@ class Adam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay or self.decoupled})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -167,7 +171,7 @@ class Adam(Optimizer):
         largest = state.get("max_exp_avg_sq", p)  # of the second moments, with amsgrad
         for here, slope, m, v, top in in_blocks(p, g, state["exp_avg"], state["exp_avg_sq"], largest):
             m *= beta1
-            change = (1 - beta1) * slope
+            change = np.multiply(slope, 1 - beta1, out=np.empty_like(slope))
             m += change
             v *= beta2
             np.multiply(slope, slope, out=change)
@@ -224,6 +228,7 @@ class Adamax(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_inf=np.zeros_like(p))
@@ -232,7 +237,8 @@ class Adamax(Optimizer):
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         state["exp_avg"] += (1 - beta1) * (g - state["exp_avg"])
-        state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + group["eps"])
+        state["exp_inf"] *= beta2
+        np.maximum(state["exp_inf"], np.abs(g) + group["eps"], out=state["exp_inf"])
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 
@@ -259,6 +265,7 @@ class NAdam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, mu_product=1.0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -303,6 +310,7 @@ class RAdam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay})
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))

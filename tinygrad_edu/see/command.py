@@ -25,8 +25,8 @@ COMMANDS = {
 ERRORS = (ExpressionError, DrawingError, GraphvizError, GraphError)  # mistakes of whoever typed the command
 EXAMPLES = """examples:
   python -m tinygrad_edu step "tanh(w*x + b)" --let w=0.5 x="[[1,2],[3,4]]" b=1
-  python -m tinygrad_edu draw "h = tanh(W @ x); sum(h*h)" --let W="randn(2,3)" x="randn(3,1)" --out graph.svg
-  python -m tinygrad_edu play "cross_entropy(x @ w, [0,1])" --let x="randn(2,3)" w="randn(3,2)" --open
+  python -m tinygrad_edu draw "tanh(W @ x)" --let W="randn(2,3)" x="randn(3,1)"
+  python -m tinygrad_edu play "h = tanh(w*x); sum(h*h)" --let w=0.5 x=2 --open
 """
 
 
@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
         add = commands.add_parser(
             name,
             help=story,
-            description=f"{story[0].upper()}{story[1:]}. Each variable becomes a tensor that requires grad; a result of several "
+            description=f"{story[0].upper()}{story[1:]}.\nEach variable becomes a tensor that requires grad; a result of several\n"
             "numbers starts with a gradient of ones.",
             epilog=EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,

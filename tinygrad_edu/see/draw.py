@@ -8,6 +8,7 @@ compute; `depth=` folds them into one box each.
 
 from __future__ import annotations
 
+import base64
 import html
 import math
 from collections import Counter
@@ -178,8 +179,10 @@ class Drawing:
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """For notebooks: the picture with tooltips, and, for one that is not trusted and so shows no SVG, pixels of the same size."""
         try:
-            return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+            pixels = base64.b64encode(render(self.dot, "png", dpi=96)).decode()
+            return {"image/svg+xml": self.svg(), "image/png": pixels, "text/plain": repr(self)}
         except GraphvizError as error:
             return {"text/plain": f"{error}\n\n{self.dot}"}
 

@@ -43,8 +43,8 @@ def program() -> str:
     return found
 
 
-def render(dot: str, kind: str) -> bytes:
-    """A picture ("svg", "png", "pdf") or a layout ("json", "plain") of DOT text.
+def render(dot: str, kind: str, dpi: int = 144) -> bytes:
+    """A picture ("svg", "png" with so many pixels in an inch, "pdf") or a layout ("json", "plain") of DOT text.
 
     Raises:
         GraphvizError: no Graphviz, or one that cannot do this.
@@ -54,7 +54,7 @@ def render(dot: str, kind: str) -> bytes:
         raise GraphvizError(
             "graphviz-pure cannot write PDF: install Graphviz (https://graphviz.org/download), or save the picture as svg or png."
         )
-    sharp = ["-Gdpi=144"] if kind == "png" else []
+    sharp = [f"-Gdpi={dpi}"] if kind == "png" else []
     done = subprocess.run([run, f"-T{kind}", *sharp], input=dot.encode(), capture_output=True, check=False)
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"

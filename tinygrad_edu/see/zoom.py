@@ -14,14 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd import engine
-from ..calls import group
 from ..errors import GraphError
 from ..op import enable_grad, recording
-from ..ops.activation import relu, sigmoid
-from ..ops.elementwise import tanh
 from ..ops.joining import cat, stack
+from ..ops.recurrent import STEP, step_by_step
 from ..ops.shape import axes
-from ..ops.splitting import chunk
 from ..tensor import Tensor, wrap
 from .style import shape_text
 from .trace import Trace, _Tracer, on_cpu, trace
@@ -109,7 +106,7 @@ def _refuse_trifles(z: Tensor, name: str) -> None:
     assert z.op is not None
     if all(x.array.size == 1 for x in [z, *z.inputs] if isinstance(x, Tensor)):
         raise ZoomError(f"{name} is made of single numbers already.")
-    if z.op.name in OVER_TIME and len(z.array) > STEPS:
+    if z.op.name in STEP and len(z.array) > STEPS:
         raise ZoomError(
             f"{z.op.name} has {len(z.array)} steps in time, and a page opens up to {STEPS}; play(zoom({name})) opens them all."
         )
@@ -120,7 +117,7 @@ def _opened(z: Tensor, names: Mapping[Tensor, str], gradient: Any) -> Trace:
     assert z.op is not None
     named = _names(z, names)
     what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
-    over_time = z.op.name in OVER_TIME
+    over_time = z.op.name in STEP
     whole = _steps_in_time(z, named) if over_time else _in_numbers(z, named, what)
     for node in engine.topological_order([whole], to_look_at=True):
         node.made_at = None  # no line of the learner's says what is in an operation
@@ -137,7 +134,7 @@ def _layer_behind(z: Tensor) -> Tensor:
     x = z
     while x.op is not None and x.op.name in ("index", "permute") and x.made_at == z.made_at:
         x = x.inputs[0]
-    return x if x.op is not None and x.op.name in OVER_TIME else z
+    return x if x.op is not None and x.op.name in STEP else z
 
 
 def _names(z: Tensor, names: Mapping[Tensor, str]) -> dict[Tensor, str]:
@@ -282,41 +279,21 @@ def _gradient(z: Tensor, loss: Tensor | None) -> Any:
 
 # -- recurrent layers, step by step --------------------------------------------------------------------------------------
 def _steps_in_time(z: Tensor, named: dict[Tensor, str]) -> Tensor:
-    """What RNN, LSTM or GRU does over a sequence, written as a loop: each step is a group, and what it makes has its name."""
+    """What RNN, LSTM or GRU does over a sequence, step by step: each step is a group, and what it makes has its name."""
     assert z.op is not None
-    given: dict[str, Any] = {}
+    inputs: list[Any] = []
     for argument, x, value in zip(z.op.inputs, z.inputs, z.values, strict=True):
         if isinstance(x, Tensor):
-            twice = any(tensor.name == named[x] for tensor in given.values())  # the zeros that h and c begin with, say
-            given[argument] = Tensor(value, requires_grad=x.requires_grad, name=argument if twice else named[x])
-    x, results = given.pop("x"), []
+            twice = any(
+                named[x] == tensor.name for tensor in inputs if tensor is not None
+            )  # the zeros that h and c begin with, say
+            inputs.append(Tensor(value, requires_grad=x.requires_grad, name=argument if twice else named[x]))
+        else:
+            inputs.append(x)
     with enable_grad():
-        for t in range(len(z.array)):
-            with group(f"step {t}"):
-                made = OVER_TIME[z.op.name](x[t], **given, **z.settings)
-                given |= {name: part for name, part in made.items() if name in given}  # the states
-                results.append(cat(tuple(made.values()), -1) if len(made) > 1 else made["h"])
-            for name, part in {**made, named[z]: results[-1]}.items():
+        results = []
+        for t, made in enumerate(step_by_step(z.op.name, inputs, z.settings)):
+            results.append(made["z"])
+            for name, part in {**made, named[z]: made.pop("z")}.items():
                 part.name = f"{name}[{t}]"
         return stack(results)
-
-
-def _rnn_step(x: Tensor, h: Tensor, weight: Tensor, nonlinearity: str) -> dict[str, Tensor]:
-    return {"h": (tanh if nonlinearity == "tanh" else relu)(x + h @ weight.T)}
-
-
-def _lstm_step(x: Tensor, h: Tensor, c: Tensor, weight: Tensor) -> dict[str, Tensor]:
-    i, f, n, o = chunk(x + h @ weight.T, 4, -1)
-    i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
-    c = f * c + i * n
-    return {"h": o * tanh(c), "c": c, "i": i, "f": f, "n": n, "o": o}
-
-
-def _gru_step(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> dict[str, Tensor]:
-    (x_r, x_u, x_n), (r, u, s) = chunk(x, 3, -1), chunk(h @ weight.T if bias is None else h @ weight.T + bias, 3, -1)
-    r, u = sigmoid(x_r + r), sigmoid(x_u + u)
-    n = tanh(x_n + r * s)
-    return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
-
-
-OVER_TIME: dict[str, Callable] = {"rnn_steps": _rnn_step, "lstm_steps": _lstm_step, "gru_steps": _gru_step}
