@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 
@@ -238,35 +239,32 @@ WITHOUT_WAITING = {
 }
 
 
+def _step(model, x, y, criterion, updates):  # type: ignore[no-untyped-def]
+    updates.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    tg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    updates.step()
+    return loss
+
+
 @pytest.mark.usefixtures("cuda")
 @pytest.mark.parametrize("name", WITHOUT_WAITING)
 def test_a_training_step_never_waits_for_the_gpu(name: str) -> None:
-    """Nothing in it looks at a number of the GPU; and it comes to the CPU's numbers."""
+    """Nothing in it looks at a number of the GPU; and it comes to the CPU's loss."""
     make, draw, loss, optimizer = WITHOUT_WAITING[name]
     tg.manual_seed(0)
     model, x, y = make(tg.nn), draw(), tg.randint(3, (4,))
     state = {k: v.clone() for k, v in model.state_dict().items()}
     found = []
-    for device in ("cpu", "cuda"):
+    for device, looking in (("cpu", contextlib.nullcontext()), ("cuda", strict_cupy.no_waiting())):
         model.load_state_dict(state)
         model.to(device)
-        there, labels, criterion = x.to(device), y.to(device), getattr(tg.nn, loss)()
         updates = getattr(tg.optim, optimizer)(model.parameters(), lr=0.01)
-
-        def step() -> tg.Tensor:
-            updates.zero_grad()
-            value = criterion(model(there), labels)
-            value.backward()
-            tg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            updates.step()
-            return value
-
-        step()  # the first may prepare things
-        if device == "cuda":
-            with strict_cupy.no_waiting():
-                value = step()
-        else:
-            value = step()
+        step = (model, x.to(device), y.to(device), getattr(tg.nn, loss)(), updates)
+        _step(*step)  # the first may prepare things
+        with looking:
+            value = _step(*step)
         found.append(value.item())
     assert found[0] == pytest.approx(found[1], rel=2e-5)
 

@@ -145,7 +145,8 @@ def op(
 
     Args:
         **rules: `d` + the name of an input = the rule for its gradient; an input without a rule gets none.
-        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat).
+        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat);
+            for a gradient that takes time and may not be wanted, a function that computes it.
         dtype: how inputs of different dtypes are brought together, by casts that are recorded: "common" (PyTorch's
             promotion), "float" (the same, and integers become the default float), "same" (refused unless equal),
             or None (the inputs are taken as they are).

@@ -122,6 +122,11 @@ def _maxima(x: Any, windows: Windows) -> list[Any]:
     return windows.stages(x, np.maximum, -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
 
+def _may_hold_nan(x: Any) -> bool:
+    """Whether there is a NaN; of an array on a GPU there may be, since a look would make the CPU wait."""
+    return type(x) is not np.ndarray or bool((x != x).any())
+
+
 def _largest(x: Any, z: Any, parts: Any, nan: bool) -> Iterator[tuple[Any, Any, Any]]:
     """For each offset along one size: what it meets, in which windows, and in which of these that can be the largest, z.
 
@@ -149,7 +154,7 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, between: Any 
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
     stages = [x, *(_maxima(x, windows)[1:-1] if between is None else between), largest]
-    nan = bool((largest != largest).any())
+    nan = _may_hold_nan(largest)
     alone = windows.apart and windows.fit and not nan
     left = np.empty_like(largest, dtype=g.dtype)
     left[...] = g  # a copy, and in memory as x is
@@ -177,7 +182,7 @@ def _max_pick(y: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
 
     z[p] = y[where x is largest in window p];  ∂y = g there
     """
-    stages, nan = _maxima(x, windows), bool((largest != largest).any())
+    stages, nan = _maxima(x, windows), _may_hold_nan(largest)
     for parts, x, z in zip(reversed(windows.parts), stages, stages[1:], strict=False):
         picked = np.zeros_like(z, dtype=y.dtype)
         for place, met, hit in reversed(list(_largest(x, z, parts, nan))):  # so that the first has the last word

@@ -238,9 +238,10 @@ class Optimizer:
             ready = [p for p in group["params"] if p._grad is not None]
             maximize = group.get("maximize")
             for p in self._update_bundle(i, ready, group) if self._side_by_side else ready:
-                g = p._grad.array
+                g = p._grad.array  # type: ignore[union-attr]
                 self.update(p.array, -g if maximize else g, self.state[p], group)
-            mark_changed(*[p.array for p in ready])
+            for p in ready:
+                mark_changed(p.array)
         return loss
 
     def _update_bundle(self, number: int, ready: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
