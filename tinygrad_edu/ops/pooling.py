@@ -124,7 +124,7 @@ def _maxima(x: Any, windows: Windows) -> list[Any]:
 
 def _may_hold_nan(x: Any) -> bool:
     """Whether there is a NaN; of an array on a GPU there may be, since a look would make the CPU wait."""
-    return type(x) is not np.ndarray or bool((x != x).any())
+    return not isinstance(x, np.ndarray) or bool((x != x).any())
 
 
 def _largest(x: Any, z: Any, parts: Any, nan: bool) -> Iterator[tuple[Any, Any, Any]]:
