@@ -110,9 +110,12 @@ def _window_spread(x: Any, *, windows: Windows) -> Any:
     z[p·stride + k - padding] += x[p] for all k;  ∂x = Σ g of the window
     """
     for i, (size, parts) in enumerate(zip(windows.sizes, windows.parts, strict=True)):
-        larger = np.zeros_like(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
+        larger = (np.empty_like if windows.tile else np.zeros_like)(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
         for place, met in parts:
-            larger[place] += x[met]
+            if windows.apart:
+                larger[place] = x[met]
+            else:
+                larger[place] += x[met]
         x = larger
     return x
 

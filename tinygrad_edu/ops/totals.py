@@ -48,13 +48,13 @@ def add_first(x: Any, dims: int = 1) -> Any:
 
 def add_quickly(x: Any, over: tuple[int, ...]) -> Any:
     """Σ x over dims by products, if that is possible and quicker; else None."""
-    if not over or not _fits(x, 0):
+    if not over or not isinstance(x, np.ndarray) or x.dtype not in _FAST:
         return None
-    if len(over) == x.ndim:
-        return x.reshape(-1).dot(_ones(x.size, x.dtype)) if x.size <= LONGEST else None
-    if len(over) > 1:
+    if 1 < len(over) < x.ndim:
         return _add_around(x, over)
-    if x.shape[over[0]] > LONGEST:
+    if len(over) == x.ndim:
+        return x.reshape(-1).dot(_ones(x.size, x.dtype)) if _fits(x, x.size) else None
+    if not _fits(x, x.shape[over[0]]):
         return None
     return add_last(x) if over[0] == x.ndim - 1 else add_first(x) if over[0] == 0 else None
 
