@@ -16,6 +16,7 @@ computed alike lie one after another, and a window that slides along the first s
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -215,7 +216,7 @@ def per_dim(value: Any, dims: int, what: str) -> tuple[int, ...]:
     """One integer per dimension, from one for all or a sequence of them."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     values = values * dims if len(values) == 1 else values
-    if len(values) != dims or not all(isinstance(v, int) for v in values):
+    if len(values) != dims or ({*map(type, values)} != {int} and not all(isinstance(v, int) for v in values)):
         raise RuntimeError(f"{what} must be an integer or {dims} of them, not {value!r}.")
     return values
 
@@ -256,27 +257,32 @@ def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int
     return {k: (int(k != "padding"), *v) if len(v) == 1 else v for k, v in settings.items()}
 
 
+@functools.lru_cache(maxsize=256)
+def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, tuple[int, ...]]:
+    """Where the kernel meets the input, as conv_nd takes it."""
+    if min(stride) < 1 or min(dilation) < 1:
+        raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
+    if min(padding) < 0:
+        raise RuntimeError(f"{name}: padding must not be negative, and it is {padding}.")
+    out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))
+    if min(out) < 1:
+        raise ShapeError(
+            f"{name}: the kernel {kernel} (dilation {dilation}) is larger than the input {sizes} with padding {padding}."
+        )
+    return _image_settings({"out": out, "stride": stride, "padding": padding, "dilation": dilation})
+
+
 def _conv(dims: int) -> Any:
     def conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
         name = conv.__name__
         _checked(name, x, weight, bias, dims, groups, False)
         stride, dilation = per_dim(stride, dims, "stride"), per_dim(dilation, dims, "dilation")
-        if min(stride) < 1 or min(dilation) < 1:
-            raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
         if isinstance(padding, str):
             x, padding = _named_padding(name, x, weight, padding, stride, dilation)
         padding = per_dim(padding, dims, "padding")
-        if min(padding) < 0:
-            raise RuntimeError(f"{name}: padding must not be negative, and it is {padding}.")
-        sizes = tuple(map(output_size, x.shape[-dims:], weight.shape[2:], stride, padding, dilation))
-        if min(sizes) < 1:
-            raise ShapeError(
-                f"{name}: the kernel {tuple(weight.shape[2:])} (dilation {dilation}) is larger than the input {tuple(x.shape[-dims:])} with "
-                f"padding {padding}."
-            )
-        image = {"out": sizes, "stride": stride, "padding": padding, "dilation": dilation}
-        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **_image_settings(image))
-        return reshape(z, shape=(*x.shape[: -dims - 1], weight.shape[0], *sizes)) if z.ndim != x.ndim or dims == 1 else z
+        image = _placed(name, x.shape[-dims:], weight.shape[2:], stride, padding, dilation)
+        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **image)
+        return reshape(z, shape=(*x.shape[: -dims - 1], *z.shape[1:2], *z.shape[-dims:])) if z.ndim != x.ndim or dims == 1 else z
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
     conv.__doc__ = f"""Convolve (as networks do: without flipping the kernel) over {dims} dimension{"s" * (dims > 1)}.
