@@ -42,7 +42,7 @@ def rnn_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str) 
     return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w, b) + linear(h, v, d))}
 
 
-def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int) -> dict[str, Any]:
+def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
     i, f, n, o = chunk(linear(x, w, b) + linear(h, v, d), 4, -1)
     i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
@@ -65,6 +65,7 @@ def step_by_step(name: str, inputs: Any, settings: dict[str, Any]) -> Iterator[d
     """What each step of an operation over time makes, by name, computed in single operations."""
     given = dict(zip(registry[name].inputs, inputs, strict=True))
     x = given.pop("x")
+    settings = {key: value for key, value in settings.items() if key != "cells"}  # which is no matter of a step
     for t in range(x.shape[0]):
         with group(f"step {t}"):
             made = STEP[name](x[t], **given, **settings)
