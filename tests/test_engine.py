@@ -401,6 +401,49 @@ def test_a_value_read_beside_a_setting_called_size_is_protected() -> None:
         y.sum().backward()
 
 
+def test_what_an_operation_keeps_for_its_rule() -> None:
+    """The rule gets it, on arrays and while the graph is there; without it, it comes to the same gradient."""
+    got = []
+
+    def slope(g, z, x, square):  # type: ignore[no-untyped-def]
+        got.append(square)
+        return 3 * g * (x * x if square is None else square)
+
+    @tg.op(keeps="square", dx=slope)
+    def cube(x):  # type: ignore[no-untyped-def]
+        square = x * x
+        return x * square, square
+
+    x = tg.tensor([2.0, 3.0], requires_grad=True)
+    assert type(cube(x.numpy(force=True))) is np.ndarray  # on arrays, the result alone
+    with tg.no_grad():
+        assert cube(x).kept is None
+
+    z = cube(x)
+    z.sum().backward(retain_graph=True)
+    z.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [24, 54])
+    assert [list(square) for square in got] == [[4, 9], [4, 9]]
+    assert z.kept is None  # freed with the graph
+    assert [list(s.raw) for s in autograd.steps(cube(x).sum()) if s.to is x] == [[12, 27]]
+
+    got.clear()
+    z = cube(x)
+    (first,) = autograd.grad(z.sum(), x, create_graph=True)
+    (second,) = autograd.grad(first.sum(), x)
+    np.testing.assert_array_equal(second.numpy(), [12, 18])
+    assert got == [None]
+
+
+def test_an_operation_that_keeps_must_return_a_pair() -> None:
+    @tg.op(keeps="square", dx=lambda g, z, x, square: g)
+    def lonely(x):  # type: ignore[no-untyped-def]
+        return x * x
+
+    with pytest.raises(TypeError, match=r"keeps='square' it must return the pair \(z, square\), not a ndarray"):
+        lonely(tg.ones(2, requires_grad=True))
+
+
 def test_an_own_operation_keeps_its_defaults() -> None:
     @tg.op(dx=lambda g, z, x, low, high: g * ((x > low) & (x < high)))
     def between(x, low=-1.0, high=1.0):  # type: ignore[no-untyped-def]

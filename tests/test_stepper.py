@@ -15,7 +15,7 @@ from rich.console import Console
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.see import step, trace
-from tinygrad_edu.see.stepper import Walk, as_text, parse_keys, screen
+from tinygrad_edu.see.stepper import Walk, as_text, parse_keys, rule_text, screen, worked
 
 
 def example():
@@ -23,6 +23,41 @@ def example():
     b = tg.tensor([1.0], requires_grad=True)
     h = tg.tanh(w + b)
     return (h * h).sum()
+
+
+def test_rules_have_the_numbers_that_are_no_tensors():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    e = tg.tensor(3.0, requires_grad=True)
+    said = []
+    for power in (w**2, w**-1, w**0, 2.0**w, w**e):
+        t = trace(power, tg.ones(2))
+        said.append([rule_text(t, step).partition(" += ")[2] for step in t.steps if step.kind == "contribute"])
+    g = "∂power/∂power"
+    assert said == [
+        [f"{g}·2·w^(2-1)"],
+        [f"{g}·(−1)·w^((−1)-1)"],
+        [f"{g}·0·w^(0-1) (0 where 0 = 0)"],
+        [f"{g}·power·ln 2"],
+        [f"{g}·e·w^(e-1) (0 where e = 0)", f"Σ axis 0 of {g}·power·ln w (0 where w = 0 and e ≥ 0)"],
+    ]
+
+
+def test_a_number_made_of_several_is_worked_through():
+    """Forwards and backwards; what stands there, computed, is the result."""
+    tg.manual_seed(0)
+    x, kernel = tg.randn(1, 1, 4, 4, requires_grad=True), tg.randn(1, 1, 2, 2, requires_grad=True)
+    h = nn.functional.conv2d(x, kernel, tg.tensor([0.5], requires_grad=True))
+    t = trace(nn.functional.max_pool2d(h, 2, stride=1).sum())
+    seen = set()
+    for i, now in enumerate(t.steps):
+        if (cell := worked(t, now)) is None:
+            continue
+        _, made, result = cell.replace("−", "-").replace("·", "*").split(" = ")
+        if "…" not in made:
+            assert eval(made) == pytest.approx(float(result), abs=0.02)
+            seen.add((now.rule, now.slot))
+        assert cell in as_text(t, i)
+    assert {("conv_nd", None), ("max_pool", None), ("max_pool", 0), ("conv_nd", 0)} <= seen
 
 
 def picture(walk: Walk, width: int = 120, height: int = 36) -> str:

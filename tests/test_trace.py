@@ -303,6 +303,24 @@ def test_equations_of_large_tensors_show_the_same_rows_and_columns():
             assert all((term.rows, term.cols) == (raw.rows, raw.cols) for term in terms)
 
 
+def test_what_a_largest_number_is_chosen_from():
+    x = tg.tensor(np.random.default_rng(0).normal(size=(1, 1, 4, 5)), requires_grad=True)
+    for z in (tg.nn.functional.max_pool2d(x, 2, padding=1), x.amax(-1), x.amin(2), x.max()):
+        t = trace(z, tg.ones_like(z))
+        (step,) = (step for step in t.steps if step.kind == "op")
+        values, among = (array(t, term.tensor) for term in step.equation.terms)
+        choose = {"largest": np.max, "smallest": np.min}[step.equation.kind]
+        chosen = [choose(values[each == 1]) for each in among.reshape(-1, *x.shape)]
+        np.testing.assert_array_equal(np.reshape(chosen, z.shape), z.detach().numpy())
+        if z.ndim == 4:  # a window over the edge, and one inside
+            assert np.argwhere(among[0, 0, 0, 0]).tolist() == [[0, 0, 0, 0]]
+            assert np.argwhere(among[0, 0, 1, 1]).tolist() == [[0, 0, r, c] for r in (1, 2) for c in (1, 2)]
+    relu, part = tg.relu(abs(x)), x[..., 1:].flip(-1)
+    for z in (relu, part, x.sort()[0]):  # made of the same numbers, but nothing is compared
+        kinds = [step.equation.kind for step in trace(z, tg.ones_like(z)).steps if step.kind == "op" and step.equation]
+        assert not {"largest", "smallest"} & set(kinds)
+
+
 def test_tensors_on_a_gpu(monkeypatch):
     strict_cupy.install(monkeypatch)
     x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], device="cuda", requires_grad=True)

@@ -214,7 +214,12 @@ def recording(this: Op) -> Callable[..., Any]:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
             if keeps:
-                out, kept = this.forward_and_keep(*arrays, **settings)
+                pair = this.forward_and_keep(*arrays, **settings)
+                if type(pair) is not tuple or len(pair) != 2:
+                    raise TypeError(
+                        f"with keeps={this.keeps!r} it must return the pair (z, {this.keeps}), not a {type(pair).__name__}."
+                    )
+                out, kept = pair
             else:
                 out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
         except Exception as error:

@@ -96,7 +96,7 @@ def test_the_worked_cell_is_right_at_every_step(show, make):
         for text in page.locator(".worked").all_inner_texts():
             left, _, right = text.split("\n")[-1].replace("One cell, worked", "").replace("ONE CELL, WORKED", "").rpartition("=")
             left = re.sub(r"e−", "e-", left).replace("−", "-").replace("·", "*").strip()
-            if re.fullmatch(r"[-\d.e+*/() ]+", left):
+            if re.fullmatch(r"(max|min)?[-\d.e+*/(), ]+", left):
                 made = float(right.replace("−", "-"))
                 assert eval(left) == pytest.approx(made, rel=0.03, abs=3e-3), text  # numbers of three digits
                 count += 1
@@ -109,6 +109,19 @@ def convolution() -> Player:
     kernel, bias = tg.randn(1, 1, 2, 2, requires_grad=True), tg.tensor([0.5], requires_grad=True)
     h = nn.functional.conv2d(x, kernel, bias)
     return play((nn.functional.max_pool2d(h, 2, stride=1) ** 2).mean())
+
+
+def test_a_cell_of_a_max_pooling_is_worked_through(show):
+    player = convolution()
+    page = show(player.html)
+    (i,) = (i for i, step in enumerate(player.trace.steps) if step.kind == "op" and step.rule == "max_pool")
+    page.evaluate(f"player.state.go({i})")
+    page.locator(".num[data-pick]").nth(3).click()  # the last window, of 2×2
+    assert page.locator(".num.used").count() == 4
+    used = [float(text.replace("−", "-")) for text in page.locator(".num.used").all_inner_texts()]
+    left, _, right = page.locator(".worked").inner_text().replace("−", "-").partition(" = ")
+    assert [float(text) for text in left.partition("max(")[2].strip(")").split(",")] == pytest.approx(used, rel=0.05)
+    assert float(right) == pytest.approx(max(used), rel=0.05)
 
 
 def test_a_cell_of_a_convolution_is_worked_through(show):

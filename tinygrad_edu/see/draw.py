@@ -23,7 +23,7 @@ from ..nn.summary import _inputs, _tensors
 from ..tensor import Tensor
 from .graphviz import GraphvizError, render
 from .groups import Group
-from .style import GRADIENT, VALUE, grid, ink, scales, shade, shape_text, short
+from .style import GRADIENT, VALUE, grid, ink, parted, scales, shade, shape_text, short
 from .trace import Node, Trace, frame, trace
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -219,7 +219,7 @@ class Drawing:
         kind = "leaf" if node.requires_grad else "input"
         source = node.expr or ""
         about = f"{shape_text(node.shape)}  {source if len(source) <= EXPRESSION else source[:EXPRESSION] + '…'}".rstrip()
-        rows = [[_cell(f"<B>{html.escape(node.name)}</B>"), _cell(_small(node.symbol or kind), align="RIGHT")]]
+        rows = [[_cell(f"<B>{_name(node.name)}</B>"), _cell(_small(node.symbol or kind), align="RIGHT")]]
         rows += self._numbers(node)
         rows.append([_cell(_small(about), columns=2, width=4 * len(about))])
         wrong = self._marks.get(node.id)
@@ -299,6 +299,12 @@ class Drawing:
 # -- Graphviz's HTML -----------------------------------------------------------------------------------------------------
 def _small(text: str) -> str:
     return f'<FONT POINT-SIZE="8" COLOR="{GREY}">{html.escape(text)}</FONT>'
+
+
+def _name(name: str) -> str:
+    """A tensor's name, with its index below the line."""
+    parts = parted(name)
+    return html.escape(name) if parts is None else f'{parts[0]}<FONT POINT-SIZE="7"><SUB>{parts[1]}</SUB></FONT>'
 
 
 def _cell(content: str, align: str = "LEFT", columns: int = 1, width: int = 0) -> str:

@@ -24,8 +24,8 @@ SEARCHED = 2**16  # up to this many, it is asked how a contribution came about
 
 @dataclass(frozen=True)
 class Term:
-    """One factor: what it is ("gradient", "local" derivative or "value"), its numbers, the node whose value it is, if any, and
-    whether it stands there transposed (the numbers are those after transposing)."""
+    """One factor: what it is ("gradient", "local" derivative, "value", or which of these one is chosen "among"), its numbers, the
+    node whose value it is, if any, and whether it stands there transposed (the numbers are those after transposing)."""
 
     role: str
     tensor: int
@@ -44,6 +44,8 @@ class Equation:
     kind "weighted": each element is a sum of all those of the first term, each times a local derivative. The second term has them:
         its shape is that of the result followed by that of the first term. Of the result of an operation, there may be a rest
         that does not depend on the first term, such as a bias.
+    kind "largest", "smallest": each element of the result is the largest (smallest) of some of the first term. The second term has
+        1 for those it is chosen from, and 0 for the others, in the shape of the result followed by that of the first term.
     """
 
     kind: str
@@ -89,7 +91,7 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
 
 @np.errstate(all="ignore")
 def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
-    """The kind and the factors of what an operation makes of its first input, where that is adding up; else None."""
+    """The kind and the factors of what an operation makes of its first input, where that is adding up or choosing; else None."""
     this, z = node.op, node.array
     assert this is not None
     if not node.inputs or not isinstance(node.inputs[0], Tensor) or not (this.joint or this.rules[0]):
@@ -100,6 +102,10 @@ def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
     try:
         weights = _derivatives(node, 0)
         half = this.forward(x * 0.5, *node.values[1:], **node.settings)
+        for kind, far in (("largest", 1.0), ("smallest", -1.0)):
+            among = _chosen_from(node, far)
+            if among is not None:
+                return kind, [Factor("value", x, 0), Factor("among", among)]
     except Exception:  # an operation of the learner's own that cannot be asked twice: then there is no equation
         return None
     if weights.shape != z.shape + x.shape or (np.count_nonzero(weights.reshape(z.size, -1), axis=1) < 2).all():
@@ -107,6 +113,25 @@ def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
     return (
         ("weighted", [Factor("value", x, 0), Factor("local", weights)]) if _close(2 * (z - half), _summed(weights, x)) else None
     )
+
+
+def _chosen_from(node: Tensor, far: float) -> Any:
+    """1 where an element of the result is chosen from that element of the first input; None where it is not the largest (far = 1)
+    or smallest (far = -1) of several. Which they are is asked: one that becomes by far the largest of all is then the result."""
+    this, z = node.op, node.array
+    assert this is not None
+    x: Any = node.values[0]
+    if not (np.isfinite(x).all() and np.isin(z, x).all()):
+        return None
+    beyond = far * (2 * np.abs(x).max() + 1)
+    among = np.zeros_like(x, shape=(*z.shape, *x.shape))
+    for at in np.ndindex(x.shape):
+        moved = x.copy()
+        moved[at] = beyond
+        among[(..., *at)] = this.forward(moved, *node.values[1:], **node.settings) == beyond
+    counts = among.reshape(z.size, -1).sum(1)
+    best = np.where(among == 1, far * x, -np.inf).reshape(z.size, -1).max(1)
+    return among if counts.min() > 0 and counts.max() > 1 and (best == far * z.reshape(-1)).all() else None
 
 
 def _few(a: Any, b: Any) -> bool:

@@ -88,11 +88,11 @@ scale.value = largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) =>
 scale.gradient = largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]);
 
 // -- maths ------------------------------------------------------------------------------------------------------------
-const SMALL = "₀₁₂₃₄₅₆₇₈₉";
-const parted = (name) => /^([A-Za-zα-ω]{1,2})_?(\d+)$/.exec(name);  // w1: w with the index 1
-const small = (name) => parted(name) ? parted(name)[1] + parted(name)[2].replace(/\d/g, (d) => SMALL[d]) : name;
-const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[1])}</i><sub>${p[2]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
-const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[1])}</mi><mn>${p[2]}</mn></msub>` : `<mi>${text(name)}</mi>`; };
+// A letter with an index: w1, b_2, W_x, h_new. Other names, such as 0.weight, stay as they are in the program. (As in style.py.)
+const parted = (name) => { const p = /^(?:([A-Za-zα-ω]{1,2})_?(\d+)|([A-Za-zα-ω])_([A-Za-z0-9]+))$/.exec(name); return p && [p[1] ?? p[3], p[2] ?? p[4]]; };
+const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[0])}</i><sub>${p[1]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
+const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[0])}</mi>${/\d/.test(p[1]) ? `<mn>${p[1]}</mn>` : `<mi>${p[1]}</mi>`}</msub>` : `<mi>${text(name)}</mi>`; };
+const nameSvg = (name, most) => { const p = parted(name); return p && name.length <= most ? `${text(p[0])}<tspan class="index" dy="3">${p[1]}</tspan>` : text(cut(name, most)); };
 const nodeMath = (id) => nameMath(nodes.get(id).name);
 const gradMath = (id) => `<mfrac><mrow><mo>∂</mo>${nameMath(lossName)}</mrow><mrow><mo>∂</mo>${nodeMath(id)}</mrow></mfrac>`;
 const math = (inner) => `<math>${inner}</math>`;
@@ -187,7 +187,7 @@ class Stage {
     const shape = shapeText(node.shape) + (node.expr ? " " + node.expr : "");
     const element = make("g", { class: "card", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-id": id },
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
-      `<text class="name" x="10" y="18">${text(cut(small(node.name), 15 - Math.min(symbol.length, 8) / 2))}</text>` +
+      `<text class="name" x="10" y="18">${nameSvg(node.name, 15 - Math.min(symbol.length, 8) / 2)}</text>` +
       `<text class="symbol" x="${box.width - (canOpen(id) ? 18 : 10)}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
       `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
       (canOpen(id) ? `<g class="open" transform="translate(${box.width - 4} 4)"><circle r="9"/><path d="M-4 0h8M0-4v8"/><title>Open ${text(node.op)} into its numbers (Z)</title></g>` : "") +
@@ -410,10 +410,8 @@ function choose(numbers, most) {
   return shown.reduce((best, k) => (Math.abs(m.at(k)) > Math.abs(m.at(best)) ? k : best), shown[0] ?? 0);
 }
 
-const sumOf = (numbers) => {
-  const shown = numbers.length > 9 ? [...numbers.slice(0, 7).map(inBrackets), "…", inBrackets(numbers.at(-1))] : numbers.map(inBrackets);
-  return shown.join(" + ");
-};
+const several = (terms) => terms.length > 9 ? [...terms.slice(0, 7), "…", terms.at(-1)] : terms;
+const sumOf = (numbers) => several(numbers.map(inBrackets)).join(" + ");
 
 // (rows, inner) @ (inner, columns), as the positions of the two factors that make cell k of the product
 function productCells(a, b, k) {
@@ -430,7 +428,8 @@ function workedProduct(a, b, cells, result) {
   return worked(`${shown.join(" + ")} = <b>${show(result)}</b>`);
 }
 
-// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all.
+// Of an equation of kind "weighted": how much each element of the first term counts in cell k, and which count at all. (Of "largest"
+// and "smallest": which it is chosen from.)
 function weightsOf(term, k, first) {
   const size = matrix(first).size, data = T(term.tensor).data.slice(k * size, (k + 1) * size);
   return { numbers: { shape: first.shape, dtype: first.dtype, data }, used: [...data.keys()].filter((j) => data[j] !== 0) };
@@ -528,8 +527,10 @@ function computation(step) {
     }
     return `<h3>Computed</h3><div class="terms">${draw(used).join(sign(INFIX[node.op]))}${sign("=")}${z}</div>${line}`;
   }
-  if (step.equation) {  // each cell adds up cells of the first input
+  if (step.equation) {  // each cell adds up cells of the first input, or is one of them
     const x = numbersOf(inputs[0]), weights = weightsOf(step.equation.terms[1], made, x), total = matrix(out).at(made);
+    const choice = { largest: "max", smallest: "min" }[step.equation.kind];
+    if (choice) return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>` + worked(`${choice}(${several(weights.used.map((j) => show(x.data[j]))).join(", ")}) = <b>${result}</b>`);
     const rest = total - weights.used.reduce((sum, j) => sum + x.data[j] * weights.numbers.data[j], 0);
     const line = workedSum(x, weights, Math.abs(rest) > 1e-5 * Math.max(...x.data.map(Math.abs), Math.abs(total)) ? rest : 0, total);
     return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>${line}`;

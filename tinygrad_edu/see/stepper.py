@@ -11,10 +11,11 @@ import os
 import re
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.layout import Layout
@@ -26,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..tensor import Tensor
+from .maths import _RAISED, ALIASES
 from .style import GRADIENT, VALUE, grid, ink, on_one_line, scales, shade, shape_text, short
 from .trace import Frame, Node, Step, Trace, frame, trace
 
@@ -237,15 +239,33 @@ def rule_text(trace: Trace, step: Step) -> str | None:
         return None
     names = {"g": slope(trace, node.name), "z": node.name}
     for parameter, x in zip(rule.inputs, node.inputs, strict=True):
-        name = trace.node(x).name if x else str(node.attrs.get(parameter, parameter))
+        name = trace.node(x).name if x else _in_brackets(node.attrs.get(parameter, parameter))
         names |= {parameter: name, f"∂{parameter}": slope(trace, name)}
-    text = re.sub(
-        r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)",
-        lambda found: names.get(found[0], found[0]),
-        rule.derivatives[rule.inputs[step.slot]],
-    )
+    names |= {letter: names[meant] for letter, meant in ALIASES.get(rule.op, {}).items() if meant}
+    text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: _raised(found[0], names), rule.derivatives[rule.inputs[step.slot]])
+    text = re.sub(r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
+    text = re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
     over = f"Σ axis {', '.join(map(str, step.reduced_axes))} of " if step.reduced_axes else ""
     return f"{slope(trace, trace.node(step.to or '').name)} += {over}{text}"
+
+
+def _in_brackets(value: Any) -> str:
+    """A number as a factor or a term: `2`, `(−2)`."""
+    text = short(value) if isinstance(value, int | float) else str(value)
+    return f"({text})" if text.startswith("−") else text
+
+
+def _raised(power: str, names: Mapping[str, str]) -> str:
+    """A power in which an input stands, so that its name can be put there: `ⁿ⁻¹` as `^(n-1)`."""
+    plain = "".join(_RAISED[letter] for letter in power)
+    if not any(letter in names for letter in plain):
+        return power
+    return f"^({plain})" if len(plain) > 1 else f"^{plain}"
+
+
+def _remark(found: re.Match) -> str:
+    """` (0 where n = 0)` is left out where n is another number."""
+    return found[0] if found[1] == found[2] or not re.fullmatch(r"\(?−?[\d.]+\)?", found[1]) else ""
 
 
 Row = list[tuple[str, int | None, str]]  # (sign in front, ref of a tensor, caption)
@@ -269,20 +289,49 @@ def equations(trace: Trace, step: Step) -> list[Row]:
         return [[*row, ("=" if row else "", step.after, slope(trace, node.name))]]
     to = trace.node(step.to or "")
     row = []
-    if step.equation is not None and step.equation.kind != "weighted":  # its derivatives are too many for a line
+    weighted = step.equation is not None and step.equation.kind == "weighted"  # its derivatives fill no line; `worked` has some
+    if step.equation is not None:
         sign = {"times": "·", "matmul": "@"}.get(step.equation.kind, "")
-        for term in step.equation.terms:
+        for term in step.equation.terms[: 1 if weighted else 2]:
             name = {"gradient": slope(trace, node.name), "value": trace.node(term.node).name if term.node else ""}
             caption = name.get(term.role, "local derivative") + (" transposed" if term.transposed else "")
             row.append((sign if row else "", term.tensor, caption))
         if step.equation.kind == "sum":
             row[0] = ("Σ", *row[0][1:])
-    rows: list[Row] = [[*row, ("=" if row else "", step.raw, "contribution")]]
+    becomes = "" if not row else "· derivatives, Σ →" if weighted else "="
+    rows: list[Row] = [[*row, (becomes, step.raw, "contribution")]]
     if step.reduced_axes:
         rows[0].append((f"Σ axis {', '.join(map(str, step.reduced_axes))} →", step.reduced, f"fits {to.name}"))
     if step.before is not None:
         rows.append([("", step.before, "so far"), ("+", step.reduced, "contribution"), ("=", step.after, slope(trace, to.name))])
     return rows
+
+
+def worked(trace: Trace, step: Step) -> str | None:
+    """The largest number of a result that is made of several, and how: `contribution[0, 1] = 0.5·2 + (−3) = −2`."""
+    if step.equation is None or step.equation.kind not in ("weighted", "largest", "smallest"):
+        return None
+    node = trace.node(step.node)
+    result = node.value if step.raw is None else step.raw
+    refs = (*(term.tensor for term in step.equation.terms), result)
+    numbers, factors, results = ([float(v) for v in trace.tensors[ref].data or []] for ref in refs)
+    at = max(range(len(results)), key=lambda k: abs(results[k]))
+    pairs = [(x, d) for x, d in zip(numbers, factors[at * len(numbers) :], strict=False) if d]
+    if step.equation.kind == "weighted":
+        terms = [_in_brackets(x) + ("" if d == 1 else f"·{_in_brackets(d)}") for x, d in pairs]
+        rest = results[at] - sum(x * d for x, d in pairs)  # a bias
+        if step.raw is None and abs(rest) > 1e-5 * max(abs(results[at]), *map(abs, numbers)):
+            terms.append(_in_brackets(rest))
+        made = " + ".join(_several(terms))
+    else:
+        made = f"{'max' if step.equation.kind == 'largest' else 'min'}({', '.join(_several([short(x) for x, _ in pairs]))})"
+    place = ", ".join(map(str, np.unravel_index(at, trace.tensors[result].shape)))
+    name = node.name if step.raw is None else "contribution"
+    return f"{name}{f'[{place}]' if place else ''} = {made} = {short(results[at])}"
+
+
+def _several(terms: list[str]) -> list[str]:
+    return terms if len(terms) <= 8 else [*terms[:6], "…", terms[-1]]
 
 
 # -- plain text ----------------------------------------------------------------------------------------------------------
@@ -298,6 +347,8 @@ def as_text(trace: Trace, i: int) -> str:
         named = len(row) == 1
         parts = [f"{sign} {on_one_line(trace.tensors[ref])}".strip() for sign, ref, _ in row if ref is not None]
         lines.append("  " + (f"{row[0][2]} = " if named else "") + " ".join(parts))
+    if cell := worked(trace, now):
+        lines.append(f"  {cell}")
     return "\n".join(lines)
 
 
@@ -378,6 +429,8 @@ def _what_happens(t: Trace, now: Step, i: int, width: int) -> Panel:
     for row in equations(t, now):
         value = now.kind == "op"
         parts.append(Padding(_equation(t, row, largest, value, width - 4), (1, 0, 0, 0)))
+    if cell := worked(t, now):
+        parts.append(Padding(Text(cell), (1, 0, 0, 0)))
     title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
     return Panel(Group(*parts), title=Text(title, style=colour), border_style=colour)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -58,6 +59,16 @@ def short(value: Any, digits: int = 3) -> str:
 def shape_text(shape: Sequence[int]) -> str:
     """`2×3`, or `scalar`."""
     return "×".join(map(str, shape)) or "scalar"
+
+
+def parted(name: str) -> tuple[str, str] | None:
+    """A letter and its index, to be set below the line; None for other names, which pictures leave as they are in the program.
+
+    >>> parted("w1"), parted("W_x"), parted("0.weight")
+    (('w', '1'), ('W', 'x'), None)
+    """
+    found = re.fullmatch(r"(?:([A-Za-zα-ω]{1,2})_?(\d+)|([A-Za-zα-ω])_([A-Za-z0-9]+))", name)
+    return None if found is None else (found[1] or found[3], found[2] or found[4])
 
 
 def on_one_line(numbers: Numbers) -> str:

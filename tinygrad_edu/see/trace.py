@@ -197,7 +197,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Step:
-    """One step. phase "forward": kind "op", the node is computed; `equation` shows the numbers where it adds up. phase "backward":
+    """One step. phase "forward": kind "op", the node is computed; `equation` shows the numbers where it adds up or chooses. phase "backward":
 
     kind "seed": the gradient of the loss is `after`.
     kind "visit": all `uses` parts of the node's gradient (`parts`) have arrived; `after` is their sum.
@@ -560,7 +560,8 @@ class _Tracer:
 
     def _term(self, node: Tensor, kind: str, factor: Factor) -> Term:
         of = None if factor.slot is None else self.ids[node.inputs[factor.slot]]
-        return Term(factor.role, self.ref(factor.array, WEIGHTS if kind == "weighted" else WHOLE), of, factor.transposed)
+        most = WEIGHTS if kind in ("weighted", "largest", "smallest") else WHOLE
+        return Term(factor.role, self.ref(factor.array, most), of, factor.transposed)
 
 
 def without_rule(node: Tensor) -> list[tuple[str, Tensor]]:
