@@ -213,8 +213,8 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w·x[t] + b + v·h[t-1] + d, c = f·c[t-1] + i·n,
-    h = o·tanh(c);
+    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]) and a[t] = w·x[t] + b + v·h[t-1] + d
+    and c[t] = f·c[t-1] + i·n and h[t] = o·tanh(c[t]);
     ∂x[t] = wᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + vᵀ·∂a[t+1],
     ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
     ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·h[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
@@ -307,8 +307,8 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
 def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
     """Run a GRU layer over a sequence. Where the update gate is open, the state and its gradient pass as they are.
 
-    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w·x[t] + b,
-    s = v·z[t-1] + d and z[-1] = h;
+    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r) and u = σ(a_u + s_u) and n = tanh(a_n + r·s_n)
+    and a = w·x[t] + b and s = v·z[t-1] + d and z[-1] = h;
     ∂x[t] = wᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + vᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
     ∂a_r = ∂s_r = ∂a_n·s_n·r·(1 - r), ∂a_u = ∂s_u = ∂z·(z[t-1] - n)·u·(1 - u);
     ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂s[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂s[t]
