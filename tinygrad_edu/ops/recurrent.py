@@ -140,7 +140,7 @@ def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
         _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
     states = into[1:, x.shape[-1] + 1 :]
     da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
-    back, dh = v.T, 0
+    back, dh = v.T, np.zeros_like(h.T)
     for dh_t, da_t in _backwards(_in_columns(g), da):
         dh_t += dh
         da_t *= dh_t
@@ -192,7 +192,7 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     products = np.reshape(da, (steps, 4 * hidden, samples))
     g = _in_columns(g)
     into_cell = [None] * (steps - cells) + list(g[steps:])
-    back, dh, dc = v.T, 0, np.zeros_like(memory[0])
+    back, dh, dc = v.T, np.zeros_like(h.T), np.zeros_like(memory[0])
     for dh_t, dc_t, bend, forget, (da_i, da_f, da_n, da_o), da_t in _backwards(g[:steps], into_cell, to_cell, f, da, products):
         dh_t += dh
         if dc_t is not None:
@@ -292,7 +292,7 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
     to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
     da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    back, dh = _from_state(v).T, 0
+    back, dh = _from_state(v).T, np.zeros_like(h.T)
     for dh_t, keep, da_t, product in _backwards(_in_columns(g), u, da, products):
         dh_t += dh
         da_t *= dh_t
