@@ -338,6 +338,22 @@ def test_a_backward_that_fails_changes_nothing() -> None:
     assert b.grad is None
 
 
+def test_a_joint_rule_may_leave_a_gradient_until_it_is_wanted() -> None:
+    computed = []
+
+    @tg.op(joint=lambda g, z, x, y: [lambda: computed.append("x") or g * y, g * x])
+    def product(x, y):  # type: ignore[no-untyped-def]
+        return x * y
+
+    a, b = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    assert tg.autograd.grad(product(a.detach(), b), b)[0].item() == 2.0
+    assert computed == []
+    assert [x.item() for x in tg.autograd.grad(product(a, b), [a, b])] == [3.0, 2.0]
+    (twice,) = tg.autograd.grad(product(a, b), a, create_graph=True)
+    assert tg.autograd.grad(twice, b)[0].item() == 1.0
+    assert computed == ["x", "x"]
+
+
 def test_requires_grad_counts_as_it_was_at_each_use() -> None:
     x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
     before = x * w

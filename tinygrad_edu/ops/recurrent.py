@@ -42,7 +42,7 @@ def rnn_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str) 
     return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w, b) + linear(h, v, d))}
 
 
-def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int) -> dict[str, Any]:
+def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
     i, f, n, o = chunk(linear(x, w, b) + linear(h, v, d), 4, -1)
     i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
@@ -65,6 +65,7 @@ def step_by_step(name: str, inputs: Any, settings: dict[str, Any]) -> Iterator[d
     """What each step of an operation over time makes, by name, computed in single operations."""
     given = dict(zip(registry[name].inputs, inputs, strict=True))
     x = given.pop("x")
+    settings = {key: value for key, value in settings.items() if key != "cells"}  # which is no matter of a step
     for t in range(x.shape[0]):
         with group(f"step {t}"):
             made = STEP[name](x[t], **given, **settings)
@@ -139,7 +140,7 @@ def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
         _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
     states = into[1:, x.shape[-1] + 1 :]
     da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
-    back, dh = v.T, 0
+    back, dh = v.T, np.zeros_like(h.T)
     for dh_t, da_t in _backwards(_in_columns(g), da):
         dh_t += dh
         da_t *= dh_t
@@ -191,7 +192,7 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     products = np.reshape(da, (steps, 4 * hidden, samples))
     g = _in_columns(g)
     into_cell = [None] * (steps - cells) + list(g[steps:])
-    back, dh, dc = v.T, 0, np.zeros_like(memory[0])
+    back, dh, dc = v.T, np.zeros_like(h.T), np.zeros_like(memory[0])
     for dh_t, dc_t, bend, forget, (da_i, da_f, da_n, da_o), da_t in _backwards(g[:steps], into_cell, to_cell, f, da, products):
         dh_t += dh
         if dc_t is not None:
@@ -212,8 +213,8 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w·x[t] + b + v·h[t-1] + d, c = f·c[t-1] + i·n,
-    h = o·tanh(c);
+    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]) and a[t] = w·x[t] + b + v·h[t-1] + d
+    and c[t] = f·c[t-1] + i·n and h[t] = o·tanh(c[t]);
     ∂x[t] = wᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + vᵀ·∂a[t+1],
     ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
     ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·h[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
@@ -291,7 +292,7 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
     to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
     da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    back, dh = _from_state(v).T, 0
+    back, dh = _from_state(v).T, np.zeros_like(h.T)
     for dh_t, keep, da_t, product in _backwards(_in_columns(g), u, da, products):
         dh_t += dh
         da_t *= dh_t
@@ -306,8 +307,8 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: An
 def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
     """Run a GRU layer over a sequence. Where the update gate is open, the state and its gradient pass as they are.
 
-    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w·x[t] + b,
-    s = v·z[t-1] + d and z[-1] = h;
+    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r) and u = σ(a_u + s_u) and n = tanh(a_n + r·s_n)
+    and a = w·x[t] + b and s = v·z[t-1] + d and z[-1] = h;
     ∂x[t] = wᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + vᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
     ∂a_r = ∂s_r = ∂a_n·s_n·r·(1 - r), ∂a_u = ∂s_u = ∂z·(z[t-1] - n)·u·(1 - u);
     ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂s[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂s[t]

@@ -116,8 +116,9 @@ def _opened(z: Tensor, names: Mapping[Tensor, str], gradient: Any) -> Trace:
     """The operation that made z as a graph of its own, with this gradient to start from; None: forwards only."""
     assert z.op is not None
     named = _names(z, names)
-    what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
     over_time = z.op.name in STEP
+    inputs = [x for x in z.inputs if isinstance(x, Tensor)][: 1 if over_time else None]
+    what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in inputs)}"
     whole = _steps_in_time(z, named) if over_time else _in_numbers(z, named, what)
     for node in engine.topological_order([whole], to_look_at=True):
         node.made_at = None  # no line of the learner's says what is in an operation
