@@ -582,7 +582,7 @@ function arrival(step) {
   const total = T(step.after), made = choose(total);
   const grad = math(gradMath(step.node)), out = figure(total, "gradient", grad, { made, pick: "total" });
   if (step.parts.length < 2) return `<h3>Complete</h3><div class="terms">${out}</div><p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
-  const parts = step.parts.map((part) => figure(T(part.tensor), "gradient", `from ${nameHtml(edges.get(part.edge).dst)}`, { used: [made] }));
+  const parts = step.parts.map((part) => figure(T(part.tensor), "gradient", `<span>from ${nameHtml(edges.get(part.edge).dst)}</span>`, { used: [made] }));
   const numbers = step.parts.map((part) => matrix(T(part.tensor)).at(made));
   return `<h3>All ${step.parts.length} parts are in</h3><div class="terms">${parts.join(sign("+"))}${sign("=")}${out}</div>` +
     worked(`${sumOf(numbers)} = <b>${show(matrix(total).at(made))}</b>`) + `<p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
