@@ -336,6 +336,24 @@ def test_an_animation(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (tmp_path / "film.mp4").exists()
 
 
+def test_pictures_follow_the_style_of_matplotlib() -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib import style
+    from matplotlib.contour import QuadContourSet
+
+    from tinygrad_edu.plot import FilmPicture
+
+    film = record(moons())
+    trained(film)
+    with style.context("dark_background"):
+        (shot,) = FilmPicture(film, ("loss", "plane")).shots([5])
+        figure = film.plot("plane")
+    (axes,) = figure.axes
+    (line,) = (drawn for drawn in axes.collections if isinstance(drawn, QuadContourSet))
+    assert line.get_edgecolor().tolist() == [[1, 1, 1, 1]]
+    assert np.median(shot[..., :3]) < 60
+
+
 def test_a_shot_is_the_whole_picture_of_its_moment() -> None:
     """An animation draws only what moves; drawing everything gives the same pixels."""
     pytest.importorskip("matplotlib")

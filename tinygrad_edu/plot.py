@@ -1,4 +1,7 @@
-"""Pictures of a training (extra `plot`): curves of a history, regions into which a model divides the plane, films, books of figures."""
+"""Pictures of a training (extra `plot`): curves of a history, regions into which a model divides the plane, films, books of figures.
+
+All are in the current style of matplotlib: for a dark notebook, `matplotlib.style.use("dark_background")` makes them dark.
+"""
 
 from __future__ import annotations
 
@@ -297,6 +300,7 @@ class FilmPicture:
         cells = np.array([float(c) for c in moment.cells or [0]]).reshape(side, side)
         extent = (*plane.across, *plane.up)
         edges: list[Any] = []
+        ink = self.title.get_color()  # of the style
         if plane.outputs > 1:
             classes, certainty = cells // 100, np.clip((cells % 100 / 100 - 1 / plane.outputs) / (1 - 1 / plane.outputs), 0.01, 1)
             colours: dict[str, Any] = {"cmap": "tab10", "vmin": 0, "vmax": 9}
@@ -304,9 +308,9 @@ class FilmPicture:
             image = ax.imshow(np.ma.masked_less(classes, 0), origin="lower", extent=extent, aspect="auto", alpha=shade, **colours)
             for k in np.unique(classes)[1:]:
                 line = np.where(classes == k, certainty, -certainty)
-                edges.append(ax.contour(line, [0], extent=extent, colors="black", linewidths=0.8))
+                edges.append(ax.contour(line, [0], extent=extent, colors=ink, linewidths=0.8))
         else:
-            colours = {"cmap": "coolwarm", "edgecolors": "black", "linewidths": 0.4}
+            colours = {"cmap": "coolwarm", "edgecolors": ink, "linewidths": 0.4}
             image = ax.imshow(
                 np.ma.masked_invalid(cells), origin="lower", extent=extent, aspect="auto", cmap="coolwarm", alpha=0.7
             )

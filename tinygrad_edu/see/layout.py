@@ -14,7 +14,7 @@ from ..errors import GraphError
 from .graphviz import GraphvizError, render
 from .trace import Trace
 
-WIDTH, HEIGHT = 140, 90  # of a card, in pixels
+WIDTH, HEIGHT = 140, 102  # of a card, in pixels
 READABLE = 150  # so many cards are drawn whole; of more, modules are folded
 MAX_NODES = 600
 

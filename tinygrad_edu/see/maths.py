@@ -372,6 +372,8 @@ def _tokens(formula: str, known: Collection[str]) -> list[_Token]:
         kind = match.lastgroup or "mark"
         if kind != "space":
             raw.append((kind, match[0], spaced))
+            if len(raw) > 2 and raw[-2][1] == "_" and (name := f"{raw[-3][1]}_{match[0]}") in known:  # an input called w_ih
+                raw[-3:] = [("word", name, raw[-3][2])]
         spaced = kind == "space"
     found = []
     for i, (kind, text, spaced) in enumerate(raw):

@@ -92,7 +92,21 @@ scale.gradient = largest([{ tensors: trace.tensors, refs: gradientRefs(trace.ste
 const parted = (name) => { const p = /^(?:([A-Za-zα-ω]{1,2})_?(\d+)|([A-Za-zα-ω])_([A-Za-z0-9]+))$/.exec(name); return p && [p[1] ?? p[3], p[2] ?? p[4]]; };
 const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[0])}</i><sub>${p[1]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
 const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[0])}</mi>${/\d/.test(p[1]) ? `<mn>${p[1]}</mn>` : `<mi>${p[1]}</mi>`}</msub>` : `<mi>${text(name)}</mi>`; };
-const nameSvg = (name, most) => { const p = parted(name); return p && name.length <= most ? `${text(p[0])}<tspan class="index" dy="3">${p[1]}</tspan>` : text(cut(name, most)); };
+// A name in so much room of a card: smaller where it is long, and cut where it would be too small.
+const pen = document.createElement("canvas").getContext("2d");
+const widthOf = (words, font) => { pen.font = `${font} system-ui, sans-serif`; return pen.measureText(words).width; };
+function nameSvg(name, room) {
+  const p = parted(name), full = widthOf(name, "700 12.5px"), size = Math.max(9.5, Math.min(12.5, 12.5 * room / full));
+  const shown = p ? `${text(p[0])}<tspan class="index" dy="3">${p[1]}</tspan>` : text(cut(name, Math.max(4, Math.floor(name.length * room / full * 12.5 / size))));
+  return `<tspan style="font-size:${size.toFixed(1)}px">${shown}</tspan>`;
+}
+// An expression on two lines of so many characters: the first ends with a sign, if there is one.
+function twoLines(words, first, second) {
+  if (words.length <= first) return [words, ""];
+  const signs = [...words.slice(0, first).matchAll(/[-+*/@,(\s]/g)];
+  const end = signs.length ? signs.at(-1).index + 1 : first;
+  return [words.slice(0, end), cut(words.slice(end), second)];
+}
 const nodeMath = (id) => nameMath(nodes.get(id).name);
 const gradMath = (id) => `<mfrac><mrow><mo>∂</mo>${nameMath(lossName)}</mrow><mrow><mo>∂</mo>${nodeMath(id)}</mrow></mfrac>`;
 const math = (inner) => `<math>${inner}</math>`;
@@ -121,15 +135,23 @@ function fill(template, node, to) {
     const [left, right] = [...remark.querySelectorAll("mo")].filter((mo) => mo.textContent === "=").map((mo) => [mo.previousElementSibling, mo.nextElementSibling])[0] ?? [];
     if (left && left.textContent !== right.textContent) remark.remove();
   }
-  // words become text between formulas, so that lines can break at them
+  // lines can break between formulas: before a sign of the outermost level, behind a comma, and at words, which become text
   let html = "", formula = "";
+  const end = () => { html += formula && math(formula); formula = ""; };
   for (const child of holder.firstElementChild.children) {
-    if (child.localName !== "mtext") { formula += child.outerHTML; continue; }
-    html += (formula && math(formula)) + `<span>${text(child.textContent).replaceAll("\u00a0", " ")}</span>`;
-    formula = "";
+    const sign = child.localName === "mo" && !child.hasAttribute("form") && formula ? child.textContent : "";
+    if (BREAKS.has(sign)) {
+      end();
+      child.setAttribute("form", "infix");  // with its space, though nothing stands before it now
+    }
+    if (child.localName === "mtext") { end(); html += `<span>${text(child.textContent).replaceAll("\u00a0", " ")}</span>`; }
+    else formula += child.outerHTML;
+    if (sign === ",") end();
   }
-  return html + (formula && math(formula));
+  end();
+  return html;
 }
+const BREAKS = new Set(["=", "+=", "+", "−"]);
 const ruleOf = (node, step) => maths[node.op]?.rules[step.slot] ?? maths[node.op]?.rules[0];
 
 // -- the picture of the graph -------------------------------------------------------------------------------------------
@@ -184,15 +206,16 @@ class Stage {
   nodeCard(id, box) {
     const node = nodes.get(id);
     const symbol = node.symbol ?? (node.requires_grad ? "leaf" : "input");
-    const shape = shapeText(node.shape) + (node.expr ? " " + node.expr : "");
+    const about = shapeText(node.shape) + (node.expr ? " " + node.expr : ""), right = canOpen(id) ? 18 : 10;
+    const room = box.width - 16 - right - widthOf(cut(symbol, 9), "11px");
     const element = make("g", { class: "card", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-id": id },
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
-      `<text class="name" x="10" y="18">${nameSvg(node.name, 15 - Math.min(symbol.length, 8) / 2)}</text>` +
-      `<text class="symbol" x="${box.width - (canOpen(id) ? 18 : 10)}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
-      `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83">${text(cut(shape, 15))}</text><text class="count" x="${box.width - 9}" y="83"></text>` +
+      `<text class="name" x="10" y="18">${nameSvg(node.name, room)}</text>` +
+      `<text class="symbol" x="${box.width - right}" y="18" text-anchor="end">${text(cut(symbol, 9))}</text>` +
+      `<g class="v">${heatmap({ tensors: trace.tensors }, node.value, "value", VALUE)}</g>${empty(VALUE, "v")}<g class="g"></g>${empty(GRADIENT, "g")}<text class="shape" x="10" y="83"></text><text class="shape" x="10" y="95"></text><text class="count" x="${box.width - 9}" y="83"></text>` +
       (canOpen(id) ? `<g class="open" transform="translate(${box.width - 4} 4)"><circle r="9"/><path d="M-4 0h8M0-4v8"/><title>Open ${text(node.op)} into its numbers (Z)</title></g>` : "") +
       `<title>${text(`${node.name}  ${shapeText(node.shape)} ${node.dtype}` + (node.expr ? `\n${node.expr}` : ""))}</title>`);
-    const gradient = element.querySelector("g.g"), final = this.run.gradients.get(id)?.at(-1).ref, count = element.querySelector(".count"), label = element.querySelector(".shape");
+    const gradient = element.querySelector("g.g"), final = this.run.gradients.get(id)?.at(-1).ref, count = element.querySelector(".count"), lines = element.querySelectorAll(".shape");
     let before = "", drawn;
     const draw = (ref) => { if (ref !== drawn) gradient.innerHTML = heatmap(this.run, drawn = ref, "gradient", GRADIENT); };
     const paint = (now, marks) => {
@@ -204,7 +227,7 @@ class Stage {
       element.setAttribute("class", `card ${known ? "known" : ""} ${state} ${marks}`);
       draw(g?.ref ?? final);  // before it arrives it is there, but not to be seen: showing it then costs next to nothing
       write(count, g && (g.uses > 1 || !g.complete || g.got > g.uses) ? `${g.got}/${g.uses} in` : "");
-      write(label, cut(shape, count.textContent ? 13 : 20));
+      twoLines(about, count.textContent ? 13 : 20, 20).forEach((line, k) => write(lines[k], line));
       const says = g ? (g.complete ? "gradient complete" : `gradient waiting, ${g.got} of ${g.uses} parts in`) : "no gradient yet";
       element.setAttribute("aria-label", `${node.name}, ${node.op ?? symbol}, ${shapeText(node.shape)}, ${known ? says : "not computed yet"}`);
     };
@@ -250,7 +273,7 @@ class Stage {
       const name = `wire ${known ? "known" : ""} ${sent ? "sent" : ""} ${active ? "now" : ""}`;
       if (path.getAttribute("class") !== name) path.setAttribute("class", name);
     }
-    if (this.follow) this.lookAt(there ?? here);
+    if (this.follow) this.lookAt([there ?? here, ...(step.kind === "op" ? nodes.get(step.node).inputs.map((x) => this.of.get(x)) : [here])]);
   }
   // the step of its run that belongs to the position on the bar: with two orders side by side, both begin at the loss
   place() {
@@ -286,9 +309,23 @@ class Stage {
     this.paint(this.now);
   }
   mark() { this.home.querySelector(".follow").setAttribute("aria-pressed", this.follow); }
-  lookAt(card) {
-    const box = this.view.cards[card], { width, height } = this.size, zoom = Math.max(width / this.camera.width, 0.8);
-    if (box) this.aim({ x: box.x + box.width / 2 - width / zoom / 2, y: box.y + box.height / 2 - height / zoom / 2, width: width / zoom, height: height / zoom });
+  // All of these cards in sight, smaller if they need it; the first in the middle, if they are too far apart for that. What is
+  // beyond the picture's edge is not shown while there is a part of the picture to show.
+  lookAt(cards) {
+    const boxes = cards.map((card) => this.view.cards[card]).filter(Boolean), { width, height } = this.size, pad = 14, top = 40;  // below the buttons
+    if (!boxes.length) return;
+    const around = (some) => {
+      const x = Math.min(...some.map((box) => box.x)), y = Math.min(...some.map((box) => box.y));
+      return { x, y, width: Math.max(...some.map((box) => box.x + box.width)) - x, height: Math.max(...some.map((box) => box.y + box.height)) - y };
+    };
+    const fits = (box) => Math.min(width / (box.width + 2 * pad), (height - top) / (box.height + pad));
+    const all = around(boxes), box = fits(all) >= 0.4 ? all : boxes[0];
+    const zoom = Math.min(Math.max(width / this.camera.width, 0.8), fits(box));
+    const along = (middle, room, whole, before) => (whole + before + pad < room ? (whole + pad - before - room) / 2 : Math.max(-before, Math.min(middle - room / 2, whole + pad - room)));
+    this.aim({
+      x: along(box.x + box.width / 2, width / zoom, this.view.width, pad), width: width / zoom,
+      y: along(box.y + box.height / 2 - top / zoom / 2, height / zoom, this.view.height, top / zoom), height: height / zoom,
+    });
   }
   zoom(factor, x, y) {
     const c = this.camera, f = Math.max(0.15, Math.min(factor, (this.view.width + 400) / c.width));
@@ -545,7 +582,7 @@ function arrival(step) {
   const total = T(step.after), made = choose(total);
   const grad = math(gradMath(step.node)), out = figure(total, "gradient", grad, { made, pick: "total" });
   if (step.parts.length < 2) return `<h3>Complete</h3><div class="terms">${out}</div><p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
-  const parts = step.parts.map((part) => figure(T(part.tensor), "gradient", `from ${nameHtml(edges.get(part.edge).dst)}`, { used: [made] }));
+  const parts = step.parts.map((part) => figure(T(part.tensor), "gradient", `<span>from ${nameHtml(edges.get(part.edge).dst)}</span>`, { used: [made] }));
   const numbers = step.parts.map((part) => matrix(T(part.tensor)).at(made));
   return `<h3>All ${step.parts.length} parts are in</h3><div class="terms">${parts.join(sign("+"))}${sign("=")}${out}</div>` +
     worked(`${sumOf(numbers)} = <b>${show(matrix(total).at(made))}</b>`) + `<p class="say">Now it is handed on to ${receivers(step.node)}.</p>`;
@@ -632,7 +669,7 @@ const state = Object.assign(page.transport({
     return [row ? `${name} naive` : name, half];
   })),
   arrive: () => { if (![stage, other].some((s) => s?.shows(s.place()))) state.open(""); },  // what happens is in no sight: back to the whole graph
-  resized: () => { for (const s of [stage, other]) s?.follow ? s.measure() : s?.fit(); },
+  resized: () => { fitRule(); for (const s of [stage, other]) s?.follow ? s.measure() : s?.fit(); },
   keys: {
     "shift ArrowRight": () => state.jump(1), "shift ArrowLeft": () => state.jump(-1),
     f: () => { stage.fit(); other?.fit(); }, c: () => { stage.toggleFollow(); other?.toggleFollow(); },
@@ -740,12 +777,22 @@ function paint() {
     $("stepno").textContent = number;
     $("headline").innerHTML = headline(step);
     $("words").innerHTML = words(step);
+    fitRule();
     $("equation").innerHTML = equation(step);
     $("source").innerHTML = source(step);
     const mark = $("source").querySelector("mark");
     $("source").scrollTop = mark ? mark.offsetTop + mark.offsetHeight / 2 - $("source").clientHeight / 2 : 0;
     if (mark) $("source").scrollLeft = Math.max(0, Math.min(mark.offsetLeft - 60, mark.offsetLeft + mark.offsetWidth + 16 - $("source").clientWidth));
   }
+}
+
+// A formula whose parts are wider than the panel is written smaller.
+function fitRule() {
+  const rule = $("words").querySelector(".rule");
+  if (!rule) return;
+  const room = rule.clientWidth - 2 * parseFloat(getComputedStyle(rule).paddingLeft);
+  const widest = Math.max(...[...rule.querySelectorAll("math")].map((math) => math.getBoundingClientRect().width), 0);
+  if (widest > room) rule.style.fontSize = `${Math.max(0.6, room / widest)}em`;
 }
 
 // -- hands --------------------------------------------------------------------------------------------------------------
