@@ -112,8 +112,12 @@ class MultiheadAttention(Module):
         samples = int(batched and not self.batch_first)  # the dim that counts the samples; 1 - samples counts the steps
         batch, length = query.shape[samples], query.shape[1 - samples]
         dropout = self.dropout if self.training else 0.0
-        weights = None
-        if alike and self.in_proj_weight is not None and not (need_weights or dropout or self.bias_k is not None or self.add_zero_attn):
+        weights: Any = None
+        if (
+            alike
+            and self.in_proj_weight is not None
+            and not (need_weights or dropout or self.bias_k is not None or self.add_zero_attn)
+        ):
             packed = linear(query, self.in_proj_weight, self.in_proj_bias)  # one product is faster than three
             packed = packed.reshape(*query.shape[:2], 3, self.num_heads, self.head_dim)
             packed = packed.transpose(0, 1) if samples else packed
