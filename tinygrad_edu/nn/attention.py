@@ -112,7 +112,7 @@ class MultiheadAttention(Module):
         samples = int(batched and not self.batch_first)  # the dim that counts the samples; 1 - samples counts the steps
         batch, length = query.shape[samples], query.shape[1 - samples]
         dropout = self.dropout if self.training else 0.0
-        weights = None
+        weights: Any = None
         if (
             alike
             and self.in_proj_weight is not None
