@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend, optim
+from .. import backend
 from ..autograd import engine
 from ..nn.module import Module
 from ..ops import random
@@ -59,7 +59,6 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "_warn_of_nan", lambda *found: None)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
-        replace(optim.optimizer, "SMALL", 0)  # one parameter after the other: a plan makes no copies of them
         for kind in (*subclasses(Optimizer), *subclasses(LRScheduler)):
             if "step" in vars(kind):
                 replace(kind, "step", _not_looked_into(vars(kind)["step"], tape))

@@ -6,7 +6,7 @@ from . import lr_scheduler
 from .adaptive import Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 from .lbfgs import LBFGS
 from .muon import Muon
-from .optimizer import Optimizer, elementwise
+from .optimizer import Optimizer
 from .sgd import ASGD, SGD, Rprop
 
 __all__ = [
@@ -24,6 +24,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
-    "elementwise",
     "lr_scheduler",
 ]

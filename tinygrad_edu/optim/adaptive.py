@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, elementwise, in_blocks
+from .optimizer import Optimizer, in_blocks
 
 
 class Adagrad(Optimizer):
@@ -32,7 +32,6 @@ class Adagrad(Optimizer):
         defaults = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps, "maximize": maximize}
         super().__init__(params, {**defaults, "initial_accumulator_value": initial_accumulator_value})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "sum" not in state:
             state.update(step=0, sum=np.full_like(p, group["initial_accumulator_value"]))
@@ -66,7 +65,6 @@ class Adadelta(Optimizer):
             raise ValueError(f"Adadelta: rho must be in [0, 1], not {rho}.")
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
             state.update(step=0, square_avg=np.zeros_like(p), acc_delta=np.zeros_like(p))
@@ -105,7 +103,6 @@ class RMSprop(Optimizer):
         defaults = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
         super().__init__(params, {**defaults, "centered": centered, "maximize": maximize})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
             state.update(step=0, square_avg=np.zeros_like(p))
@@ -153,7 +150,6 @@ class Adam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay or self.decoupled})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -228,7 +224,6 @@ class Adamax(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_inf=np.zeros_like(p))
@@ -237,8 +232,7 @@ class Adamax(Optimizer):
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         state["exp_avg"] += (1 - beta1) * (g - state["exp_avg"])
-        state["exp_inf"] *= beta2
-        np.maximum(state["exp_inf"], np.abs(g) + group["eps"], out=state["exp_inf"])
+        state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + group["eps"])
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 
@@ -265,7 +259,6 @@ class NAdam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, mu_product=1.0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
@@ -310,7 +303,6 @@ class RAdam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))

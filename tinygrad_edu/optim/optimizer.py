@@ -12,16 +12,10 @@ An optimizer of your own writes one method, the update of one parameter:
 `p` and `g` are arrays (NumPy's or CuPy's) and `p` is changed in place; `state` is a dict that belongs to the parameter and
 lasts; `group` holds the hyperparameters. To treat parameters by name, pass `model.named_parameters()`: the name is then in
 `state["name"]`.
-
-An update of ten calls of NumPy takes 5 µs on a parameter of ten numbers, nearly all of it for the calls. If it treats each number
-by itself, say so with `@elementwise`: it is then called once for all the small parameters, laid side by side in one array. It pays
-from about five calls on; gradient descent, of two, is better off without.
 """
 
 from __future__ import annotations
 
-import itertools
-import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -30,10 +24,9 @@ from typing import Any
 import numpy as np
 
 from ..op import enable_grad
-from ..tensor import Tensor, mark_changed, owner, wrap
+from ..tensor import Tensor, mark_changed, wrap
 
 BLOCK = 64 * 1024
-SMALL = 16 * 1024  # numbers of a parameter that is worth copying, if one call on many saves calls on each
 
 
 def in_blocks(*arrays: Any) -> Iterator[Sequence[Any]]:
@@ -47,104 +40,6 @@ def in_blocks(*arrays: Any) -> Iterator[Sequence[Any]]:
     flat = [a.reshape(-1) for a in arrays]
     for start in range(0, len(flat[0]), BLOCK):
         yield [a[start : start + BLOCK] for a in flat]
-
-
-def elementwise(update: Callable) -> Callable:
-    """Declare that an update treats each number by itself, so that it may be called for several parameters as one array.
-
-    What it puts into `state` must be a number that is the same for all of them, or an array like `p` that is not `p` or `g` itself.
-    """
-    update.elementwise = True  # type: ignore[attr-defined]
-    return update
-
-
-class Bundle:
-    """Small parameters side by side in one array, for updates that treat each number by itself.
-
-    Their state stays here, in one array of each kind, and the parameters' own states hold views of it. Parameters and gradients are
-    copied here for the update and the parameters back: they stay where they are, since others may look at the same memory.
-    """
-
-    def __init__(self, ready: list[Tensor], states: dict[Tensor, dict[str, Any]]) -> None:
-        self.ready = ready  # all parameters of the group that had a gradient
-        self.params = _alike(ready, states)
-        self.others = [p for p in ready if not any(p is each for each in self.params)]
-        self.states = [states[p] for p in self.params]
-        self.arrays: dict[str, Any] = {}  # of the state
-        self.shared: list[Any] = []
-        if not self.params:
-            return
-        self.numbers = np.concatenate([p.array for p in self.params], axis=None)
-        self.gradients = np.empty_like(self.numbers)
-        self.parts = self.cut(self.numbers)
-        self.state = {
-            k: np.concatenate([state[k] for state in self.states], axis=None) if _is_array(v) else v
-            for k, v in self.states[0].items()
-            if k != "name"
-        }
-        self.share()
-
-    def cut(self, flat: Any) -> list[Any]:
-        """Views of an array of all numbers, in the parameters' shapes."""
-        sizes = [p.array.size for p in self.params]
-        return [
-            flat[end - size : end].reshape(p.shape)
-            for p, size, end in zip(self.params, sizes, itertools.accumulate(sizes), strict=True)
-        ]
-
-    def share(self) -> None:
-        """Give every parameter its part of the state."""
-        for k, v in self.state.items():
-            if not _is_array(v):
-                for state in self.states:
-                    state[k] = v
-            elif v is not self.arrays.get(k):
-                self.arrays[k] = v
-                for state, part in zip(self.states, self.cut(v), strict=True):
-                    state[k] = part
-        self.shared = self.held(self.states)
-
-    def held(self, states: Iterable[dict[str, Any]]) -> list[Any]:
-        """What must be the same objects at the next step."""
-        return [p.array for p in self.params] + [v for state in states for v in state.values()]
-
-    def fits(self, ready: list[Tensor], states: dict[Tensor, dict[str, Any]]) -> bool:
-        """Whether all is as this bundle left it: the same gradients are there, and nobody loaded or changed a state."""
-        return _same(ready, self.ready) and _same(self.held([states[p] for p in self.params]), self.shared)
-
-    def update(self, update: Callable, group: dict[str, Any]) -> None:
-        """Change all parameters by one call."""
-        np.concatenate([p.array for p in self.params], axis=None, out=self.numbers)
-        np.concatenate([p._grad.array for p in self.params], axis=None, out=self.gradients)  # type: ignore[union-attr]
-        g = self.gradients
-        update(self.numbers, -g if group.get("maximize") else g, self.state, group)
-        self.share()
-        for p, part in zip(self.params, self.parts, strict=True):
-            p.array[...] = part
-
-
-def _alike(params: list[Tensor], states: dict[Tensor, dict[str, Any]]) -> list[Tensor]:
-    """The small parameters that one update can treat as one array: of one dtype and device, whose states differ in arrays only."""
-    found, kinds, owners = [], [], set()
-    for p in params:
-        state = {k: v for k, v in states[p].items() if k != "name"}
-        memory = id(owner(p.array))  # of two that share memory, each is changed by itself
-        if p.array.size <= SMALL and memory not in owners and all(v.shape == p.shape for v in state.values() if _is_array(v)):
-            owners.add(memory)
-            found.append(p)
-            kinds.append((p.dtype, p.device, [(k, None if _is_array(v) else v) for k, v in state.items()]))
-    most = max(kinds, key=kinds.count, default=None)
-    found = [p for p, kind in zip(found, kinds, strict=True) if kind == most]
-    return found if len(found) > 1 else []
-
-
-def _is_array(x: Any) -> bool:
-    return hasattr(x, "shape")
-
-
-def _same(these: list[Any], those: list[Any]) -> bool:
-    """Whether two lists hold the very same objects."""
-    return len(these) == len(those) and all(map(operator.is_, these, those))
 
 
 class Optimizer:
@@ -170,8 +65,6 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        self._side_by_side = getattr(self.update, "elementwise", False)
-        self._bundles: dict[int, Bundle] = {}  # by the number of the group
         groups = list(params)
         if not groups:
             raise ValueError(
@@ -234,32 +127,18 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for i, group in enumerate(self.param_groups):
-            ready = [p for p in group["params"] if p._grad is not None]
+        for group in self.param_groups:
             maximize = group.get("maximize")
-            for p in self._update_bundle(i, ready, group) if self._side_by_side else ready:
-                g = p._grad.array  # type: ignore[union-attr]
-                self.update(p.array, -g if maximize else g, self.state[p], group)
-            for p in ready:
-                mark_changed(p.array)
+            for p in group["params"]:
+                if p._grad is not None:
+                    g = p._grad.array
+                    self.update(p.array, -g if maximize else g, self.state[p], group)
+                    mark_changed(p.array)
         return loss
-
-    def _update_bundle(self, number: int, ready: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """Change the small parameters among those that are ready by one call; return the others."""
-        bundle = self._bundles.get(number)
-        if bundle is None or not bundle.fits(ready, self.state):
-            bundle = self._bundles[number] = Bundle(ready, self.state)
-        if bundle.params:
-            bundle.update(self.update, group)
-        return bundle.others
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change the array `p` in place after its gradient `g`: what a subclass writes."""
         raise NotImplementedError(f"{type(self).__name__} has no update(p, g, state, group).")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: a bundle is made anew, as views of a copy do not look at the copied array."""
-        return {**self.__dict__, "_bundles": {}}
 
     def state_dict(self) -> dict[str, Any]:
         """State and hyperparameters, with parameters numbered in order; arrays become tensors that share memory."""
@@ -284,8 +163,6 @@ class Optimizer:
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, held in state_dict["state"].items():
             state[by_number[number]] = {k: v.array.copy() if isinstance(v, Tensor) else deepcopy(v) for k, v in held.items()}
-            if isinstance(held.get("step"), Tensor):  # as in PyTorch
-                state[by_number[number]]["step"] = int(held["step"])
         self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
             group.update({k: deepcopy(v) for k, v in saved.items() if k != "params"})

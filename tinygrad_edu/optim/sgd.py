@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, elementwise
+from ..backend import number
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -54,7 +55,7 @@ class SGD(Optimizer):
                 v *= momentum
                 v += (1 - group["dampening"]) * g
             g = g + momentum * v if group["nesterov"] else v
-        p -= group["lr"] * g
+        p -= number(group["lr"], p) * g
 
 
 class ASGD(Optimizer):
@@ -80,7 +81,6 @@ class ASGD(Optimizer):
             params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "maximize": maximize}
         )
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "ax" not in state:
             state.update(step=0, eta=group["lr"], mu=1.0, ax=np.zeros_like(p))
@@ -115,7 +115,6 @@ class Rprop(Optimizer):
             raise ValueError(f"Rprop: etas must be (below 1, above 1), not {etas}.")
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
 
-    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "prev" not in state:
             state.update(step=0, prev=np.zeros_like(p), step_size=np.full_like(p, group["lr"]))
@@ -123,6 +122,7 @@ class Rprop(Optimizer):
         (shrink, grow), (least, most) = group["etas"], group["step_sizes"]
         turned = np.sign(g * state["prev"])
         factor = np.where(turned > 0, grow, np.where(turned < 0, shrink, 1)).astype(p.dtype)
-        np.clip(state["step_size"] * factor, least, most, out=state["step_size"])
-        np.multiply(g, turned >= 0, out=state["prev"])
-        p -= np.sign(state["prev"]) * state["step_size"]
+        state["step_size"] = np.clip(state["step_size"] * factor, least, most)
+        g = g * (turned >= 0)
+        p -= np.sign(g) * state["step_size"]
+        state["prev"] = g
