@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
+from tinygrad_edu.ops import convolution
 
 F = nn.functional
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -78,6 +79,26 @@ def test_transposed_is_the_adjoint(problem: Any) -> None:
     np.testing.assert_allclose(gx.numpy(), back.numpy(force=True), atol=1e-12)
     (gy,) = tg.autograd.grad(back, y, x.detach())
     np.testing.assert_allclose(gy.numpy(), z.numpy(force=True), atol=1e-12)
+
+
+@given(problems(), st.booleans())
+@settings(deadline=None, max_examples=30)
+def test_kept_windows_change_no_gradient(problem: Any, last: bool) -> None:
+    """Windows too large to be kept are made again; the samples may come last in the input's memory, as convolution leaves them."""
+    dims, x, w, how = problem
+    x = np.moveaxis(np.moveaxis(x, 0, -1).copy(), -1, 0) if last else x
+    gradients = []
+    for limit in (0, convolution.KEEP_WINDOWS_BYTES):
+        inputs = [tg.tensor(value, requires_grad=True) for value in (x, w, np.ones(len(w)))]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(convolution, "KEEP_WINDOWS_BYTES", limit)
+            z = CONV[dims](*inputs, **how)
+        node = z.inputs[0] if dims == 1 else z  # a sequence is convolved as an image of height 1
+        assert (node.kept is None) == (limit == 0)
+        gradients.append(tg.autograd.grad(z, inputs, tg.ones_like(z) * 0.5))
+    for again, kept in zip(*gradients, strict=True):
+        np.testing.assert_allclose(again.numpy(), kept.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(kept.numpy(), 0.5 * np.prod(z.shape) / len(w))  # the bias
 
 
 @given(problems())

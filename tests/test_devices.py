@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 
@@ -198,6 +199,87 @@ def test_training_on_the_device() -> None:
         w.grad = None
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+def _mlp(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.GELU(), nn.Dropout(0.0), nn.Linear(5, 3))
+
+
+def _lenet(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2, padding=1),
+        nn.AvgPool2d(3, 1), nn.Flatten(), nn.Linear(2, 3),
+    )  # fmt: skip
+
+
+class _LastOf(tg.nn.Module):
+    """A recurrent layer, and a linear one on its last output."""
+
+    def __init__(self, layer: tg.nn.Module) -> None:
+        super().__init__()
+        self.layer, self.head = layer, tg.nn.Linear(4, 3)
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        return self.head(self.layer(x)[0][-1])
+
+
+def _words(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(
+        nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), nn.Flatten(), nn.Linear(40, 3)
+    )
+
+
+WITHOUT_WAITING = {
+    "mlp": (_mlp, lambda: tg.randn(4, 6), "CrossEntropyLoss", "SGD"),
+    "weighted": (_mlp, lambda: tg.randn(4, 6), "NLLLoss", "Adam"),
+    "lenet": (_lenet, lambda: tg.randn(4, 36), "CrossEntropyLoss", "Adam"),
+    "lstm": (lambda nn: _LastOf(nn.LSTM(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "Adam"),
+    "gru": (lambda nn: _LastOf(nn.GRU(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "RMSprop"),
+    "words": (_words, lambda: tg.randint(9, (4, 5)), "CrossEntropyLoss", "AdamW"),
+}
+
+
+def _step(model, x, y, criterion, updates):  # type: ignore[no-untyped-def]
+    updates.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    tg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    updates.step()
+    return loss
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize("name", WITHOUT_WAITING)
+def test_a_training_step_never_waits_for_the_gpu(name: str) -> None:
+    """Nothing in it looks at a number of the GPU; and it comes to the CPU's loss."""
+    make, draw, loss, optimizer = WITHOUT_WAITING[name]
+    tg.manual_seed(0)
+    model, x, y = make(tg.nn), draw(), tg.randint(3, (4,))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    found = []
+    for device, looking in (("cpu", contextlib.nullcontext()), ("cuda", strict_cupy.no_waiting())):
+        model.load_state_dict(state)
+        model.to(device)
+        updates = getattr(tg.optim, optimizer)(model.parameters(), lr=0.01)
+        step = (model, x.to(device), y.to(device), getattr(tg.nn, loss)(), updates)
+        _step(*step)  # the first may prepare things
+        with looking:
+            value = _step(*step)
+        found.append(value.item())
+    assert found[0] == pytest.approx(found[1], rel=2e-5)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_a_wrong_number_on_the_gpu_is_reported_with_the_next_look() -> None:
+    x = tg.zeros(2, 3, device="cuda")
+    loss = tg.nn.functional.cross_entropy(x, tg.tensor([0, 7], device="cuda"))
+    with pytest.raises(IndexError, match=r"label 7 at position \[1\] is out of range: there are 3 classes"):
+        loss.item()
+    assert tg.nn.functional.cross_entropy(x, tg.tensor([0, -100], device="cuda")).item() == pytest.approx(np.log(3))
+    tg.nn.functional.cross_entropy(x, tg.tensor([0, 7], device="cuda"))
+    with pytest.raises(IndexError, match="label 7"):
+        x.cpu()
+    assert x.tolist() == [[0, 0, 0], [0, 0, 0]]  # said once
 
 
 @pytest.mark.usefixtures("cuda")

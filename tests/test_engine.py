@@ -338,6 +338,22 @@ def test_a_backward_that_fails_changes_nothing() -> None:
     assert b.grad is None
 
 
+def test_a_joint_rule_may_leave_a_gradient_until_it_is_wanted() -> None:
+    computed = []
+
+    @tg.op(joint=lambda g, z, x, y: [lambda: computed.append("x") or g * y, g * x])
+    def product(x, y):  # type: ignore[no-untyped-def]
+        return x * y
+
+    a, b = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    assert tg.autograd.grad(product(a.detach(), b), b)[0].item() == 2.0
+    assert computed == []
+    assert [x.item() for x in tg.autograd.grad(product(a, b), [a, b])] == [3.0, 2.0]
+    (twice,) = tg.autograd.grad(product(a, b), a, create_graph=True)
+    assert tg.autograd.grad(twice, b)[0].item() == 1.0
+    assert computed == ["x", "x"]
+
+
 def test_requires_grad_counts_as_it_was_at_each_use() -> None:
     x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
     before = x * w
@@ -383,6 +399,49 @@ def test_a_value_read_beside_a_setting_called_size_is_protected() -> None:
     h.data += 1
     with pytest.raises(InplaceError, match="half_square"):
         y.sum().backward()
+
+
+def test_what_an_operation_keeps_for_its_rule() -> None:
+    """The rule gets it, on arrays and while the graph is there; without it, it comes to the same gradient."""
+    got = []
+
+    def slope(g, z, x, square):  # type: ignore[no-untyped-def]
+        got.append(square)
+        return 3 * g * (x * x if square is None else square)
+
+    @tg.op(keeps="square", dx=slope)
+    def cube(x):  # type: ignore[no-untyped-def]
+        square = x * x
+        return x * square, square
+
+    x = tg.tensor([2.0, 3.0], requires_grad=True)
+    assert type(cube(x.numpy(force=True))) is np.ndarray  # on arrays, the result alone
+    with tg.no_grad():
+        assert cube(x).kept is None
+
+    z = cube(x)
+    z.sum().backward(retain_graph=True)
+    z.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [24, 54])
+    assert [list(square) for square in got] == [[4, 9], [4, 9]]
+    assert z.kept is None  # freed with the graph
+    assert [list(s.raw) for s in autograd.steps(cube(x).sum()) if s.to is x] == [[12, 27]]
+
+    got.clear()
+    z = cube(x)
+    (first,) = autograd.grad(z.sum(), x, create_graph=True)
+    (second,) = autograd.grad(first.sum(), x)
+    np.testing.assert_array_equal(second.numpy(), [12, 18])
+    assert got == [None]
+
+
+def test_an_operation_that_keeps_must_return_a_pair() -> None:
+    @tg.op(keeps="square", dx=lambda g, z, x, square: g)
+    def lonely(x):  # type: ignore[no-untyped-def]
+        return x * x
+
+    with pytest.raises(TypeError, match=r"keeps='square' it must return the pair \(z, square\), not a ndarray"):
+        lonely(tg.ones(2, requires_grad=True))
 
 
 def test_an_own_operation_keeps_its_defaults() -> None:

@@ -110,6 +110,35 @@ def test_adaptive_pooling(problem: Any, size: int) -> None:
     assert (largest(t, size) >= average(t, size) - 1e-9).all()
 
 
+@given(problems(), st.permutations(range(3)))
+@settings(deadline=None, max_examples=60)
+def test_the_gradient_goes_to_one_element_of_each_window(problem: Any, order: Any) -> None:
+    """Row by row, one that is larger than all before it takes over, and so does every NaN; in whatever order numbers lie in memory."""
+    dims, x, how = problem
+    values = np.array([-np.inf, 1.0, np.nan])[(x % 3).astype(int)]
+    layout = [*order, *range(3, x.ndim)]
+    t = tg.tensor(values.transpose(layout)).permute(*np.argsort(layout).tolist()).detach().requires_grad_()
+    z, indices = MAX[dims](t, **how, return_indices=True)
+    g = np.random.default_rng(0).normal(size=z.shape)
+    z.backward(tg.tensor(g))
+
+    expected, size = np.zeros_like(x), x.shape[2:]
+    stride = how.get("stride", how["kernel_size"])
+    padding = how.get("padding", (0,) * dims)
+    for p in np.ndindex(*z.shape):
+        best = None
+        for k in np.ndindex(*how["kernel_size"]):
+            at = tuple(i * s + j - q for i, s, j, q in zip(p[2:], stride, k, padding, strict=True))
+            if all(0 <= a < n for a, n in zip(at, size, strict=True)):
+                value = values[(*p[:2], *at)]
+                if best is None or value > values[best] or np.isnan(value):
+                    best = (*p[:2], *at)
+        assert best is not None
+        expected[best] += g[p]
+        assert indices[p].item() == np.ravel_multi_index(best[2:], size)
+    np.testing.assert_allclose(t.grad.numpy(), expected, atol=1e-14)
+
+
 def test_ties_and_nan_as_pytorch() -> None:
     """Among equals the first is the largest, of several NaN the last."""
     x = tg.tensor([[[1.0, 1.0, 0.0, np.nan, np.nan, 5.0]]], requires_grad=True)

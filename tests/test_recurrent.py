@@ -128,6 +128,35 @@ def test_gradients(kind: str) -> None:
     assert gradgradcheck(run, inputs)
 
 
+@every_kind
+def test_a_second_backward_and_a_look_at_it_find_the_same(kind: str) -> None:
+    """The rules use what the forward pass kept, or compute it again when it was let go."""
+    layer, x = getattr(nn, kind)(3, 2, dtype=tg.float64), normal(4, 2, 3).requires_grad_()
+    output, last = layer(x)
+    loss = sum(((state * normal(*state.shape)).sum() for state in [output, *states_of(last)]), tg.tensor(0.0))
+    inputs = [x, *layer.parameters()]
+    first = tg.autograd.grad(loss, inputs, retain_graph=True)
+    loss.backward()
+    found = {step.to: step.after for step in tg.autograd.steps(loss) if step.kind == "contribute"}
+    for once, leaf in zip(first, inputs, strict=True):
+        close(once, leaf.grad)
+        np.testing.assert_allclose(found[leaf], leaf.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@every_kind
+def test_derivatives_of_derivatives_start_from_the_same_gradients(kind: str) -> None:
+    """Also where one tensor is several inputs: a layer whose first states are made of one another, and of its weights."""
+    layer, h = getattr(nn, kind)(3, 2, dtype=tg.float64), normal(1, 2, 2).requires_grad_()
+    h0 = h * layer.weight_hh_l0.sum()
+    output, last = layer(normal(4, 2, 3), (h0, h0) if kind == "LSTM" else h0)
+    loss = sum(((state**2).sum() for state in [output, *states_of(last)]), tg.tensor(0.0))
+    inputs = [h, *layer.parameters()]
+    by_rule = tg.autograd.grad(loss, inputs, retain_graph=True)
+    for a, b in zip(by_rule, tg.autograd.grad(loss, inputs, create_graph=True), strict=True):
+        assert b.requires_grad
+        close(a, b)
+
+
 def test_gates_close_and_open() -> None:
     """An LSTM whose forget gate is open and whose input gate is closed keeps its cell state, and its gradient, for ever."""
     layer = nn.LSTM(1, 1, dtype=tg.float64)

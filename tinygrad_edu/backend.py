@@ -11,6 +11,8 @@ import contextlib
 import ctypes
 import functools
 import importlib
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,14 +103,44 @@ def device_of(array: Any) -> device:
 
 def place(array: Any, where: device) -> Any:
     """The array on that device: itself if it is there already, else a copy."""
+    if where is CPU and type(array) is np.ndarray:  # the usual question, of item() and the like
+        return array
     here = device_of(array)
     if here == where:
         return array
     if where.type == "cpu":
+        look_at_checks()
         return array.get()
     cupy = namespace(where)
     with cupy.cuda.Device(where.index):
         return cupy.asarray(array)
+
+
+# -- checks of numbers -------------------------------------------------------------------------------------------------
+# To look at a number of the GPU is to wait until the GPU has computed it. So a check of its numbers (is every label in range?) is
+# computed there like everything else, and looked at when numbers come back anyway, as PyTorch reports such mistakes.
+UNSEEN = 256  # checks that may wait to be looked at; a label check a step makes this a look every 256 steps
+_unseen: deque[tuple[Any, Callable[[], Exception]]] = deque()
+
+
+def require(condition: Any, error: Callable[[], Exception]) -> None:
+    """Raise what `error()` makes unless the condition holds: at once for an array of the CPU, with the next look at the GPU's numbers."""
+    if isinstance(condition, np.ndarray | np.generic | bool):
+        if not condition:
+            raise error()
+        return
+    _unseen.append((condition, error))
+    if len(_unseen) > UNSEEN:
+        look_at_checks()
+
+
+def look_at_checks() -> None:
+    """Raise for the first check of the GPU's numbers that did not hold; called where numbers come back from there."""
+    while _unseen:
+        condition, error = _unseen.popleft()
+        if not condition:
+            _unseen.clear()
+            raise error()
 
 
 def as_array(result: Any) -> Any:
@@ -153,6 +185,7 @@ class cuda:
         """Wait until the GPU has done what it was given (for timing)."""
         if cuda.is_available():
             importlib.import_module("cupy").cuda.Device().synchronize()
+            look_at_checks()
 
     @staticmethod
     def manual_seed_all(seed: int) -> None:

@@ -145,7 +145,8 @@ def op(
 
     Args:
         **rules: `d` + the name of an input = the rule for its gradient; an input without a rule gets none.
-        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat).
+        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat);
+            for a gradient that takes time and may not be wanted, a function that computes it.
         dtype: how inputs of different dtypes are brought together, by casts that are recorded: "common" (PyTorch's
             promotion), "float" (the same, and integers become the default float), "same" (refused unless equal),
             or None (the inputs are taken as they are).
@@ -213,7 +214,12 @@ def recording(this: Op) -> Callable[..., Any]:
             if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
             if keeps:
-                out, kept = this.forward_and_keep(*arrays, **settings)
+                pair = this.forward_and_keep(*arrays, **settings)
+                if type(pair) is not tuple or len(pair) != 2:
+                    raise TypeError(
+                        f"with keeps={this.keeps!r} it must return the pair (z, {this.keeps}), not a {type(pair).__name__}."
+                    )
+                out, kept = pair
             else:
                 out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
         except Exception as error:

@@ -231,13 +231,13 @@ class Tensor:
             refresh(self)
         if self.array.size != 1:
             raise GraphError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
-        return self.array.item()
+        return backend.place(self.array, backend.CPU).item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists (a scalar for a 0-d tensor)."""
         if self.base is not None:
             refresh(self)
-        return self.array.tolist()
+        return backend.place(self.array, backend.CPU).tolist()
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -486,16 +486,15 @@ def owner(array: Any) -> Any:
     return array
 
 
-def mark_changed(*arrays: Any) -> None:
+def mark_changed(array: Any) -> None:
     """Note that this memory was changed now; every in-place operation and optimizer calls it."""
     global last_change
-    last_change = now = tick()
-    for array in arrays:
-        owned = owner(array)
-        key = id(owned)
-        known = _changes.get(key)
-        reference = known[0] if known is not None else weakref.ref(owned, lambda _, key=key: _changes.pop(key, None))
-        _changes[key] = reference, now
+    last_change = tick()
+    owned = owner(array)
+    key = id(owned)
+    known = _changes.get(key)
+    reference = known[0] if known is not None else weakref.ref(owned, lambda _: _changes.pop(key, None))
+    _changes[key] = reference, last_change
 
 
 def changed_since(array: Any, serial: int) -> bool:

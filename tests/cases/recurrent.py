@@ -30,16 +30,15 @@ def rnn(x, h, w_ih, w_hh, b_ih=None, b_hh=None, nonlinearity="tanh"):
     return z
 
 
-def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None):
-    z = np.zeros((*x.shape[:2], 2 * h.shape[-1]))
+def lstm(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None, cells=1):
+    hiddens, memories = np.zeros((2, *x.shape[:2], h.shape[-1]))
     for k in range(x.shape[1]):
         hidden, cell = h[k], c[k]
         for t in range(len(x)):
             i, f, n, o = (a + b for a, b in blocks(w_ih, w_hh, b_ih, b_hh, x[t, k], hidden))
-            cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(n)
-            hidden = sigmoid(o) * np.tanh(cell)
-            z[t, k] = np.concatenate([hidden, cell])
-    return z
+            memories[t, k] = cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(n)
+            hiddens[t, k] = hidden = sigmoid(o) * np.tanh(cell)
+    return np.concatenate((hiddens, memories[len(x) - cells :]))
 
 
 def gru(x, h, w_ih, w_hh, b_ih=None, b_hh=None):
@@ -70,8 +69,8 @@ def one(steps, states=1):
 
     def reference(x, *inputs):
         first, weights = inputs[:states], inputs[states:]
-        z = steps(np.atleast_2d(x)[None], *map(np.atleast_2d, first), *weights)[0]
-        found = [block.reshape(first[0].shape) for block in np.split(z, states, axis=-1)]
+        z = steps(np.atleast_2d(x)[None], *map(np.atleast_2d, first), *weights)
+        found = [state.reshape(first[0].shape) for state in z]
         return found if states > 1 else found[0]
 
     return reference
@@ -86,6 +85,7 @@ CASES = [
     Case("rnn_steps", rnn, (real,) * 4, steps(1), call=recurrent.rnn_steps, note="without biases"),
     Case("lstm_steps", lstm, (real,) * 7, steps(4, "c", "biases"), call=recurrent.lstm_steps),
     Case("lstm_steps", lstm, (real,) * 5, steps(4, "c"), call=recurrent.lstm_steps, note="without biases"),
+    Case("lstm_steps", lstm, (real,) * 7, steps(4, "c", "biases")[:1], [{"cells": 3}], recurrent.lstm_steps, note="all cells"),
     Case("gru_steps", gru, (real,) * 6, steps(3, "biases"), call=recurrent.gru_steps),
     Case("gru_steps", gru, (real,) * 4, steps(3), call=recurrent.gru_steps, note="without biases"),
     Case("rnn_tanh_cell", one(rnn), (real,) * 6, cell(1), ops=()),

@@ -221,6 +221,8 @@ def _chain_rule(
                     continue
                 if together is not None:
                     raw = together[slot]
+                    if callable(raw):  # worth its time only where it is wanted
+                        raw = raw()
                 elif (rule := this.rules[slot]) is None:
                     continue
                 else:
@@ -262,7 +264,7 @@ def _chain_rule(
 
 
 def _one_each(node: Tensor, gradients: Any) -> Any:
-    """What a joint rule returned: one gradient for each input."""
+    """What a joint rule returned: one gradient for each input, or a function that computes it."""
     if not isinstance(gradients, list | tuple) or len(gradients) != len(node.inputs):
         number = f"{len(gradients)} gradients" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
         raise GraphError(
@@ -320,7 +322,9 @@ def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
 
 def _warn_of_nan(roots: Sequence[Tensor], complete: dict[Tensor, Any]) -> None:
     """Where the loss is a number and a gradient is not, and where() chose: say how that comes about."""
-    if any(np.isnan(root.array).any() for root in roots):
+    if any(
+        not isinstance(root.array, np.ndarray) or np.isnan(root.array).any() for root in roots
+    ):  # on a GPU, a look would mean to wait
         return
     for x, g in complete.items():
         if np.isnan(g.array if isinstance(g, Tensor) else g).any():

@@ -27,11 +27,11 @@ from ..ops.arranging import flip
 from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
 from ..ops.indexing import index_select
-from ..ops.joining import cat, stack
+from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence, with_padding, without_padding
@@ -105,8 +105,9 @@ class _Recurrent(Module):
         pairs = [(layer, direction) for layer in range(self.num_layers) for direction in self._directions]
         return [[w for w in self._weights(*pair) if w is not None] for pair in pairs]
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        """One layer in one direction: x (T, N, inputs) and the first states to (T, N, h and what else the operation gives)."""
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        """One layer in one direction, from x (T, N, inputs) and the first states: each kind of state after all steps, (T, N, hidden),
+        the outputs first; of the others the last alone, (1, N, hidden), unless `every`."""
         raise NotImplementedError
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
@@ -152,20 +153,20 @@ class _Recurrent(Module):
 
         What stands behind the end of a sequence does no harm: a later step cannot change an earlier one.
         """
-        last: list[tuple[Tensor, ...]] = []
+        last: list[list[Tensor]] = [[] for _ in range(self.states)]  # h, and c, of each layer and direction
+        given = iter(first)
         for layer in range(self.num_layers):
             outputs = []
             for direction in self._directions:
                 forwards = x if not direction else _reversed(x, lengths)
-                z = self._steps(forwards, first[len(last)], self._weights(layer, direction))
-                hidden = z if z.shape[-1] == self.hidden_size else z[..., : self.hidden_size]
-                end = _at_end(z, lengths)
-                last.append(tuple(end[:, i * self.hidden_size : (i + 1) * self.hidden_size] for i in range(self.states)))
-                outputs.append(hidden if not direction else _reversed(hidden, lengths))
-            x = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
+                made = self._steps(forwards, next(given), self._weights(layer, direction), every=lengths is not None)
+                for states, part in zip(last, made, strict=True):
+                    states.append(_at_end(part, lengths))
+                outputs.append(made[0] if not direction else _reversed(made[0], lengths))
+            x = _joined(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
-        return x, [stack(states) for states in zip(*last, strict=True)]
+        return x, [_joined(states, 0) for states in last]
 
     # -- checks ----------------------------------------------------------------------------------------------------
     def _check(self, x: Tensor, given: Any) -> None:
@@ -189,7 +190,7 @@ class _Recurrent(Module):
         name = type(self).__name__
         shape = (self.num_layers * len(self._directions), x.shape[1], self.hidden_size)
         if hx is None:
-            return [(zeros(*shape[1:], dtype=x.dtype, device=x.device),) * self.states] * shape[0]
+            return [(wrap(np.zeros_like(x.array, shape=shape[1:])),) * self.states] * shape[0]
         given = list(hx) if self.states > 1 and not isinstance(hx, Tensor) else [hx]
         if len(given) != self.states:
             raise TypeError(f"{name}: the first states are two tensors, (h, c); {len(given)} given.")
@@ -222,10 +223,14 @@ def _reversed(x: Tensor, lengths: Any) -> Tensor:
 
 
 def _at_end(z: Tensor, lengths: Any) -> Tensor:
-    """The last step of each sequence."""
+    """The last step of each sequence, (1, N, hidden)."""
     if lengths is None:
-        return z[-1]
-    return z[tensor(lengths - 1, device=z.device), tensor(np.arange(z.shape[1]), device=z.device)]
+        return z[-1:] if z.shape[0] > 1 else z
+    return z[tensor(lengths - 1, device=z.device), tensor(np.arange(z.shape[1]), device=z.device)][None]
+
+
+def _joined(parts: list[Tensor], dim: int) -> Tensor:
+    return cat(parts, dim) if len(parts) > 1 else parts[0]
 
 
 class RNN(_Recurrent):
@@ -260,8 +265,8 @@ class RNN(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.nonlinearity = _known(nonlinearity, ValueError)
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        return (rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity),)
 
 
 class LSTM(_Recurrent):
@@ -295,8 +300,10 @@ class LSTM(_Recurrent):
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         self.proj_size = 0
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return lstm_steps(x, *states, *weights)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        steps = x.shape[0]
+        z = lstm_steps(x, *states, *weights, cells=steps if every else 1)
+        return z[:steps], z[steps:]
 
 
 class GRU(_Recurrent):
@@ -310,8 +317,8 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> Tensor:
-        return gru_steps(x, *states, *weights)
+    def _steps(self, x: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...], every: bool) -> tuple[Tensor, ...]:
+        return (gru_steps(x, *states, *weights),)
 
 
 def _known(nonlinearity: str, error: type[Exception]) -> str:

@@ -115,6 +115,51 @@ def _attention_weights(query: Any, key: Any, mask: Any = None, *, scale: float) 
     return z
 
 
+def _heads_first(x: Any) -> Any:
+    """(N, L, heads, D) as (N, heads, L, D), and back."""
+    return x.swapaxes(1, 2)
+
+
+@op(
+    dquery=lambda g, z, query, key, value: _heads_first(g[:, :, 0]),
+    dkey=lambda g, z, query, key, value: _heads_first(g[:, :, 1]),
+    dvalue=lambda g, z, query, key, value: _heads_first(g[:, :, 2]),
+)
+def _packed(query: Any, key: Any, value: Any) -> Any:
+    """Queries, keys and values of all heads, (N, heads, L, D), side by side as one projection makes them: (N, L, 3, heads, D).
+
+    z[:, :, i] = the i-th, with heads and steps exchanged;  ∂query = g[:, :, 0];  ∂key = g[:, :, 1];  ∂value = g[:, :, 2]
+    """
+    samples, heads, steps, width = query.shape
+    z = np.empty_like(query, shape=(samples, steps, 3, heads, width), order="C")
+    for i, x in enumerate((query, key, value)):
+        z[:, :, i] = _heads_first(x)
+    return z
+
+
+def _self_gradients(g: Any, z: Any, packed: Any, mask: Any, scale: float, weights: Any) -> list[Any]:
+    query, key, value = (_heads_first(packed[:, :, i]) for i in range(3))
+    if weights is None:
+        weights = _attention_weights(query, key, mask, scale=scale)
+    mean = _heads_first(_sum(g * z, dim=-1, keepdim=True))
+    g = _heads_first(g)
+    slope = weights * (matmul(g, mt(value)) - mean)
+    return [_packed(matmul(slope, key) * scale, matmul(mt(slope), query) * scale, matmul(mt(weights), g)), slope]
+
+
+@op(dtype="same", joint=_self_gradients, keeps="weights")
+def _self_attention(packed: Any, mask: Any = None, *, scale: float) -> Any:
+    """Every query takes a mixture of the values, by how well their keys match it; all three come from one projection, (N, L, 3, heads,
+    D), so that their gradients go back to it in one piece.
+
+    z = a·value with a = softmax(scale·query·keyᵀ + mask) for each head, packed = [query, key, value];
+    ∂packed = [scale·h·key, scale·hᵀ·query, aᵀ·g];  ∂mask = h, with h = a·(g·valueᵀ - Σ g·z)
+    """
+    query, key, value = (_heads_first(packed[:, :, i]) for i in range(3))
+    weights = _attention_weights(query, key, mask, scale=scale)
+    return _heads_first(np.matmul(weights, value)).copy(), weights
+
+
 def _for_all_heads(query: Any, x: Any) -> Any:
     """Keys or values with each head repeated for the heads of the query that share it."""
     if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:

@@ -16,6 +16,7 @@ computed alike lie one after another, and a window that slides along the first s
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -27,7 +28,7 @@ from ..op import op
 from ..tensor import owner
 from .padding import pad
 from .reduction import sum
-from .shape import permute, reshape
+from .shape import reshape
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -118,27 +119,27 @@ def windows_put_back(
     reach = dilation[0] * (kernel[0] - 1) + 1
     for start, column in zip(range(0, stride[0] * out[0], stride[0]), columns, strict=True):
         rows = spread[:, start : start + reach : dilation[0]]
-        rows += np.reshape(column, rows.shape)
+        rows += column.reshape(rows.shape)
     x = np.zeros_like(like, shape=(large[0], groups, per_group, *large[1:], n), order="C")
-    by_group = np.swapaxes(x, 0, 1)
+    by_group = x.swapaxes(0, 1)
     for offset, where in window_slices(kernel[1:], out[1:], stride[1:], dilation[1:]):
         by_group[(slice(None), slice(None), slice(None), *where)] += spread[(slice(None), slice(None), slice(None), *offset)]
-    x = samples_first(np.reshape(x, (large[0], groups * per_group, *large[1:], n)))
+    x = samples_first(x.reshape(large[0], groups * per_group, *large[1:], n))
     return x[(slice(None), slice(None), *(slice(p, p + s) for p, s in zip(padding, sizes, strict=True)))]
 
 
 def as_matrices(w: Any, groups: int) -> Any:
     """A weight as one matrix per group, its columns in the order of the rows of `windows`."""
-    return np.reshape(np.swapaxes(w, 1, 2), (groups, w.shape[0] // groups, w.shape[1] * math.prod(w.shape[2:])))
+    return w.swapaxes(1, 2).reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(w.shape[2:]))
+
+
+def at_positions(z: Any, groups: int) -> Any:
+    """Numbers at positions as the columns of one matrix per group and first position, as a matrix times `windows` gives them."""
+    z = samples_last(z, groups)
+    return z.reshape(*z.shape[:3], math.prod(z.shape[3:]))
 
 
 # -- convolution and its derivatives ---------------------------------------------------------------------------------
-def sum_by_channel(x: Any) -> Any:
-    """Σ x over samples and sizes, in the order in which the numbers lie in memory."""
-    x = reshape(permute(x, (2, 1, *range(3, x.ndim), 0)), shape=(x.shape[2], x.shape[1], -1))
-    return sum(sum(x, 2), 0)
-
-
 @op(
     dtype="same",
     keeps="columns",
@@ -148,7 +149,7 @@ def sum_by_channel(x: Any) -> Any:
     dw=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: conv_weight(
         x, g, kernel=w.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups, columns=columns
     ),
-    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: sum_by_channel(g),
+    db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, columns: sum(g, (0, *range(2, g.ndim))),
 )
 def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.
@@ -158,12 +159,12 @@ def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: An
     columns = windows(x, w.shape[2:], out, stride, padding, dilation, groups)
     outputs = w.shape[0]
     z = np.empty_like(columns, shape=(out[0], outputs, columns.shape[-1]), order="C")
-    by_group = np.swapaxes(np.reshape(z, (out[0], groups, outputs // groups, -1)), 0, 1)
+    by_group = z.reshape(out[0], groups, outputs // groups, columns.shape[-1]).swapaxes(0, 1)
     np.matmul(as_matrices(w, groups)[:, None], columns, out=by_group)
     if b is not None:
         z += b[:, None]
     kept = columns if owner(columns).nbytes <= KEEP_WINDOWS_BYTES else None
-    return samples_first(np.reshape(z, (out[0], outputs, *out[1:], x.shape[0]))), kept
+    return samples_first(z.reshape(out[0], outputs, *out[1:], x.shape[0])), kept
 
 
 @op(
@@ -180,10 +181,8 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
 
     z' [n, c, p·stride + k·dilation - padding] = Σ z[n, o, p]·w[o, c, k];  ∂z = conv(g, w);  ∂w = conv_weight(g, z)
     """
-    at_positions = samples_last(z, groups)
-    at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
-    weights = np.swapaxes(as_matrices(w, groups), 1, 2)
-    columns = (np.matmul(weights, at_positions[:, p]) for p in range(z.shape[2]))
+    numbers, weights = at_positions(z, groups), as_matrices(w, groups).swapaxes(1, 2)
+    columns = (np.matmul(weights, numbers[:, p]) for p in range(z.shape[2]))
     return windows_put_back(columns, z, w.shape[1], groups, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation)
 
 
@@ -208,10 +207,8 @@ def conv_weight(
     """
     if columns is None:
         columns = windows(x, kernel, z.shape[2:], stride, padding, dilation, groups)
-    at_positions = samples_last(z, groups)
-    at_positions = np.reshape(at_positions, (*at_positions.shape[:3], -1))
-    w = np.sum(np.matmul(at_positions, np.swapaxes(columns, 2, 3)), axis=1)
-    return np.swapaxes(np.reshape(w, (z.shape[1], kernel[0], x.shape[1] // groups, *kernel[1:])), 1, 2)
+    w = np.matmul(at_positions(z, groups), columns.swapaxes(2, 3)).sum(axis=1)
+    return w.reshape(z.shape[1], kernel[0], x.shape[1] // groups, *kernel[1:]).swapaxes(1, 2)
 
 
 # -- what users call -------------------------------------------------------------------------------------------------
@@ -219,7 +216,7 @@ def per_dim(value: Any, dims: int, what: str) -> tuple[int, ...]:
     """One integer per dimension, from one for all or a sequence of them."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     values = values * dims if len(values) == 1 else values
-    if len(values) != dims or not all(isinstance(v, int) for v in values):
+    if len(values) != dims or ({*map(type, values)} != {int} and not all(isinstance(v, int) for v in values)):
         raise RuntimeError(f"{what} must be an integer or {dims} of them, not {value!r}.")
     return values
 
@@ -260,27 +257,32 @@ def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int
     return {k: (int(k != "padding"), *v) if len(v) == 1 else v for k, v in settings.items()}
 
 
+@functools.lru_cache(maxsize=256)
+def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, tuple[int, ...]]:
+    """Where the kernel meets the input, as conv_nd takes it."""
+    if min(stride) < 1 or min(dilation) < 1:
+        raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
+    if min(padding) < 0:
+        raise RuntimeError(f"{name}: padding must not be negative, and it is {padding}.")
+    out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))
+    if min(out) < 1:
+        raise ShapeError(
+            f"{name}: the kernel {kernel} (dilation {dilation}) is larger than the input {sizes} with padding {padding}."
+        )
+    return _image_settings({"out": out, "stride": stride, "padding": padding, "dilation": dilation})
+
+
 def _conv(dims: int) -> Any:
     def conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
         name = conv.__name__
         _checked(name, x, weight, bias, dims, groups, False)
         stride, dilation = per_dim(stride, dims, "stride"), per_dim(dilation, dims, "dilation")
-        if min(stride) < 1 or min(dilation) < 1:
-            raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
         if isinstance(padding, str):
             x, padding = _named_padding(name, x, weight, padding, stride, dilation)
         padding = per_dim(padding, dims, "padding")
-        if min(padding) < 0:
-            raise RuntimeError(f"{name}: padding must not be negative, and it is {padding}.")
-        sizes = tuple(map(output_size, x.shape[-dims:], weight.shape[2:], stride, padding, dilation))
-        if min(sizes) < 1:
-            raise ShapeError(
-                f"{name}: the kernel {tuple(weight.shape[2:])} (dilation {dilation}) is larger than the input {tuple(x.shape[-dims:])} with "
-                f"padding {padding}."
-            )
-        image = {"out": sizes, "stride": stride, "padding": padding, "dilation": dilation}
-        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **_image_settings(image))
-        return reshape(z, shape=(*x.shape[: -dims - 1], weight.shape[0], *sizes)) if z.ndim != x.ndim or dims == 1 else z
+        image = _placed(name, x.shape[-dims:], weight.shape[2:], stride, padding, dilation)
+        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **image)
+        return reshape(z, shape=(*x.shape[: -dims - 1], *z.shape[1:2], *z.shape[-dims:])) if z.ndim != x.ndim or dims == 1 else z
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
     conv.__doc__ = f"""Convolve (as networks do: without flipping the kernel) over {dims} dimension{"s" * (dims > 1)}.

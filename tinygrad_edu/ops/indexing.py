@@ -155,14 +155,16 @@ _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> None:
     """Raise IndexError if an index array points outside a dim of x (None: of x flattened)."""
     size = math.prod(x.shape) if dim is None else x.shape[dim] if x.ndim else 1
-    if index.size and not negative and largest_unsigned(index) < size:
+    least = -size if negative else 0
+    if not index.size or (isinstance(index, np.ndarray) and not negative and largest_unsigned(index) < size):
         return
-    if index.size and negative and index.min() >= -size and index.max() < size:
-        return
-    low, high = (int(index.min()), int(index.max())) if index.size else (0, -1)
-    if low < (-size if negative else 0) or high >= size:
+
+    def error() -> IndexError:
+        low, high = int(index.min()), int(index.max())
         where = describe(x) if dim is None else f"dim {dim} of {describe(x)}"
-        raise IndexError(f"index {low if low < 0 else high} is out of range for {where}: it must be in [0, {size}).")
+        return IndexError(f"index {low if low < 0 else high} is out of range for {where}: it must be in [0, {size}).")
+
+    backend.require((index.min() >= least) & (index.max() < size), error)
 
 
 # -- choosing --------------------------------------------------------------------------------------------------------

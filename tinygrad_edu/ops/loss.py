@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backend import require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import OWN_FILES, Tensor
@@ -121,17 +122,21 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
         )
     if not labels.size:
         return labels, None
-    if (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
+    on_cpu = isinstance(labels, np.ndarray)
+    if on_cpu and (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
     wrong = ~ignored & ((labels < 0) | (labels >= classes))
-    if wrong.any():
-        where_wrong = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise IndexError(
-            f"{name}: label {int(labels[where_wrong])} at position {list(where_wrong)} is out of range: there are {classes} classes, "
+
+    def error() -> IndexError:
+        first = tuple(int(i) for i in np.argwhere(wrong)[0])
+        return IndexError(
+            f"{name}: label {int(labels[first])} at position {list(first)} is out of range: there are {classes} classes, "
             f"so labels must be in [0, {classes})" + (f" or ignore_index ({ignore_index})." if ignore_index is not None else ".")
         )
-    return np.where(ignored, 0, labels), ignored if ignored.any() else None
+
+    require(~wrong.any(), error)
+    return np.where(ignored | wrong, 0, labels), None if on_cpu and not ignored.any() else ignored
 
 
 def _place(x: Any, labels: Any) -> tuple[Any, ...]:

@@ -17,32 +17,40 @@ from typing import Any
 from .. import dtypes
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, no_grad, op
-from ..tensor import wrap
+from ..tensor import Tensor, wrap
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
 from .reduction import _mean, _var, floating
 from .shape import ints, reshape
+from .totals import add_last
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
 
 # -- the two operations ----------------------------------------------------------------------------------------------
+def _over(x: Any, dim: Any) -> Any:
+    """The mean over dims, which stay with size 1; of the rows of an array as one product, in half the time of `mean`."""
+    if dim == -1 and not isinstance(x, Tensor):
+        return add_last(x)[..., None] / x.shape[-1]
+    return _mean(x, dim=dim, keepdim=True)
+
+
 def _unit(x: Any, dim: Any, eps: float, centre: bool = True) -> tuple[Any, Any]:
     """x̂, which has mean 0 and mean square 1 over `dim`, and the scale 1/σ that made it so."""
-    x = x - _mean(x, dim=dim, keepdim=True) if centre else x
-    scale = rsqrt(_mean(x * x, dim=dim, keepdim=True) + eps)
+    x = x - _over(x, dim) if centre else x
+    scale = rsqrt(_over(x * x, dim) + eps)
     return x * scale, scale
 
 
-def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float) -> list[Any]:
-    unit, scale = _unit(x, dim, eps)
+def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
+    unit, scale = unit or _unit(x, dim, eps)
     h = g if weight is None else g * weight
-    dx = scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True))
+    dx = scale * (h - _over(h, dim) - unit * _over(h * unit, dim))
     return [dx, g * unit, g]
 
 
-@op(joint=_standardize_gradients, dtype="same")
+@op(joint=_standardize_gradients, dtype="same", keeps="unit")
 def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float) -> Any:
     """Bring to mean 0 and variance 1 over some dims, then scale and shift; x's gradient loses its mean and its part along x̂,
     because shifting or stretching x changes nothing.
@@ -50,31 +58,27 @@ def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps:
     z = w·x̂ + b with x̂ = (x - mean) / σ, σ = √(variance + eps);  ∂x = (h - mean(h) - x̂·mean(h·x̂)) / σ with h = g·w;
     ∂w = g·x̂;  ∂b = g
     """
-    z = x - _mean(x, dim=dim, keepdim=True)
-    z *= rsqrt(_mean(z * z, dim=dim, keepdim=True) + eps)
-    if weight is not None:
-        z *= weight
+    unit, scale = _unit(x, dim, eps)
+    z = unit.copy() if weight is None else unit * weight
     if bias is not None:
         z += bias
-    return z
+    return z, (unit, scale)
 
 
-def _rms_gradients(g: Any, z: Any, x: Any, weight: Any, dim: Any, eps: float) -> list[Any]:
-    unit, scale = _unit(x, dim, eps, centre=False)
+def _rms_gradients(g: Any, z: Any, x: Any, weight: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
+    unit, scale = unit or _unit(x, dim, eps, centre=False)
     h = g if weight is None else g * weight
-    return [scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
+    return [scale * (h - unit * _over(h * unit, dim)), g * unit]
 
 
-@op(joint=_rms_gradients, dtype="same")
+@op(joint=_rms_gradients, dtype="same", keeps="unit")
 def _standardize_rms(x: Any, weight: Any = None, *, dim: Any, eps: float) -> Any:
     """Bring to mean square 1 over some dims, then scale; x's gradient loses its part along x̂.
 
     z = w·x̂ with x̂ = x / r, r = √(mean(x²) + eps);  ∂x = (h - x̂·mean(h·x̂)) / r with h = g·w;  ∂w = g·x̂
     """
-    z = x * rsqrt(_mean(x * x, dim=dim, keepdim=True) + eps)
-    if weight is not None:
-        z *= weight
-    return z
+    unit, scale = _unit(x, dim, eps, centre=False)
+    return unit.copy() if weight is None else unit * weight, (unit, scale)
 
 
 def _enough_digits(x: Any, *parameters: Any) -> list[Any]:

@@ -6,10 +6,13 @@ gradient back to it; average, power-average and max pooling and their derivative
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +35,8 @@ __all__ = [
 
 
 # -- windows ---------------------------------------------------------------------------------------------------------
-class Windows(NamedTuple):
+@dataclass(frozen=True)
+class Windows:
     """Where windows lie on an input of these sizes, each dim for itself: window number p covers p·stride + k·dilation - padding
     for k below `kernel`, and there are `out` of them; the last may reach beyond the padding (ceil_mode)."""
 
@@ -43,32 +47,42 @@ class Windows(NamedTuple):
     dilation: tuple[int, ...]
     out: tuple[int, ...]
 
-    def fits(self) -> bool:
+    @cached_property
+    def fit(self) -> bool:
         """Whether every window lies within the input."""
         ends = (s * (o - 1) + d * (k - 1) for k, s, d, o in zip(self.kernel, self.stride, self.dilation, self.out, strict=True))
         return not any(self.padding) and all(end < n for end, n in zip(ends, self.sizes, strict=True))
 
+    @cached_property
     def apart(self) -> bool:
         """Whether no two windows share an element."""
         return all(s > d * (k - 1) for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
 
-    def parts(self, i: int) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-        """For each kernel offset along size number i: the elements of the input that it meets, and in which windows it does."""
-        n, s, p, d, out = (setting[i] for setting in (self.sizes, self.stride, self.padding, self.dilation, self.out))
-        others, found = (slice(None),) * (i + 2), []
-        for first in range(-p, d * self.kernel[i] - p, d):  # where the first window has this offset
-            start, stop = max(0, -(first // s)), min(out, -((first - n) // s))  # of the windows that have it within the input
-            if start < stop:
-                place = slice(first + s * start, first + s * (stop - 1) + 1, s)
-                found.append(((*others, place), (*others, slice(start, stop))))
+    @cached_property
+    def tile(self) -> bool:
+        """Whether every element of the input lies in just one window."""
+        return self.fit and self.apart and all(n == k * o for n, k, o in zip(self.sizes, self.kernel, self.out, strict=True))
+
+    @cached_property
+    def parts(self) -> list[list[tuple[Any, Any]]]:
+        """For each size and each kernel offset along it: the elements of the input that it meets, and in which windows it does."""
+        found: list[list[tuple[Any, Any]]] = []
+        for n, k, s, p, d, out in zip(self.sizes, self.kernel, self.stride, self.padding, self.dilation, self.out, strict=True):
+            others = (slice(None),) * (len(found) + 2)
+            found.append([])
+            for first in range(-p, d * k - p, d):  # where the first window has this offset
+                start, stop = max(0, -(first // s)), min(out, -((first - n) // s))  # of the windows that have it within the input
+                if start < stop:
+                    place = slice(first + s * start, first + s * (stop - 1) + 1, s)
+                    found[-1].append(((*others, place), (*others, slice(start, stop))))
         return found
 
     def stages(self, x: Any, function: Callable, start: Any) -> list[Any]:
         """x, then with the numbers of each window combined by a function of two (maximum, add) along the last size, the last two, ..."""
-        found, whole = [x], self.fits()
-        for i in reversed(range(len(self.kernel))):
-            x, parts = found[-1], self.parts(i)
-            if whole and len(parts) > 1:
+        found = [x]
+        for i, parts in reversed([*enumerate(self.parts)]):
+            x = found[-1]
+            if self.fit and len(parts) > 1:
                 (first, _), (second, _), *parts = parts
                 z = function(x[first], x[second])
             else:
@@ -95,10 +109,13 @@ def _window_spread(x: Any, *, windows: Windows) -> Any:
 
     z[p·stride + k - padding] += x[p] for all k;  ∂x = Σ g of the window
     """
-    for i, size in enumerate(windows.sizes):
-        larger = np.zeros_like(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
-        for place, met in windows.parts(i):
-            larger[place] += x[met]
+    for i, (size, parts) in enumerate(zip(windows.sizes, windows.parts, strict=True)):
+        larger = (np.empty_like if windows.tile else np.zeros_like)(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
+        for place, met in parts:
+            if windows.apart:
+                larger[place] = x[met]
+            else:
+                larger[place] += x[met]
         x = larger
     return x
 
@@ -106,6 +123,11 @@ def _window_spread(x: Any, *, windows: Windows) -> Any:
 # -- the largest element of windows ----------------------------------------------------------------------------------
 def _maxima(x: Any, windows: Windows) -> list[Any]:
     return windows.stages(x, np.maximum, -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
+
+
+def _may_hold_nan(x: Any) -> bool:
+    """Whether there is a NaN; of an array on a GPU there may be, since a look would make the CPU wait."""
+    return not isinstance(x, np.ndarray) or bool((x != x).any())
 
 
 def _largest(x: Any, z: Any, parts: Any, nan: bool) -> Iterator[tuple[Any, Any, Any]]:
@@ -135,25 +157,26 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, between: Any 
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
     stages = [x, *(_maxima(x, windows)[1:-1] if between is None else between), largest]
-    nan = bool((largest != largest).any())
-    alone = windows.apart() and windows.fits() and not nan
-    for i, z, x in zip(range(len(windows.kernel)), stages[:0:-1], stages[-2::-1], strict=True):
-        parts, spread = windows.parts(i), np.zeros_like(x, dtype=g.dtype)
+    nan = _may_hold_nan(largest)
+    alone = windows.apart and windows.fit and not nan
+    left = np.empty_like(largest, dtype=g.dtype)
+    left[...] = g  # a copy, and in memory as x is
+    for parts, z, x in zip(windows.parts, stages[:0:-1], stages[-2::-1], strict=True):
+        spread = (np.empty_like if windows.tile and not nan else np.zeros_like)(x, dtype=g.dtype)
         if alone:  # what the others leave is the last one's
             last = spread[parts[-1][0]]
             for place, _ in parts[:-1]:
-                np.multiply(g, x[place] == z, out=spread[place])
-                g = np.subtract(g, spread[place], out=last)
-            if g is not last:
-                last[...] = g
+                np.multiply(left, x[place] == z, out=spread[place])
+                left = np.subtract(left, spread[place], out=last)
+            if left is not last:
+                last[...] = left
         else:
-            left = g.copy()
             for place, met, hit in _largest(x, z, parts, nan):
                 share = left[met] * hit
                 spread[place] += share
                 left[met] -= share
-        g = spread
-    return g
+        left = spread
+    return left
 
 
 @op(dy=lambda g, z, y, x, largest, windows: _max_spread(g, x, largest, windows=windows))
@@ -162,10 +185,10 @@ def _max_pick(y: Any, x: Any, largest: Any, *, windows: Windows) -> Any:
 
     z[p] = y[where x is largest in window p];  ∂y = g there
     """
-    stages, nan = _maxima(x, windows), bool((largest != largest).any())
-    for i, x, z in zip(reversed(range(len(windows.kernel))), stages, stages[1:], strict=False):
+    stages, nan = _maxima(x, windows), _may_hold_nan(largest)
+    for parts, x, z in zip(reversed(windows.parts), stages, stages[1:], strict=False):
         picked = np.zeros_like(z, dtype=y.dtype)
-        for place, met, hit in reversed(list(_largest(x, z, windows.parts(i), nan))):  # so that the first has the last word
+        for place, met, hit in reversed(list(_largest(x, z, parts, nan))):  # so that the first has the last word
             picked[met] = np.where(hit, y[place], picked[met])
         y = picked
     return y
@@ -190,6 +213,11 @@ def _windows(
     kernel = per_dim(kernel_size, dims, "kernel_size")
     stride = kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
     padding, dilation = per_dim(padding, dims, "padding"), per_dim(dilation, dims, "dilation")
+    return _placed(name, sizes, kernel, stride, padding, dilation, ceil_mode)
+
+
+@functools.lru_cache(maxsize=256)
+def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:
     if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
         raise RuntimeError(f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive.")
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -345,7 +373,7 @@ def _avg_pool_of(dims: int) -> Callable:
 def _averages(x: Any, windows: Windows, count_padding: bool, divisor: int | None) -> Any:
     """Sums of windows over the number of elements in each."""
     count: Any = divisor
-    if count is None and windows.fits():
+    if count is None and windows.fit:
         count = math.prod(windows.kernel)
     elif count is None:
         per_dim_counts = []

@@ -18,7 +18,7 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from .arithmetic import add, mul
 from .reduction import sum
-from .shape import broadcast_to, reshape, squeeze, transpose, unsqueeze
+from .shape import broadcast_to, reshape, squeeze, unsqueeze
 from .totals import add_first
 
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
 
 def mt(x: Any) -> Any:
     """The matrices of `x` transposed."""
-    return x.T if x.ndim == 2 else transpose(x, -2, -1)
+    return x.T if x.ndim == 2 else x.swapaxes(-2, -1)
 
 
 def flat(x: Any) -> Any:
     """All dimensions but the last made into one: the matrix whose rows are the vectors in `x`."""
-    return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 # -- matmul ----------------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def matmul(x: Any, y: Any) -> Any:
             return np.matmul(x, y)
         if x.ndim <= 2:
             return x.dot(y)  # the same as @ and quicker
-        return np.reshape(flat(x).dot(y), x.shape[:-1] + y.shape[1:])
+        return flat(x).dot(y).reshape(x.shape[:-1] + y.shape[1:])
     except (ValueError, AttributeError):
         raise ShapeError(_misfit("matmul", x, y)) from None
 
@@ -151,7 +151,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     try:
         if not x.ndim or weight.ndim not in (1, 2):
             raise ValueError
-        z = x.dot(weight.T) if x.ndim <= 2 else np.reshape(flat(x).dot(weight.T), x.shape[:-1] + weight.shape[:-1])
+        z = x.dot(weight.T) if x.ndim <= 2 else flat(x).dot(weight.T).reshape(x.shape[:-1] + weight.shape[:-1])
     except ValueError:
         raise ShapeError(
             f"linear: x {x.shape} must be (..., in_features) and weight {weight.shape} (out_features, in_features), "

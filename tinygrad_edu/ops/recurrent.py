@@ -4,12 +4,13 @@ An operation here is one layer run over a whole sequence. What a step computes i
 
 - `rnn_step`, `lstm_step` and `gru_step` say it with single operations, in the few lines that the papers have.
 - `rnn_steps`, `lstm_steps` and `gru_steps` are the quick way through all steps. All weights stand side by side in one matrix, so that
-  a step has one product: (w_ih | b | w_hh) times (x, 1, the state before). Samples are in the last dim here, so that each gate
+  a step has one product: (w | b | v) times (x, 1, the state before). Samples are in the last dim here, so that each gate
   is one block of memory.
 - Their rules are backpropagation through time, written out. What does not depend on the step behind is done for all steps at
   once: the slopes before the loop, the gradients of the weights after it.
 
-Derivatives of derivatives are taken through the single operations.
+Derivatives of derivatives are taken through the single operations. The weights and the bias of the input are w and b here, those
+of the state v and d: PyTorch's weight_ih, bias_ih, weight_hh and bias_hh.
 
 Sources: Elman 1990 (RNN); Hochreiter, Schmidhuber 1997 and Gers et al. 1999 (LSTM); Cho et al. 2014 (GRU).
 """
@@ -27,31 +28,31 @@ from ..op import op, registry
 from ..tensor import Tensor
 from .activation import relu, sigmoid
 from .elementwise import tanh
-from .joining import cat, stack
+from .joining import stack
 from .products import linear
 from .shape import clone, reshape
-from .splitting import chunk, split
+from .splitting import chunk
 
 __all__ = ["gru_cell", "lstm_cell", "rnn_relu_cell", "rnn_tanh_cell"]
 
 
 # -- one step, in single operations ----------------------------------------------------------------------------------
-def rnn_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str) -> dict[str, Any]:
+def rnn_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str) -> dict[str, Any]:
     """The new state h."""
-    return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh))}
+    return {"h": (tanh if nonlinearity == "tanh" else relu)(linear(x, w, b) + linear(h, v, d))}
 
 
-def lstm_step(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+def lstm_step(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new states, and how they came about: input gate i, forget gate f, proposed new content n and output gate o."""
-    i, f, n, o = chunk(linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh), 4, -1)
+    i, f, n, o = chunk(linear(x, w, b) + linear(h, v, d), 4, -1)
     i, f, n, o = sigmoid(i), sigmoid(f), tanh(n), sigmoid(o)
     c = f * c + i * n
     return {"h": o * tanh(c), "c": c, "i": i, "f": f, "n": n, "o": o}
 
 
-def gru_step(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> dict[str, Any]:
+def gru_step(x: Any, h: Any, w: Any, v: Any, b: Any, d: Any) -> dict[str, Any]:
     """The new state, reset gate r, update gate u, the proposed new state n and the old state's share s of it."""
-    (x_r, x_u, x_n), (h_r, h_u, s) = chunk(linear(x, w_ih, b_ih), 3, -1), chunk(linear(h, w_hh, b_hh), 3, -1)
+    (x_r, x_u, x_n), (h_r, h_u, s) = chunk(linear(x, w, b), 3, -1), chunk(linear(h, v, d), 3, -1)
     r, u = sigmoid(x_r + h_r), sigmoid(x_u + h_u)
     n = tanh(x_n + r * s)
     return {"h": (1 - u) * n + u * h, "r": r, "u": u, "n": n, "s": s}
@@ -61,16 +62,21 @@ STEP: dict[str, Callable] = {"rnn_steps": rnn_step, "lstm_steps": lstm_step, "gr
 
 
 def step_by_step(name: str, inputs: Any, settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What each step of an operation over time makes, by name, computed in single operations; "z" is the operation's result."""
+    """What each step of an operation over time makes, by name, computed in single operations."""
     given = dict(zip(registry[name].inputs, inputs, strict=True))
     x = given.pop("x")
+    settings = {key: value for key, value in settings.items() if key != "cells"}  # which is no matter of a step
     for t in range(x.shape[0]):
         with group(f"step {t}"):
             made = STEP[name](x[t], **given, **settings)
-            states = {state: made[state] for state in given if state in made}
-            given |= states
-            z = cat(states.values(), -1) if len(states) > 1 else made["h"]
-        yield {**made, "z": z}
+        given |= {state: made[state] for state in given if state in made}
+        yield made
+
+
+def together(made: list[dict[str, Any]], settings: dict[str, Any]) -> Any:
+    """The result of an operation over time, from what its steps made."""
+    states = [step["h"] for step in made]
+    return stack(states + [step["c"] for step in made[-settings["cells"] :]] if "cells" in settings else states)
 
 
 def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> list[Any]:
@@ -78,19 +84,19 @@ def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> li
     from ..autograd.engine import grad
 
     own = [clone(x) if isinstance(x, Tensor) else x for x in inputs]  # two inputs may be one tensor, or made from one another
-    z = stack([made["z"] for made in step_by_step(name, own, settings)])
+    z = together(list(step_by_step(name, own, settings)), settings)
     wanted = [isinstance(x, Tensor) and x.requires_grad for x in own]
     found = iter(grad(z, [x for x, yes in zip(own, wanted, strict=True) if yes], g, create_graph=True))
     return [next(found) if yes else None for yes in wanted]
 
 
 # -- what the quick ways share ---------------------------------------------------------------------------------------
-def _side_by_side(w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    """(w_ih | b | w_hh), where b is both biases in one, which is what they amount to."""
-    inputs = w_ih.shape[1]
-    weights = np.zeros_like(w_ih, shape=(len(w_ih), inputs + 1 + w_hh.shape[1]))
-    weights[:, :inputs], weights[:, inputs + 1 :] = w_ih, w_hh
-    for bias in (b_ih, b_hh):
+def _side_by_side(w: Any, v: Any, b: Any, d: Any) -> Any:
+    """(w | b | v), where b is both biases in one, which is what they amount to."""
+    inputs = w.shape[1]
+    weights = np.zeros_like(w, shape=(len(w), inputs + 1 + v.shape[1]))
+    weights[:, :inputs], weights[:, inputs + 1 :] = w, v
+    for bias in (b, d):
         if bias is not None:
             weights[:, inputs] += bias
     return weights
@@ -110,103 +116,118 @@ def _in_columns(g: Any) -> Any:
     return g.swapaxes(1, 2).copy()
 
 
-def _behind_the_loop(da: Any, into: Any, w_ih: Any) -> tuple[Any, Any, Any, Any]:
-    """The gradients of x, w_ih, w_hh and the bias, all steps at once, from those of the products, da (T, rows, N)."""
-    (steps, rows, samples), inputs = da.shape, w_ih.shape[1]
-    da = np.reshape(da.transpose(1, 0, 2), (rows, steps * samples))
-    into = np.reshape(into[:-1].transpose(1, 0, 2), (into.shape[1], steps * samples))
-    dw = da.dot(into.T)
-    return np.reshape(da.T.dot(w_ih), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
+def _backwards(*series: Any) -> Any:
+    """What these hold for each step, from the last step to the first."""
+    return zip(*(each[::-1] for each in series), strict=True)
+
+
+def _behind_the_loop(da: Any, into: Any, w: Any) -> tuple[Callable, Any, Any, Any]:
+    """The gradients of x (a function, for whoever wants it), w, v and the bias, all steps at once, from those of the
+    products, da (T, rows, N)."""
+    (steps, rows, samples), inputs = da.shape, w.shape[1]
+    da = np.reshape(da.swapaxes(1, 2), (steps * samples, rows))
+    into = np.reshape(into[:-1].swapaxes(1, 2), (steps * samples, into.shape[1]))
+    dw = da.T.dot(into)
+    return lambda: np.reshape(da.dot(w), (steps, samples, inputs)), dw[:, :inputs], dw[:, inputs + 1 :], dw[:, inputs]
 
 
 # -- RNN -------------------------------------------------------------------------------------------------------------
-def _rnn_gradients(
-    g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, nonlinearity: str, into: Any
-) -> list[Any]:
-    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+def _rnn_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, nonlinearity: str, into: Any) -> list[Any]:
+    inputs = (x, h, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("rnn_steps", g, inputs, nonlinearity=nonlinearity)
     if into is None:
         _, into = rnn_steps.op.forward_and_keep(*inputs, nonlinearity=nonlinearity)
     states = into[1:, x.shape[-1] + 1 :]
     da = 1 - states * states if nonlinearity == "tanh" else np.heaviside(states, 0)  # the slopes
-    g, back, dh = _in_columns(g), w_hh.T, 0
-    for t in reversed(range(len(x))):
-        da[t] *= g[t] + dh
-        dh = back.dot(da[t])
-    dx, dw_ih, dw_hh, db = _behind_the_loop(da, into, w_ih)
-    return [dx, dh.T, dw_ih, dw_hh, db, db]
+    back, dh = v.T, np.zeros_like(h.T)
+    for dh_t, da_t in _backwards(_in_columns(g), da):
+        dh_t += dh
+        da_t *= dh_t
+        dh = back.dot(da_t)
+    dx, dw, dv, db = _behind_the_loop(da, into, w)
+    return [dx, dh.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="into", joint=_rnn_gradients)
-def rnn_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, *, nonlinearity: str = "tanh") -> Any:
+def rnn_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, nonlinearity: str = "tanh") -> Any:
     """Run a simple recurrent layer over a sequence; the gradient of a step reaches all steps before it through the weights.
 
-    z[t] = tanh(a[t]) with a[t] = w_ih·x[t] + b_ih + w_hh·z[t-1] + b_hh and z[-1] = h;
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂a[t] = (1 - z[t]²)·(g[t] + w_hhᵀ·∂a[t+1]);  ∂h = w_hhᵀ·∂a[0];
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
+    z[t] = tanh(a[t]) with a[t] = w·x[t] + b + v·z[t-1] + d and z[-1] = h;
+    ∂x[t] = wᵀ·∂a[t] with ∂a[t] = (1 - z[t]²)·(g[t] + vᵀ·∂a[t+1]);  ∂h = vᵀ·∂a[0];
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
 
     Args:
         x: (T, N, inputs).
         h: (N, H), the first state.
-        w_ih, w_hh: (H, inputs) and (H, H).
-        b_ih, b_hh: (H,) or None.
+        w, v: (H, inputs) and (H, H).
+        b, d: (H,) or None.
         nonlinearity: "tanh", or "relu" in its place (with slope 1 where z > 0, else 0).
     """
-    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    weights = _side_by_side(w, v, b, d)
     into, states = _into_steps(x, h)
-    for t in range(len(x)):
-        a = weights.dot(into[t])
-        states[t + 1] = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0, out=a)
+    for before, state in zip(into[:-1], states[1:], strict=True):
+        a = weights.dot(before)
+        state[...] = np.tanh(a, out=a) if nonlinearity == "tanh" else np.maximum(a, 0, out=a)
     return states[1:].copy().swapaxes(1, 2), into
 
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
-def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
-    inputs = (x, h, c, w_ih, w_hh, b_ih, b_hh)
+def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int, made: Any) -> list[Any]:
+    inputs = (x, h, c, w, v, b, d)
     if isinstance(g, Tensor):
-        return _by_single_operations("lstm_steps", g, inputs)
-    into, cells, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs)[1]
-    (steps, _, hidden, samples) = gates.shape
+        return _by_single_operations("lstm_steps", g, inputs, cells=cells)
+    into, memory, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
+    steps, _, hidden, samples = gates.shape
     i, f, n, o = gates.swapaxes(0, 1)
-    through = o * (1 - bent * bent)  # from the hidden state to the cell
-    da = gates - gates * gates  # the slopes, each times the way to its gate: from the cell, or from the hidden state to o
-    da[:, 2] = 1 - n * n
-    for k, way in enumerate((n, cells[:-1], i, bent)):
+    to_cell = bent * bent
+    np.subtract(1, to_cell, out=to_cell)
+    to_cell *= o  # the way from the hidden state: h = o·tanh c
+    # The slopes of the gates, each times the way to it: from the cell state, or from the hidden state to o.
+    da = gates * gates
+    np.subtract(gates, da, out=da)  # σ' = σ - σ²
+    np.subtract(1, n * n, out=da[:, 2])  # tanh' = 1 - tanh²
+    for k, way in enumerate((n, memory[:-1], i, bent)):
         da[:, k] *= way
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh, dc = _in_columns(g), w_hh.T, 0, 0
-    for t in reversed(range(steps)):
-        dh = dh + g[t, :hidden]
-        dc = dc + g[t, hidden:]
-        dc += dh * through[t]
-        da[t, :3] *= dc
-        da[t, 3] *= dh
-        dh = back.dot(products[t])
-        dc *= f[t]
-    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, w_ih)
-    return [dx, dh.T, dc.T, dw_ih, dw_hh, db, db]
+    g = _in_columns(g)
+    into_cell = [None] * (steps - cells) + list(g[steps:])
+    back, dh, dc = v.T, np.zeros_like(h.T), np.zeros_like(memory[0])
+    for dh_t, dc_t, bend, forget, (da_i, da_f, da_n, da_o), da_t in _backwards(g[:steps], into_cell, to_cell, f, da, products):
+        dh_t += dh
+        if dc_t is not None:
+            dc += dc_t
+        dc += dh_t * bend
+        da_i *= dc
+        da_f *= dc
+        da_n *= dc
+        da_o *= dh_t
+        dh = back.dot(da_t)
+        dc *= forget
+    dx, dw, dv, db = _behind_the_loop(products, into, w)
+    return [dx, dh.T, dc.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="made", joint=_lstm_gradients)
-def lstm_steps(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, cells: int = 1) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
 
-    z[t] = (h, c) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]), a[t] = w_ih·x[t] + b_ih + w_hh·h[t-1] + b_hh, c = f·c[t-1] + i·n,
-    h = o·tanh(c);
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + w_hhᵀ·∂a[t+1],
+    z = (h[0], h[1], ..., c[T-1]) with (i, f, n, o) = (σ, σ, tanh, σ)(a[t]) and a[t] = w·x[t] + b + v·h[t-1] + d
+    and c[t] = f·c[t-1] + i·n and h[t] = o·tanh(c[t]);
+    ∂x[t] = wᵀ·∂a[t] with ∂c = g_c + ∂h·o·(1 - tanh²c) + f[t+1]·∂c[t+1], ∂h = g_h + vᵀ·∂a[t+1],
     ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes;
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂a[t]·h[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂a[t]
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂a[t]·h[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂a[t]
 
     Args:
         x: (T, N, inputs).
         h, c: (N, H), the first states.
-        w_ih, w_hh: (4H, inputs) and (4H, H).
-        b_ih, b_hh: (4H,) or None.
+        w, v: (4H, inputs) and (4H, H).
+        b, d: (4H,) or None.
+        cells: how many of the cell states to return, counted from the end.
 
     Returns:
-        (T, N, 2H), h and c side by side.
+        (T + cells, N, H), the hidden states of all steps, and behind them the last cell states.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
@@ -215,26 +236,28 @@ def lstm_steps(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b
     scale = np.full_like(x, 0.5, shape=(4, hidden, samples))
     scale[2] = 1
     shift = 1 - scale
-    weights = _side_by_side(w_ih, w_hh, b_ih, b_hh)
+    weights = _side_by_side(w, v, b, d)
     weights[: 2 * hidden] *= 0.5
     weights[3 * hidden :] *= 0.5
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
     products = gates.reshape(steps, 4 * hidden, samples)
-    cells = np.empty_like(x, shape=(steps + 1, hidden, samples))
-    cells[0] = c.T
-    bent = np.empty_like(cells[1:])
-    for t in range(steps):
-        np.dot(weights, into[t], out=products[t])
-        gate = gates[t]
+    memory = np.empty_like(x, shape=(steps + 1, hidden, samples))
+    memory[0] = c.T
+    bent = np.empty_like(memory[1:])
+    for before, product, gate, c, after, bend, state in zip(
+        into[:-1], products, gates, memory[:-1], memory[1:], bent, states[1:], strict=True
+    ):
+        np.dot(weights, before, out=product)
         np.tanh(gate, out=gate)
         gate *= scale
         gate += shift
         i, f, n, o = gate
-        np.add(f * cells[t], i * n, out=cells[t + 1])
-        np.tanh(cells[t + 1], out=bent[t])
-        np.multiply(o, bent[t], out=states[t + 1])
-    return np.concatenate((states[1:], cells[1:]), 1).swapaxes(1, 2), (into, cells, gates, bent)
+        np.multiply(f, c, out=after)
+        after += i * n
+        np.tanh(after, out=bend)
+        np.multiply(o, bend, out=state)
+    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, memory, gates, bent)
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
@@ -258,8 +281,8 @@ def _of_state(dw: Any) -> Any:
     return np.concatenate((dw[: 2 * fourth], dw[3 * fourth :]))
 
 
-def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, made: Any) -> list[Any]:
-    inputs = (x, h, w_ih, w_hh, b_ih, b_hh)
+def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w: Any, v: Any, b: Any, d: Any, made: Any) -> list[Any]:
+    inputs = (x, h, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("gru_steps", g, inputs)
     into, gates = made or gru_steps.op.forward_and_keep(*inputs)[1]
@@ -269,51 +292,51 @@ def _gru_gradients(g: Any, z: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: A
     to_n = (1 - u) * (1 - n * n)  # from the state to what n is the tanh of
     da = np.stack((to_n * s * r * (1 - r), (before - n) * u * (1 - u), to_n, to_n * r), 1)
     products = np.reshape(da, (steps, 4 * hidden, samples))
-    g, back, dh = _in_columns(g), _from_state(w_hh).T, 0
-    for t in reversed(range(steps)):
-        dh = dh + g[t]
-        da[t] *= dh
-        dh *= u[t]
-        dh += back.dot(products[t])
-    dx, dw_ih, dw_hh, db = _behind_the_loop(products, into, _from_input(w_ih))
-    of_input = slice(len(w_ih))
-    return [dx, dh.T, dw_ih[of_input], _of_state(dw_hh), db[of_input], _of_state(db)]
+    back, dh = _from_state(v).T, np.zeros_like(h.T)
+    for dh_t, keep, da_t, product in _backwards(_in_columns(g), u, da, products):
+        dh_t += dh
+        da_t *= dh_t
+        dh = back.dot(product)
+        dh += dh_t * keep
+    dx, dw, dv, db = _behind_the_loop(products, into, _from_input(w))
+    of_input = slice(len(w))
+    return [dx, dh.T, dw[of_input], _of_state(dv), db[of_input], _of_state(db)]
 
 
 @op(dtype="same", keeps="made", joint=_gru_gradients)
-def gru_steps(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
+def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> Any:
     """Run a GRU layer over a sequence. Where the update gate is open, the state and its gradient pass as they are.
 
-    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r), u = σ(a_u + s_u), n = tanh(a_n + r·s_n), a = w_ih·x[t] + b_ih,
-    s = w_hh·z[t-1] + b_hh and z[-1] = h;
-    ∂x[t] = w_ihᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + w_hhᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
+    z[t] = (1 - u)·n + u·z[t-1] with r = σ(a_r + s_r) and u = σ(a_u + s_u) and n = tanh(a_n + r·s_n)
+    and a = w·x[t] + b and s = v·z[t-1] + d and z[-1] = h;
+    ∂x[t] = wᵀ·∂a[t] with ∂z = g + u[t+1]·∂z[t+1] + vᵀ·∂s[t+1], ∂a_n = ∂z·(1 - u)·(1 - n²), ∂s_n = ∂a_n·r,
     ∂a_r = ∂s_r = ∂a_n·s_n·r·(1 - r), ∂a_u = ∂s_u = ∂z·(z[t-1] - n)·u·(1 - u);
-    ∂w_ih = Σ ∂a[t]·x[t]ᵀ;  ∂w_hh = Σ ∂s[t]·z[t-1]ᵀ;  ∂b_ih = Σ ∂a[t];  ∂b_hh = Σ ∂s[t]
+    ∂w = Σ ∂a[t]·x[t]ᵀ;  ∂v = Σ ∂s[t]·z[t-1]ᵀ;  ∂b = Σ ∂a[t];  ∂d = Σ ∂s[t]
 
     Args:
         x: (T, N, inputs).
         h: (N, H), the first state.
-        w_ih, w_hh: (3H, inputs) and (3H, H).
-        b_ih, b_hh: (3H,) or None.
+        w, v: (3H, inputs) and (3H, H).
+        b, d: (3H,) or None.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
     (steps, samples, _), hidden = x.shape, h.shape[-1]
-    weights = _side_by_side(_from_input(w_ih), _from_state(w_hh), _from_input(b_ih), _from_state(b_hh))
+    weights = _side_by_side(_from_input(w), _from_state(v), _from_input(b), _from_state(d))
     weights[: 2 * hidden] *= 0.5  # σ(a) = tanh(a/2)/2 + 1/2
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
     products = gates.reshape(steps, 4 * hidden, samples)
-    for t in range(steps):
-        np.dot(weights, into[t], out=products[t])
-        r_and_u = gates[t, :2]
+    for before, product, gate, h_before, state in zip(into[:-1], products, gates, states[:-1], states[1:], strict=True):
+        np.dot(weights, before, out=product)
+        r_and_u = gate[:2]
         np.tanh(r_and_u, out=r_and_u)
         r_and_u *= 0.5
         r_and_u += 0.5
-        r, u, n, s = gates[t]
+        r, u, n, s = gate
         n += r * s
         np.tanh(n, out=n)
-        np.add(n, u * (states[t] - n), out=states[t + 1])
+        np.add(n, u * (h_before - n), out=state)
     return states[1:].copy().swapaxes(1, 2), (into, gates)
 
 
@@ -371,7 +394,7 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     h, c = hx
     _checked("lstm_cell", 4, input, (h, c), w_ih, w_hh)
     z = lstm_steps(_as_rows(input)[None], _as_rows(h), _as_rows(c), w_ih, w_hh, b_ih, b_hh)
-    return split(reshape(z, shape=(*h.shape[:-1], -1)), h.shape[-1], -1)
+    return reshape(z[0], shape=h.shape), reshape(z[1], shape=c.shape)
 
 
 def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:

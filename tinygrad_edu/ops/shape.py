@@ -216,7 +216,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     start, end = one_dim(start_dim, x.ndim), one_dim(end_dim, x.ndim)
     if start > end:
         raise RuntimeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}.")
-    return reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
+    return _reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
 def unflatten(x: Any, dim: int, sizes: Any) -> Any:

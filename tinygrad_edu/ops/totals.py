@@ -47,12 +47,28 @@ def add_first(x: Any, dims: int = 1) -> Any:
 
 
 def add_quickly(x: Any, over: tuple[int, ...]) -> Any:
-    """Σ x over all dims, the last ones or the first ones, by a product; None where that is not possible or not quicker."""
-    dims = len(over)
-    if dims == x.ndim:
-        return x.reshape(-1).dot(_ones(x.size, x.dtype)) if dims and _fits(x, x.size) else None
-    if not dims or not _fits(x, x.shape[over[0]] if dims == 1 else math.prod([x.shape[d] for d in over])):
+    """Σ x over dims by products, if that is possible and quicker; else None."""
+    if not over or not isinstance(x, np.ndarray) or x.dtype not in _FAST:
         return None
-    if over == (x.ndim - 1,) or over == tuple(range(x.ndim - dims, x.ndim)):
-        return add_last(x, dims)
-    return add_first(x, dims) if over == tuple(range(dims)) else None
+    if 1 < len(over) < x.ndim:
+        return _add_around(x, over)
+    if len(over) == x.ndim:
+        return x.reshape(-1).dot(_ones(x.size, x.dtype)) if _fits(x, x.size) else None
+    if not _fits(x, x.shape[over[0]]):
+        return None
+    return add_last(x) if over[0] == x.ndim - 1 else add_first(x) if over[0] == 0 else None
+
+
+def _add_around(x: Any, over: tuple[int, ...]) -> Any:
+    """Σ x over several dims, if they are the outermost and the innermost ones in memory; else None.
+
+    Such is the bias of a convolution: its channels are neither the one nor the other. The innermost are added up first.
+    """
+    order = sorted(range(x.ndim), key=lambda d: -x.strides[d])
+    added = [d in over for d in order]
+    first, last = added.index(False), added[::-1].index(False)
+    kept, x = order[first : x.ndim - last], x.transpose(order)
+    if first + last < len(over) or kept != sorted(kept) or not x.flags.c_contiguous or math.prod(x.shape[:first]) > LONGEST:
+        return None
+    x = add_last(x, last) if last else x
+    return add_first(x, first) if first else x

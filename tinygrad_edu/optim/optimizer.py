@@ -32,8 +32,8 @@ import numpy as np
 from ..op import enable_grad
 from ..tensor import Tensor, mark_changed, owner, wrap
 
-BLOCK = 32 * 1024
-SMALL = BLOCK // 2  # numbers of a parameter that is worth copying, if one call on many saves calls on each
+BLOCK = 64 * 1024
+SMALL = 16 * 1024  # numbers of a parameter that is worth copying, if one call on many saves calls on each
 
 
 def in_blocks(*arrays: Any) -> Iterator[Sequence[Any]]:
@@ -238,9 +238,10 @@ class Optimizer:
             ready = [p for p in group["params"] if p._grad is not None]
             maximize = group.get("maximize")
             for p in self._update_bundle(i, ready, group) if self._side_by_side else ready:
-                g = p._grad.array
+                g = p._grad.array  # type: ignore[union-attr]
                 self.update(p.array, -g if maximize else g, self.state[p], group)
-            mark_changed(*[p.array for p in ready])
+            for p in ready:
+                mark_changed(p.array)
         return loss
 
     def _update_bundle(self, number: int, ready: list[Tensor], group: dict[str, Any]) -> list[Tensor]:

@@ -160,7 +160,8 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
     z, values = (node.array, node.values) if z is None else (z, values)
     settings = node.settings if this.keeps is None else {**node.settings, this.keeps: None}
     if this.joint is not None:
-        return this.joint(g, z, *values, **settings)[slot]
+        found = this.joint(g, z, *values, **settings)[slot]
+        return found() if callable(found) else found
     rule = this.rules[slot]
     assert rule is not None
     return rule(g, z, *values, **settings)

@@ -100,11 +100,11 @@ HINTS = {
 RULES = {
     ("maximum", "y"): "∂y = g where y > x, g/2 where x = y",
     ("minimum", "y"): "∂y = g where y < x, g/2 where x = y",
-    ("lstm_steps", "x"): "∂x[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes of the gates",
-    ("lstm_steps", "h"): "∂h = weightᵀ·∂x[0]",
+    ("lstm_steps", "x"): "∂x[t] = wᵀ·∂a[t] with ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes of the gates",
+    ("lstm_steps", "h"): "∂h = vᵀ·∂a[0]",
     ("lstm_steps", "c"): "∂c = f[0]·(what reaches the cell state of step 0)",
-    ("gru_steps", "x"): "∂x[t] = (∂a_r, ∂a_u, ∂h·(1 - u)·(1 - n²))",
-    ("gru_steps", "h"): "∂h = u[0]·(what reaches the state of step 0) + weightᵀ·∂a[0]",
+    ("gru_steps", "x"): "∂x[t] = wᵀ·∂a[t] with ∂a[t] = (∂a_r, ∂a_u, ∂z·(1 - u)·(1 - n²))",
+    ("gru_steps", "h"): "∂h = u[0]·(what reaches the state of step 0) + vᵀ·∂s[0]",
 }
 
 # Letters in a formula that are not the names of the operation's inputs; "" for one that is no input, though it has the name of one.

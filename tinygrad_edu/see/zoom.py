@@ -16,8 +16,8 @@ import numpy as np
 from ..autograd import engine
 from ..errors import GraphError
 from ..op import enable_grad, recording
-from ..ops.joining import cat, stack
-from ..ops.recurrent import STEP, step_by_step
+from ..ops.joining import cat
+from ..ops.recurrent import STEP, step_by_step, together
 from ..ops.shape import axes
 from ..tensor import Tensor, wrap
 from .style import shape_text
@@ -106,9 +106,9 @@ def _refuse_trifles(z: Tensor, name: str) -> None:
     assert z.op is not None
     if all(x.array.size == 1 for x in [z, *z.inputs] if isinstance(x, Tensor)):
         raise ZoomError(f"{name} is made of single numbers already.")
-    if z.op.name in STEP and len(z.array) > STEPS:
+    if z.op.name in STEP and len(z.values[0]) > STEPS:
         raise ZoomError(
-            f"{z.op.name} has {len(z.array)} steps in time, and a page opens up to {STEPS}; play(zoom({name})) opens them all."
+            f"{z.op.name} has {len(z.values[0])} steps in time, and a page opens up to {STEPS}; play(zoom({name})) opens them all."
         )
 
 
@@ -116,8 +116,9 @@ def _opened(z: Tensor, names: Mapping[Tensor, str], gradient: Any) -> Trace:
     """The operation that made z as a graph of its own, with this gradient to start from; None: forwards only."""
     assert z.op is not None
     named = _names(z, names)
-    what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in z.inputs if isinstance(x, Tensor))}"
     over_time = z.op.name in STEP
+    inputs = [x for x in z.inputs if isinstance(x, Tensor)][: 1 if over_time else None]
+    what = f"{z.op.name} of {' and '.join(shape_text(x.shape) for x in inputs)}"
     whole = _steps_in_time(z, named) if over_time else _in_numbers(z, named, what)
     for node in engine.topological_order([whole], to_look_at=True):
         node.made_at = None  # no line of the learner's says what is in an operation
@@ -291,9 +292,8 @@ def _steps_in_time(z: Tensor, named: dict[Tensor, str]) -> Tensor:
         else:
             inputs.append(x)
     with enable_grad():
-        results = []
-        for t, made in enumerate(step_by_step(z.op.name, inputs, z.settings)):
-            results.append(made["z"])
-            for name, part in {**made, named[z]: made.pop("z")}.items():
-                part.name = f"{name}[{t}]"
-        return stack(results)
+        made = list(step_by_step(z.op.name, inputs, z.settings))
+        for t, step in enumerate(made):
+            for name, part in step.items():
+                part.name = f"{named[z] if name == 'h' else name}[{t}]"
+        return together(made, z.settings)
