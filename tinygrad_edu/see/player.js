@@ -93,10 +93,14 @@ const parted = (name) => { const p = /^(?:([A-Za-zα-ω]{1,2})_?(\d+)|([A-Za-zα
 const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[0])}</i><sub>${p[1]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
 const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[0])}</mi>${/\d/.test(p[1]) ? `<mn>${p[1]}</mn>` : `<mi>${p[1]}</mi>`}</msub>` : `<mi>${text(name)}</mi>`; };
 // A name in so much room of a card: smaller where it is long, and cut where it would be too small.
-const pen = document.createElement("canvas").getContext("2d");
-const widthOf = (words, font) => { pen.font = `${font} system-ui, sans-serif`; return pen.measureText(words).width; };
+function ruler(font) {  // how wide words are
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${font} system-ui, sans-serif`;
+  return (words) => pen.measureText(words).width;
+}
+const nameWidth = ruler("700 12.5px"), symbolWidth = ruler("11px");
 function nameSvg(name, room) {
-  const p = parted(name), full = widthOf(name, "700 12.5px"), size = Math.max(9.5, Math.min(12.5, 12.5 * room / full));
+  const p = parted(name), full = nameWidth(name), size = Math.max(9.5, Math.min(12.5, 12.5 * room / full));
   const shown = p ? `${text(p[0])}<tspan class="index" dy="3">${p[1]}</tspan>` : text(cut(name, Math.max(4, Math.floor(name.length * room / full * 12.5 / size))));
   return `<tspan style="font-size:${size.toFixed(1)}px">${shown}</tspan>`;
 }
@@ -207,7 +211,7 @@ class Stage {
     const node = nodes.get(id);
     const symbol = node.symbol ?? (node.requires_grad ? "leaf" : "input");
     const about = shapeText(node.shape) + (node.expr ? " " + node.expr : ""), right = canOpen(id) ? 18 : 10;
-    const room = box.width - 16 - right - widthOf(cut(symbol, 9), "11px");
+    const room = box.width - 16 - right - symbolWidth(cut(symbol, 9));
     const element = make("g", { class: "card", transform: `translate(${box.x} ${box.y})`, tabindex: 0, role: "button", "data-id": id },
       `<rect class="body" rx="11" width="${box.width}" height="${box.height}"/>` +
       `<text class="name" x="10" y="18">${nameSvg(node.name, room)}</text>` +
