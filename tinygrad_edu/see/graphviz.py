@@ -54,6 +54,8 @@ def render(dot: str, kind: str, dpi: int = 144) -> bytes:
         raise GraphvizError(
             "graphviz-pure cannot write PDF: install Graphviz (https://graphviz.org/download), or save the picture as svg or png."
         )
+    if kind == "png" and Path(run).stem == PURE:
+        dot = dot.replace("⊙", "·")  # which its font for pixels lacks
     sharp = [f"-Gdpi={dpi}"] if kind == "png" else []
     done = subprocess.run([run, f"-T{kind}", *sharp], input=dot.encode(), capture_output=True, check=False)
     if done.returncode or not done.stdout:
