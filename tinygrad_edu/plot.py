@@ -125,7 +125,7 @@ def with_palette(png: bytes) -> bytes:
     from PIL import Image  # comes with matplotlib
 
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    if picture.getextrema()[3][0] < 255:
+    if picture.getchannel("A").getextrema() != (255, 255):
         return png
     file = io.BytesIO()
     picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
