@@ -258,7 +258,7 @@ def cross_entropy(
         label_smoothing: the part ε of the target that is spread evenly over all classes.
 
     Raises:
-        IndexError: a label outside [0, C), with its position.
+        IndexError: a label outside [0, C), with its position; of labels on a GPU, when numbers are next looked at (`item()`, `cpu()`).
         ShapeError, DtypeError: labels of the wrong shape or dtype.
 
     >>> from tinygrad_edu import tensor
