@@ -155,7 +155,9 @@ def number(value: float, like: Any) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _number(value: float, dtype: Any) -> np.ndarray:
-    return np.array(value, dtype)
+    array = np.array(value, dtype)
+    array.flags.writeable = False  # it is used again
+    return array
 
 
 def special(array: Any) -> Any:
