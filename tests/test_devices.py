@@ -205,6 +205,10 @@ def _mlp(nn):  # type: ignore[no-untyped-def]
     return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.GELU(), nn.Dropout(0.0), nn.Linear(5, 3))
 
 
+def _probabilities(nn):  # type: ignore[no-untyped-def]
+    return nn.Sequential(nn.Linear(6, 1), nn.Sigmoid(), nn.Flatten(0))
+
+
 def _lenet(nn):  # type: ignore[no-untyped-def]
     return nn.Sequential(
         nn.Unflatten(1, (1, 6, 6)), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(2, 2, 2, padding=1),
@@ -232,6 +236,7 @@ def _words(nn):  # type: ignore[no-untyped-def]
 WITHOUT_WAITING = {
     "mlp": (_mlp, lambda: tg.randn(4, 6), "CrossEntropyLoss", "SGD"),
     "weighted": (_mlp, lambda: tg.randn(4, 6), "NLLLoss", "Adam"),
+    "yes or no": (_probabilities, lambda: tg.randn(4, 6), "BCELoss", "SGD"),
     "lenet": (_lenet, lambda: tg.randn(4, 36), "CrossEntropyLoss", "Adam"),
     "lstm": (lambda nn: _LastOf(nn.LSTM(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "Adam"),
     "gru": (lambda nn: _LastOf(nn.GRU(2, 4)), lambda: tg.randn(5, 4, 2), "CrossEntropyLoss", "RMSprop"),
@@ -255,6 +260,7 @@ def test_a_training_step_never_waits_for_the_gpu(name: str) -> None:
     make, draw, loss, optimizer = WITHOUT_WAITING[name]
     tg.manual_seed(0)
     model, x, y = make(tg.nn), draw(), tg.randint(3, (4,))
+    y = y.clamp(max=1).float() if loss == "BCELoss" else y
     state = {k: v.clone() for k, v in model.state_dict().items()}
     found = []
     for device, looking in (("cpu", contextlib.nullcontext()), ("cuda", strict_cupy.no_waiting())):

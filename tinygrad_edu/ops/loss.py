@@ -503,11 +503,14 @@ def binary_cross_entropy(
     reduction = reduction_of(reduction, size_average, reduce)
     _equal_shapes("binary_cross_entropy", input, target)
     values = raw(input)
-    if values.size and not bool(((values >= 0) & (values <= 1)).all()):
-        raise RuntimeError(
+
+    def error() -> RuntimeError:
+        return RuntimeError(
             f"binary_cross_entropy: the input must hold probabilities in [0, 1], and it goes from {float(values.min()):.4g} to "
             f"{float(values.max()):.4g}. Apply sigmoid first, or better use binary_cross_entropy_with_logits."
         )
+
+    require(((values >= 0) & (values <= 1)).all(), error)
     losses = _bernoulli_surprise(input, target)
     return _reduced(losses if weight is None else losses * weight, reduction)
 
@@ -661,8 +664,8 @@ def gaussian_nll_loss(input: Any, target: Any, var: Any, full: bool = False, eps
     reduction = reduction_of(reduction)
     if not isinstance(var, Tensor):
         var = var + raw(input) * 0 if isinstance(input, Tensor) else var + input * 0
-    if (raw(var) < 0).any():
-        raise ValueError("gaussian_nll_loss: a variance cannot be negative; give var = softplus(x) or exp(x), say.")
+    message = "gaussian_nll_loss: a variance cannot be negative; give var = softplus(x) or exp(x), say."
+    require(~(raw(var) < 0).any(), lambda: ValueError(message))
     if var.shape != input.shape:
         differing = [i for i, (n, m) in enumerate(zip(input.shape, var.shape, strict=False)) if n != m]
         if var.shape == input.shape[:-1]:

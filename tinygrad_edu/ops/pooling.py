@@ -6,16 +6,16 @@ gradient back to it; average, power-average and max pooling and their derivative
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..backend import require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
@@ -216,7 +216,7 @@ def _windows(
     return _placed(name, sizes, kernel, stride, padding, dilation, ceil_mode)
 
 
-@functools.lru_cache(maxsize=256)
+@lru_cache(maxsize=256)
 def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:
     if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
         raise RuntimeError(f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive.")
@@ -309,10 +309,9 @@ def _max_unpool_of(dims: int) -> Callable:
             raise ValueError(f"{name}: output_size {sizes} must be less than the stride {stride} away from {usual}.")
         total = math.prod(sizes)
         index = np.reshape(raw(indices), (*x.shape[:-dims], -1))
-        if index.size and largest_unsigned(index) >= total:
-            raise IndexError(
-                f"{name}: an index lies outside of the output's sizes {sizes}; is output_size that of the pooled input?"
-            )
+        message = f"{name}: an index lies outside of the output's sizes {sizes}; is output_size that of the pooled input?"
+        if index.size:
+            require(largest_unsigned(index) < total, lambda: IndexError(message))
         zeros = np.zeros_like(raw(x), shape=(*x.shape[:-dims], total), order="C")
         z = scatter(wrap(zeros), -1, wrap(index), reshape(x, shape=index.shape))
         return reshape(z, shape=(*x.shape[:-dims], *sizes))
