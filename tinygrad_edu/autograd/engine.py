@@ -322,9 +322,9 @@ def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
 
 def _warn_of_nan(roots: Sequence[Tensor], complete: dict[Tensor, Any]) -> None:
     """Where the loss is a number and a gradient is not, and where() chose: say how that comes about."""
-    if any(
-        not isinstance(root.array, np.ndarray) or np.isnan(root.array).any() for root in roots
-    ):  # on a GPU, a look would mean to wait
+    if not all(isinstance(root.array, np.ndarray) for root in roots):  # on a GPU, a look would mean to wait
+        return
+    if any(np.isnan(root.array).any() for root in roots):
         return
     for x, g in complete.items():
         if np.isnan(g.array if isinstance(g, Tensor) else g).any():

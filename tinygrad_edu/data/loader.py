@@ -211,12 +211,8 @@ class DataLoader:
 
     def _stream(self) -> Iterator[Any]:
         samples = iter(self.dataset)
-        if self.batch_size is None:
-            yield from map(self.collate_fn, samples)
-            return
-        while batch := list(itertools.islice(samples, self.batch_size)):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield self.collate_fn(batch)
+        batches = samples if self.batch_size is None else BatchSampler(samples, self.batch_size, self.drop_last)
+        yield from map(self.collate_fn, batches)
 
     def _ahead(self, jobs: Iterator[Any], fetch: Callable[[Any], Any], workers: int) -> Iterator[Any]:
         """Results in order, while threads work on the next ones."""

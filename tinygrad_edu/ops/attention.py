@@ -137,8 +137,13 @@ def _packed(query: Any, key: Any, value: Any) -> Any:
     return z
 
 
+def _unpacked(packed: Any) -> tuple[Any, ...]:
+    """Queries, keys and values, (N, heads, L, D) each."""
+    return tuple(_heads_first(packed[:, :, i]) for i in range(3))
+
+
 def _self_gradients(g: Any, z: Any, packed: Any, mask: Any, scale: float, weights: Any) -> list[Any]:
-    query, key, value = (_heads_first(packed[:, :, i]) for i in range(3))
+    query, key, value = _unpacked(packed)
     if weights is None:
         weights = _attention_weights(query, key, mask, scale=scale)
     mean = _heads_first(_sum(g * z, dim=-1, keepdim=True))
@@ -155,7 +160,7 @@ def _self_attention(packed: Any, mask: Any = None, *, scale: float) -> Any:
     z = a·value with a = softmax(scale·query·keyᵀ + mask) for each head, packed = [query, key, value];
     ∂packed = [scale·h·key, scale·hᵀ·query, aᵀ·g];  ∂mask = h, with h = a·(g·valueᵀ - Σ g·z)
     """
-    query, key, value = (_heads_first(packed[:, :, i]) for i in range(3))
+    query, key, value = _unpacked(packed)
     weights = _attention_weights(query, key, mask, scale=scale)
     return _heads_first(np.matmul(weights, value)).copy(), weights
 

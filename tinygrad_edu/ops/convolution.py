@@ -216,7 +216,7 @@ def per_dim(value: Any, dims: int, what: str) -> tuple[int, ...]:
     """One integer per dimension, from one for all or a sequence of them."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     values = values * dims if len(values) == 1 else values
-    if len(values) != dims or ({*map(type, values)} != {int} and not all(isinstance(v, int) for v in values)):
+    if len(values) != dims or not all(isinstance(v, int) for v in values):
         raise RuntimeError(f"{what} must be an integer or {dims} of them, not {value!r}.")
     return values
 

@@ -78,11 +78,12 @@ _WIDE[dtypes.float16] = dtypes.float32
 
 def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     """Σ x / divisor, added up with enough digits."""
-    over, wide = axes(dim, x.ndim), _WIDE.get(x.dtype)
+    over = axes(dim, x.ndim)
     z = add_quickly(x, over)
     if z is not None:
         z = z.reshape([1 if d in over else n for d, n in enumerate(x.shape)]) if keepdim else z
         return z if divisor is None else z / divisor
+    wide = _WIDE.get(x.dtype)
     if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
         wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
     z = x.sum(axis=over, keepdims=keepdim, dtype=wide)
