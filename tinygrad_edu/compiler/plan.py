@@ -163,7 +163,7 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
     return blocks, sizes
 
 
-def block(size: int) -> np.ndarray:
+def new_block(size: int) -> np.ndarray:
     """So many bytes that begin with a cache line: some processors copy ten times slower between memory that lies otherwise."""
     room = np.empty(size + LINE, np.uint8)
     start = -room.ctypes.data % LINE
@@ -244,7 +244,7 @@ class Plan:
                         break
         blocks, sizes = share([(*lives[v], v.nbytes) for v in pooled], in_place)
         self.unshared = sum(v.nbytes for v in lives)
-        self.blocks = [block(size) for size in sizes]
+        self.blocks = [new_block(size) for size in sizes]
         self.place = {v: self.blocks[b] for v, b in zip(pooled, blocks, strict=True)}
         self.bytes = sum(sizes) + sum(v.nbytes for v in lives if v in kept)
 
