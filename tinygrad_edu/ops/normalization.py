@@ -38,8 +38,11 @@ def _unit(x: Any, dim: Any, eps: float, centre: bool = True) -> tuple[Any, Any]:
 def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps)
     h = g if weight is None else g * weight
-    dx = scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True))
-    return [dx, g * unit, g]
+    return [
+        lambda: scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True)),
+        g * unit,
+        g,
+    ]
 
 
 @op(joint=_standardize_gradients, dtype="same", keeps="unit")
@@ -60,7 +63,7 @@ def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps:
 def _rms_gradients(g: Any, z: Any, x: Any, weight: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps, centre=False)
     h = g if weight is None else g * weight
-    return [scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
+    return [lambda: scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
 
 
 @op(joint=_rms_gradients, dtype="same", keeps="unit")
