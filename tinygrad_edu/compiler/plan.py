@@ -228,7 +228,7 @@ class Plan:
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
         for i, line in enumerate(lines):
-            if isinstance(line.function, np.ufunc) and line.function.signature is None and len(line.results) == 1:
+            if elementwise(line.function) and len(line.results) == 1:
                 z = line.results[0]
                 for x in line.reads():
                     if x[1:] == z[1:] and z.value in number and x.value in number and lives[x.value][1] == i:
@@ -495,6 +495,11 @@ def puts_out(line: Line) -> bool:
     if f is np.dot:
         return (line.results or line.written)[0].is_rows()
     return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
+
+
+def elementwise(function: Any) -> bool:
+    """Whether a function makes each number of its result from those at the same place, so that the result may lie in their memory."""
+    return function is np.clip or (isinstance(function, np.ufunc) and function.signature is None)
 
 
 def returned(array: Any) -> Tensor:
