@@ -153,10 +153,13 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
         if giver is not None and busy[blocks[giver]] == first:
             block = blocks[giver]
         else:
-            fitting = [b for b, n in enumerate(sizes) if n >= size and busy[b] < first]
-            block = min(fitting, key=sizes.__getitem__, default=len(sizes))
+            free = sorted((b for b, until in busy.items() if until < first), key=sizes.__getitem__)
+            block = next(
+                (b for b in free if sizes[b] >= size), free[-1] if free else len(sizes)
+            )  # the largest grows if none fits
             if block == len(sizes):
                 sizes.append(size)
+            sizes[block] = max(sizes[block], size)
         busy[block] = last
         blocks.append(block)
     return blocks, sizes
