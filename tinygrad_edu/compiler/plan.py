@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.engine import tensors
 from ..errors import source_line
 from ..tensor import Tensor, mark_changed, wrap
-from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
+from .record import COPIES, Draw, Line, Operand, Tape, Value, address, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
@@ -239,7 +239,7 @@ class Plan:
                         break
         blocks, sizes = share([(*lives[v], v.nbytes) for v in pooled], in_place)
         self.unshared = sum(v.nbytes for v in lives)
-        self.blocks = [np.empty(size, np.uint8) for size in sizes]
+        self.blocks = [aligned(size) for size in sizes]
         self.place = {v: self.blocks[b] for v, b in zip(pooled, blocks, strict=True)}
         self.bytes = sum(sizes) + sum(v.nbytes for v in lives if v in kept)
 
@@ -498,6 +498,13 @@ def puts_out(line: Line) -> bool:
     if f is np.dot:
         return (line.results or line.written)[0].is_rows()
     return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
+
+
+def aligned(count: int) -> np.ndarray:
+    """Bytes that begin where a line of the processor's cache does: loads that reach over two of them cost 2 % of LeNet's step."""
+    array = np.empty(count + 64, np.uint8)
+    start = -address(array) % 64
+    return array[start : start + count]
 
 
 def elementwise(function: Any) -> bool:
