@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.engine import tensors
 from ..errors import source_line
 from ..tensor import Tensor, mark_changed, wrap
-from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
+from .record import COPIES, Draw, Line, Operand, Tape, Value, address, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
@@ -154,10 +154,13 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
         if giver is not None and busy[blocks[giver]] == first:
             block = blocks[giver]
         else:
-            fitting = [b for b, n in enumerate(sizes) if n >= size and busy[b] < first]
-            block = min(fitting, key=sizes.__getitem__, default=len(sizes))
+            free = sorted((b for b, until in busy.items() if until < first), key=sizes.__getitem__)
+            block = next(
+                (b for b in free if sizes[b] >= size), free[-1] if free else len(sizes)
+            )  # the largest grows if none fits
             if block == len(sizes):
                 sizes.append(size)
+            sizes[block] = max(sizes[block], size)
         busy[block] = last
         blocks.append(block)
     return blocks, sizes
@@ -236,7 +239,7 @@ class Plan:
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
         for i, line in enumerate(lines):
-            if isinstance(line.function, np.ufunc) and line.function.signature is None and len(line.results) == 1:
+            if elementwise(line.function) and len(line.results) == 1:
                 z = line.results[0]
                 for x in line.reads():
                     if x[1:] == z[1:] and z.value in number and x.value in number and lives[x.value][1] == i:
@@ -503,6 +506,11 @@ def puts_out(line: Line) -> bool:
     if f is np.dot:
         return (line.results or line.written)[0].is_rows()
     return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
+
+
+def elementwise(function: Any) -> bool:
+    """Whether a function makes each number of its result from those at the same place, so that the result may lie in their memory."""
+    return function is np.clip or (isinstance(function, np.ufunc) and function.signature is None)
 
 
 def returned(array: Any) -> Tensor:
