@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd.engine import tensors
 from ..errors import source_line
 from ..tensor import Tensor, mark_changed, wrap
-from .record import COPIES, Draw, Line, Operand, Tape, Value, address, call, check, copy, data, get, grad, operands, put
+from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
