@@ -163,7 +163,7 @@ class Adam(Optimizer):
             else:
                 g = g + group["weight_decay"] * p
         beta1, new1, beta2, new2, eps, rate = _factors(
-            float(group["lr"]), *group["betas"], group["eps"], state["step"], p.dtype if type(p) is np.ndarray else None
+            float(group["lr"]), *group["betas"], group["eps"], int(state["step"]), p.dtype if type(p) is np.ndarray else None
         )
         largest = state.get("max_exp_avg_sq", p)  # of the second moments, with amsgrad
         for here, slope, m, v, top in in_blocks(p, g, state["exp_avg"], state["exp_avg_sq"], largest):
