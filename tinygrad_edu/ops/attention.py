@@ -15,7 +15,7 @@ from .dropout import dropout
 from .indexing import raw
 from .products import matmul, mt
 from .reduction import _sum
-from .totals import add_last
+from .totals import add_last, largest
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -105,7 +105,7 @@ def _attention_weights(query: Any, key: Any, mask: Any = None, *, scale: float) 
         z = z + mask
     if not z.size:
         return z
-    highest = np.max(z, axis=-1, keepdims=True)
+    highest = largest(z, -1)
     if mask is not None:
         highest = np.maximum(highest, np.finfo(z.dtype).min)  # not -inf where every key is hidden
     z -= highest

