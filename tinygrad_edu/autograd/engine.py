@@ -248,7 +248,7 @@ def _chain_rule(
                 if watch:
                     got[x] += 1
                     yield Step("contribute", node, slot, x, raw, part, before, grads[x], got[x], uses[x])
-            if not retain_graph:
+            if not retain_graph and not this.view:  # the rule of a view (x[0], x.T) needs no value, so it may be used again
                 node.spent = True
                 if this.keeps is not None:
                     node.kept = None
