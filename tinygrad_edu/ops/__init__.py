@@ -38,7 +38,7 @@ METHODS = {
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
     "logsumexp max mean min nanmean nansum prod renorm softmax std sum trace var",
-    "sorting": "argsort bincount histc kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
+    "sorting": "argsort bincount histc histogram kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
     "linalg": "cholesky inverse qr svd",

@@ -80,26 +80,32 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _typed(name: str, dtype: np.dtype) -> Any:
-    def make(*data: Any) -> Tensor:
+class _OldType(type):
+    """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
+
+    dtype: np.dtype
+
+    def __call__(cls, *data: Any) -> Tensor:
         if len(data) == 1 and not isinstance(data[0], int):
-            return tensor(data[0], dtype=dtype)
-        return empty(*data, dtype=dtype) if data else tensor([], dtype=dtype)
+            return tensor(data[0], dtype=cls.dtype)
+        return empty(*data, dtype=cls.dtype) if data else tensor([], dtype=cls.dtype)
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = (
-        f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
-    )
-    return make
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
 
 
-FloatTensor = _typed("FloatTensor", dtypes.float32)
-DoubleTensor = _typed("DoubleTensor", dtypes.float64)
-HalfTensor = _typed("HalfTensor", dtypes.float16)
-LongTensor = _typed("LongTensor", dtypes.int64)
-IntTensor = _typed("IntTensor", dtypes.int32)
-ByteTensor = _typed("ByteTensor", dtypes.uint8)
-BoolTensor = _typed("BoolTensor", dtypes.bool_)
+def _old_type(name: str, dtype: np.dtype) -> Any:
+    words = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    return _OldType(name, (), {"dtype": dtype, "__doc__": words})
+
+
+FloatTensor = _old_type("FloatTensor", dtypes.float32)
+DoubleTensor = _old_type("DoubleTensor", dtypes.float64)
+HalfTensor = _old_type("HalfTensor", dtypes.float16)
+LongTensor = _old_type("LongTensor", dtypes.int64)
+IntTensor = _old_type("IntTensor", dtypes.int32)
+ByteTensor = _old_type("ByteTensor", dtypes.uint8)
+BoolTensor = _old_type("BoolTensor", dtypes.bool_)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -142,28 +148,34 @@ def full(
     )
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor of zeros.
 
     Source: https://pytorch.org/docs/stable/generated/torch.zeros.html
     """
-    return _made(np.zeros(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.zeros(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def ones(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor of ones.
 
     Source: https://pytorch.org/docs/stable/generated/torch.ones.html
     """
-    return _made(np.ones(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.ones(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor whose elements are whatever was in memory: to be filled.
 
     Source: https://pytorch.org/docs/stable/generated/torch.empty.html
     """
-    return _made(np.empty(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.empty(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
 def fill(input: Any, value: Any) -> Any:
@@ -176,8 +188,19 @@ def fill(input: Any, value: Any) -> Any:
     return setitem(input, ..., to(value, input.dtype) if isinstance(value, Tensor) else value)
 
 
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """As `full`, with the shape, dtype and device of another tensor."""
+def full_like(
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Tensor:
+    """As `full`, with the shape, dtype and device of another tensor.
+
+    `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
+    """
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
@@ -318,7 +341,15 @@ def _move(x: Any, *, device: Any) -> Any:
     return backend.place(x, device)
 
 
-def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+def to(
+    x: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool = False,
+    non_blocking: bool = False,
+    memory_format: str | None = None,
+) -> Tensor:
     """Bring to a dtype and/or a device: `to(float64)`, `to("cuda")`, `to("cuda", float64)`, `to(other)`; itself if there already.
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
@@ -359,8 +390,8 @@ def _caster(dtype: np.dtype) -> Any:
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype)
+    """`to(dtype)`, also of an old type such as FloatTensor; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype.dtype if isinstance(dtype, _OldType) else dtype)
 
 
 def is_floating_point(input: Tensor) -> bool:

@@ -255,7 +255,7 @@ def unsqueeze(x: Any, dim: int) -> Any:
     return reshape(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-def contiguous(x: Tensor) -> Tensor:
+def contiguous(x: Tensor, memory_format: str | None = None) -> Tensor:
     """The tensor itself if its elements lie in memory row by row, else a copy in which they do."""
     return x if x.array.flags.c_contiguous else x.clone()
 
