@@ -76,6 +76,7 @@ from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
 from .ops.splitting import *
+from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .paths import NOT_OFFERED, open_paths
 from .printing import set_printoptions

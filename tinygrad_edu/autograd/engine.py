@@ -482,6 +482,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
@@ -490,6 +491,7 @@ def grad(
     Args:
         outputs, grad_outputs, retain_graph, create_graph: as for `backward`.
         inputs: tensors that require grad.
+        only_inputs: taken for PyTorch's sake, where it has been without effect for long.
         allow_unused: give None for an input on which the outputs do not depend, instead of raising.
         materialize_grads: give zeros instead of None.
 

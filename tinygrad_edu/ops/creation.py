@@ -12,7 +12,7 @@ from .. import backend, dtypes
 from ..errors import DeviceError, DtypeError
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
-from .indexing import setitem
+from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
@@ -454,6 +454,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "stride": lambda self, dim=None: _stride(self) if dim is None else _stride(self)[dim],
     "is_contiguous": lambda self: bool(self.array.flags.c_contiguous),
     "pin_memory": lambda self: self,
+    "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }
 EXTRA_PROPERTIES: dict[str, Any] = {
