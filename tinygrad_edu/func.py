@@ -51,15 +51,15 @@ class _Inputs:
     def __init__(self, args: tuple, argnums: int | tuple[int, ...]) -> None:
         self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
         given = list(_tensors(self.chosen))
+        self.recorded = grad_mode.enabled  # whether the caller records
         # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
-        self.tensors = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
+        self.tensors = [x.view_as(x) if x.requires_grad and self.recorded else x.detach().requires_grad_() for x in given]
         self.leaves = {x for x in self.tensors if x.is_leaf}
         self.args = list(args)
         places = argnums if isinstance(argnums, tuple) else (argnums,)
         stand_ins = iter(self.tensors)
         for i in places:
             self.args[i] = _with(args[i], stand_ins)
-        self.recorded = grad_mode.enabled  # whether the caller records
 
     def connected(self, *outputs: Tensor) -> bool:
         """Whether the caller may want to differentiate through these: they depend on something that the caller tracks."""
