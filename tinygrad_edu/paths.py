@@ -8,11 +8,13 @@ from typing import Any
 from . import amp, data, nn
 from .backend import cuda
 from .nn import normalization
+from .ops import random
 
 PATHS: dict[str, Any] = {
     "cuda": cuda,
     "cuda.amp": amp.cuda,
     "nn.modules": nn,
+    "random": random,
     "nn.modules.batchnorm": normalization,
     "utils.data.dataloader": data.loader,
     "utils.data.dataset": data.dataset,
@@ -45,6 +47,7 @@ NOT_OFFERED = {
     "bfloat16": "NumPy has no such dtype; use float32, or float16.",
     **dict.fromkeys(("complex", "complex64", "complex128", "cfloat", "cdouble", "polar", "view_as_complex"), _NO_COMPLEX),
     **dict.fromkeys(("fft", "stft", "istft"), _NO_COMPLEX),
+    "distributions": "write the log-probability out, such as log_softmax(logits, -1).gather(-1, action) for a choice; draw with multinomial.",
     **dict.fromkeys(("jit", "fx", "onnx", "export"), _NO_EXPORT),
     **dict.fromkeys(("sparse", "sparse_coo_tensor", "sparse_csr_tensor"), _NO_SPARSE),
     **dict.fromkeys(("distributed", "multiprocessing"), "a training runs in one process here."),

@@ -34,11 +34,16 @@ class _Table(Module):
                 raise ValueError(f"padding_idx {self.padding_idx} is not one of {self.num_embeddings} rows.") from None
         if given is not None and tuple(given.shape) != size:
             raise ShapeError(f"a weight of shape {tuple(given.shape)} does not fit num_embeddings and embedding_dim {size}.")
-        self.weight = Parameter(
-            empty(*size, device=device, dtype=dtype).normal_() if given is None else given, requires_grad=not freeze
-        )
-        if given is None and self.padding_idx is not None:
-            with no_grad():
+        table = empty(*size, device=device, dtype=dtype) if given is None else given
+        self.weight = Parameter(table, requires_grad=not freeze)
+        if given is None:
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new first values."""
+        with no_grad():
+            self.weight.normal_()
+            if self.padding_idx is not None:
                 self.weight[self.padding_idx] = 0
 
     def _shown(self, **usual: Any) -> str:

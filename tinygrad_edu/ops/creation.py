@@ -80,15 +80,24 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
+def _of_old(data: tuple, **options: Any) -> Tensor:
+    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
+    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
+        raise TypeError(
+            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
+        )
+    if len(data) == 1 and not isinstance(data[0], int):
+        return tensor(data[0], **options)
+    return empty(*data or (0,), **options)
+
+
 class _OldType(type):
     """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
 
     dtype: np.dtype
 
     def __call__(cls, *data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], int):
-            return tensor(data[0], dtype=cls.dtype)
-        return empty(*data, dtype=cls.dtype) if data else tensor([], dtype=cls.dtype)
+        return _of_old(data, dtype=cls.dtype)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype == cls.dtype
@@ -424,6 +433,11 @@ def can_cast(from_: Any, to: Any) -> bool:
     return rank[a.kind] <= rank[b.kind] and not (a.kind == "i" and b.kind == "u")
 
 
+def _address(self: Tensor) -> int:
+    """Where the first element lies in memory: equal for tensors that share memory from their start."""
+    return self.array.ctypes.data if isinstance(self.array, np.ndarray) else self.array.data.ptr
+
+
 # -- what Tensor gets besides functions of the same name -------------------------------------------------------------
 EXTRA_METHODS: dict[str, Any] = {
     "to": to,
@@ -454,6 +468,9 @@ EXTRA_METHODS: dict[str, Any] = {
     "stride": lambda self, dim=None: _stride(self) if dim is None else _stride(self)[dim],
     "is_contiguous": lambda self: bool(self.array.flags.c_contiguous),
     "pin_memory": lambda self: self,
+    "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
+    "data_ptr": _address,
+    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }
@@ -461,6 +478,8 @@ EXTRA_PROPERTIES: dict[str, Any] = {
     "itemsize": lambda self: self.array.itemsize,
     "nbytes": lambda self: self.array.nbytes,
     "is_cuda": lambda self: self.device.type == "cuda",
+    "is_cpu": lambda self: self.device.type == "cpu",
+    "is_sparse": lambda self: False,
 }
 
 
