@@ -41,7 +41,8 @@ def _with(tree: Any, tensors: Iterator[Any]) -> Any:
     if isinstance(tree, Mapping):
         return {name: _with(part, tensors) for name, part in tree.items()}
     if isinstance(tree, list | tuple):
-        return type(tree)([_with(part, tensors) for part in tree])
+        parts = [_with(part, tensors) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # a namedtuple takes them one by one
     return tree
 
 
@@ -156,17 +157,16 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     Source: https://pytorch.org/docs/stable/generated/torch.func.jvp.html
     """
     inputs = _Inputs(primals, tuple(range(len(primals))))
-    beside: tuple = ()
+    returned: list[Any] = []
 
     def outputs(*tensors: Tensor) -> tuple[Tensor, ...]:
-        nonlocal beside, shape
-        shape, beside = _output(func(*_with(primals, iter(tensors))), has_aux)
-        return tuple(_tensors(shape))
+        returned[:] = _output(func(*_with(primals, iter(tensors))), has_aux)
+        return tuple(_tensors(returned[0]))
 
-    shape: Any = None
     directions = tuple(_tensors(tangents))
-    y, product = functional.jvp(outputs, tuple(inputs.tensors), directions, create_graph=True, strict=strict)
-    return *inputs.settled((_with(shape, iter(y)), _with(shape, iter(product)))), *inputs.settled(beside)
+    values, products = functional.jvp(outputs, tuple(inputs.tensors), directions, create_graph=True, strict=strict)
+    y, aux = returned
+    return *(inputs.settled(_with(y, iter(part))) for part in (values, products)), *inputs.settled(aux)
 
 
 def jacrev(

@@ -22,7 +22,7 @@ class Dataset:
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # Dataset[tuple[Tensor, int]], for readers and type checkers
+    __class_getitem__: Any = classmethod(GenericAlias)  # Dataset[tuple[Tensor, int]], for readers and type checkers
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__(index).")

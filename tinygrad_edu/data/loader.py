@@ -120,7 +120,7 @@ class DataLoader:
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # DataLoader[Tensor], for readers and type checkers
+    __class_getitem__: Any = classmethod(GenericAlias)  # DataLoader[Tensor], for readers and type checkers
 
     def __init__(
         self,

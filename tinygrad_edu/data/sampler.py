@@ -17,7 +17,7 @@ class Sampler:
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # Sampler[int], for readers and type checkers
+    __class_getitem__: Any = classmethod(GenericAlias)  # Sampler[int], for readers and type checkers
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__().")

@@ -32,7 +32,7 @@ class UninitializedParameter(Parameter):
     def _refuse(self, *args: Any) -> NoReturn:
         raise RuntimeError("this parameter of a lazy layer has no shape yet: call the model once on an example first.")
 
-    shape = ndim = property(_refuse)  # type: ignore[assignment]
+    shape = ndim = property(_refuse)
     numel = nelement = size = _refuse
 
     def __repr__(self) -> str:
@@ -46,7 +46,7 @@ class _Lazy(Module):
     dim: int  # where an input has its features
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(0, *args, **settings)
+        super().__init__(0, *args, **settings)  # type: ignore[call-arg]
         self._rest = args, settings
         for parameter in self.parameters():
             parameter.__class__ = UninitializedParameter

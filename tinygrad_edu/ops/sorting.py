@@ -353,6 +353,8 @@ def histogram(
     """
     if input.dtype.kind != "f":
         raise DtypeError(f"histogram takes floating-point tensors, not {describe(input)}.")
+    edges: Any
+    weights: Any
     edges, weights = (x.array.reshape(-1) if isinstance(x, Tensor) else x for x in (bins, weight))
     try:
         found = np.histogram(input.array.reshape(-1), edges, range, density, weights)

@@ -83,6 +83,8 @@ class AveragedModel(Module):
     Source: https://pytorch.org/docs/stable/generated/torch.optim.swa_utils.AveragedModel.html
     """
 
+    n_averaged: Tensor
+
     def __init__(
         self,
         model: Module,
@@ -113,7 +115,8 @@ class AveragedModel(Module):
             currents = [t.detach() for walk in walks for t in walk(model)]
             return averages, [t.to(average.device) for t, average in zip(currents, averages, strict=True)]
 
-        averaged, copied = [Module.parameters], [Module.buffers]
+        averaged: list[Callable] = [Module.parameters]
+        copied: list[Callable] = [Module.buffers]
         if self.use_buffers:
             averaged, copied = averaged + copied, []
         if self.n_averaged == 0:
