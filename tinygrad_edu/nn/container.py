@@ -264,5 +264,9 @@ class ParameterDict(_Named):
         super().__init__()
         self.update(parameters or {})
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter under a key, or the default."""
+        return dict(self._own(Parameter)).get(key, default)
+
     def __repr__(self) -> str:
         return _lines_of_parameters(self)
