@@ -27,8 +27,10 @@ from contextlib import ContextDecorator
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import backend, dtypes
+from .dtypes import FLOATS
 from .errors import DtypeError, describe, explain
 from .tensor import Tensor, call_site, note_view, owner, refresh, tick, to_array, wrap
 
@@ -179,13 +181,13 @@ def recording(this: Op) -> Callable[..., Any]:
     """The function users call: compute on the arrays, and note in the result how it was made."""
     differentiable, view = this.differentiable, this.view
     variadic, count = this.variadic, len(this.inputs)
-    simple = not variadic and inspect.Parameter.empty not in this.settings.values()
+    complete = -1 if variadic or inspect.Parameter.empty in this.settings.values() else count  # inputs that need nothing else
     unify, keeps = this.dtype is not None, this.keeps is not None
     defaults, names = this.settings, this.settings.keys()
 
     @functools.wraps(this.forward)
     def call(*inputs: Any, **kwargs: Any) -> Any:
-        if len(inputs) == count and simple and not kwargs:
+        if len(inputs) == complete and not kwargs:
             settings = defaults
         elif (variadic or len(inputs) == count) and kwargs.keys() == names:
             settings = kwargs
@@ -194,7 +196,8 @@ def recording(this: Op) -> Callable[..., Any]:
                     settings = {**settings, name: value.array}
         else:
             inputs, settings = this.bind(inputs, kwargs)
-        arrays, dtype, tracked, mixed, foreign = [], None, False, False, False
+        arrays, dtype = [], None
+        tracked = mixed = foreign = False
         for x in inputs:
             if isinstance(x, Tensor):
                 if x.base is not None:
@@ -211,7 +214,7 @@ def recording(this: Op) -> Callable[..., Any]:
         if dtype is None:  # no tensor among them: a rule calls this with arrays
             return this.forward(*arrays, **settings)
         try:
-            if foreign or (unify and (mixed or dtype not in dtypes.FLOATS)):
+            if foreign or (unify and (mixed or dtype not in FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
             if keeps:
                 pair = this.forward_and_keep(*arrays, **settings)
@@ -225,7 +228,7 @@ def recording(this: Op) -> Callable[..., Any]:
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
-        z.array = out if type(out) is np.ndarray else backend.as_array(out)
+        z.array = out if type(out) is ndarray else backend.as_array(out)
         if tracked and differentiable and grad_mode.enabled:
             z._requires_grad = True
             z.op = this
@@ -262,7 +265,7 @@ def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
         raise DtypeError(f"{this.name}: the inputs must have one dtype, but they are {given}. Convert one with .to(dtype).")
     if this.dtype in ("common", "float"):
         target = dtypes.result_dtype(found)
-        if this.dtype == "float" and target not in dtypes.FLOATS:
+        if this.dtype == "float" and target not in FLOATS:
             target = dtypes.get_default_dtype()
         found = [cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
     return tuple(found), [x.array if isinstance(x, Tensor) else x for x in found]

@@ -161,7 +161,13 @@ class Tensor:
         """Let `backward` leave this tensor's gradient in `.grad` although it is not a leaf."""
         if not self._requires_grad:
             raise GraphError("retain_grad() on a tensor that does not require grad: no gradient will ever reach it.")
-        self._retains_grad = self.op is not None
+        if self.op is not None:
+            self._retain()
+
+    def _retain(self) -> None:
+        self._retains_grad = True
+        if self._hooks is None:  # where the walk looks for what is to be done with a gradient
+            self._hooks = {}
 
     @property
     def retains_grad(self) -> bool:
@@ -477,8 +483,8 @@ def _holds_arrays(data: Any) -> bool:
 def call_site(depth: int = 1) -> Any:
     """The code object and instruction outside this package that is running now."""
     frame: Any = sys._getframe(depth)
-    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
-        frame = frame.f_back
+    while frame.f_code.co_filename in OWN_FILES and (caller := frame.f_back) is not None:
+        frame = caller
     return frame.f_code, frame.f_lasti
 
 
@@ -488,7 +494,9 @@ last_change = 0
 
 def owner(array: Any) -> Any:
     """The array that owns the memory an array looks at."""
-    while hasattr(array.base, "base"):  # another array, or what NumPy puts between an array and its sliding windows
+    while array.base is not None and hasattr(
+        array.base, "base"
+    ):  # another array, or what NumPy puts between it and its sliding windows
         array = array.base
     return array
 
@@ -577,4 +585,5 @@ def rebind(target: Tensor, old: Tensor, result: Tensor) -> None:
     if anchor is not None:
         target._anchor, anchor.changed_at = anchor, target.serial
     if retains:  # as in PyTorch, the gradient to retain is that of the latest value
-        old._retains_grad, target._retains_grad = False, True
+        old._retains_grad = False
+        target._retain()

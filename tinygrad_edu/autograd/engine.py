@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import count
 from operator import attrgetter
 from sys import getrefcount
 from types import CodeType
@@ -37,12 +38,12 @@ _CHOICE = _where.op
 
 
 def _references_of_a_new_array() -> int:
-    raw = np.empty(0)
-    part = raw
-    return getrefcount(part)
+    gradients = {None: np.empty(0)}
+    g = gradients[None]
+    return getrefcount(g)
 
 
-# What a rule returns is an array of its own, which may be kept and added to, if nothing else refers to it than the loop below.
+# A gradient is an array of its own, which may be given away, if nothing else refers to it than a dict and a variable.
 _OF_A_NEW_ARRAY = _references_of_a_new_array()
 
 check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
@@ -71,38 +72,40 @@ class Step(NamedTuple):
 
 
 def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = None, to_look_at: bool = False) -> list[Tensor]:
-    """Every tensor that requires grad and that the roots were made from: leaves, then each after what it was made from.
+    """The results of operations that the roots were made from and a gradient passes through, each after what it was made from.
 
     A tensor is always made after its inputs, so the order of creation is a topological order: collect, then sort by it.
     With `targets`, only the tensors through which a gradient passes on its way to these. Only `to_look_at` may the graph have
     been used up, as long as it was kept.
     """
-    found = set(roots)
-    stack: list[Tensor] = list(found)
-    leaves: list[Tensor] = []
-    made: list[Tensor] = []
-    while stack:
-        node = stack.pop()
-        (leaves if node.op is None else made).append(node)
+    order = [root for root in dict.fromkeys(roots) if root.op is not None]
+    found = set(order)
+    for node in order:  # which grows meanwhile
         if node.spent and not (node.inputs and (to_look_at or targets is not None)) and not (targets and node in targets):
             raise GraphError((_RELEASED if to_look_at else _SPENT).format(describe(node)))
         for x in node.inputs:
             if isinstance(x, Tensor):
                 if x.serial > node.serial:  # something was done to it after this use
                     x = as_used(x, node)
-                if x._requires_grad and x not in found:
+                if x.op is not None and x not in found:
                     found.add(x)
-                    stack.append(x)
-    made.sort(key=attrgetter("serial"))
+                    order.append(x)
+    order.sort(key=attrgetter("serial"))
     if targets is None:
-        return leaves + made
+        return order
     passed = set(targets)
-    for node in made:
+    for node in order:
         if any(isinstance(x, Tensor) and x in passed for x in node.inputs):
             if node.spent:
                 raise GraphError(_SPENT.format(describe(node)))
             passed.add(node)
-    return [node for node in leaves + made if node in passed]
+    return [node for node in order if node in passed]
+
+
+def leaves(order: Iterable[Tensor]) -> list[Tensor]:
+    """The leaves that require grad and from which these results were made."""
+    inputs = dict.fromkeys(x for node in order for x in node.inputs if isinstance(x, Tensor))
+    return [x for x in inputs if x.op is None and x._requires_grad]
 
 
 _SPENT = (
@@ -164,18 +167,17 @@ def _chain_rule(
     `complete` gets the gradient of each leaf (or of each of the `targets`) and of each tensor that retains its own.
     Gradients are arrays and rules run on arrays; with `create_graph` both are tensors, and what rules do is recorded.
     """
-    on_path = None if targets is None else set(order)
+    on_path = None if targets is None else {*order, *targets}
     uses = _count_uses(roots, order) if watch else {}
     got = dict.fromkeys(uses, 0)
     last_change = tensors.last_change
     for node in order:
-        if node.op is not None:
-            if last_change < node.serial:  # usual: nothing was changed in place since the first operation
-                break
-            _check_unchanged(node, on_path)
+        if last_change < node.serial:  # usual: nothing was changed in place since the first operation
+            break
+        _check_unchanged(node, on_path)
     grads: dict[Tensor, Any] = {}
-    owned: set[Tensor] = set()  # whose gradient is an array that this loop made, so that it may be added to in place
-    kept = 0  # bytes of the graph that stay to be looked at
+    sums: set[Tensor] = set()  # whose gradient is a sum that this loop made, so that it may be added to in place
+    large = sum(map(attrgetter("array.nbytes"), order)) + NODE_BYTES * len(order) > KEEP_GRAPH_BYTES
     chose = False  # whether a where() was on the way
     for root, seed in zip(roots, seeds, strict=True):
         grads[root] = grads[root] + seed if root in grads else seed
@@ -185,23 +187,20 @@ def _chain_rule(
     try:
         while order:
             node = order.pop()
-            this = node.op
+            this: Any = node.op
             g = grads.pop(node, None)
             if g is None:  # nothing flowed here
-                if node in uses:
+                if watch:
                     for _, x in _receivers(node):
                         uses[x] -= 1
                 continue
-            if node._hooks:
+            if node._hooks is not None:
                 g = _run_hooks(node, g, create_graph)
-                owned.discard(node)
-            if this is None:
-                if targets is None or node in targets:
-                    complete[node] = g if create_graph or node in owned else g.copy()
-                continue
-            if node._retains_grad or (targets is not None and node in targets):
-                complete[node] = g if create_graph else g.copy()
+                if node._retains_grad:
+                    complete[node] = g
             if on_path is not None:
+                if targets and node in targets:
+                    complete[node] = g
                 on_path.discard(node)  # so that it can be freed
                 if not any(isinstance(x, Tensor) and x in on_path for x in node.inputs):
                     continue
@@ -211,19 +210,21 @@ def _chain_rule(
                 _check_unchanged(node, on_path)
             if this is _CHOICE:
                 chose = True
-            z, values = (node, node.inputs) if create_graph else (node.array, node.values)
+            if create_graph:
+                z, values = node, node.inputs
+            else:
+                z, values = node.array, node.values
             settings = node.settings
             if this.keeps is not None:
                 settings = {**settings, this.keeps: None if create_graph else node.kept}
-            together = None if this.joint is None else _one_each(node, this.joint(g, z, *values, **settings))
-            for slot, x in enumerate(node.inputs):
+            joint = this.joint
+            rules = this.rules if joint is None else _one_each(node, joint(g, z, *values, **settings))
+            for slot, x, rule in zip(count(), node.inputs, rules):
                 if not isinstance(x, Tensor) or not x._requires_grad or (on_path is not None and x not in on_path):
                     continue
-                if together is not None:
-                    raw = together[slot]
-                    if callable(raw):  # worth its time only where it is wanted
-                        raw = raw()
-                elif (rule := this.rules[slot]) is None:
+                if joint is not None:
+                    raw = rule() if callable(rule) else rule  # a function where it is worth its time only if wanted
+                elif rule is None:
                     continue
                 else:
                     raw = rule(g, z, *values, **settings) if settings else rule(g, z, *values)
@@ -236,15 +237,13 @@ def _chain_rule(
                 part = raw if raw.shape == x.array.shape else _fit(raw, node, slot)
                 before = grads.get(x)
                 if before is None:
-                    if x.op is None and part.base is None and getrefcount(part) <= _OF_A_NEW_ARRAY:
-                        owned.add(x)
                     grads[x] = part
-                elif x in owned and not (watch or create_graph):
+                elif x in sums and not (watch or create_graph):
                     before += part
                     grads[x] = before
                 else:
                     grads[x] = before + part
-                    owned.add(x)
+                    sums.add(x)
                 if watch:
                     got[x] += 1
                     yield Step("contribute", node, slot, x, raw, part, before, grads[x], got[x], uses[x])
@@ -252,9 +251,12 @@ def _chain_rule(
                 node.spent = True
                 if this.keeps is not None:
                     node.kept = None
-                kept += node.array.nbytes + NODE_BYTES
-                if kept > KEEP_GRAPH_BYTES:
+                if large:
                     node.inputs, node.values, node._before = (), (), None
+        for x, g in grads.items():  # what is left are the leaves
+            if x.op is None and (on_path is None or x in on_path):
+                node = x
+                complete[x] = g if x._hooks is None else _run_hooks(x, g, create_graph)
     except Exception as error:
         raise _explained(error, node, raw) from None
     if chose:
@@ -392,6 +394,36 @@ def _arguments(this: Op) -> str:
 
 def _check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
     """Raise if a value that the rules of this node will read was changed in place after the node was recorded."""
+    for x, value in zip(node.inputs, node.values, strict=True):
+        if isinstance(x, Tensor) and x.array.shape != value.shape:
+            raise InplaceError(
+                f"{_name(node)} used a tensor of shape {value.shape}, whose data was replaced since by data of another shape: "
+                f"{describe(x)}. Call backward() before that."
+            )
+    held = [(node.array, None), *zip(node.values, node.inputs, strict=True), *((value, None) for value in node.settings.values())]
+    changed = [i for i, (value, x) in enumerate(held) if _changed(value, x, node.serial)]
+    if not changed:
+        return
+    read = _values_needed(node, on_path)
+    for i in changed:
+        x = held[i][1]
+        if i in read or i > len(node.values):
+            what = "its result" if i == 0 else f"its input {describe(x)}" if isinstance(x, Tensor) else "a setting"
+            raise InplaceError(
+                f"{_name(node)} needs a value for its gradient that was changed in place after it was used: {what}. "
+                "Call backward() before changing it, or change a copy (x = x.clone())."
+            )
+
+
+def _changed(value: Any, x: Any, time: int) -> bool:
+    """Whether a value that was used then, or the data that the tensor it came from has now, was changed since."""
+    if not hasattr(value, "strides"):  # a number or a dtype
+        return False
+    return tensors.changed_since(value, time) or (isinstance(x, Tensor) and tensors.changed_since(x.array, time))
+
+
+def _values_needed(node: Tensor, on_path: set[Tensor] | None) -> frozenset[int]:
+    """Which values the rules of this node will read: 0 is the output, 1 the first input ..."""
     this = node.op
     assert this is not None
     needed = [isinstance(x, Tensor) and x._requires_grad and (on_path is None or x in on_path) for x in node.inputs]
@@ -399,25 +431,7 @@ def _check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
         rules = {this.joint} if any(needed) else set()
     else:
         rules = {rule for rule, need in zip(this.rules, needed, strict=True) if need and rule is not None}
-    read = set().union(*(_values_read(getattr(rule, "__code__", None), len(node.values)) for rule in rules))
-    held = [node.array, *node.values]
-    for x, value in zip(node.inputs, node.values, strict=True):
-        if isinstance(x, Tensor) and x.array.shape != value.shape:
-            raise InplaceError(
-                f"{_name(node)} used a tensor of shape {value.shape}, whose data was replaced since by data of another shape: "
-                f"{describe(x)}. Call backward() before that."
-            )
-    candidates = [(held[i], None if i == 0 else node.inputs[i - 1]) for i in read]
-    candidates += [(value, None) for value in node.settings.values()]
-    for array, x in candidates:
-        if not hasattr(array, "strides"):  # a number or a dtype
-            continue
-        if tensors.changed_since(array, node.serial) or (isinstance(x, Tensor) and tensors.changed_since(x.array, node.serial)):
-            what = f"its input {describe(x)}" if isinstance(x, Tensor) else "its result" if array is node.array else "a setting"
-            raise InplaceError(
-                f"{_name(node)} needs a value for its gradient that was changed in place after it was used: {what}. "
-                "Call backward() before changing it, or change a copy (x = x.clone())."
-            )
+    return frozenset().union(*(_values_read(getattr(rule, "__code__", None), len(node.values)) for rule in rules))
 
 
 @functools.cache
@@ -547,7 +561,7 @@ def _run(
     wanted = None if targets is None else set(targets)
     order = topological_order(roots, wanted)
     if all_used:
-        _require_used(targets or (), set(order))
+        _require_used(targets or (), {*roots, *order, *leaves(order)})
     found: dict[Tensor, Any] = {}
     walk = _chain_rule(order, roots, seeds, found, targets=wanted, retain_graph=retain_graph, create_graph=create_graph)
     if create_graph:
@@ -555,10 +569,20 @@ def _run(
             deque(walk, maxlen=0)
     else:
         deque(walk, maxlen=0)
-        found = {x: _like(g, x) for x, g in found.items()}
+        _make_tensors(found)
     if all_used:
         _require_used(targets or (), found)
     return found
+
+
+def _make_tensors(gradients: dict[Tensor, Any]) -> None:
+    """Arrays that are the gradients of tensors become tensors, each with memory and the dtype of its own."""
+    for x in gradients:
+        g = gradients[x]
+        if type(g) is np.ndarray and g.dtype is x.array.dtype and g.base is None and getrefcount(g) <= _OF_A_NEW_ARRAY:
+            gradients[x] = wrap(g)
+        else:
+            gradients[x] = wrap(backend.as_array(g).astype(x.array.dtype))
 
 
 _depositing = threading.Lock()  # backward passes of several threads may share leaves
@@ -574,16 +598,10 @@ def _deposit(found: dict[Tensor, Tensor]) -> None:
                 x._grad = g.clone() if g._requires_grad else g
 
 
-def _like(g: Any, x: Tensor) -> Tensor:
-    """A gradient as a tensor of its tensor's dtype."""
-    dtype = x.array.dtype
-    if type(g) is not np.ndarray or g.dtype is not dtype:  # seldom
-        g = backend.as_array(g).astype(dtype, copy=False)
-    return wrap(g)
-
-
 def _as_list(tensors: Any) -> list[Tensor]:
-    found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    found = list(tensors)
     for x in found:
         if not isinstance(x, Tensor):
             raise TypeError(f"expected a tensor or a sequence of tensors, but there is a {type(x).__name__} in it.")
@@ -593,7 +611,7 @@ def _as_list(tensors: Any) -> list[Tensor]:
 def _require_grad(tensors: list[Tensor], who: str) -> None:
     for x in tensors:
         if not x._requires_grad:
-            learners = [this for this in registry.values() if not this.forward.__module__.startswith("tinygrad_edu.")]
+            learners = [this for this in registry.values() if not (this.forward.__module__ or "").startswith("tinygrad_edu.")]
             without = [this.name for this in learners if not this.differentiable]
             raise GraphError(
                 f"{who}: {describe(x)} does not require grad. Make it with requires_grad=True, and not under no_grad() or from "

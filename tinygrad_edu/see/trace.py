@@ -318,7 +318,7 @@ class _Tracer:
         self.tensors: list[Numbers] = []
         self._refs: dict[int, int] = {}
         self.arrays: list[Any] = []  # of `tensors`; held, so that none is freed, and its id given to another, meanwhile
-        self.order = [node for node in engine.topological_order([root], to_look_at=True) if node.op is not None]
+        self.order = engine.topological_order([root], to_look_at=True)
         leaves, self.values = self._leaves()
         self.nodes = [*leaves, *self.order]
         self.ids = {node: f"v{i}" for i, node in enumerate(self.nodes)}
@@ -331,7 +331,7 @@ class _Tracer:
         known = variables(learners_frame())
         self.groups = Groups(self.nodes, known)
         self.names = dict(zip(self.nodes, self._names(known), strict=True))
-        self.uses = engine._count_uses([root], list(engine.topological_order([root], to_look_at=True)))
+        self.uses = engine._count_uses([root], self.order)
 
     def _leaves(self) -> tuple[list[Tensor], dict[Tensor, Any]]:
         """Leaves by their first use, and the values that they had then."""

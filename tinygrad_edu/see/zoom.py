@@ -170,7 +170,8 @@ def _in_numbers(z: Tensor, named: dict[Tensor, str], what: str) -> Tensor:
             part.name = _spot(named[z], index)
     flat = parts.reshape(-1).tolist()
     whole = cat(flat) if len(flat) > 1 else flat[0]
-    count = len(engine.topological_order([whole]))
+    order = engine.topological_order([whole])
+    count = len(engine.leaves(order) + order)
     if count > NODES:
         raise ZoomError(f"zoom shows up to {NODES} numbers; {what} needs {count}. Take fewer rows and columns.")
     return whole
