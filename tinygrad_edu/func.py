@@ -65,7 +65,8 @@ class _Inputs:
     def connected(self, *outputs: Tensor) -> bool:
         """Whether the caller may want to differentiate through these: they depend on something that the caller tracks."""
         tracked = [y for y in outputs if y.requires_grad]
-        return self.recorded and any(x.is_leaf and x not in self.leaves for x in engine.topological_order(tracked))
+        found = {*tracked, *engine.leaves(engine.topological_order(tracked))}
+        return self.recorded and any(x.is_leaf and x not in self.leaves for x in found)
 
     def settled(self, tree: Any) -> Any:
         """Results for the caller: without history where there is none of the caller's."""
