@@ -22,6 +22,7 @@ from . import (
     testing,
     utils,
 )
+from .absent import missing
 from .amp import autocast
 from .backend import accelerator, cuda, device, get_default_device, set_default_device
 from .backends import (
@@ -78,7 +79,7 @@ from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
-from .paths import NOT_OFFERED, open_paths
+from .paths import open_paths
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
@@ -97,8 +98,7 @@ def __getattr__(name: str) -> Any:
         return pictures if name == "see" else getattr(pictures, name)
     if name == "profile":
         return importlib.import_module(".profiler", __name__).profile
-    why = f": {NOT_OFFERED[name]}" if name in NOT_OFFERED else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{why}")
+    raise missing(__name__, name)
 
 
 def _play(self: Tensor, *args: Any, **options: Any) -> Any:

@@ -38,24 +38,6 @@ PATHS |= {
 }
 
 
-_NO_COMPLEX = "complex numbers are not offered; keep real and imaginary parts as two tensors."
-_NO_EXPORT = "there is nothing to export a graph to; `compile` records a training step, and save() keeps weights."
-_NO_SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
-
-# What PyTorch has and this library does not, on purpose: why, and what to use.
-NOT_OFFERED = {
-    "bfloat16": "NumPy has no such dtype; use float32, or float16.",
-    **dict.fromkeys(("complex", "complex64", "complex128", "cfloat", "cdouble", "polar", "view_as_complex"), _NO_COMPLEX),
-    **dict.fromkeys(("fft", "stft", "istft"), _NO_COMPLEX),
-    "distributions": "write the log-probability out, such as log_softmax(logits, -1).gather(-1, action) for a choice; draw with multinomial.",
-    **dict.fromkeys(("jit", "fx", "onnx", "export"), _NO_EXPORT),
-    **dict.fromkeys(("sparse", "sparse_coo_tensor", "sparse_csr_tensor"), _NO_SPARSE),
-    **dict.fromkeys(("distributed", "multiprocessing"), "a training runs in one process here."),
-    "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
-    "hub": "models are not downloaded here; load weights with load().",
-}
-
-
 def open_paths() -> None:
     """Let Python's import find them."""
     package = sys.modules[__package__]

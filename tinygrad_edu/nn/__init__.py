@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..absent import missing
 from . import functional, init, utils
 from .activation import (
     CELU,
@@ -143,3 +146,7 @@ from .upsampling import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
