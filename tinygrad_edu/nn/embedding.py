@@ -153,6 +153,26 @@ class EmbeddingBag(_Table):
             self.padding_idx,
         )
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> EmbeddingBag:
+        """As `Embedding.from_pretrained`."""
+        if embeddings.ndim != 2:
+            raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
+        rows, columns = embeddings.shape
+        settings = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
+        return cls(rows, columns, *settings).requires_grad_(not freeze)  # type: ignore[return-value]
+
     def extra_repr(self) -> str:
         shown = self._shown(max_norm=None, norm_type=2, scale_grad_by_freq=False)
         return f"{shown}, mode={self.mode!r}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")

@@ -18,7 +18,7 @@ from .shape import clone, ints
 __all__ = [
     "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
-    "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
+    "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -406,6 +406,11 @@ def type_(self: Tensor, dtype: Any = None) -> Any:
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
     return input.dtype.kind == "f"
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element of a tensor is not 0."""
+    return bool(input)
 
 
 def is_tensor(obj: Any) -> bool:
