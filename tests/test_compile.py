@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, autograd, compiler, nn, optim
 from tinygrad_edu.compiler import Compiled, CompileError, compile
-from tinygrad_edu.compiler.plan import share
+from tinygrad_edu.compiler.plan import new_block, share
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.testing import assert_close
@@ -746,6 +746,13 @@ def test_memory_is_never_shared_by_what_lives_at_the_same_time(spans: list, data
             if blocks[i] == blocks[j]:
                 assert lives[j][1] < first or (in_place.get(i) == j and lives[j][1] == first)
     assert sum(sizes) <= sum(size for *_, size in lives)
+
+
+@given(st.integers(1, 10_000))
+def test_a_block_has_its_size_and_begins_with_a_cache_line(size: int) -> None:
+    block = new_block(size)
+    assert block.nbytes == size
+    assert block.ctypes.data % 64 == 0
 
 
 def test_a_plan_needs_less_memory() -> None:

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import scipy.signal
 
 import tinygrad_edu as tg
 
@@ -44,6 +45,12 @@ def conv_weight(x, z, kernel, **_):
     return w
 
 
+def correlated(x, w, padding=0, stride=1):
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    z = [[scipy.signal.correlate(image, kernel, "valid")[0] for kernel in w] for image in x]
+    return np.array(z)[:, :, ::stride, ::stride]
+
+
 def columns(x, kernel=(3, 2), **_):
     z = np.zeros((x.shape[0], x.shape[1], *kernel, *POSITIONS))
     for c in range(x.shape[1]):
@@ -78,6 +85,8 @@ CASES = [
     row("conv_input", conv_input, (Z, W), tg.ops.convolution.conv_input, sizes=SIZES, **SETTINGS),
     row("conv_weight", conv_weight, (X, Z), tg.ops.convolution.conv_weight, kernel=(3, 2), **SETTINGS),
     Case("conv2d", conv, (real, real), [(X, W)], [SETTINGS], tg.ops.convolution.conv2d, ()),
+    Case("nn.functional.conv2d", correlated, (real, real), None,  # few outputs: two positions at once
+         [(((2, 2, 4, 5), (3, 2, 3, 2)), {"padding": 1}), (((1, 1, 8, 6), (2, 1, 6, 3)), {"stride": 2})], ops=()),
     Case("conv_transpose2d", lambda z, w: conv_input(z, w), (real, real), [(Z, W)], [{}],
          lambda z, w: tg.ops.convolution.conv_transpose2d(z, w, output_padding=(1, 0), **{**SETTINGS, "padding": (1, 0)})[..., :5, :], ()),
     Case("to_columns", columns, (real,), [(X,)], [{"kernel": (3, 2), "out": POSITIONS, **WINDOW}], tg.ops.convolution._to_columns),

@@ -32,6 +32,7 @@ WITH_OUT = {
 }
 COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!="}
 METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
+LINE = 64  # bytes that a processor's cache takes at a time
 EFFECTS = {call, check, grad, data}
 
 
@@ -153,13 +154,23 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
         if giver is not None and busy[blocks[giver]] == first:
             block = blocks[giver]
         else:
-            fitting = [b for b, n in enumerate(sizes) if n >= size and busy[b] < first]
-            block = min(fitting, key=sizes.__getitem__, default=len(sizes))
+            free = sorted((b for b, until in busy.items() if until < first), key=sizes.__getitem__)
+            block = next(
+                (b for b in free if sizes[b] >= size), free[-1] if free else len(sizes)
+            )  # the largest grows if none fits
             if block == len(sizes):
                 sizes.append(size)
+            sizes[block] = max(sizes[block], size)
         busy[block] = last
         blocks.append(block)
     return blocks, sizes
+
+
+def new_block(size: int) -> np.ndarray:
+    """So many bytes that begin with a cache line: some processors copy ten times slower between memory that lies otherwise."""
+    room = np.empty(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    return room[start : start + size]
 
 
 def look(array: np.ndarray, x: Operand) -> np.ndarray:
@@ -228,7 +239,7 @@ class Plan:
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
         for i, line in enumerate(lines):
-            if isinstance(line.function, np.ufunc) and line.function.signature is None and len(line.results) == 1:
+            if elementwise(line.function) and len(line.results) == 1:
                 z = line.results[0]
                 for x in line.reads():
                     if x[1:] == z[1:] and z.value in number and x.value in number and lives[x.value][1] == i:
@@ -236,7 +247,7 @@ class Plan:
                         break
         blocks, sizes = share([(*lives[v], v.nbytes) for v in pooled], in_place)
         self.unshared = sum(v.nbytes for v in lives)
-        self.blocks = [np.empty(size, np.uint8) for size in sizes]
+        self.blocks = [new_block(size) for size in sizes]
         self.place = {v: self.blocks[b] for v, b in zip(pooled, blocks, strict=True)}
         self.bytes = sum(sizes) + sum(v.nbytes for v in lives if v in kept)
 
@@ -495,6 +506,11 @@ def puts_out(line: Line) -> bool:
     if f is np.dot:
         return (line.results or line.written)[0].is_rows()
     return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
+
+
+def elementwise(function: Any) -> bool:
+    """Whether a function makes each number of its result from those at the same place, so that the result may lie in their memory."""
+    return function is np.clip or (isinstance(function, np.ufunc) and function.signature is None)
 
 
 def returned(array: Any) -> Tensor:

@@ -599,7 +599,7 @@ class Tape:
             return REDUCTIONS[function].reduce, (array,), {"axis": axis, **options}
         if function is np.matmul and all(x.ndim == 2 for x in args) and not kwargs:
             return np.dot, args, kwargs
-        if isinstance(function, np.ufunc) and function is not np.ldexp:
+        if function is np.clip or (isinstance(function, np.ufunc) and function is not np.ldexp):
             found = {x.dtype for x in args if isinstance(x, np.ndarray)}
             dtype = found.pop() if len(found) == 1 else np.dtype(bool)
             args = tuple(self.number(x, dtype) if type(x) in (int, float) and dtype.kind == "f" else x for x in args)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import require
+from ..backend import number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import OWN_FILES, Tensor
@@ -25,7 +25,7 @@ from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
 from .reduction import _softmax, _total, amax, log_softmax, mean, sum
-from .shape import broadcast_tensors, reshape, unsqueeze
+from .shape import broadcast_tensors, broadcast_to, permute, reshape, unsqueeze
 from .totals import add_last
 
 __all__ = [
@@ -165,6 +165,19 @@ def _put_class(x: Any, *, labels: Any, shape: Any) -> Any:
     return z
 
 
+@op(
+    dx=lambda g, z, x, labels, share: _put_class(
+        broadcast_to(g * -_slope(share), shape=labels.shape), labels=labels, shape=x.shape
+    )
+)
+def negative_log_likelihood(x: Any, *, labels: Any, share: Any) -> Any:
+    """Minus the sum of what stands at the labels, each by its share; only that gets a gradient.
+
+    z = -Σ over n of share[n]·x[n, label[n]];  ∂x[n, label[n]] = -g·share[n], else 0
+    """
+    return -_total(_counted(_take_class(x, labels=labels), share), None, False)
+
+
 def _class_weights(name: str, input: Any, weight: Any) -> Any:
     """The weight of each class, shaped so that it broadcasts against the scores."""
     classes = input.shape[_class_dim(input)]
@@ -174,42 +187,60 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
 
 
 # -- classification: cross-entropy ---------------------------------------------------------------------------------------
-@op(keeps="parts", dx=lambda g, z, x, labels, parts: softmax_minus_one_hot(x, g, labels=labels, parts=parts))
-def softmax_cross_entropy(x: Any, *, labels: Any) -> Any:
-    """How surprised the softmax of the scores is by the labels, on average; the gradient is the softmax, less 1 at the label.
+@op(keeps="parts", dx=lambda g, z, x, labels, share, parts: softmax_minus_one_hot(x, g, labels=labels, share=share, parts=parts))
+def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
+    """How surprised the softmax of the scores is by the labels; the gradient is the softmax, less 1 at the label.
 
-    z = mean over n of ln(Σ e^x[n]) - x[n, label[n]];  ∂x = g·(softmax(x) - one-hot(label)) / N
+    z = Σ over n of share[n]·(ln(Σ e^x[n]) - x[n, label[n]]);  ∂x[n] = g·share[n]·(softmax(x[n]) - one-hot(label[n]))
 
     Args:
         x: scores of shape (N, C), also called logits.
         labels: N class numbers, not checked here.
+        share: how much each sample counts: 1/N for their mean, or N numbers.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     if not x.size:
-        return np.full_like(x, np.nan, shape=()), None
+        return np.full_like(x, 0 * share, shape=()), None
     at_labels, parts = _softmax_parts(x, labels)
     losses = np.log(parts.totals)
     losses -= at_labels
-    return _total(losses, None, False, len(losses)), parts
+    return _total(_counted(losses, share), None, False), parts
 
 
 @op(
-    dx=lambda h, z, x, g, labels, parts: _softmax_slope(h * (g / max(x.shape[0], 1)), _softmax(x, dim=1)),
-    dg=lambda h, z, x, g, labels, parts: (sum(h * _softmax(x, dim=1)) - sum(_take_class(h, labels=labels))) / max(x.shape[0], 1),
+    dx=lambda h, z, x, g, labels, share, parts: _softmax_slope(h * (g * _column(share)), _softmax(x, dim=1)),
+    dg=lambda h, z, x, g, labels, share, parts: (
+        sum(h * _softmax(x, dim=1) * _column(share)) - sum(_take_class(h, labels=labels) * _slope(share))
+    ),
 )
-def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, parts: Any = None) -> Any:
-    """The softmax of each row, less 1 at its label, times g / N: what cross-entropy sends back to its scores.
+def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, share: Any, parts: Any = None) -> Any:
+    """The softmax of each row, less 1 at its label, times g and the row's share: what cross-entropy sends back to its scores.
 
-    z = g·(p - one-hot(label)) / N with p = softmax(x);  ∂x = p·(q - Σ q·p) with q = h·g / N;  ∂g = Σ h·(p - one-hot(label)) / N
+    z[n] = g·share[n]·(p[n] - one-hot(label[n])) with p = softmax(x);  ∂x = p·(q - Σ q·p) with q[n] = h[n]·g·share[n];
+    ∂g = Σ h·share·(p - one-hot(label))
     """
     if not x.size:
         return x.copy()
     exps, totals, own = parts or _softmax_parts(x, labels)[1]
-    share = g / len(x)
-    z = exps * (share / totals)[:, None]
-    z.put(own, z.take(own) - share)
+    rows = g * (number(share, g) if isinstance(share, float) else _slope(share))
+    z = exps * (rows / totals)[:, None]
+    z.put(own, z.take(own) - rows)
     return z
+
+
+def _counted(losses: Any, share: Any) -> Any:
+    """The losses by their shares; one that has no share may be infinite."""
+    return losses * number(share, losses) if isinstance(share, float) else np.where(share == 0, 0, losses) * share
+
+
+def _slope(share: Any) -> Any:
+    """A share as it stands in the gradient: nothing where no sample counts, although their mean, 0/0, is NaN (as in PyTorch)."""
+    return share if isinstance(share, float) else np.where(np.isnan(share), 0, share)
+
+
+def _column(share: Any) -> Any:
+    return share if isinstance(share, float) else _slope(share)[:, None]
 
 
 class _Parts(NamedTuple):
@@ -273,10 +304,39 @@ def cross_entropy(
     if input.ndim and input.shape == target.shape:
         return _probability_loss(input, target, weight, ignore_index, reduction, label_smoothing)
     labels, ignored = _labels("cross_entropy", input, target, ignore_index)
-    if input.ndim == 2 and reduction == "mean" and weight is None and ignored is None and not label_smoothing:
-        return softmax_cross_entropy(input, labels=labels)
-    log_p = log_softmax(input, _class_dim(input))
-    return _label_loss("cross_entropy", log_p, labels, ignored, weight, reduction, label_smoothing)
+    counts = _counts("cross_entropy", input, labels, ignored, weight)
+    if reduction == "none" or label_smoothing:
+        return _label_loss(log_softmax(input, _class_dim(input)), labels, ignored, counts, weight, reduction, label_smoothing)
+    share = _shares(labels, counts, reduction)
+    if input.ndim != 2:
+        input, labels = _as_rows(input), labels.reshape(-1)
+        share = share if isinstance(share, float) else share.reshape(-1)
+    return softmax_cross_entropy(input, labels=labels, share=share)
+
+
+def _as_rows(input: Any) -> Any:
+    """Scores of shape (C,) or (N, C, ...) with one row for each sample."""
+    last = input if input.ndim == 1 else permute(input, dims=(0, *range(2, input.ndim), 1))
+    return reshape(last, shape=(math.prod(last.shape[:-1]), last.shape[-1]))
+
+
+def _counts(name: str, input: Any, labels: Any, ignored: Any, weight: Any) -> Any:
+    """How much each sample counts: the weight of its class, and 0 if it is ignored; None where all count the same."""
+    if weight is None:
+        return None if ignored is None else (~ignored).astype(input.dtype)
+    if weight.dtype != input.dtype:
+        raise DtypeError(
+            f"{name}: the weight is {weight.dtype} and the input {input.dtype}; convert one of them with .to(dtype)."
+        )
+    own = raw(_class_weights(name, input, weight)).reshape(-1)[labels]
+    return own if ignored is None else np.where(ignored, 0, own)
+
+
+def _shares(labels: Any, counts: Any, reduction: str) -> Any:
+    """The part that each sample's loss has in the reduced loss: a number, or an array with one for each."""
+    if counts is not None:
+        return counts if reduction == "sum" else counts / _total(counts, None, False)
+    return 1.0 if reduction == "sum" else 1 / labels.size if labels.size else math.nan
 
 
 def _probability_loss(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
@@ -296,28 +356,20 @@ def _probability_loss(input: Any, target: Any, weight: Any, ignore_index: int, r
 
 
 def _label_loss(
-    name: str, log_p: Any, labels: Any, ignored: Any, weight: Any, reduction: str, label_smoothing: float = 0.0
+    log_p: Any, labels: Any, ignored: Any, counts: Any, weight: Any, reduction: str, label_smoothing: float = 0.0
 ) -> Any:
-    """-ln p of the labels, weighted by class and smoothed; the mean is over what is not ignored, each by its weight."""
+    """-ln p of the labels, each by its count, and smoothed; the mean is one in which each sample counts by its count."""
     losses = -_take_class(log_p, labels=labels)
-    share = None  # how much each sample counts; None: all the same
-    if weight is not None:
-        if weight.dtype != log_p.dtype:
-            raise DtypeError(
-                f"{name}: the weight is {weight.dtype} and the input {log_p.dtype}; convert one of them with .to(dtype)."
-            )
-        weight = _class_weights(name, log_p, weight)
-        share = raw(weight).reshape(-1)[labels]
-        losses = losses * share
+    if counts is not None:
+        losses = losses * counts
     if label_smoothing:
         dim = _class_dim(log_p)
-        evenly = -sum(log_p if weight is None else log_p * weight, dim)
+        evenly = -sum(log_p if weight is None else log_p * _class_weights("cross_entropy", log_p, weight), dim)
         losses = losses * (1 - label_smoothing) + evenly * (label_smoothing / log_p.shape[dim])
     if ignored is not None:
         losses = where(ignored, 0, losses)
-    if reduction == "mean" and (share is not None or ignored is not None):
-        counted = ~ignored if ignored is not None else np.ones_like(labels, dtype=bool)
-        return sum(losses) / (counted if share is None else share * counted).sum()
+    if reduction == "mean" and counts is not None:
+        return sum(losses) / counts.sum()
     return _reduced(losses, reduction)
 
 
@@ -342,7 +394,10 @@ def nll_loss(
     """
     reduction = reduction_of(reduction, size_average, reduce)
     labels, ignored = _labels("nll_loss", input, target, ignore_index)
-    return _label_loss("nll_loss", input, labels, ignored, weight, reduction)
+    counts = _counts("nll_loss", input, labels, ignored, weight)
+    if reduction == "none":
+        return _label_loss(input, labels, ignored, counts, weight, reduction)
+    return negative_log_likelihood(input, labels=labels, share=_shares(labels, counts, reduction))
 
 
 # -- classification: margins -----------------------------------------------------------------------------------------------

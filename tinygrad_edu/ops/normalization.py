@@ -16,12 +16,12 @@ from typing import Any
 
 from .. import dtypes
 from ..errors import DtypeError, ShapeError, describe
-from ..op import cast, no_grad, op
-from ..tensor import wrap
+from ..op import cast, op
+from ..tensor import mark_changed
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
-from .reduction import _mean, _var, floating
+from .reduction import _mean, floating, sum
 from .shape import ints, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
@@ -38,8 +38,11 @@ def _unit(x: Any, dim: Any, eps: float, centre: bool = True) -> tuple[Any, Any]:
 def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps)
     h = g if weight is None else g * weight
-    dx = scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True))
-    return [dx, g * unit, g]
+    return [
+        lambda: scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True)),
+        g * unit,
+        g,
+    ]
 
 
 @op(joint=_standardize_gradients, dtype="same", keeps="unit")
@@ -60,7 +63,7 @@ def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps:
 def _rms_gradients(g: Any, z: Any, x: Any, weight: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps, centre=False)
     h = g if weight is None else g * weight
-    return [scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
+    return [lambda: scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
 
 
 @op(joint=_rms_gradients, dtype="same", keeps="unit")
@@ -143,6 +146,8 @@ def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
             raise ShapeError(f"{name}: {describe(x)} has {channels} channels, but one of its parameters is {describe(t)}.")
         if t is not None and t.dtype not in (x.dtype, dtypes.float16):
             raise DtypeError(f"{name}: input and parameters must have one dtype, but they are {describe(x)}; {describe(t)}.")
+    if x.ndim == 2:
+        return list(statistics)
     return [None if t is None else reshape(t, shape=(channels,) + (1,) * (x.ndim - 2)) for t in statistics]
 
 
@@ -154,14 +159,20 @@ def _several(name: str, x: Any, count: int, what: str) -> None:
         )
 
 
-@no_grad()
-def _follow(running_mean: Any, running_var: Any, x: Any, over: Any, momentum: float) -> None:
+def _follow(running_mean: Any, running_var: Any, x: Any, over: tuple[int, ...], momentum: float) -> None:
     """Let the running statistics move towards the batch's, without history: running ← (1 - m)·running + m·now."""
-    for running, statistic in ((running_mean, _mean), (running_var, _var)):
-        if running is not None and x.array.size:
-            now = statistic(x.array, dim=over)
-            now = now if now.ndim == 1 else _mean(now, dim=0)  # instance norm has one for each sample
-            running.copy_(wrap((1 - momentum) * running.array + momentum * now))
+    if (running_mean is None and running_var is None) or not x.array.size:
+        return
+    now = _mean(x.array, dim=over, keepdim=True)
+    away = x.array - now
+    freedom = math.prod(x.shape[d] for d in over) - 1
+    for running, statistic in ((running_mean, now), (running_var, sum(away * away, over, True) / freedom)):
+        if running is not None:
+            statistic = _mean(statistic, dim=0)  # of instance norm's, one for each sample
+            array = running.array
+            array *= 1 - momentum
+            array += momentum * statistic.reshape(array.shape)
+            mark_changed(array)
 
 
 def batch_norm(

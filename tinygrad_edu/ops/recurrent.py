@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import number
 from ..calls import group
 from ..errors import ShapeError, describe
 from ..op import op, registry
@@ -105,9 +106,9 @@ def _side_by_side(w: Any, v: Any, b: Any, d: Any) -> Any:
 def _into_steps(x: Any, h: Any) -> tuple[Any, Any]:
     """What these weights meet in each step, (x, 1, the state before); and the states in it, where each step writes its own."""
     (steps, samples, inputs), hidden = x.shape, h.shape[-1]
-    into = np.ones_like(x, shape=(steps + 1, inputs + 1 + hidden, samples))
+    into = np.empty_like(x, shape=(steps + 1, inputs + 1 + hidden, samples))
     states = into[:, inputs + 1 :]
-    into[:-1, :inputs], states[0] = x.swapaxes(1, 2), h.T
+    into[:-1, :inputs], into[:, inputs], states[0] = x.swapaxes(1, 2), 1, h.T
     return into, states
 
 
@@ -173,42 +174,52 @@ def rnn_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, n
 
 
 # -- LSTM ------------------------------------------------------------------------------------------------------------
+def _o_first(w: Any) -> Any:
+    """The rows i, f, n, o as o, i, f, n: what has a σ stands together then, and i and f beside n and the cell state."""
+    return np.concatenate((w[-(len(w) // 4) :], w[: -(len(w) // 4)]))
+
+
+def _o_last(w: Any) -> Any:
+    """The rows o, i, f, n as i, f, n, o."""
+    return np.concatenate((w[len(w) // 4 :], w[: len(w) // 4]))
+
+
 def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: Any, d: Any, cells: int, made: Any) -> list[Any]:
     inputs = (x, h, c, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("lstm_steps", g, inputs, cells=cells)
-    into, memory, gates, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
-    steps, _, hidden, samples = gates.shape
-    i, f, n, o = gates.swapaxes(0, 1)
-    to_cell = bent * bent
-    np.subtract(1, to_cell, out=to_cell)
-    to_cell *= o  # the way from the hidden state: h = o·tanh c
-    # The slopes of the gates, each times the way to it: from the cell state, or from the hidden state to o.
-    da = gates * gates
-    np.subtract(gates, da, out=da)  # σ' = σ - σ²
-    np.subtract(1, n * n, out=da[:, 2])  # tanh' = 1 - tanh²
-    for k, way in enumerate((n, memory[:-1], i, bent)):
-        da[:, k] *= way
-    products = np.reshape(da, (steps, 4 * hidden, samples))
+    into, weights, gates, parts, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
+    steps, _, hidden, samples = parts.shape
+    states, (o, i, f, n) = into[1:, x.shape[-1] + 1 :], gates[:-1, :4].swapaxes(0, 1)
+    # The ways from h to c and to o, and from c to i, f and n; a gate has the slope σ·(1 - σ).
+    ways = np.empty_like(gates[:-1])
+    np.subtract(o, states * bent, out=ways[:, 0])  # h = o·tanh c: o·(1 - tanh²c)
+    np.subtract(1, gates[:-1, :3], out=ways[:, 1:4])
+    ways[:, 1] *= states
+    ways[:, 2:4] *= parts
+    np.subtract(i, parts[:, 0] * n, out=ways[:, 4])  # i·(1 - n²)
+    da = np.reshape(ways[:, 1:], (steps, 4 * hidden, samples))
     g = _in_columns(g)
     into_cell = [None] * (steps - cells) + list(g[steps:])
-    back, dh, dc = v.T, np.zeros_like(h.T), np.zeros_like(memory[0])
-    for dh_t, dc_t, bend, forget, (da_i, da_f, da_n, da_o), da_t in _backwards(g[:steps], into_cell, to_cell, f, da, products):
+    back, dh, dc = weights[:, x.shape[-1] + 1 :].T.copy(), np.zeros_like(h.T), np.zeros_like(bent[0])
+    for dh_t, dc_t, from_h, to_c, from_c, da_t, forget in _backwards(
+        g[:steps], into_cell, ways[:, :2], ways[:, 0], ways[:, 2:], da, f
+    ):
         dh_t += dh
+        from_h *= dh_t
         if dc_t is not None:
             dc += dc_t
-        dc += dh_t * bend
-        da_i *= dc
-        da_f *= dc
-        da_n *= dc
-        da_o *= dh_t
+        dc += to_c
+        from_c *= dc
         dh = back.dot(da_t)
         dc *= forget
-    dx, dw, dv, db = _behind_the_loop(products, into, w)
+    dx, *dw = _behind_the_loop(da, into, weights[:, : x.shape[-1]])
+    dw, dv, db = map(_o_last, dw)
     return [dx, dh.T, dc.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="made", joint=_lstm_gradients)
+@np.errstate(over="ignore")  # where e⁻ᵃ overflows, 1 / ∞ is the right 0
 def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, cells: int = 1) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
@@ -232,32 +243,30 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
     (steps, samples, _), hidden = x.shape, h.shape[-1]
-    # One tanh serves all gates, because σ(a) = tanh(a/2)/2 + 1/2: scaled by 1/2 before and after for i, f and o, by 1 for n.
-    scale = np.full_like(x, 0.5, shape=(4, hidden, samples))
-    scale[2] = 1
-    shift = 1 - scale
-    weights = _side_by_side(w, v, b, d)
-    weights[: 2 * hidden] *= 0.5
-    weights[3 * hidden :] *= 0.5
+    weights = _o_first(_side_by_side(w, v, b, d))
     into, states = _into_steps(x, h)
-    gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
-    products = gates.reshape(steps, 4 * hidden, samples)
-    memory = np.empty_like(x, shape=(steps + 1, hidden, samples))
+    gates = np.empty_like(x, shape=(steps + 1, 5, hidden, samples))  # o, i, f, n, and the cell state before
+    products = np.reshape(gates[:, :4], (steps + 1, 4 * hidden, samples))
+    memory = gates[:, 4]
     memory[0] = c.T
-    bent = np.empty_like(memory[1:])
-    for before, product, gate, c, after, bend, state in zip(
-        into[:-1], products, gates, memory[:-1], memory[1:], bent, states[1:], strict=True
+    parts = np.empty_like(x, shape=(steps, 2, hidden, samples))  # of the new cell state: i·n and f·c
+    bent = np.empty_like(x, shape=(steps, hidden, samples))
+    one = number(1, x)
+    for before, product, gate, part, after, bend, state in zip(
+        into[:-1], products[:-1], gates[:-1], parts, memory[1:], bent, states[1:], strict=True
     ):
         np.dot(weights, before, out=product)
-        np.tanh(gate, out=gate)
-        gate *= scale
-        gate += shift
-        i, f, n, o = gate
-        np.multiply(f, c, out=after)
-        after += i * n
+        o_i_f, n = gate[:3], gate[3]
+        np.negative(o_i_f, out=o_i_f)
+        np.exp(o_i_f, out=o_i_f)
+        o_i_f += one
+        np.reciprocal(o_i_f, out=o_i_f)
+        np.tanh(n, out=n)
+        np.multiply(gate[1:3], gate[3:], out=part)
+        np.add(part[0], part[1], out=after)
         np.tanh(after, out=bend)
-        np.multiply(o, bend, out=state)
-    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, memory, gates, bent)
+        np.multiply(gate[0], bend, out=state)
+    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, weights, gates, parts, bent)
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
