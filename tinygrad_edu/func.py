@@ -18,6 +18,7 @@ from .autograd import engine, functional
 from .errors import GraphError, ShapeError, describe
 from .nn.module import Module
 from .op import enable_grad, grad_mode
+from .ops.creation import zeros_like
 from .ops.joining import stack
 from .tensor import Tensor
 
@@ -56,10 +57,8 @@ class _Inputs:
         # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
         self.tensors = [x.view_as(x) if x.requires_grad and self.recorded else x.detach().requires_grad_() for x in given]
         self.leaves = {x for x in self.tensors if x.is_leaf}
-        self.args = list(args)
-        places = argnums if isinstance(argnums, tuple) else (argnums,)
-        stand_ins = iter(self.tensors)
-        for i in places:
+        self.args, stand_ins = list(args), iter(self.tensors)
+        for i in argnums if isinstance(argnums, tuple) else (argnums,):
             self.args[i] = _with(args[i], stand_ins)
 
     def connected(self, *outputs: Tensor) -> bool:
@@ -97,7 +96,7 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
                 wanted = inputs.connected(y)
                 found = engine.grad(y, inputs.tensors, create_graph=wanted, retain_graph=has_aux, materialize_grads=True)
             else:
-                found = tuple(x.detach() * 0 for x in inputs.tensors)
+                found = tuple(map(zeros_like, inputs.tensors))
         return _with(inputs.chosen, iter(found)), value
 
     return both

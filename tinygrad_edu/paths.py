@@ -14,28 +14,16 @@ PATHS: dict[str, Any] = {
     "cuda": cuda,
     "cuda.amp": amp.cuda,
     "nn.modules": nn,
-    "random": random,
     "nn.modules.batchnorm": normalization,
+    "random": random,
     "utils.data.dataloader": data.loader,
     "utils.data.dataset": data.dataset,
     "utils.data.sampler": data.sampler,
 }
-PATHS |= {
-    f"nn.modules.{name}": getattr(nn, name)
-    for name in [
-        "activation",
-        "container",
-        "conv",
-        "dropout",
-        "linear",
-        "loss",
-        "module",
-        "normalization",
-        "padding",
-        "pooling",
-        "transformer",
-    ]
-}
+_FILES = (
+    "activation", "container", "conv", "dropout", "linear", "loss", "module", "normalization", "padding", "pooling", "transformer",
+)  # fmt: skip
+PATHS |= {f"nn.modules.{name}": getattr(nn, name) for name in _FILES}
 
 
 def open_paths() -> None:
