@@ -438,6 +438,8 @@ def _adaptive_avg_pool_of(dims: int) -> Callable:
     def adaptive_avg_pool(x: Any, output_size: Any) -> Any:
         wanted = _output_sizes(name, x, dims, output_size)
         sizes = x.shape[-dims:]
+        if all(m == 1 for m in wanted):
+            return mean(x, tuple(range(-dims, 0)), keepdim=True)
         if all(m and n % m == 0 for n, m in zip(sizes, wanted, strict=True)):
             return avg_pool(x, tuple(n // m for n, m in zip(sizes, wanted, strict=True)))
         for dim, m in enumerate(wanted, x.ndim - dims):

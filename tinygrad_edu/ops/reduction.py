@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -81,8 +82,8 @@ def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     over = axes(dim, x.ndim)
     z = add_quickly(x, over)
     if z is not None:
-        z = z.reshape([1 if d in over else n for d, n in enumerate(x.shape)]) if keepdim else z
-        return z if divisor is None else z / divisor
+        z = z.reshape(_with_ones(x.shape, over)) if keepdim else z
+        return z if divisor is None else z / backend.number(divisor, z)
     wide = _WIDE.get(x.dtype)
     if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
         wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
@@ -90,6 +91,11 @@ def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     if divisor is not None:
         z = z / divisor
     return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
+
+
+@functools.lru_cache(maxsize=256)
+def _with_ones(shape: tuple[int, ...], over: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(1 if d in over else n for d, n in enumerate(shape))
 
 
 @op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim))
