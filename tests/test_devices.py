@@ -289,11 +289,42 @@ def test_a_wrong_number_on_the_gpu_is_reported_with_the_next_look() -> None:
 
 
 @pytest.mark.usefixtures("cuda")
+def test_functions_of_functions_stay_on_the_device() -> None:
+    x = tg.tensor([1.0, 2.0], device="cuda")
+    found = [
+        tg.func.hessian(lambda x: (x**3).sum())(x),
+        tg.vmap(tg.func.grad(lambda x: x * x))(x),
+        *tg.func.jvp(tg.sin, (x,), (x,)),
+    ]
+    assert all(t.device.type == "cuda" for t in found)
+    assert found[0].tolist() == [[6, 0], [0, 12]]
+    assert found[1].tolist() == [2, 4]
+
+
+@pytest.mark.usefixtures("cuda")
+def test_a_step_with_a_scaled_loss_on_the_device() -> None:
+    model = tg.nn.Sequential(tg.nn.LazyLinear(2), tg.nn.LazyBatchNorm1d()).to("cuda")
+    model(tg.ones(3, 4, device="cuda"))
+    optimizer, scaler = tg.optim.SGD(model.parameters(), lr=1.0), tg.amp.GradScaler("cuda", init_scale=4.0)
+    before = model[1].bias.detach().clone()
+    scaler.scale(model(tg.ones(3, 4, device="cuda")).sum()).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert (before - model[1].bias.detach()).tolist() == [3, 3]
+    assert {t.device.type for t in model.state_dict().values()} == {"cuda"}
+    averaged = tg.optim.swa_utils.AveragedModel(model)
+    averaged.update_parameters(model)
+    assert {t.device.type for t in averaged.module.parameters()} == {"cuda"}
+
+
+@pytest.mark.usefixtures("cuda")
 def test_what_programs_ask() -> None:
     assert tg.cuda.is_available()
     assert tg.cuda.device_count() == strict_cupy.DEVICES
     tg.cuda.synchronize()
     tg.cuda.manual_seed_all(0)
+    assert tg.accelerator.current_accelerator() == tg.device("cuda")
+    assert (tg.zeros(2, device="cuda:1").get_device(), tg.zeros(2).get_device()) == (1, -1)
     with pytest.raises(DeviceError, match="no device"):
         tg.zeros(2, device="cuda:7")
     with pytest.raises(DeviceError, match="no device"):

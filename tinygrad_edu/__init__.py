@@ -6,9 +6,14 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import (
+    amp,
     autograd,
+    backends,
     data,
+    func,
     linalg,
     metrics,
     nn,
@@ -17,7 +22,15 @@ from . import (
     testing,
     utils,
 )
-from .backend import cuda, device, get_default_device, set_default_device
+from .absent import missing
+from .amp import autocast
+from .backend import accelerator, cuda, device, get_default_device, set_default_device
+from .backends import (
+    get_num_threads,
+    set_float32_matmul_precision,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from .check import check_training
 from .compiler import CompileError, compile
 from .dtypes import (
@@ -35,6 +48,7 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .func import vmap
 from .nn.summary import summary
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
@@ -63,7 +77,9 @@ from .ops.reduction import *
 from .ops.shape import *
 from .ops.sorting import *
 from .ops.splitting import *
+from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from .paths import open_paths
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
@@ -82,7 +98,7 @@ def __getattr__(name: str) -> Any:
         return pictures if name == "see" else getattr(pictures, name)
     if name == "profile":
         return importlib.import_module(".profiler", __name__).profile
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise missing(__name__, name)
 
 
 def _play(self: Tensor, *args: Any, **options: Any) -> Any:
@@ -92,9 +108,13 @@ def _play(self: Tensor, *args: Any, **options: Any) -> Any:
 
 Tensor.play = _play  # type: ignore[attr-defined]
 
+open_paths()
+
 # What PyTorch has under these names too.
 autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]
-Size = tuple
+Size, dtype = tuple, np.dtype
+channels_last, contiguous_format, preserve_format = "channels_last", "contiguous_format", "preserve_format"
+newaxis = None
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 # PyTorch's other names for dtypes. They shadow Python's own names in this module only.

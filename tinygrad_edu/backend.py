@@ -199,6 +199,19 @@ class cuda:
     manual_seed = manual_seed_all
 
 
+class accelerator:
+    """PyTorch's newer questions, which do not name the kind of the device: `torch.accelerator`."""
+
+    is_available = staticmethod(cuda.is_available)
+    device_count = staticmethod(cuda.device_count)
+    synchronize = staticmethod(cuda.synchronize)
+
+    @staticmethod
+    def current_accelerator() -> device | None:
+        """The GPU, or None without one."""
+        return device("cuda") if cuda.is_available() else None
+
+
 def add_at(array: Any, index: Any, values: Any) -> None:
     """array[index] += values, with repeated positions counted as often as they occur."""
     if isinstance(array, np.ndarray):

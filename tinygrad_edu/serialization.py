@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -36,12 +36,12 @@ class FormatError(ValueError):
     """A file that is not what `save` writes, or is not whole."""
 
 
-def save(obj: Any, path: str | os.PathLike[str]) -> None:
+def save(obj: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write tensors, numbers, strings, None and nested dicts and lists of these; the old file stays whole until the new one is.
 
     Args:
         obj: for example `model.state_dict()`, or {"model": ..., "optimizer": ..., "epoch": 3}.
-        path: where; safetensors' ending is `.safetensors`.
+        path: where, safetensors' ending is `.safetensors`; or a file open for writing bytes, such as io.BytesIO().
 
     Raises:
         TypeError: names the part of `obj` that cannot be saved; nothing is written.
@@ -51,6 +51,9 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     tensors: dict[str, np.ndarray] = {}
     plan = _pack(obj, "", tensors)
     content = to_bytes(tensors, metadata={_KEY: json.dumps(plan, allow_nan=True)})
+    if not isinstance(path, str | os.PathLike):
+        path.write(content)
+        return
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
@@ -64,10 +67,11 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         raise
 
 
-def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool = True) -> Any:
+def load(path: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read what `save` wrote, or any other safetensors file (as a dict of tensors); no code in it is ever run.
 
     Args:
+        path: where it is, or a file open for reading bytes.
         map_location: the device to put tensors on (default: the CPU).
         weights_only: accepted for PyTorch programs; nothing but data is ever read.
 
@@ -77,12 +81,15 @@ def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only
     """
     from safetensors import SafetensorError, deserialize
 
-    content = Path(path).read_bytes()
+    if isinstance(path, str | os.PathLike):
+        name, content = os.fspath(path), Path(path).read_bytes()
+    else:
+        name, content = f"this {type(path).__name__}", path.read()
     try:
         stored = dict(deserialize(content))
     except SafetensorError as error:
         raise FormatError(
-            f"{os.fspath(path)} is not a whole safetensors file ({error}). Files of torch.save are pickles, which can run code and "
+            f"{name} is not a whole safetensors file ({error}). Files of torch.save are pickles, which can run code and "
             "are not read here: write them anew with safetensors.torch.save_file."
         ) from None
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -95,7 +102,7 @@ def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only
     try:
         return _unpack(json.loads(plan), tensors)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"{os.fspath(path)}: the description of the saved object in this file is damaged ({error}).") from None
+        raise FormatError(f"{name}: the description of the saved object in this file is damaged ({error}).") from None
 
 
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray:

@@ -285,7 +285,14 @@ class Tensor:
         return tensor_repr(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and not self.array.ndim else repr(self)
+        """A single number as Python formats it (`f"{loss:.3f}"`), any other tensor as `repr` shows it."""
+        if not self.array.ndim:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(
+                f"a format such as {spec!r} is for a single number; this tensor has shape {self.shape}: format x.item()."
+            )
+        return repr(self)
 
     # -- copies ----------------------------------------------------------------------------------------------------
     def __deepcopy__(self, memo: dict) -> Tensor:
@@ -516,6 +523,7 @@ class Anchor:
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = weakref.ref(tensor)
+        self.contiguous = tensor.array.flags.c_contiguous  # else some operation (a convolution) chose another order
         self.changed_at = 0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import tinygrad_edu as tg
 
-from . import Case, boolean, real
+from . import Case, boolean, integers, real
 
 ROWS = np.array([2, 0, 2])
 AT = np.array([[1, 0, 1], [0, 0, 1]])
@@ -72,5 +72,7 @@ CASES = [
     fixed("masked_scatter", lambda x, s: np.where(AT == 1, np.array([[0, 0, 0], [0, 0, 0]]), x) + _placed(s), [((2, 3), (4,))],
           lambda x, s: tg.masked_scatter(x, tg.tensor(AT == 1), s)),
     Case("nonzero", np.argwhere, (boolean,), [((2, 3),)], ops=()),
+    Case("unravel_index", lambda x, shape: np.stack(np.divmod(x, shape[1])), (integers(0, 5),), [((4,),), ((2, 3),), ((),)],
+         [{"shape": (2, 3)}, {"shape": (4, 2)}], lambda x, shape: tg.stack(tg.unravel_index(x, shape)), ops=()),
     Case("argwhere", np.argwhere, (boolean,), [((2, 3),)], ops=()),
 ]  # fmt: skip

@@ -99,6 +99,17 @@ CASES = [
         "linalg.cholesky", lambda x: np.linalg.cholesky(gram(x)), call=lambda x: linalg.cholesky(gram(x)), ops=("cholesky",)
     ),
     matrices("cholesky", lambda x: np.linalg.cholesky(gram(x)).mT, call=lambda x: tg.cholesky(gram(x), upper=True)),
+    *(
+        matrices(
+            "cholesky_solve",
+            lambda A, B: np.linalg.solve(gram(A), B),
+            [((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1))],
+            call=lambda A, B, upper=upper: tg.cholesky_solve(B, tg.cholesky(gram(A), upper), upper),
+            ops=(),
+            domains=(well, real),
+        )
+        for upper in (False, True)
+    ),
     matrices("linalg.qr", lambda x: projection(np.linalg.qr(x)[0]), ANY, call=lambda x: projection(linalg.qr(x).Q), ops=("qr",)),
     matrices("linalg.qr", lambda x: np.abs(np.linalg.qr(x)[1]), ANY, call=lambda x: abs(linalg.qr(x).R)),
     matrices("qr", lambda x: np.linalg.qr(x)[0] @ np.linalg.qr(x)[1], ANY, call=lambda x: tg.qr(x).Q @ tg.qr(x).R),

@@ -215,6 +215,15 @@ CASES = [
         (),
     ),
     Case(
+        "histogram",
+        lambda x, bins, range: [histogram(x, bins, *range), range[0] + np.arange(bins + 1) * (range[1] - range[0]) / bins],
+        (real,),
+        [((9,),), ((2, 3),)],
+        [{"bins": 4, "range": (-1, 1)}, {"bins": 3, "range": (-3, 3)}],
+        lambda x, **how: tg.histogram(x.detach(), **how),
+        (),
+    ),
+    Case(
         "searchsorted",
         place,
         (in_order(integers(0, 9)), integers(0, 9)),

@@ -10,10 +10,12 @@ from . import functional
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .engine import Step, backward, grad, steps
 from .function import Function, once_differentiable
+from .variable import Variable
 
 __all__ = [
     "Function",
     "Step",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

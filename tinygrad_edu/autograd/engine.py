@@ -247,7 +247,7 @@ def _chain_rule(
                 if watch:
                     got[x] += 1
                     yield Step("contribute", node, slot, x, raw, part, before, grads[x], got[x], uses[x])
-            if not retain_graph:
+            if not retain_graph and not this.view:  # the rule of a view (x[0], x.T) needs no value, so it may be used again
                 node.spent = True
                 if this.keeps is not None:
                     node.kept = None
@@ -496,6 +496,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
@@ -504,6 +505,7 @@ def grad(
     Args:
         outputs, grad_outputs, retain_graph, create_graph: as for `backward`.
         inputs: tensors that require grad.
+        only_inputs: taken for PyTorch's sake, where it has been without effect for long.
         allow_unused: give None for an input on which the outputs do not depend, instead of raising.
         materialize_grads: give zeros instead of None.
 

@@ -112,21 +112,23 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
     several, xs = _tuple(inputs, "inputs")
     xs = _fresh(xs, create_graph)
     several_out, ys = _evaluate(func, xs, strict)
-    blocks = []
-    for y in ys:
-        rows = []
-        for i in range(y.array.size):
-            one = np.zeros_like(y.array)
-            one.reshape(-1)[i] = 1
-            rows.append(_grads([y], xs, [Tensor(one)], create_graph, strict))
-        shaped = tuple(
-            reshape(stack([row[k] for row in rows]), shape=y.shape + x.shape)
-            if rows
-            else Tensor(np.zeros_like(x.array, shape=y.shape + x.shape))
-            for k, x in enumerate(xs)
-        )
-        blocks.append(_given(several, shaped, create_graph))
+    blocks = [_given(several, _jacobian(y, xs, create_graph, strict), create_graph) for y in ys]
     return tuple(blocks) if several_out else blocks[0]
+
+
+def _jacobian(y: Tensor, xs: Any, create_graph: bool, strict: bool = False) -> tuple[Tensor, ...]:
+    """The derivatives of one output by each input: shapes (*y.shape, *x.shape), a row for each of its elements."""
+    rows = []
+    for i in range(y.array.size):
+        one = np.zeros_like(y.array)
+        one.reshape(-1)[i] = 1
+        rows.append(_grads([y], xs, [Tensor(one)], create_graph, strict))
+    return tuple(
+        reshape(stack([row[k] for row in rows]), shape=y.shape + x.shape)
+        if rows
+        else Tensor(np.zeros_like(x.array, shape=y.shape + x.shape))
+        for k, x in enumerate(xs)
+    )
 
 
 def _scalar(func: Callable) -> Callable:

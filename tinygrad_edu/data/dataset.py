@@ -6,6 +6,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ class Dataset:
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # Dataset[tuple[Tensor, int]], for readers and type checkers
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no __getitem__(index).")

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import GenericAlias
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,6 +119,8 @@ class DataLoader:
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # DataLoader[Tensor], for readers and type checkers
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from types import GenericAlias
 from typing import Any
 
 from ..ops.random import Generator, multinomial, randint, randperm
@@ -15,6 +16,8 @@ class Sampler:
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # Sampler[int], for readers and type checkers
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__().")

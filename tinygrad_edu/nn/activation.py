@@ -107,6 +107,10 @@ class PReLU(_Made):
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 
+    def reset_parameters(self) -> None:
+        """Back to the slope that it started with."""
+        self.weight.data.fill_(self.init)
+
     def forward(self, input: Tensor) -> Tensor:
         return activation.prelu(input, self.weight)
 

@@ -159,6 +159,15 @@ class ModuleList(_Listed):
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
+def _lines_of_parameters(module: Module) -> str:
+    """A line for each parameter, with its dtype and size."""
+    lines = [
+        f"\n  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+        for name, p in module._own(Parameter)
+    ]
+    return f"{type(module).__name__}({''.join(lines)}" + "\n" * bool(lines) + ")"
+
+
 class ParameterList(_Listed):
     """A list whose parameters belong to the model; tensors in it become parameters.
 
@@ -174,8 +183,8 @@ class ParameterList(_Listed):
     def _checked(self, item: Any) -> Any:
         return super()._checked(Parameter(item) if isinstance(item, Tensor) and not isinstance(item, Parameter) else item)
 
-    def extra_repr(self) -> str:
-        return ", ".join(f"({name}): {tuple(p.shape)}" for name, p in self._own(Parameter))
+    def __repr__(self) -> str:
+        return _lines_of_parameters(self)
 
 
 class _Named(Module):
@@ -254,3 +263,10 @@ class ParameterDict(_Named):
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
         self.update(parameters or {})
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter under a key, or the default."""
+        return dict(self._own(Parameter)).get(key, default)
+
+    def __repr__(self) -> str:
+        return _lines_of_parameters(self)

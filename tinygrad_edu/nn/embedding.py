@@ -34,11 +34,16 @@ class _Table(Module):
                 raise ValueError(f"padding_idx {self.padding_idx} is not one of {self.num_embeddings} rows.") from None
         if given is not None and tuple(given.shape) != size:
             raise ShapeError(f"a weight of shape {tuple(given.shape)} does not fit num_embeddings and embedding_dim {size}.")
-        self.weight = Parameter(
-            empty(*size, device=device, dtype=dtype).normal_() if given is None else given, requires_grad=not freeze
-        )
-        if given is None and self.padding_idx is not None:
-            with no_grad():
+        table = empty(*size, device=device, dtype=dtype) if given is None else given
+        self.weight = Parameter(table, requires_grad=not freeze)
+        if given is None:
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new first values."""
+        with no_grad():
+            self.weight.normal_()
+            if self.padding_idx is not None:
                 self.weight[self.padding_idx] = 0
 
     def _shown(self, **usual: Any) -> str:
@@ -147,6 +152,26 @@ class EmbeddingBag(_Table):
             self.include_last_offset,
             self.padding_idx,
         )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> EmbeddingBag:
+        """As `Embedding.from_pretrained`."""
+        if embeddings.ndim != 2:
+            raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
+        rows, columns = embeddings.shape
+        settings = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
+        return cls(rows, columns, *settings).requires_grad_(not freeze)  # type: ignore[return-value]
 
     def extra_repr(self) -> str:
         shown = self._shown(max_norm=None, norm_type=2, scale_grad_by_freq=False)

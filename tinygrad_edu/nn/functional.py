@@ -5,6 +5,9 @@ Source: https://pytorch.org/docs/stable/nn.functional.html
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..absent import missing
 from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.attention import *
@@ -52,3 +55,7 @@ from .inplace import (
     silu,
     threshold,
 )
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..absent import missing
 from ..errors import ShapeError, describe
 from ..op import no_grad
 from ..ops.creation import eye
@@ -224,3 +225,10 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     order = np.argsort(rand(rows, columns, generator=generator, device="cpu").numpy(), axis=0)[:empty]
     tensor[Tensor(order), Tensor(np.arange(columns))] = 0
     return tensor
+
+
+def __getattr__(name: str) -> Any:
+    """Their names before 2018 had no underscore: `xavier_uniform(w)`."""
+    if name.startswith("_") or f"{name}_" not in globals():
+        raise missing(__name__, name)
+    return globals()[f"{name}_"]

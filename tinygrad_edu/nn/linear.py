@@ -14,6 +14,14 @@ from .module import Module
 from .parameter import Parameter
 
 
+def _draw(layer: Any, inputs: int) -> None:
+    """Weight and bias uniform in ±1/√inputs."""
+    bound = 1 / math.sqrt(inputs) if inputs else 0.0
+    for parameter in (layer.weight, layer.bias):
+        if parameter is not None:
+            parameter.data.uniform_(-bound, bound)
+
+
 class Linear(Module):
     """z = x·Wᵀ + b, with W of shape (out_features, in_features).
 
@@ -25,9 +33,13 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        bound = 1 / math.sqrt(in_features) if in_features else 0.0
-        self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype).uniform_(-bound, bound))
-        self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
+        self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new first values."""
+        _draw(self, self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
         try:
@@ -71,10 +83,13 @@ class Bilinear(Module):
         if in1_features <= 0:
             raise ValueError(f"Bilinear: in1_features must be above 0, and it is {in1_features}.")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        bound = 1 / math.sqrt(in1_features)
-        size = (out_features, in1_features, in2_features)
-        self.weight = Parameter(empty(*size, device=device, dtype=dtype).uniform_(-bound, bound))
-        self.bias = Parameter(empty(out_features, device=device, dtype=dtype).uniform_(-bound, bound)) if bias else None
+        self.weight = Parameter(empty(out_features, in1_features, in2_features, device=device, dtype=dtype))
+        self.bias = Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new first values."""
+        _draw(self, self.in1_features)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return bilinear(input1, input2, self.weight, self.bias)

@@ -422,13 +422,16 @@ class Module:
         """What `repr` prints between the parentheses."""
         return ""
 
+    def _get_name(self) -> str:  # PyTorch programs that write their own repr call it
+        return type(self).__name__
+
     def __repr__(self) -> str:
         children = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._own(Module)]
         extra = self.extra_repr()
         if not children:
-            return f"{type(self).__name__}({extra})"
+            return f"{self._get_name()}({extra})"
         lines = ([extra] if extra else []) + children
-        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
 class _BackwardHooks:

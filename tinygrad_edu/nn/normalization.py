@@ -13,7 +13,18 @@ from .module import Module
 from .parameter import Parameter
 
 
-class _Channels(Module):
+class _Scaled(Module):
+    """What normalizations share: a scale that starts at 1 and a shift that starts at 0, or None."""
+
+    def reset_parameters(self) -> None:
+        """Back to scale 1 and shift 0."""
+        for name, value in (("weight", 1), ("bias", 0)):
+            parameter = getattr(self, name, None)
+            if parameter is not None:
+                parameter.data.fill_(value)
+
+
+class _Channels(_Scaled):
     """What batch and instance norm share: a scale and a shift for each channel, and running statistics.
 
     The scale starts at 1, the shift at 0, the running mean at 0 and the running variance at 1.
@@ -55,11 +66,9 @@ class _Channels(Module):
             self.num_batches_tracked.zero_()
 
     def reset_parameters(self) -> None:
-        """Back to scale 1 and shift 0."""
+        """Back to scale 1 and shift 0, and nothing learnt about the data."""
         self.reset_running_stats()
-        for parameter, value in ((self.weight, 1), (self.bias, 0)):
-            if parameter is not None:
-                parameter.data.fill_(value)
+        super().reset_parameters()
 
     def _check(self, x: Tensor) -> None:
         if x.ndim not in self.dims:
@@ -185,7 +194,7 @@ class InstanceNorm3d(_InstanceNorm):
     dims = (4, 5)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Scaled):
     """z = w·(x - mean) / √(variance + eps) + b, over the last dims of each sample.
 
     Args:
@@ -218,7 +227,7 @@ class LayerNorm(Module):
         )
 
 
-class RMSNorm(Module):
+class RMSNorm(_Scaled):
     """z = w·x / √(mean(x²) + eps), over the last dims of each sample.
 
     Args:
@@ -247,7 +256,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Scaled):
     """z = w·(x - mean) / √(variance + eps) + b, for each group of channels of each sample of (N, C, ...).
 
     Args:

@@ -2,7 +2,7 @@
 
 Files, each importing only from those before it: shape, splitting, joining, arranging, diagonal, padding (where numbers are);
 indexing, arithmetic, comparison, elementwise, activation, reduction, sorting (element by element and along dims); products,
-einsum, linalg, matrix, norms (matrices). creation, random and inplace stand beside them.
+einsum, linalg, matrix, norms, statistics (matrices). creation, random and inplace stand beside them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METHODS = {
     "arranging": "flip fliplr flipud repeat repeat_interleave roll rot90 tile",
     "diagonal": "diag diag_embed diagflat diagonal tril triu",
     "indexing": "argwhere gather index_add index_copy index_fill index_put index_select masked_fill masked_scatter masked_select "
-    "nonzero put scatter scatter_add scatter_reduce take take_along_dim where",
+    "nonzero put scatter scatter_add scatter_reduce take take_along_dim",
     "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
     "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract "
     "true_divide xlogy",
@@ -38,12 +38,13 @@ METHODS = {
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
     "logsumexp max mean min nanmean nansum prod renorm softmax std sum trace var",
-    "sorting": "argsort bincount histc kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
+    "sorting": "argsort bincount histc histogram kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
-    "linalg": "cholesky inverse qr svd",
+    "linalg": "cholesky cholesky_solve inverse qr svd",
     "matrix": "det logdet matrix_exp matrix_power pinverse slogdet",
     "norms": "norm",
+    "statistics": "corrcoef cov",
     "creation": "",
     "random": "bernoulli bernoulli_ exponential_ multinomial normal_ random_ uniform_",
 }

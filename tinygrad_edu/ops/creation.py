@@ -12,13 +12,13 @@ from .. import backend, dtypes
 from ..errors import DeviceError, DtypeError
 from ..op import cast, op
 from ..tensor import Tensor, to_array, wrap
-from .indexing import setitem
+from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
     "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
-    "is_floating_point", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
+    "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -80,26 +80,41 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _typed(name: str, dtype: np.dtype) -> Any:
-    def make(*data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], int):
-            return tensor(data[0], dtype=dtype)
-        return empty(*data, dtype=dtype) if data else tensor([], dtype=dtype)
-
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = (
-        f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
-    )
-    return make
+def _of_old(data: tuple, **options: Any) -> Tensor:
+    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
+    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
+        raise TypeError(
+            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
+        )
+    if len(data) == 1 and not isinstance(data[0], int):
+        return tensor(data[0], **options)
+    return empty(*data or (0,), **options)
 
 
-FloatTensor = _typed("FloatTensor", dtypes.float32)
-DoubleTensor = _typed("DoubleTensor", dtypes.float64)
-HalfTensor = _typed("HalfTensor", dtypes.float16)
-LongTensor = _typed("LongTensor", dtypes.int64)
-IntTensor = _typed("IntTensor", dtypes.int32)
-ByteTensor = _typed("ByteTensor", dtypes.uint8)
-BoolTensor = _typed("BoolTensor", dtypes.bool_)
+class _OldType(type):
+    """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
+
+    dtype: np.dtype
+
+    def __call__(cls, *data: Any) -> Tensor:
+        return _of_old(data, dtype=cls.dtype)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
+
+
+def _old_type(name: str, dtype: np.dtype) -> Any:
+    words = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
+    return _OldType(name, (), {"dtype": dtype, "__doc__": words})
+
+
+FloatTensor = _old_type("FloatTensor", dtypes.float32)
+DoubleTensor = _old_type("DoubleTensor", dtypes.float64)
+HalfTensor = _old_type("HalfTensor", dtypes.float16)
+LongTensor = _old_type("LongTensor", dtypes.int64)
+IntTensor = _old_type("IntTensor", dtypes.int32)
+ByteTensor = _old_type("ByteTensor", dtypes.uint8)
+BoolTensor = _old_type("BoolTensor", dtypes.bool_)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -142,28 +157,34 @@ def full(
     )
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor of zeros.
 
     Source: https://pytorch.org/docs/stable/generated/torch.zeros.html
     """
-    return _made(np.zeros(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.zeros(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def ones(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor of ones.
 
     Source: https://pytorch.org/docs/stable/generated/torch.ones.html
     """
-    return _made(np.ones(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.ones(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor whose elements are whatever was in memory: to be filled.
 
     Source: https://pytorch.org/docs/stable/generated/torch.empty.html
     """
-    return _made(np.empty(_sizes(size), _float_default(dtype)), device, requires_grad, name)
+    return _made(np.empty(_sizes(sizes if size is None else size), _float_default(dtype)), device, requires_grad, name)
 
 
 def fill(input: Any, value: Any) -> Any:
@@ -176,8 +197,19 @@ def fill(input: Any, value: Any) -> Any:
     return setitem(input, ..., to(value, input.dtype) if isinstance(value, Tensor) else value)
 
 
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """As `full`, with the shape, dtype and device of another tensor."""
+def full_like(
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: str | None = None,
+) -> Tensor:
+    """As `full`, with the shape, dtype and device of another tensor.
+
+    `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
+    """
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
@@ -318,7 +350,15 @@ def _move(x: Any, *, device: Any) -> Any:
     return backend.place(x, device)
 
 
-def to(x: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+def to(
+    x: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool = False,
+    non_blocking: bool = False,
+    memory_format: str | None = None,
+) -> Tensor:
     """Bring to a dtype and/or a device: `to(float64)`, `to("cuda")`, `to("cuda", float64)`, `to(other)`; itself if there already.
 
     Source: https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
@@ -359,13 +399,18 @@ def _caster(dtype: np.dtype) -> Any:
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype)
+    """`to(dtype)`, also of an old type such as FloatTensor; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype.dtype if isinstance(dtype, _OldType) else dtype)
 
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
     return input.dtype.kind == "f"
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element of a tensor is not 0."""
+    return bool(input)
 
 
 def is_tensor(obj: Any) -> bool:
@@ -391,6 +436,11 @@ def can_cast(from_: Any, to: Any) -> bool:
     a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
     rank = {"b": 0, "u": 1, "i": 1, "f": 2}
     return rank[a.kind] <= rank[b.kind] and not (a.kind == "i" and b.kind == "u")
+
+
+def _address(self: Tensor) -> int:
+    """Where the first element lies in memory: equal for tensors that share memory from their start."""
+    return self.array.ctypes.data if isinstance(self.array, np.ndarray) else self.array.data.ptr
 
 
 # -- what Tensor gets besides functions of the same name -------------------------------------------------------------
@@ -423,12 +473,18 @@ EXTRA_METHODS: dict[str, Any] = {
     "stride": lambda self, dim=None: _stride(self) if dim is None else _stride(self)[dim],
     "is_contiguous": lambda self: bool(self.array.flags.c_contiguous),
     "pin_memory": lambda self: self,
+    "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
+    "data_ptr": _address,
+    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
+    "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }
 EXTRA_PROPERTIES: dict[str, Any] = {
     "itemsize": lambda self: self.array.itemsize,
     "nbytes": lambda self: self.array.nbytes,
     "is_cuda": lambda self: self.device.type == "cuda",
+    "is_cpu": lambda self: self.device.type == "cpu",
+    "is_sparse": lambda self: False,
 }
 
 

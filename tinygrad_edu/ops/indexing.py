@@ -16,11 +16,11 @@ from ..dtypes import result_dtype
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
 from ..tensor import Tensor, wrap
-from .shape import broadcast_shapes, broadcast_to, clone, one_dim, ravel, reshape
+from .shape import broadcast_shapes, broadcast_to, clone, ints, one_dim, ravel, reshape
 
 __all__ = [
     "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_fill", "masked_scatter",
-    "masked_select", "nonzero", "put", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_dim", "where",
+    "masked_select", "nonzero", "put", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_dim", "unravel_index", "where",
 ]  # fmt: skip
 
 
@@ -689,3 +689,25 @@ def put(x: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
         raise ShapeError(f"put: {found.size} positions need as many elements, not {math.prod(source.shape)}.")
     flat = _index_put(ravel(x), ravel(source), index=(found,), accumulate=accumulate)
     return reshape(flat, shape=x.shape)
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
+    """Where elements of the flattened tensor, such as argmax names, stand in a tensor of this shape: an index for each dim.
+
+    >>> from tinygrad_edu import tensor
+    >>> unravel_index(tensor([[1, 7], [3, 2]]).argmax(), (2, 2))
+    (tensor(0), tensor(1))
+
+    Source: https://pytorch.org/docs/stable/generated/torch.unravel_index.html
+    """
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"unravel_index takes integers, not {describe(indices)}.")
+    sizes = ints((shape,))
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"unravel_index: sizes must not be negative: {sizes}.")
+    count = math.prod(sizes)
+    backend.require(
+        ((indices.array >= 0) & (indices.array < count)).all(),
+        lambda: IndexError(f"unravel_index: an index is not in [0, {count})."),
+    )
+    return tuple(wrap(backend.as_array(part)) for part in np.unravel_index(indices.array, sizes))

@@ -23,7 +23,7 @@ from .joining import cat
 from .products import mt
 from .shape import broadcast_to, reshape, squeeze, unsqueeze
 
-__all__ = ["cholesky", "inverse", "qr", "svd"]
+__all__ = ["cholesky", "cholesky_solve", "inverse", "qr", "svd"]
 
 
 class LinAlgError(RuntimeError, np.linalg.LinAlgError):
@@ -190,6 +190,24 @@ def cholesky(A: Any, upper: bool = False) -> Any:
     """
     check("cholesky", A)
     return mt(_cholesky(mt(A))) if upper else _cholesky(A)
+
+
+def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Any:
+    """Solve A·X = B, where A = L·Lᵀ (or Lᵀ·L, with `upper`) is given by its Cholesky factor L.
+
+    Args:
+        B: (..., n, k)
+        L: (..., n, n), what `cholesky` returned.
+
+    >>> from tinygrad_edu import tensor
+    >>> cholesky_solve(tensor([[4.0], [18.0]]), cholesky(tensor([[4.0, 0.0], [0.0, 9.0]])))
+    tensor([[1.],
+            [2.]])
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+    """
+    first, second = (mt(L), L) if upper else (L, mt(L))
+    return solve_triangular(second, solve_triangular(first, B, upper=False), upper=True)
 
 
 class QR(NamedTuple):

@@ -193,11 +193,13 @@ def view(x: Any, *sizes: Any) -> Any:
         )
     array = x.array if isinstance(x, Tensor) else x
     shape = _filled(ints(sizes), math.prod(x.shape))
-    is_view = isinstance(x, Tensor) and x.base is not None  # else some operation (a convolution) chose this order
-    if is_view and array.size and not array.flags.c_contiguous and not np.shares_memory(np.reshape(array, shape), array):
-        raise ShapeError(
-            f"view{shape}: the elements of {describe(x)} do not lie in this order in memory. Use reshape(), which copies."
-        )
+    if isinstance(x, Tensor) and array.size and not array.flags.c_contiguous:
+        if x.base is None and x._anchor is None:  # an operation (a convolution) chose another order: put it right, to look at it
+            x.array = array.copy()
+        elif x.base and x.base[0].contiguous and not np.shares_memory(np.reshape(array, shape), array):
+            raise ShapeError(
+                f"view{shape}: the elements of {describe(x)} do not lie in this order in memory. Use reshape(), which copies."
+            )
     return _reshape(x, shape=shape)
 
 
@@ -253,7 +255,7 @@ def unsqueeze(x: Any, dim: int) -> Any:
     return reshape(x, shape=(*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-def contiguous(x: Tensor) -> Tensor:
+def contiguous(x: Tensor, memory_format: str | None = None) -> Tensor:
     """The tensor itself if its elements lie in memory row by row, else a copy in which they do."""
     return x if x.array.flags.c_contiguous else x.clone()
 

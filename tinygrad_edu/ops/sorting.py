@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .reduction import Picked, along, pick, tied
 from .shape import movedim, one_dim, ravel, reshape
 
 __all__ = [
-    "argsort", "bincount", "bucketize", "histc", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
+    "argsort", "bincount", "bucketize", "histc", "histogram", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
     "searchsorted", "sort", "topk", "unique", "unique_consecutive",
 ]  # fmt: skip
 
@@ -322,6 +322,45 @@ def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     if not (min < max and math.isfinite(max - min)):
         raise RuntimeError(f"histc: there are no bins from {min} to {max}.")
     return wrap(np.histogram(x.array, bins, (min, max))[0].astype(x.dtype))
+
+
+class Histogram(NamedTuple):
+    hist: Tensor
+    bin_edges: Tensor
+
+
+def histogram(
+    input: Tensor,
+    bins: Any = 100,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Histogram:
+    """How many elements lie in each bin, and the bins' edges.
+
+    Args:
+        bins: how many bins of equal width, or a tensor of their edges.
+        range: from where to where (default: from the smallest to the largest element).
+        weight: as what each element counts, instead of as 1.
+        density: divide so that the areas hist · width add up to 1.
+
+    >>> from tinygrad_edu import tensor
+    >>> histogram(tensor([1.0, 2.0, 1.0]), 2)
+    Histogram(hist=tensor([2., 1.]), bin_edges=tensor([1.0000, 1.5000, 2.0000]))
+
+    Source: https://pytorch.org/docs/stable/generated/torch.histogram.html
+    """
+    if input.dtype.kind != "f":
+        raise DtypeError(f"histogram takes floating-point tensors, not {describe(input)}.")
+    edges: Any
+    weights: Any
+    edges, weights = (x.array.reshape(-1) if isinstance(x, Tensor) else x for x in (bins, weight))
+    try:
+        found = np.histogram(input.array.reshape(-1), edges, range, density, weights)
+    except ValueError as error:
+        raise RuntimeError(f"histogram of {describe(input)} with bins {bins} and range {range}: {error}.") from None
+    return Histogram(*(wrap(part.astype(input.dtype)) for part in found))
 
 
 # -- places in a sorted sequence -------------------------------------------------------------------------------------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from . import lr_scheduler
+from typing import Any
+
+from ..absent import missing
+from . import lr_scheduler, swa_utils
 from .adaptive import Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 from .lbfgs import LBFGS
 from .muon import Muon
@@ -25,4 +28,9 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from .optimizer import Optimizer, in_blocks
+from .options import takes_options
 
 
+@takes_options
 class Adagrad(Optimizer):
     """Rates that shrink with the sum of squared gradients so far.
 
@@ -44,6 +46,7 @@ class Adagrad(Optimizer):
         p -= rate * g / (np.sqrt(state["sum"]) + group["eps"])
 
 
+@takes_options
 class Adadelta(Optimizer):
     """Steps in the parameters' own units: the ratio of what it moved lately to the gradients lately.
 
@@ -81,6 +84,7 @@ class Adadelta(Optimizer):
         p -= group["lr"] * d
 
 
+@takes_options
 class RMSprop(Optimizer):
     """Gradients divided by the root of their recent mean square.
 
@@ -126,6 +130,7 @@ class RMSprop(Optimizer):
         p -= group["lr"] * d
 
 
+@takes_options
 class Adam(Optimizer):
     """The mean of recent gradients divided by the root of their mean square, both corrected for starting at zero.
 
@@ -194,6 +199,7 @@ def _factors(lr: float, beta1: float, beta2: float, eps: float, step: int, dtype
     return factors if dtype is None else tuple(np.array(factor, dtype) for factor in factors)  # see backend.number
 
 
+@takes_options
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: p ← p - lr·weight_decay·p, then Adam's step.
 
@@ -216,6 +222,7 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
 
+@takes_options
 class Adamax(Optimizer):
     """Adam with the largest recent gradient in place of the root mean square.
 
@@ -248,6 +255,7 @@ class Adamax(Optimizer):
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 
+@takes_options
 class NAdam(Optimizer):
     """Adam with Nesterov's look ahead.
 
@@ -293,6 +301,7 @@ class NAdam(Optimizer):
         p -= lr * mu_next / (1 - state["mu_product"] * mu_next) * m / root
 
 
+@takes_options
 class RAdam(Optimizer):
     """Adam that starts as plain momentum until the variance of its rates is known well enough.
 

@@ -75,6 +75,9 @@ class LRScheduler:
         vars(self).update(state_dict)
 
 
+_LRScheduler = LRScheduler  # its older name, from which programs derive schedules of their own
+
+
 def _holds_functions(value: Any) -> bool:
     return isinstance(value, list) and any(callable(v) for v in value)
 

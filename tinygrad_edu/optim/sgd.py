@@ -8,8 +8,10 @@ import numpy as np
 
 from ..backend import number
 from .optimizer import Optimizer
+from .options import takes_options
 
 
+@takes_options
 class SGD(Optimizer):
     """Gradient descent, with momentum (a running sum of gradients) if asked for.
 
@@ -58,6 +60,7 @@ class SGD(Optimizer):
         p -= number(group["lr"], p) * g
 
 
+@takes_options
 class ASGD(Optimizer):
     """Gradient descent with a decaying rate, beside the average of the parameters so far (in `state["ax"]`).
 
@@ -94,6 +97,7 @@ class ASGD(Optimizer):
         state["mu"] = 1 / max(1, state["step"] - group["t0"])
 
 
+@takes_options
 class Rprop(Optimizer):
     """Resilient backpropagation: a step size per number, which grows while the gradient keeps its sign and shrinks when it turns.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,29 @@ def checkpoint(
     del result, outputs  # and with them all that was recorded
     found = _Recompute.apply(again, values, tracked, *used)
     return found if several else found[0]
+
+
+def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
+    """One function after the other, in so many segments; all but the last are checkpointed.
+
+    Args:
+        functions: an `nn.Sequential`, or a list of functions or modules.
+        **kwargs: preserve_rng_state, as for `checkpoint`.
+
+    Source: https://pytorch.org/docs/stable/checkpoint.html#torch.utils.checkpoint.checkpoint_sequential
+    """
+    parts = list(functions)
+    size = len(parts) // segments
+    if size < 1:
+        raise ValueError(f"checkpoint_sequential: {len(parts)} functions cannot be cut into {segments} segments.")
+
+    def run(start: int, end: int) -> Callable:
+        return lambda x: functools.reduce(lambda y, part: part(y), parts[start:end], x)
+
+    last = size * (segments - 1)
+    for start in range(0, last, size):
+        input = checkpoint(run(start, start + size), input, use_reentrant=use_reentrant, **kwargs)
+    return run(last, len(parts))(input)
 
 
 class _Recompute(Function):

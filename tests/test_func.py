@@ -1,0 +1,74 @@
+"""func beyond what tests/oracle/programs.txt compares with PyTorch: refusals, and what stays as it was."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import func, nn
+from tinygrad_edu.errors import GraphError, ShapeError
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def test_trees_keep_their_kinds() -> None:
+    found = func.grad(lambda p: p.a * p.b["w"][0])(Pair(tg.tensor(2.0), {"w": [tg.tensor(3.0), "text"]}))
+    assert isinstance(found, Pair)
+    assert found.b["w"][1] == "text"
+    assert (found.a.item(), found.b["w"][0].item()) == (3, 2)
+
+
+def test_grad_wants_a_single_number() -> None:
+    for function in (lambda x: x, lambda x: 3.0, lambda x: (x.sum(),)):
+        with pytest.raises(GraphError, match="single number"):
+            func.grad(function)(tg.ones(2))
+
+
+def test_arguments_are_left_alone() -> None:
+    x = tg.ones(2, requires_grad=True)
+    func.grad(lambda x: (x * x).sum())(x)
+    func.hessian(lambda x: (x**3).sum())(x)
+    assert x.grad is None
+    assert x.is_leaf
+
+
+def test_results_hold_no_history_where_there_is_none_of_the_callers() -> None:
+    f, x = (lambda x: (x**3).sum()), tg.ones(2)
+    y, pull_back = func.vjp(f, x)
+    results = [func.grad(f)(x), *func.grad_and_value(f)(x), func.jacrev(f)(x), func.hessian(f)(x), y, *pull_back(tg.tensor(1.0))]
+    assert not any(r.requires_grad for r in (*results, *func.jvp(f, (x,), (x,))))
+
+
+def test_functional_call_puts_everything_back_after_an_error() -> None:
+    module = nn.Linear(2, 1)
+    own = dict(module.named_parameters())
+    with pytest.raises(ShapeError):
+        func.functional_call(module, {"weight": tg.ones(1, 5)}, tg.ones(2))
+    assert all(own[name] is p for name, p in module.named_parameters())
+    with pytest.raises(KeyError, match="weights"):
+        func.functional_call(module, {"weights": tg.ones(1, 2)}, tg.ones(2))
+    with pytest.raises(KeyError, match="bias"):
+        func.functional_call(module, {"weight": tg.ones(1, 2)}, tg.ones(2), strict=True)
+
+
+def test_vmap_is_the_loop() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (tg.tensor(rng.normal(size=(3, 4))) for _ in "ab")
+    found = func.vmap(lambda x, y, scale: {"dot": x @ y * scale}, in_dims=(0, 0, None))(a, b, 2.0)["dot"]
+    assert np.allclose(found.numpy(), [2 * (x @ y) for x, y in zip(a.numpy(), b.numpy(), strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("in_dims", "arguments"), [(0, (tg.ones(2), tg.ones(3))), (None, (tg.ones(2),)), ((0, 0), (tg.ones(2),)), (0, (tg.ones(0),))]
+)
+def test_vmap_refuses_what_has_no_examples(in_dims: Any, arguments: tuple) -> None:
+    with pytest.raises(ValueError, match="vmap"):
+        func.vmap(lambda *x: x[0], in_dims=in_dims)(*arguments)
+    with pytest.raises(ValueError, match="randomness"):
+        func.vmap(lambda x: x, randomness="same")

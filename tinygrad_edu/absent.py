@@ -1,0 +1,64 @@
+"""What PyTorch has and this library has not, on purpose: whoever asks for it is told why, and what to use."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+_COMPLEX = "complex numbers are not offered; keep real and imaginary parts as two tensors."
+_EXPORT = "there is nothing to export a graph to; compile() records a training step, and save() keeps weights."
+_ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
+_SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
+_GRID = "it is not offered; pick and weigh the four neighbours by index, or use interpolate for whole images."
+_CTC = "it is not offered; the sum over alignments can be written with logsumexp, step by step."
+
+# Modules, by their path behind `tinygrad_edu`.
+MODULES = {
+    "distributed": _ONE_DEVICE,
+    "distributions": "log-probabilities are written out here: of a choice log_softmax(logits, -1).gather(-1, index), of a normal number "
+    "-((x - mean) / std)**2 / 2 - log(std) - log(2π)/2; multinomial and randn draw.",
+    "export": _EXPORT,
+    "fft": _COMPLEX,
+    "fx": _EXPORT,
+    "hub": "models are not downloaded here; build them, and load their weights with load().",
+    "jit": _EXPORT,
+    "multiprocessing": _ONE_DEVICE,
+    "nn.parallel": _ONE_DEVICE,
+    "onnx": _EXPORT,
+    "sparse": _SPARSE,
+    "utils.tensorboard": "fit() returns a training's history, and record() films it.",
+}
+NOT_OFFERED = {
+    **MODULES,
+    **dict.fromkeys(
+        ("cdouble", "cfloat", "complex", "complex64", "complex128", "istft", "polar", "stft", "view_as_complex"), _COMPLEX
+    ),
+    **dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor", "optim.SparseAdam"), _SPARSE),
+    **dict.fromkeys(("nn.functional.affine_grid", "nn.functional.grid_sample"), _GRID),
+    **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
+    "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
+    "bfloat16": "NumPy has no such dtype; use float32, or float16.",
+    "nn.DataParallel": _ONE_DEVICE,
+    "nn.SyncBatchNorm": "a training runs on one device here; use BatchNorm1d, BatchNorm2d or BatchNorm3d.",
+}
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """The error for a name that a module does not have."""
+    why = NOT_OFFERED.get(f"{module}.{name}".partition(".")[2])
+    return AttributeError(f"module {module!r} has no attribute {name!r}" + (f": {why}" if why else ""))
+
+
+class Absent(ModuleType):
+    """Stands where PyTorch has a module: `from tinygrad_edu.distributions import Normal` says why there is none."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python asks of every module
+            raise AttributeError(name)
+        raise ImportError(f"there is no {self.__name__}: {self.__doc__}")
+
+
+for _path, _why in MODULES.items():
+    _name = f"{__package__}.{_path}"
+    sys.modules[_name] = Absent(_name, _why)

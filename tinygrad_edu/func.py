@@ -1,0 +1,331 @@
+"""Functions made of functions, as `torch.func`: derivatives, a module called with other parameters, and vmap.
+
+`grad(f)` is the function that computes the derivative of f, so `grad(grad(f))` computes its second derivative. All are made of
+`autograd`. Where a tensor is meant, there may be a dict, list or tuple of tensors, such as a module's parameters by name.
+
+What is computed belongs to the caller's graph, if something in it requires grad there: a loss made of derivatives can be trained.
+
+Source: https://pytorch.org/docs/stable/func.api.html
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .autograd import engine, functional
+from .errors import GraphError, ShapeError, describe
+from .nn.module import Module
+from .op import enable_grad, grad_mode
+from .ops.creation import zeros_like
+from .ops.joining import stack
+from .tensor import Tensor
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
+
+
+# -- tensors in dicts, lists and tuples ------------------------------------------------------------------------------
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    """The tensors in nested dicts, lists and tuples."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, Mapping | list | tuple):
+        for part in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from _tensors(part)
+
+
+def _with(tree: Any, tensors: Iterator[Any]) -> Any:
+    """The same tree with the next ones of `tensors` in the places of its tensors."""
+    if isinstance(tree, Tensor):
+        return next(tensors)
+    if isinstance(tree, Mapping):
+        return {name: _with(part, tensors) for name, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        parts = [_with(part, tensors) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # a namedtuple takes them one by one
+    return tree
+
+
+class _Inputs:
+    """The arguments of a function by which it is differentiated, as tensors of a graph of its own."""
+
+    def __init__(self, args: tuple, argnums: int | tuple[int, ...]) -> None:
+        self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
+        given = list(_tensors(self.chosen))
+        self.recorded = grad_mode.enabled  # whether the caller records
+        # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
+        self.tensors = [x.view_as(x) if x.requires_grad and self.recorded else x.detach().requires_grad_() for x in given]
+        self.leaves = {x for x in self.tensors if x.is_leaf}
+        self.args, stand_ins = list(args), iter(self.tensors)
+        for i in argnums if isinstance(argnums, tuple) else (argnums,):
+            self.args[i] = _with(args[i], stand_ins)
+
+    def connected(self, *outputs: Tensor) -> bool:
+        """Whether the caller may want to differentiate through these: they depend on something that the caller tracks."""
+        tracked = [y for y in outputs if y.requires_grad]
+        found = {*tracked, *engine.leaves(engine.topological_order(tracked))}
+        return self.recorded and any(x.is_leaf and x not in self.leaves for x in found)
+
+    def settled(self, tree: Any) -> Any:
+        """Results for the caller: without history where there is none of the caller's."""
+        return _with(tree, (y if self.connected(y) else y.detach() for y in _tensors(tree)))
+
+
+def _output(result: Any, has_aux: bool) -> tuple[Any, tuple]:
+    """What a function returned: the output, and what it returned beside that."""
+    return (result[0], result[1:]) if has_aux else (result, ())
+
+
+# -- derivatives -----------------------------------------------------------------------------------------------------
+def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+    """The function that returns the gradient of `func`, and its value; arguments as for `grad`."""
+
+    @functools.wraps(func)
+    def both(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs(args, argnums)
+        with enable_grad():
+            y, aux = _output(func(*inputs.args, **kwargs), has_aux)
+            if not isinstance(y, Tensor) or y.ndim:
+                given = describe(y) if isinstance(y, Tensor) else f"a {type(y).__name__}"
+                raise GraphError(
+                    f"grad differentiates functions that return a single number (shape ()); this one returned {given}."
+                )
+            value = inputs.settled((y, *aux) if has_aux else y)
+            if y.requires_grad:
+                wanted = inputs.connected(y)
+                found = engine.grad(y, inputs.tensors, create_graph=wanted, retain_graph=has_aux, materialize_grads=True)
+            else:
+                found = tuple(map(zeros_like, inputs.tensors))
+        return _with(inputs.chosen, iter(found)), value
+
+    return both
+
+
+def grad(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+    """The function that computes the gradient of `func`, which returns a single number.
+
+    Args:
+        argnums: by which argument, counted from 0; for a tuple, a tuple of gradients.
+        has_aux: `func` returns something else beside the number; both the gradient and that are returned.
+
+    >>> from tinygrad_edu import tensor
+    >>> grad(lambda x: x**3)(tensor(2.0)), grad(grad(lambda x: x**3))(tensor(2.0))
+    (tensor(12.), tensor(12.))
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.grad.html
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        found, value = both(*args, **kwargs)
+        return (found, *value[1:]) if has_aux else found
+
+    return gradient
+
+
+def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
+    """func(*primals), and the function that multiplies a vector with its Jacobian: v ↦ vᵀ·J, a tuple with one for each primal.
+
+    >>> from tinygrad_edu import tensor
+    >>> y, pull_back = vjp(lambda x: x * x, tensor([1.0, 2.0]))
+    >>> pull_back(tensor([1.0, 10.0]))
+    (tensor([ 2., 40.]),)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.vjp.html
+    """
+    inputs = _Inputs(primals, tuple(range(len(primals))))
+    with enable_grad():
+        y, aux = _output(func(*inputs.args), has_aux)
+
+    def pull_back(*vectors: Any) -> tuple:
+        outputs, seeds = list(_tensors(y)), list(_tensors(vectors))
+        for output, seed in zip(outputs, seeds, strict=True):
+            if output.shape != seed.shape:
+                raise ShapeError(f"vjp: the vector must have the output's shape {output.shape}; it is {describe(seed)}.")
+        with enable_grad():
+            found = functional._grads(outputs, inputs.tensors, seeds, inputs.connected(*outputs))
+        return _with(primals, iter(found))
+
+    return inputs.settled(y), pull_back, *inputs.settled(aux)
+
+
+def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> tuple:
+    """func(*primals), and the product of its Jacobian with the tangents: the derivative in their direction.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.jvp.html
+    """
+    inputs = _Inputs(primals, tuple(range(len(primals))))
+    returned: list[Any] = []
+
+    def outputs(*tensors: Tensor) -> tuple[Tensor, ...]:
+        returned[:] = _output(func(*_with(primals, iter(tensors))), has_aux)
+        return tuple(_tensors(returned[0]))
+
+    directions = tuple(_tensors(tangents))
+    values, products = functional.jvp(outputs, tuple(inputs.tensors), directions, create_graph=True, strict=strict)
+    y, aux = returned
+    return *(inputs.settled(_with(y, iter(part))) for part in (values, products)), *inputs.settled(aux)
+
+
+def jacrev(
+    func: Callable, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable:
+    """The function that computes the Jacobian of `func`: every derivative of every output, one backward pass for each output.
+
+    Args:
+        argnums, has_aux: as for `grad`.
+        chunk_size: taken for PyTorch's sake; it makes no difference here.
+
+    >>> from tinygrad_edu import tensor
+    >>> jacrev(lambda x: x * x)(tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.jacrev.html
+    """
+
+    @functools.wraps(func)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs(args, argnums)
+        with enable_grad():
+            y, aux = _output(func(*inputs.args, **kwargs), has_aux)
+            outputs = list(_tensors(y))
+            wanted = inputs.connected(*outputs)
+            found = [_with(inputs.chosen, iter(functional._jacobian(output, inputs.tensors, wanted))) for output in outputs]
+        result = _with(y, iter(found))
+        return (result, *inputs.settled(aux)) if has_aux else result
+
+    return jacobian
+
+
+def jacfwd(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable:
+    """As `jacrev`: derivatives are computed backward here, never forward."""
+    return jacrev(func, argnums, has_aux=has_aux)
+
+
+def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """The function that computes every second derivative of `func`: the Jacobian of its Jacobian.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.hessian.html
+    """
+    return jacrev(jacrev(func, argnums), argnums)
+
+
+# -- modules as functions --------------------------------------------------------------------------------------------
+def functional_call(
+    module: Module,
+    parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """Call a module with these tensors in the places of its parameters and buffers of the same names; it stays as it is.
+
+    Args:
+        parameter_and_buffer_dicts: names as in `state_dict()`; what is not named keeps its own value.
+        args: the arguments, as a tuple, or the only one.
+        tie_weights: a tensor that the module holds under several names is replaced under all of them.
+        strict: every parameter and buffer must be named.
+
+    Raises:
+        KeyError: a name that the module does not have, or with `strict` one that is missing.
+
+    >>> from tinygrad_edu import nn, ones, tensor
+    >>> functional_call(nn.Linear(2, 1), {"weight": ones(1, 2), "bias": ones(1)}, ones(3, 2)).flatten()
+    tensor([3., 3., 3.])
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.functional_call.html
+    """
+    dicts = [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
+    given = {name: value for part in dicts for name, value in part.items()}
+    places = {
+        f"{path}.{name}" if path else name: (owner, name, value)
+        for path, owner in module.named_modules(remove_duplicate=False)
+        for name, value in owner._own(Tensor)
+    }
+    unknown, missing = [name for name in given if name not in places], [name for name in places if name not in given]
+    if unknown or (strict and missing):
+        raise KeyError(
+            f"functional_call: {type(module).__name__} has no {', '.join(unknown)}; it has {', '.join(places)}."
+            if unknown
+            else f"functional_call with strict=True: {', '.join(missing)} is missing."
+        )
+    by_tensor = {places[name][2]: value for name, value in given.items()} if tie_weights else {}
+    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    try:
+        for path, (owner, name, own) in places.items():
+            vars(owner)[name] = given.get(path, by_tensor.get(own, own))
+        return module(*args, **(kwargs or {}))
+    finally:
+        for owner, name, own in places.values():
+            vars(owner)[name] = own
+
+
+def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The parameters of several models of one kind, stacked by name, and their buffers: for `functional_call` in `vmap`.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.stack_module_state.html
+    """
+    if not models or len({type(model) for model in models}) > 1:
+        raise RuntimeError("stack_module_state takes a list of models of one class.")
+    parameters, buffers = ([dict(walk(model)) for model in models] for walk in (Module.named_parameters, Module.named_buffers))
+    return (
+        {name: stack([p[name] for p in parameters]).detach().requires_grad_() for name in parameters[0]},
+        {name: stack([b[name] for b in buffers]).detach() for name in buffers[0]},
+    )
+
+
+# -- for each example of a batch -------------------------------------------------------------------------------------
+def vmap(
+    func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "different", *, chunk_size: int | None = None
+) -> Callable:
+    """The function that applies `func` to each example of a batch, and stacks what it returns.
+
+    It calls `func` once for each example: right for every function, and no faster than a loop, which PyTorch's is.
+
+    Args:
+        in_dims: along which dim the arguments hold the examples, None for one that is the same for all; a tuple says it for each.
+        out_dims: where the results have the examples' dim.
+        randomness: "different": each example draws random numbers of its own.
+        chunk_size: taken for PyTorch's sake; it makes no difference here.
+
+    >>> from tinygrad_edu import dot, ones
+    >>> vmap(dot, in_dims=(0, None))(ones(2, 3), ones(3))
+    tensor([3., 3.])
+
+    Source: https://pytorch.org/docs/stable/generated/torch.func.vmap.html
+    """
+    if randomness not in ("error", "different"):
+        raise ValueError(f'vmap: randomness must be "different" here, not {randomness!r}.')
+
+    @functools.wraps(func)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        dims = in_dims if isinstance(in_dims, tuple | list) else [in_dims] * len(args)
+        if len(dims) != len(args):
+            raise ValueError(f"vmap: in_dims {in_dims} must say a dim for each of {len(args)} arguments.")
+        inputs = [*zip(args, dims, strict=True), (kwargs, 0)]
+        sizes = {x.shape[dim] for tree, dim in inputs if dim is not None for x in _tensors(tree)}
+        if len(sizes) != 1:
+            raise ShapeError(
+                "vmap: the arguments must hold equally many examples, and at least one some; "
+                f"their numbers are {sorted(sizes) or 'not given, in_dims is None'}."
+            )
+
+        def example(tree: Any, dim: int | None, i: int) -> Any:
+            return tree if dim is None else _with(tree, (x.select(dim, i) for x in _tensors(tree)))
+
+        results = []
+        for i in range(sizes.pop()):
+            *chosen, named = [example(tree, dim, i) for tree, dim in inputs]
+            results.append(func(*chosen, **named))
+        if not results:
+            raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
+        columns = list(zip(*map(_tensors, results), strict=True))
+        places = out_dims if isinstance(out_dims, tuple) else [out_dims] * len(columns)
+        return _with(results[0], (stack(column, dim) for column, dim in zip(columns, places, strict=True)))
+
+    return mapped

@@ -1,0 +1,83 @@
+"""Layers that learn the size of their input from the first one: `nn.LazyLinear(10)` becomes a `Linear` when it is called.
+
+Their parameters are there from the start, so that an optimizer may take them, but without a shape; the first call gives them one, and
+their values. So call a model once on an example before its parameters are counted, initialised or loaded.
+
+Source: https://pytorch.org/docs/stable/generated/torch.nn.modules.lazy.LazyModuleMixin.html
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ..tensor import Tensor
+from . import conv, normalization
+from .linear import Linear
+from .module import Module
+from .parameter import Parameter
+
+__all__ = [
+    "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d", "LazyConvTranspose1d",
+    "LazyConvTranspose2d", "LazyConvTranspose3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d", "LazyLinear",
+    "UninitializedParameter",
+]  # fmt: skip
+
+
+class UninitializedParameter(Parameter):
+    """A parameter of a lazy layer that was not called yet.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.parameter.UninitializedParameter.html
+    """
+
+    def _refuse(self, *args: Any) -> NoReturn:
+        raise RuntimeError("this parameter of a lazy layer has no shape yet: call the model once on an example first.")
+
+    shape = ndim = property(_refuse)
+    numel = nelement = size = _refuse
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+class _Lazy(Module):
+    """What makes a layer lazy: it does without its first argument, the number of input features or channels."""
+
+    becomes: type  # what it is after the first call
+    dim: int  # where an input has its features
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(0, *args, **settings)  # type: ignore[call-arg]
+        self._rest = args, settings
+        for parameter in self.parameters():
+            parameter.__class__ = UninitializedParameter
+
+    def forward(self, input: Tensor) -> Any:
+        args, settings = vars(self).pop("_rest")
+        whole = self.becomes(input.shape[self.dim], *args, **settings)
+        self.__class__ = self.becomes
+        for name, value in vars(whole).items():
+            own = vars(self)[name]
+            if isinstance(own, Tensor):  # the same tensor, where and of what dtype it was meanwhile put
+                own.__class__ = type(value)
+                own.data = value.data.to(own)
+            elif name != "training":
+                vars(self)[name] = value
+        return self.forward(input)
+
+
+def _lazy(layer: type, dim: int) -> Any:
+    name = f"Lazy{layer.__name__}"
+    words = f"""A `{layer.__name__}` whose first argument is known from its first input; the other arguments are the same.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.{name}.html
+    """
+    return type(name, (_Lazy, layer), {"becomes": layer, "dim": dim, "__doc__": words, "__module__": __name__})
+
+
+LazyLinear = _lazy(Linear, -1)
+LazyConv1d, LazyConvTranspose1d = _lazy(conv.Conv1d, -2), _lazy(conv.ConvTranspose1d, -2)
+LazyConv2d, LazyConvTranspose2d = _lazy(conv.Conv2d, -3), _lazy(conv.ConvTranspose2d, -3)
+LazyConv3d, LazyConvTranspose3d = _lazy(conv.Conv3d, -4), _lazy(conv.ConvTranspose3d, -4)
+LazyBatchNorm1d, LazyInstanceNorm1d = _lazy(normalization.BatchNorm1d, 1), _lazy(normalization.InstanceNorm1d, -2)
+LazyBatchNorm2d, LazyInstanceNorm2d = _lazy(normalization.BatchNorm2d, 1), _lazy(normalization.InstanceNorm2d, -3)
+LazyBatchNorm3d, LazyInstanceNorm3d = _lazy(normalization.BatchNorm3d, 1), _lazy(normalization.InstanceNorm3d, -4)
