@@ -274,8 +274,9 @@ def test_methods_and_modules() -> None:
     for _ in range(3):
         assert a.twice(tg.ones(2)).tolist() == [2, 2]
         assert b.twice(tg.ones(2)).tolist() == [20, 20]
-    compiled = settled(b, tg.ones(2))
-    assert compiled(tg.ones(2)).tolist() == [10, 10]
+    with tg.no_grad():
+        compiled = settled(b, tg.ones(2))
+        assert compiled(tg.ones(2)).tolist() == [10, 10]
     assert "multiply(weight, x" in str(compiled)
 
 
@@ -799,3 +800,31 @@ def test_the_page_shows_what_its_program_prints(tmp_path: Path) -> None:
     with contextlib.redirect_stdout(found):
         runpy.run_path(str(tmp_path / "step.py"))
     assert found.getvalue() == printed
+
+
+def test_a_compiled_module_can_be_trained_and_is_replayed_without_gradients() -> None:
+    model = nn.Linear(4, 2)
+    compiled = tg.compile(model)
+    x = tg.ones(8, 4)
+    before = model(x).tolist()
+    with pytest.warns(UserWarning, match="compile the whole step"):
+        compiled(x).square().sum().backward()
+    tg.optim.SGD(compiled.parameters(), lr=0.1).step()
+    with tg.no_grad():
+        for _ in range(4):
+            after = compiled(x).tolist()
+    assert str(compiled).startswith("plan of")
+    assert after == model(x).tolist() != before
+    assert compiled.eval() is model
+    with pytest.raises(AttributeError, match="no attribute 'anything'"):
+        print(tg.compile(lambda x: x).anything)
+
+
+def test_a_replay_warns_where_the_function_would() -> None:
+    quiet, loud = compile(lambda x: x.sigmoid()), compile(lambda x: x.exp())
+    x = tg.tensor([-1000.0, 1000.0])
+    with np.errstate(all="warn"):
+        for _ in range(4):
+            assert quiet(x).tolist() == [0.0, 1.0]
+            with pytest.warns(RuntimeWarning, match="overflow"):
+                loud(x)

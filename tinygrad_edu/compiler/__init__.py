@@ -42,8 +42,21 @@ class Compiled:
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
 
+    def __getattr__(self, name: str) -> Any:
+        """A compiled module still has its parameters(), train(), state_dict() ..."""
+        if name.startswith("__") or not isinstance(vars(self).get("function"), Module):
+            raise AttributeError(f"a compiled function has no attribute {name!r}.")
+        return getattr(self.function, name)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records():  # this function is part of another one, say, and is recorded as that
+            return self.function(*args, **kwargs)
+        if isinstance(self.function, Module) and grad_mode.enabled and any(p.requires_grad for p in self.function.parameters()):
+            warnings.warn(
+                f"a compiled {self.name} is replayed only under no_grad(), since a replay has no history to go back through; here it runs as "
+                "ever. To train faster, compile the whole step, from the loss to optimizer.step().",
+                stacklevel=2,
+            )
             return self.function(*args, **kwargs)
         arrays: list[np.ndarray] = []
         key: tuple = (grad_mode.enabled, *[_key(x, arrays) for x in args])
@@ -200,7 +213,8 @@ def compile(function: Callable) -> Compiled:
     The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
     another array in a parameter, train or eval mode: each is noticed, and recorded anew. `print` shows the plan.
 
-    What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call.
+    What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
+    compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.
 
     Raises:
         CompileError: the function reads numbers of tensors in Python, makes tensors that something keeps, or does something else in

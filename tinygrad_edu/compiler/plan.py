@@ -335,7 +335,7 @@ class Plan:
         exec(compile(source, f"<plan of {self.name}>", "exec"), self.scope)
         self._replay = self.scope["replay"]
         if self.quiet:
-            self._replay = np.errstate(all="ignore")(self._replay)
+            self._replay = np.errstate(**dict.fromkeys(self.quiet, "ignore"))(self._replay)
         exec(compile(f"def fits():\n    return {self._write_fits()}", f"<plan of {self.name}>", "exec"), self.scope)
         self.fits = self.scope["fits"]
         changed = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}.values()

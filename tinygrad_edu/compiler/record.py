@@ -316,6 +316,11 @@ def holds_arrays(index: Any) -> bool:
 
 
 # -- the list of lines -----------------------------------------------------------------------------------------------
+def _silenced() -> set[str]:
+    """The kinds of warnings that NumPy does not give now."""
+    return {kind for kind, how in np.geterr().items() if how == "ignore"}
+
+
 class Tape:
     """Everything that one call of a function did."""
 
@@ -339,7 +344,8 @@ class Tape:
         self.settings = settings  # of optimizers, at the recording before this one
         self.looked_into: list[Optimizer] = []
         self.refused: CompileError | None = None
-        self.quiet = False  # whether NumPy's warnings were switched off somewhere
+        self.quiet: set[str] = set()  # the kinds of NumPy's warnings that were switched off somewhere
+        self.quiet_before = _silenced()
         self.running = True
         self.ended = None  # the last line of the function, once it has returned
         self.thread = threading.get_ident()
@@ -414,7 +420,7 @@ class Tape:
         for target, replaced in zip(targets, whole, strict=True):
             self.before_write(target, replaced)
         noted, noted_options = self.as_operands(args), self.as_operands(kwargs)
-        self.quiet |= "ignore" in (np.geterr()["divide"], np.geterr()["invalid"])
+        self.quiet |= _silenced() - self.quiet_before
         result = function(*strip(args), **strip(kwargs), **({"out": options["out"]} if "out" in options else {}))
         if function in ABOUT_SHAPES:
             return result
