@@ -579,10 +579,11 @@ def _make_tensors(gradients: dict[Tensor, Any]) -> None:
     """Arrays that are the gradients of tensors become tensors, each with memory and the dtype of its own."""
     for x in gradients:
         g = gradients[x]
-        if type(g) is np.ndarray and g.dtype is x.array.dtype and g.base is None and getrefcount(g) <= _OF_A_NEW_ARRAY:
-            gradients[x] = wrap(g)
-        else:
-            gradients[x] = wrap(backend.as_array(g).astype(x.array.dtype))
+        if type(g) is not np.ndarray:
+            g = backend.as_array(g)
+        if g.dtype != x.array.dtype or g.base is not None or getrefcount(g) > _OF_A_NEW_ARRAY:
+            g = g.astype(x.array.dtype)
+        gradients[x] = wrap(g)
 
 
 _depositing = threading.Lock()  # backward passes of several threads may share leaves

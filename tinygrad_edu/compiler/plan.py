@@ -335,7 +335,8 @@ class Plan:
         exec(compile(source, f"<plan of {self.name}>", "exec"), self.scope)
         self._replay = self.scope["replay"]
         if self.quiet:
-            self._replay = np.errstate(**dict.fromkeys(self.quiet, "ignore"))(self._replay)
+            ignored: Any = dict.fromkeys(self.quiet, "ignore")
+            self._replay = np.errstate(**ignored)(self._replay)
         exec(compile(f"def fits():\n    return {self._write_fits()}", f"<plan of {self.name}>", "exec"), self.scope)
         self.fits = self.scope["fits"]
         changed = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}.values()
