@@ -494,10 +494,9 @@ last_change = 0
 
 def owner(array: Any) -> Any:
     """The array that owns the memory an array looks at."""
-    while array.base is not None and hasattr(
-        array.base, "base"
-    ):  # another array, or what NumPy puts between it and its sliding windows
-        array = array.base
+    # A base is another array, or what NumPy puts between an array and its sliding windows.
+    while (base := array.base) is not None and hasattr(base, "base"):
+        array = base
     return array
 
 

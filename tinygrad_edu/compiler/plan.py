@@ -155,9 +155,8 @@ def share(lives: list[tuple[int, int, int]], in_place: dict[int, int]) -> tuple[
             block = blocks[giver]
         else:
             free = sorted((b for b, until in busy.items() if until < first), key=sizes.__getitem__)
-            block = next(
-                (b for b in free if sizes[b] >= size), free[-1] if free else len(sizes)
-            )  # the largest grows if none fits
+            # The smallest that is large enough, or else the largest, which grows.
+            block = next((b for b in free if sizes[b] >= size), free[-1] if free else len(sizes))
             if block == len(sizes):
                 sizes.append(size)
             sizes[block] = max(sizes[block], size)
