@@ -488,7 +488,7 @@ def call_site(depth: int = 1) -> Any:
     return frame.f_code, frame.f_lasti
 
 
-_changes: dict[int, tuple[Any, int]] = {}  # id of the array that owns the memory -> (weak reference, time of last change)
+_changes: dict[int, list] = {}  # id of the array that owns the memory -> [time of its last change, weak reference to it]
 last_change = 0
 
 
@@ -504,17 +504,23 @@ def mark_changed(array: Any) -> None:
     """Note that this memory was changed now; every in-place operation and optimizer calls it."""
     global last_change
     last_change = tick()
+    record_of(array)[0] = last_change
+
+
+def record_of(array: Any) -> list:
+    """Where the time of the last change of this memory stands, first in a list that lives as long as the memory."""
     owned = owner(array)
-    key = id(owned)
-    known = _changes.get(key)
-    reference = known[0] if known is not None else weakref.ref(owned, lambda _: _changes.pop(key, None))
-    _changes[key] = reference, last_change
+    known = _changes.get(id(owned))
+    if known is None:
+        key = id(owned)
+        known = _changes[key] = [0, weakref.ref(owned, lambda _: _changes.pop(key, None))]
+    return known
 
 
 def changed_since(array: Any, serial: int) -> bool:
     """Whether this memory was changed after that time."""
     known = _changes.get(id(owner(array)))
-    return known is not None and known[1] > serial
+    return known is not None and known[0] > serial
 
 
 class Anchor:

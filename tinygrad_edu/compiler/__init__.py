@@ -59,9 +59,9 @@ class Compiled:
             )
             return self.function(*args, **kwargs)
         arrays: list[np.ndarray] = []
-        key: tuple = (grad_mode.enabled, *[_key(x, arrays) for x in args])
-        if kwargs:
-            key += (_key(kwargs, arrays),)
+        key: tuple = (grad_mode.enabled,)
+        for x in (*args, kwargs) if kwargs else args:
+            key += (_key(x, arrays),)
         plan = self.plans.get(key)
         if plan is None or not plan.fits():
             return self.record(key, arrays, args, kwargs)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..autograd.engine import tensors
 from ..errors import source_line
-from ..tensor import Tensor, mark_changed, wrap
+from ..tensor import Tensor, mark_changed, record_of, wrap
 from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
@@ -341,7 +341,7 @@ class Plan:
         changed = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}.values()
         for array in changed:
             mark_changed(array)
-        self.changed = [(id(a), tensors._changes[id(a)][0]) for a in changed]  # what mark_changed would look up at each call
+        self.changed = list(map(record_of, changed))  # what mark_changed would look up at each call
 
     def _result(self, tree: Any) -> str:
         if isinstance(tree, Operand):
@@ -429,8 +429,8 @@ class Plan:
         found = self._replay(*arrays)
         if self.changed:
             tensors.last_change = now = tensors.tick()
-            for key, reference in self.changed:
-                tensors._changes[key] = reference, now
+            for record in self.changed:
+                record[0] = now
         for module, mode in self.modes_set:
             module.training = mode
         return found
