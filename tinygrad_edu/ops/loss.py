@@ -173,7 +173,7 @@ def _put_class(x: Any, *, labels: Any, shape: Any) -> Any:
 def negative_log_likelihood(x: Any, *, labels: Any, share: Any) -> Any:
     """Minus the sum of what stands at the labels, each by its share; only that gets a gradient.
 
-    z = -Σ over n of share[n]·x[n, label[n]];  ∂x[n, label[n]] = -g·share[n], else 0
+    z = -Σ over n of share·x[n, label[n]];  ∂x[n, label[n]] = -g·share, else 0
     """
     return -_total(_counted(_take_class(x, labels=labels), share), None, False)
 
@@ -191,7 +191,7 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
 def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
     """How surprised the softmax of the scores is by the labels; the gradient is the softmax, less 1 at the label.
 
-    z = Σ over n of share[n]·(ln(Σ e^x[n]) - x[n, label[n]]);  ∂x[n] = g·share[n]·(softmax(x[n]) - one-hot(label[n]))
+    z = Σ over rows x[n] of share·(ln(Σ e^x[n]) - x[n, label[n]]);  ∂x = g·share·(softmax(x) - one-hot)
 
     Args:
         x: scores of shape (N, C), also called logits.
@@ -217,8 +217,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
 def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, share: Any, parts: Any = None) -> Any:
     """The softmax of each row, less 1 at its label, times g and the row's share: what cross-entropy sends back to its scores.
 
-    z[n] = g·share[n]·(p[n] - one-hot(label[n])) with p = softmax(x);  ∂x = p·(q - Σ q·p) with q[n] = h[n]·g·share[n];
-    ∂g = Σ h·share·(p - one-hot(label))
+    z = g·share·(p - one-hot(label)) with p = softmax(x);  ∂x = p·(q - Σ q·p) with q = h·g·share;  ∂g = Σ h·share·(p - one-hot(label))
     """
     if not x.size:
         return x.copy()
