@@ -127,13 +127,24 @@ def samples(name: str, dtype: Any, training: bool, requires_grad: bool = True) -
         yield (args, kwargs), (inputs, {}), f"{name}(*{args}, **{kwargs}), training={training}, inputs {str(inputs)[:1000]}"
 
 
-def pair(name: str, constructor: Any, dtype: Any) -> tuple[Any, Any]:
-    """The same module here and in PyTorch, with PyTorch's weights."""
+def fresh(name: str, constructor: Any, forward: Any, dtype: Any) -> tuple[Any, Any]:
+    """The same module here and in PyTorch, with weights of its own; a lazy one has them after its first call."""
     __tracebackhide__ = True
     args, kwargs = constructor
     theirs = getattr(torch.nn, name)(*args, **kwargs).to(dtype)
     args, kwargs = translate([list(args), kwargs], {})
     ours = getattr(nn, name)(*args, **kwargs).to(str(dtype)[6:])
+    if name.startswith("Lazy"):
+        with torch.no_grad(), tg.no_grad():
+            theirs(*forward[0])
+            ours(*translate([list(forward[0])], {})[0])
+    return ours, theirs
+
+
+def pair(name: str, constructor: Any, forward: Any, dtype: Any) -> tuple[Any, Any]:
+    """The same module here and in PyTorch, with PyTorch's weights."""
+    __tracebackhide__ = True
+    ours, theirs = fresh(name, constructor, forward, dtype)
     state = {key: tg.Tensor(value.numpy()) for key, value in theirs.state_dict().items()}
     ours.load_state_dict(state)
     return ours, theirs
@@ -169,7 +180,7 @@ def test_module(name: str, dtype: Any, training: bool) -> None:
             memo: dict[int, Any] = {}
             args, kwargs = copied([list(forward[0]), forward[1]], {})
             our_args, our_kwargs = translate([args, kwargs], memo)
-            ours, theirs = pair(name, constructor, dtype)
+            ours, theirs = pair(name, constructor, forward, dtype)
         except LeaveOut:
             continue
         except Exception as error:
@@ -226,14 +237,13 @@ def compare_state(ours: Any, theirs: Any, what: str) -> None:
 @pytest.mark.parametrize("name", INFOS)
 def test_first_weights(name: str) -> None:
     """Before training: same state names, shapes and dtypes, the same constants and equally spread random weights; same repr."""
-    for constructor, _, what in samples(name, torch.float32, training=True, requires_grad=False):
-        try:
-            args, kwargs = translate([list(constructor[0]), constructor[1]], {})
-        except LeaveOut:
-            continue
+    for constructor, forward, what in samples(name, torch.float32, training=True, requires_grad=False):
         torch.manual_seed(0)
         tg.manual_seed(0)
-        theirs, ours = getattr(torch.nn, name)(*constructor[0], **constructor[1]), getattr(nn, name)(*args, **kwargs)
+        try:
+            ours, theirs = fresh(name, constructor, forward, torch.float32)
+        except LeaveOut:
+            continue
         expected, found = theirs.state_dict(), ours.state_dict()
         assert list(found) == list(expected), what
         for key, b in expected.items():

@@ -8,6 +8,8 @@ Source: https://pytorch.org/docs/stable/generated/torch.nn.modules.lazy.LazyModu
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any, NoReturn
 
 from ..tensor import Tensor
@@ -46,8 +48,10 @@ class _Lazy(Module):
     dim: int  # where an input has its features
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(0, *args, **settings)  # type: ignore[call-arg]
-        self._rest = args, settings
+        given = inspect.signature(type(self)).bind(*args, **settings)
+        given.apply_defaults()
+        super().__init__(0, *given.args, **given.kwargs)  # type: ignore[call-arg]
+        self._rest = given.args, given.kwargs
         for parameter in self.parameters():
             parameter.__class__ = UninitializedParameter
 
@@ -65,19 +69,25 @@ class _Lazy(Module):
         return self.forward(input)
 
 
-def _lazy(layer: type, dim: int) -> Any:
+def _lazy(layer: type, dim: int, **defaults: Any) -> Any:
+    """The lazy kind of a layer; `defaults` are those in which PyTorch's differs from the layer."""
     name = f"Lazy{layer.__name__}"
     words = f"""A `{layer.__name__}` whose first argument is known from its first input; the other arguments are the same.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.{name}.html
     """
-    return type(name, (_Lazy, layer), {"becomes": layer, "dim": dim, "__doc__": words, "__module__": __name__})
+    _, *rest = inspect.signature(layer).parameters.values()
+    signature = inspect.Signature([p.replace(default=defaults.get(p.name, p.default)) for p in rest])
+    own = {"becomes": layer, "dim": dim, "__doc__": words, "__module__": __name__, "__signature__": signature}
+    return type(name, (_Lazy, layer), own)
 
+
+_instance_norm = functools.partial(_lazy, affine=True, track_running_stats=True)
 
 LazyLinear = _lazy(Linear, -1)
 LazyConv1d, LazyConvTranspose1d = _lazy(conv.Conv1d, -2), _lazy(conv.ConvTranspose1d, -2)
 LazyConv2d, LazyConvTranspose2d = _lazy(conv.Conv2d, -3), _lazy(conv.ConvTranspose2d, -3)
 LazyConv3d, LazyConvTranspose3d = _lazy(conv.Conv3d, -4), _lazy(conv.ConvTranspose3d, -4)
-LazyBatchNorm1d, LazyInstanceNorm1d = _lazy(normalization.BatchNorm1d, 1), _lazy(normalization.InstanceNorm1d, -2)
-LazyBatchNorm2d, LazyInstanceNorm2d = _lazy(normalization.BatchNorm2d, 1), _lazy(normalization.InstanceNorm2d, -3)
-LazyBatchNorm3d, LazyInstanceNorm3d = _lazy(normalization.BatchNorm3d, 1), _lazy(normalization.InstanceNorm3d, -4)
+LazyBatchNorm1d, LazyInstanceNorm1d = _lazy(normalization.BatchNorm1d, 1), _instance_norm(normalization.InstanceNorm1d, -2)
+LazyBatchNorm2d, LazyInstanceNorm2d = _lazy(normalization.BatchNorm2d, 1), _instance_norm(normalization.InstanceNorm2d, -3)
+LazyBatchNorm3d, LazyInstanceNorm3d = _lazy(normalization.BatchNorm3d, 1), _instance_norm(normalization.InstanceNorm3d, -4)
