@@ -13,7 +13,6 @@ from . import (
     autograd,
     backends,
     data,
-    func,
     linalg,
     metrics,
     nn,
@@ -32,7 +31,6 @@ from .backends import (
     use_deterministic_algorithms,
 )
 from .check import check_training
-from .compiler import CompileError, compile
 from .dtypes import (
     bool_,
     finfo,
@@ -48,7 +46,6 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
-from .func import vmap
 from .nn.summary import summary
 from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
 from .ops.activation import *
@@ -85,20 +82,26 @@ from .serialization import load, save
 from .tensor import Tensor
 from .train import History, evaluate, fit, predict
 
-# Pictures are loaded when they are first asked for: half of this package's import time would go into them.
+# What is loaded when it is first asked for, and the file that holds it: half of this package's import time would go into them.
 if TYPE_CHECKING:
-    from . import see
+    from . import func, see
+    from .compiler import CompileError, compile
+    from .func import vmap
     from .profiler import profile
     from .see import check_graph, draw, explain, play, record, step  # type: ignore[no-redef]
+_LATER = {
+    **dict.fromkeys(("see", "check_graph", "draw", "explain", "play", "record", "step"), "see"),
+    **dict.fromkeys(("compile", "CompileError"), "compiler"),
+    **dict.fromkeys(("func", "vmap"), "func"),
+    "profile": "profiler",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("see", "check_graph", "draw", "explain", "play", "record", "step"):
-        pictures = importlib.import_module(".see", __name__)
-        return pictures if name == "see" else getattr(pictures, name)
-    if name == "profile":
-        return importlib.import_module(".profiler", __name__).profile
-    raise missing(__name__, name)
+    if name not in _LATER:
+        raise missing(__name__, name)
+    file = importlib.import_module(f".{_LATER[name]}", __name__)
+    return file if name == _LATER[name] else getattr(file, name)
 
 
 def _play(self: Tensor, *args: Any, **options: Any) -> Any:

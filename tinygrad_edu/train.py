@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .compiler import compile as plan_of
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
 from .nn import Module
 from .nn.utils import clip_grad_norm_
@@ -130,6 +129,8 @@ def fit(
         return prediction, value
 
     if compile:
+        from .compiler import compile as plan_of  # only where it is asked for: a tenth of this package's import time
+
         gradients = plan_of(gradients)
     with bar(loader, epochs, progress, console) as show, keeping_mode(model), on_ctrl_c(run):
         for action in actions:
