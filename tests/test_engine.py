@@ -459,3 +459,17 @@ def test_an_own_operation_keeps_its_defaults() -> None:
     between(x, high=4.0).sum().backward()
     assert x.grad.tolist() == [[0, 1], [1, 1]]
     assert shifted(x, axis=1).tolist() == [[-2.75, 2.75], [1.5, -1.5]]
+
+
+def test_steps_count_no_part_that_a_missing_rule_holds_back():
+    @tg.op(dx=lambda g, z, x, y: g * y)
+    def times_constant(x, y):
+        """z = x·y;  ∂x = g·y"""
+        return x * y
+
+    a = tg.tensor(1.0, requires_grad=True)
+    c = a.exp()
+    y = a * 2
+    steps = list(tg.autograd.steps(times_constant(c, y)))
+    assert [(step.got, step.uses) for step in steps if step.kind == "contribute" and step.to is a] == [(1, 1)]
+    del tg.op.__globals__["registry"]["times_constant"]

@@ -190,7 +190,7 @@ def _chain_rule(
             this: Any = node.op
             g = grads.pop(node, None)
             if g is None:  # nothing flowed here
-                if watch:
+                if node in uses:
                     for _, x in _receivers(node):
                         uses[x] -= 1
                 continue
