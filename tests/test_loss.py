@@ -230,3 +230,14 @@ def test_half_precision_holds_the_mean_of_many_samples() -> None:
     """The sum of 40 000 losses of ln 10 is beyond the largest float16, 65504; their mean is not."""
     mean = f.cross_entropy(tg.zeros(40_000, 10, dtype=tg.float16), tg.zeros(40_000, dtype=tg.int64))
     assert mean.item() == pytest.approx(np.log(10), rel=1e-3)
+
+
+@pytest.mark.parametrize("ignored", [0, 1])
+def test_the_mean_of_more_samples_than_float16_can_count(ignored):
+    n = 70_000
+    scores = tg.tensor(np.random.default_rng(0).normal(size=(n, 3)), dtype="float32")
+    labels = tg.arange(n) % 3
+    labels[:ignored] = -100
+    expected = tg.cross_entropy(scores, labels).item()
+    assert tg.cross_entropy(scores.half(), labels).item() == pytest.approx(expected, rel=2e-3)
+    assert tg.nll_loss(scores.log_softmax(1).half(), labels).item() == pytest.approx(expected, rel=2e-3)

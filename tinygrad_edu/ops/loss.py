@@ -175,7 +175,7 @@ def negative_log_likelihood(x: Any, *, labels: Any, share: Any) -> Any:
 
     z = -Σ over n of share·x[n, label[n]];  ∂x[n, label[n]] = -g·share, else 0
     """
-    return -_total(_counted(_take_class(x, labels=labels), share), None, False)
+    return -_shared_total(_take_class(x, labels=labels), share)
 
 
 def _class_weights(name: str, input: Any, weight: Any) -> Any:
@@ -205,7 +205,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
     at_labels, parts = _softmax_parts(x, labels)
     losses = np.log(parts.totals)
     losses -= at_labels
-    return _total(_counted(losses, share), None, False), parts
+    return _shared_total(losses, share), parts
 
 
 @op(
@@ -228,9 +228,11 @@ def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, share: Any, parts: Any
     return z
 
 
-def _counted(losses: Any, share: Any) -> Any:
-    """The losses by their shares; one that has no share may be infinite."""
-    return losses * number(share, losses) if isinstance(share, float) else np.where(share == 0, 0, losses) * share
+def _shared_total(losses: Any, share: Any) -> Any:
+    """Σ share·losses; a loss that has no share may be infinite. One share for all divides the sum, so that float16 keeps its digits."""
+    if isinstance(share, float):
+        return _total(losses, None, False, 1 / share)
+    return _total(np.where(share == 0, 0, losses) * share, None, False)
 
 
 def _slope(share: Any) -> Any:
@@ -334,7 +336,7 @@ def _counts(name: str, input: Any, labels: Any, ignored: Any, weight: Any) -> An
 def _shares(labels: Any, counts: Any, reduction: str) -> Any:
     """The part that each sample's loss has in the reduced loss: a number, or an array with one for each."""
     if counts is not None:
-        return counts if reduction == "sum" else counts / _total(counts, None, False)
+        return counts if reduction == "sum" else (counts / counts.sum(dtype=np.float64)).astype(counts.dtype)
     return 1.0 if reduction == "sum" else 1 / labels.size if labels.size else math.nan
 
 
@@ -368,7 +370,7 @@ def _label_loss(
     if ignored is not None:
         losses = where(ignored, 0, losses)
     if reduction == "mean" and counts is not None:
-        return sum(losses) / counts.sum()
+        return sum(losses) / _total(counts, None, False)
     return _reduced(losses, reduction)
 
 
