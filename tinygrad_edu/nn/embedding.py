@@ -39,6 +39,13 @@ class _Table(Module):
         if given is None:
             self.reset_parameters()
 
+    @staticmethod
+    def _sizes(embeddings: Tensor) -> tuple[int, ...]:
+        """The rows and columns of a given table."""
+        if embeddings.ndim != 2:
+            raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
+        return embeddings.shape
+
     def reset_parameters(self) -> None:
         """Draw new first values."""
         with no_grad():
@@ -102,9 +109,7 @@ class Embedding(_Table):
 
         Source: https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html#torch.nn.Embedding.from_pretrained
         """
-        if embeddings.ndim != 2:
-            raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def extra_repr(self) -> str:
@@ -167,9 +172,7 @@ class EmbeddingBag(_Table):
         padding_idx: int | None = None,
     ) -> EmbeddingBag:
         """As `Embedding.from_pretrained`."""
-        if embeddings.ndim != 2:
-            raise ShapeError(f"from_pretrained takes a table (rows, columns), not {tuple(embeddings.shape)}.")
-        rows, columns = embeddings.shape
+        rows, columns = cls._sizes(embeddings)
         settings = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
         return cls(rows, columns, *settings).requires_grad_(not freeze)  # type: ignore[return-value]
 
