@@ -191,11 +191,17 @@ def recording(this: Op) -> Callable[..., Any]:
             settings = defaults
         elif (variadic or len(inputs) == count) and kwargs.keys() == names:
             settings = kwargs
-            for name, value in kwargs.items():
+            for value in kwargs.values():
                 if isinstance(value, Tensor):
-                    settings = {**settings, name: value.array}
+                    settings = {k: v.array if isinstance(v, Tensor) else v for k, v in kwargs.items()}
+                    break
         else:
             inputs, settings = this.bind(inputs, kwargs)
+        for x in inputs:
+            if isinstance(x, Tensor):
+                break
+        else:  # arrays only: a rule calls this
+            return this.forward(*inputs, **settings)
         arrays, dtype = [], None
         tracked = mixed = foreign = False
         for x in inputs:
@@ -211,8 +217,6 @@ def recording(this: Op) -> Callable[..., Any]:
             elif type(x) not in _PLAIN:
                 foreign = True
             arrays.append(x)
-        if dtype is None:  # no tensor among them: a rule calls this with arrays
-            return this.forward(*arrays, **settings)
         try:
             if foreign or (unify and (mixed or dtype not in FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)

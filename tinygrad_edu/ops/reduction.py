@@ -21,7 +21,7 @@ from .elementwise import exp
 from .indexing import gather, where
 from .padding import _pad
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
-from .totals import add_quickly, largest
+from .totals import largest, total
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
@@ -72,25 +72,11 @@ def floating(name: str, x: Any, dtype: Any = None) -> Any:
 
 
 # -- sums and means --------------------------------------------------------------------------------------------------
-# The dtype to add up in, where it is not the tensor's own: integers as int64, float16 as float32.
-_WIDE: dict[Any, Any] = dict.fromkeys((dtypes.bool_, dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32), dtypes.int64)
-_WIDE[dtypes.float16] = dtypes.float32
-
-
 def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     """Σ x / divisor, added up with enough digits."""
     over = axes(dim, x.ndim)
-    z = add_quickly(x, over)
-    if z is not None:
-        z = z.reshape(_with_ones(x.shape, over)) if keepdim else z
-        return z if divisor is None else z / backend.number(divisor, z)
-    wide = _WIDE.get(x.dtype)
-    if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
-        wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
-    z = x.sum(axis=over, keepdims=keepdim, dtype=wide)
-    if divisor is not None:
-        z = z / divisor
-    return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
+    z = total(x, over, divisor)
+    return z.reshape(_with_ones(x.shape, over)) if keepdim else z
 
 
 @functools.lru_cache(maxsize=256)
