@@ -207,7 +207,16 @@ def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
     return names
 
 
-def compile(function: Callable) -> Compiled:
+def compile(
+    model: Callable | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = None,
+    mode: str | None = None,
+    options: dict | None = None,
+    disable: bool = False,
+) -> Any:
     """Record what a function of tensors does, usually a whole training step, and replay it without Python's work around it.
 
     The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
@@ -215,6 +224,12 @@ def compile(function: Callable) -> Compiled:
 
     What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
     compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.
+
+    Args:
+        model: the function or module; without it a decorator is returned, so that `@compile` may also be written `@compile()`.
+        disable: give the function back as it is.
+        fullgraph, dynamic, backend, mode, options: what PyTorch's compilers are told; without effect, since there is one compiler here,
+            which always records everything and for one shape.
 
     Raises:
         CompileError: the function reads numbers of tensors in Python, makes tensors that something keeps, or does something else in
@@ -232,4 +247,6 @@ def compile(function: Callable) -> Compiled:
 
     Source: https://docs.jax.dev/en/latest/jit-compilation.html; https://pytorch.org/docs/stable/generated/torch.compile.html
     """
-    return Compiled(function)
+    if model is None:
+        return functools.partial(compile, disable=disable)
+    return model if disable else Compiled(model)
