@@ -16,8 +16,9 @@ import numpy as np
 
 from .backend import cuda as gpus
 from .backend import device as as_device
+from .clock import mark_changed
 from .optim.optimizer import Optimizer
-from .tensor import Tensor, mark_changed
+from .tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
 

@@ -30,9 +30,12 @@ import numpy as np
 from numpy import ndarray
 
 from . import backend, dtypes
+from .callsite import call_site
+from .clock import owner, tick
 from .dtypes import FLOATS
 from .errors import DtypeError, describe, explain
-from .tensor import Tensor, call_site, note_view, owner, refresh, tick, to_array, wrap
+from .tensor import Tensor, to_array, wrap
+from .views import note_view, refresh
 
 registry: dict[str, Op] = {}  # every operation by name
 watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every result while somebody watches (detect_anomaly)

@@ -21,10 +21,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import describe, source_line
+from ..callsite import OWN_FILES, source_line
+from ..clock import owner
+from ..errors import describe
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from ..tensor import OWN_FILES, Tensor, owner
+from ..tensor import Tensor
 
 # Reductions, as NumPy's own methods compute them.
 REDUCTIONS = {

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ..calls import Outline, calls, gone
+from ..clock import tick
 from ..op import no_grad
 from ..ops.creation import zeros_like
 from ..ops.shape import alias
-from ..tensor import HookHandle, Tensor, tick
+from ..tensor import HookHandle, Tensor
 from .parameter import Buffer, Parameter, as_buffer
 
 

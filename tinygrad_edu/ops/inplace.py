@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ..clock import mark_changed, tick
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..op import grad_mode
-from ..tensor import Tensor, earlier, look, mark_changed, rebind, refresh, tick
+from ..tensor import Tensor
 from ..tensor import wrap as constant
+from ..views import earlier, look, rebind, refresh
 from . import activation, arithmetic, comparison, creation, diagonal, elementwise, indexing, reduction, shape
 from .indexing import normal_index, setitem, without_leading_ones
 

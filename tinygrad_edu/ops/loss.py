@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import number, require
+from ..callsite import OWN_FILES
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import OWN_FILES, Tensor
+from ..tensor import Tensor
 from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance

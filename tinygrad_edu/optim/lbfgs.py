@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..clock import mark_changed
 from ..op import enable_grad
-from ..tensor import mark_changed
 from .optimizer import Optimizer
 
 

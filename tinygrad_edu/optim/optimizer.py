@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
+from ..clock import mark_changed
 from ..op import enable_grad
-from ..tensor import Tensor, mark_changed, wrap
+from ..tensor import Tensor, wrap
 
 BLOCK = 64 * 1024
 

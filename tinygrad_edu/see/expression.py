@@ -19,8 +19,9 @@ from types import CodeType, EllipsisType
 from typing import Any
 
 from .. import ops
+from ..clock import tick
 from ..ops.creation import tensor
-from ..tensor import Tensor, tick
+from ..tensor import Tensor
 from .source import target_at
 
 MAKERS = {"creation": "arange eye full linspace ones tensor zeros", "random": "rand randn"}
