@@ -46,8 +46,9 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
-from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
+from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import backend
+from .grad_mode import is_grad_enabled, no_grad
 from .nn import Module
-from .op import is_grad_enabled, no_grad
 from .ops import random
 from .optim import Adam, Optimizer
 from .tensor import Tensor

@@ -16,8 +16,8 @@ from typing import Any
 
 from .autograd import engine, functional
 from .errors import GraphError, ShapeError, describe
+from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
-from .op import enable_grad, grad_mode
 from .ops.creation import zeros_like
 from .ops.joining import stack
 from .tensor import Tensor

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
+from .grad_mode import no_grad
 from .nn import Module
 from .nn.utils import clip_grad_norm_
-from .op import no_grad
 from .ops.joining import cat
 from .optim import Optimizer
 from .plot import plot_history

@@ -50,7 +50,7 @@ def refresh(view: Tensor) -> None:
             f"{describe(view)} is a view of a tensor that was changed in place, in a way that is recorded for backward, after the view "
             f"was taken, and that {problem}. Take the view after the change, or clone() it before."
         )
-    from .op import enable_grad
+    from .grad_mode import enable_grad
 
     with enable_grad():
         rebind(view, earlier(view), look(base, way))

@@ -18,7 +18,8 @@ import numpy as np
 
 from .. import backend, clock
 from ..errors import DeviceError, GraphError, ShapeError, describe
-from ..op import cast, enable_grad, registry, set_grad_enabled
+from ..grad_mode import enable_grad, set_grad_enabled
+from ..op import cast, registry
 from ..ops.indexing import _where
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..grad_mode import grad_mode
 from ..nn.module import Module
-from ..op import grad_mode
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..absent import missing
 from ..errors import ShapeError, describe
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import eye
 from ..ops.random import rand, randn
 from ..tensor import Tensor

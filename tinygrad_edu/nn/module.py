@@ -14,7 +14,7 @@ from weakref import ref
 
 from ..calls import Outline, calls, gone
 from ..clock import tick
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import zeros_like
 from ..ops.shape import alias
 from ..tensor import HookHandle, Tensor

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import dtypes
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import zeros
 from ..tensor import Tensor
 from .module import Module

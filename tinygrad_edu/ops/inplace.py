@@ -14,7 +14,7 @@ import numpy as np
 
 from ..clock import mark_changed, tick
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
-from ..op import grad_mode
+from ..grad_mode import grad_mode
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh

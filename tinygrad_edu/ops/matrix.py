@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import no_grad, op
+from ..grad_mode import no_grad
+from ..op import op
 from .diagonal import diag_embed, diagonal
 from .elementwise import log
 from .joining import cat

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..clock import mark_changed
-from ..op import enable_grad
+from ..grad_mode import enable_grad
 from .optimizer import Optimizer
 
 

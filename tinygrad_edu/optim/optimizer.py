@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..clock import mark_changed
-from ..op import enable_grad
+from ..grad_mode import enable_grad
 from ..tensor import Tensor, wrap
 
 BLOCK = 64 * 1024

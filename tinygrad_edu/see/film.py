@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from ..grad_mode import no_grad
 from ..nn import Module
-from ..op import no_grad
 from ..ops.random import fork_rng
 from ..plot import animate_film, plot_film
 from ..tensor import Tensor

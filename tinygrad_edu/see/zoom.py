@@ -15,7 +15,8 @@ import numpy as np
 
 from ..autograd import engine
 from ..errors import GraphError
-from ..op import enable_grad, recording
+from ..grad_mode import enable_grad
+from ..op import recording
 from ..ops.joining import cat
 from ..ops.recurrent import STEP, step_by_step, together
 from ..ops.shape import axes

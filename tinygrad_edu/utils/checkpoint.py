@@ -13,7 +13,7 @@ from ..autograd.engine import grad
 from ..autograd.function import Function, FunctionCtx
 from ..clock import tick
 from ..errors import GraphError, InplaceError, describe
-from ..op import enable_grad, grad_mode
+from ..grad_mode import enable_grad, grad_mode
 from ..ops.random import default_generator
 from ..tensor import Tensor
 
