@@ -15,7 +15,7 @@ from .. import dtypes
 from ..op import no_grad
 from ..ops.creation import zeros
 from ..tensor import Tensor
-from .module import Module
+from .module import Module, keeping_mode
 from .parameter import Parameter
 
 
@@ -168,17 +168,15 @@ def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device
 
 def _run(model: Module, inputs: tuple, returned: dict[Module, list[Tensor]]) -> None:
     """Call the model in evaluation mode, so that nothing in it changes, and note what each module returned."""
-    modes = {module: module.training for module in model.modules()}
-    hooks = [module.register_forward_hook(lambda module, args, z: returned.update({module: _tensors(z)})) for module in modes]
+    note = lambda module, args, z: returned.update({module: _tensors(z)})
+    hooks = [module.register_forward_hook(note) for module in model.modules()]
     try:
-        model.eval()
-        with no_grad():
+        with keeping_mode(model), no_grad():
+            model.eval()
             model(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _tensors(result: Any) -> list[Tensor]:

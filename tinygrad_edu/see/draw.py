@@ -18,7 +18,7 @@ from typing import Any
 
 from graphviz import Digraph
 
-from ..nn.module import Module
+from ..nn.module import Module, keeping_mode
 from ..nn.summary import _inputs, _tensors
 from ..tensor import Tensor
 from .graphviz import GraphvizError, render
@@ -94,13 +94,9 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
     if inputs is None:
         name = type(model).__name__
         raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
-    modes = {module: module.training for module in model.modules()}
-    try:
+    with keeping_mode(model):
         model.eval()
         return _tensors(model(*inputs))[0]
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 # -- folding -------------------------------------------------------------------------------------------------------------

@@ -23,11 +23,12 @@ import numpy as np
 
 from ..data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 from ..nn import Module
+from ..nn.module import keeping_mode
 from ..op import no_grad
 from ..ops.random import fork_rng
 from ..plot import animate_film, plot_film
 from ..tensor import Tensor
-from ..train import Callback, Run, keeping_mode, on_device
+from ..train import Callback, Run, on_device
 from .page import Page
 from .style import short
 from .trace import Numbers, _plain, from_text, number, numbers_of, on_cpu, to_text
