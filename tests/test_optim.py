@@ -56,7 +56,7 @@ def test_the_number_of_steps_may_be_a_tensor() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_options_of_speed_are_taken_and_what_changes_the_step_is_not_silently(name: str) -> None:
+def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> None:
     p = Tensor([1.0], requires_grad=True)
     make = getattr(optim, name)
     assert make([p], foreach=True, fused=None, capturable=False).defaults == make([p]).defaults
