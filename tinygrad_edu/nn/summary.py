@@ -7,7 +7,6 @@ prints itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from .. import dtypes
 from ..op import no_grad
 from ..ops.creation import zeros
 from ..tensor import Tensor
+from ..trees import tensors
 from .module import Module, keeping_mode
 from .parameter import Parameter
 
@@ -168,7 +168,7 @@ def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device
 
 def _run(model: Module, inputs: tuple, returned: dict[Module, list[Tensor]]) -> None:
     """Call the model in evaluation mode, so that nothing in it changes, and note what each module returned."""
-    note = lambda module, args, z: returned.update({module: _tensors(z)})
+    note = lambda module, args, z: returned.update({module: list(tensors(z))})
     hooks = [module.register_forward_hook(note) for module in model.modules()]
     try:
         with keeping_mode(model), no_grad():
@@ -177,13 +177,3 @@ def _run(model: Module, inputs: tuple, returned: dict[Module, list[Tensor]]) -> 
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _tensors(result: Any) -> list[Tensor]:
-    """The tensors in what a module returned."""
-    if isinstance(result, Tensor):
-        return [result]
-    inside: Sequence[Any] = (
-        list(result.values()) if isinstance(result, dict) else result if isinstance(result, tuple | list) else ()
-    )
-    return [t for part in inside for t in _tensors(part)]

@@ -19,8 +19,9 @@ from typing import Any
 from graphviz import Digraph
 
 from ..nn.module import Module, keeping_mode
-from ..nn.summary import _inputs, _tensors
+from ..nn.summary import _inputs
 from ..tensor import Tensor
+from ..trees import tensors
 from .graphviz import GraphvizError, render
 from .groups import Group
 from .style import GRADIENT, VALUE, grid, ink, parted, scales, shade, shape_text, short
@@ -96,7 +97,7 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
         raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
     with keeping_mode(model):
         model.eval()
-        return _tensors(model(*inputs))[0]
+        return next(tensors(model(*inputs)))
 
 
 # -- folding -------------------------------------------------------------------------------------------------------------
