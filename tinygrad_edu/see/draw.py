@@ -22,10 +22,11 @@ from ..nn.module import Module, keeping_mode
 from ..nn.summary import _inputs
 from ..tensor import Tensor
 from ..trees import tensors
+from .format import Node, Trace, frame
 from .graphviz import GraphvizError, render
 from .groups import Group
 from .style import GRADIENT, VALUE, grid, ink, parted, scales, shade, shape_text, short
-from .trace import Node, Trace, frame, trace
+from .trace import trace
 
 FORMATS = ("svg", "png", "pdf", "dot")
 PRINTED = 24  # up to this many numbers of a tensor, and 10 in a row, are printed; more are colours only
