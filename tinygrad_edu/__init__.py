@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import (
+    accelerator,
     amp,
     autograd,
     backends,
+    cuda,
     data,
     linalg,
     metrics,
@@ -23,7 +25,7 @@ from . import (
 )
 from .absent import missing
 from .amp import autocast
-from .backend import accelerator, cuda, device, get_default_device, set_default_device
+from .backend import device, get_default_device, set_default_device
 from .backends import (
     get_num_threads,
     set_float32_matmul_precision,

@@ -80,8 +80,10 @@ TASKS = {
     "moons": Task("2 half circles, each reaching into the other", _made(data.moons), [16, 16], 80, 0.02),
     "spirals": Task("2 arms that wind around each other", _made(data.spirals), [32, 32], 150, 0.01),
 }
-OPTIMIZERS = {
-    name.lower(): getattr(optim, name) for name in optim.__all__ if name not in ("Optimizer", "LBFGS", "Muon", "lr_scheduler")
+OPTIMIZERS = {  # LBFGS computes the loss several times a step, and Muon changes matrices only
+    kind.__name__.lower(): kind
+    for kind in (getattr(optim, name) for name in optim.__all__)
+    if isinstance(kind, type) and kind not in (optim.Optimizer, optim.LBFGS, optim.Muon)
 }
 
 

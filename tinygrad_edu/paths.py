@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import amp, data, nn
-from .backend import cuda
+from . import backends, data, nn
+from .cuda import amp as cuda_amp
 from .nn import normalization
 from .ops import random
 
 PATHS: dict[str, Any] = {
-    "cuda": cuda,
-    "cuda.amp": amp.cuda,
+    "backends.cuda": backends.cuda,
+    "backends.cudnn": backends.cudnn,
+    "backends.mps": backends.mps,
+    "cuda.amp": cuda_amp,
     "nn.modules": nn,
     "nn.modules.batchnorm": normalization,
     "random": random,

@@ -30,8 +30,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from . import cuda
 from .autograd import engine
-from .backend import cuda
 from .clock import owner
 from .data.loader import DataLoader
 from .nn.module import Module

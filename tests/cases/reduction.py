@@ -185,22 +185,4 @@ CASES = [
     running("cummax", lambda a, b: a >= b),
     running("cummin", lambda a, b: a <= b),
     Case("trace", np.trace, shapes=[((3, 3),), ((2, 3),), ((0, 3),)], ops=()),
-    Case(
-        "dist",
-        lambda x, y, p=2: np.sum(np.abs(x - y) ** p) ** (1 / p),
-        (positive, lambda rng, shape: -positive(rng, shape)),
-        [((3,), (3,)), ((2, 3), (3,))],
-        [{}, {"p": 3}],
-        ops=(),
-    ),
-    Case(
-        "renorm",
-        lambda x, p, dim, maxnorm: np.stack(
-            [row * min(1, maxnorm / (np.sum(np.abs(row) ** p) ** (1 / p) + 1e-7)) for row in np.moveaxis(x, dim, 0)], dim
-        ),
-        (distinct,),
-        [((3, 2),), ((2, 2, 2),)],
-        [{"p": 2, "dim": 0, "maxnorm": 0.5}, {"p": 1, "dim": 1, "maxnorm": 0.7}],
-        ops=(),
-    ),
 ]

@@ -20,6 +20,7 @@ from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from ..trees import mapped
 from .plan import Changed, Plan, TooLate
 from .record import CompileError, Operand, Tape
 from .watch import recording, somebody_records
@@ -143,14 +144,6 @@ def _key(x: Any, arrays: list[np.ndarray]) -> Any:
     return type(x), x
 
 
-def _map(function: Callable, tree: Any) -> Any:
-    """Nested tuples, lists and dicts with function(x) in place of every x in them."""
-    if isinstance(tree, tuple | list):
-        parts = [_map(function, x) for x in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return {k: _map(function, x) for k, x in tree.items()} if isinstance(tree, dict) else function(tree)
-
-
 def _results(found: Any, tape: Tape) -> Any:
     """What a function returned, with operands in place of tensors that it made or was given."""
 
@@ -160,17 +153,12 @@ def _results(found: Any, tape: Tape) -> Any:
         recorded = tape.twin(x.__dict__["array"])
         return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
 
-    return _map(operand, found)
+    return mapped(operand, found)
 
 
 def _copies(found: Any, operands: Any) -> Any:
     """The same with tensors that have no history, as replays return them."""
-    if isinstance(found, Tensor):
-        return Tensor(found.array) if isinstance(operands, Operand) else found
-    if isinstance(found, tuple | list):
-        parts = list(map(_copies, found, operands))
-        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
-    return {k: _copies(x, operands[k]) for k, x in found.items()} if isinstance(found, dict) else found
+    return mapped(lambda x, operand: Tensor(x.array) if isinstance(operand, Operand) else x, found, operands)
 
 
 def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:

@@ -28,7 +28,6 @@ from ..ops.normalization import (
     normalize,
     rms_norm,
 )
-from ..ops.norms import pdist
 from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear

@@ -37,6 +37,13 @@ def _in_place(fill: Callable) -> Callable:
     return run
 
 
+def draw_parameters(layer: Any, inputs: int) -> None:
+    """All parameters of a layer uniform in ±1/√inputs: how most layers start, with so many inputs to each output."""
+    bound = 1 / math.sqrt(inputs) if inputs else 0.0
+    for p in layer.parameters():
+        p.data.uniform_(-bound, bound)
+
+
 # -- the size of weights ---------------------------------------------------------------------------------------------
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 _GAINS |= {f"conv{t}{d}d": 1.0 for t in ("", "_transpose") for d in (1, 2, 3)}

@@ -24,8 +24,8 @@ from .shape import axes, broadcast_to, one_dim, reshape, squeeze
 from .totals import largest, total
 
 __all__ = [
-    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
-    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "renorm", "softmax", "softmin",
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum",
+    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "softmax", "softmin",
     "std", "std_mean", "sum", "trace", "var", "var_mean",
 ]  # fmt: skip
 
@@ -595,37 +595,6 @@ def std_mean(
     Source: https://pytorch.org/docs/stable/generated/torch.std_mean.html
     """
     return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
-
-
-@numpy_names
-def dist(x: Any, other: Any, p: float = 2) -> Any:
-    """The distance of two tensors: the p-norm of their difference.
-
-    z = ‖x - other‖ₚ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.dist.html
-    """
-    from .norms import vector_norm
-
-    return vector_norm(x - other, p)
-
-
-@numpy_names
-def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
-    """Shrink every slice along a dim whose p-norm is above maxnorm to that norm.
-
-    z = x·min(1, maxnorm / ‖x‖ₚ), slice by slice
-
-    Source: https://pytorch.org/docs/stable/generated/torch.renorm.html
-    """
-    from .norms import vector_norm
-
-    if x.ndim < 2 or p <= 0 or maxnorm < 0:
-        raise RuntimeError(
-            f"renorm takes at least 2 dims, p > 0 and maxnorm of 0 or more, not {describe(x)}, p={p}, maxnorm={maxnorm}."
-        )
-    norms = vector_norm(x, p, [d for d in range(x.ndim) if d != one_dim(dim, x.ndim)], keepdim=True)
-    return x * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)
 
 
 # -- exponentials ----------------------------------------------------------------------------------------------------
