@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12. Convolutions
 #
-# **A 7 is a 7 wherever it stands on the page. How can a network know that, without learning it anew for every place?**
+# **A 3 is a 3 wherever it stands on the page. How can a network know that, without learning it anew for every place?**
 #
 # So far every pixel had weights of its own. A *convolution* has only a handful, and uses them at every place of the picture. You
 # will slide one by hand, send gradients back through it, count shapes, rebuild LeNet-5 of 1998, look at what it has learnt, and
@@ -63,8 +63,15 @@ def fitted(model, epochs, lr=0.003):
     optimizer = optim.Adam(model.parameters(), lr=lr)
     loss = nn.CrossEntropyLoss()
     samples = X[train], y[train]
-    options = {"epochs": epochs, "batch_size": 32, "progress": False}
-    tg.fit(model, samples, loss=loss, optimizer=optimizer, **options)
+    tg.fit(
+        model,
+        samples,
+        loss=loss,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=32,
+        progress=False,
+    )
     return model
 
 
@@ -84,7 +91,8 @@ fitted(dense, epochs=10)
 print(f"in the middle {right(dense):.1%}, moved by 4 pixels {right(dense, 4):.1%}")
 
 # %% jupyter={"source_hidden": true}
-INK = "gray_r"  # 0 is white, 1 is black
+INK = plt.get_cmap("gray_r").copy()  # 0 is white, 1 is black
+INK.set_bad("#c9c9d6")  # no number
 SHIFTS = range(-6, 7)
 
 
@@ -107,22 +115,27 @@ def curves(models):
     plt.show()
 
 
-seven = X[test][y[test] == 7][:1]
+threes = X[test][y[test] == 3]
+lost = dense(threes).argmax(1) == 3  # seen in the middle, but not 4 pixels further
+for k in (-4, 4):
+    lost = lost & (dense(tg.roll(threes, k, dims=3)).argmax(1) != 3)
+three = threes[lost][:1]
 figure, axes = plt.subplots(1, 5, figsize=(7.5, 1.8))
 for ax, k in zip(axes, [-6, -4, 0, 4, 6], strict=True):
-    moved = tg.roll(seven, k, dims=3)
+    moved = tg.roll(three, k, dims=3)
     bare(ax, moved[0, 0].numpy(), f"by {k}: taken for {dense(moved).argmax()}")
 plt.show()
 curves({"dense": dense})
 
 # %% [markdown]
-# The same 7, a few pixels further, and it is something else. After 4 pixels most digits are lost; after 6 the network does
+# The same 3, four pixels further, and it is something else. After 4 pixels most digits are lost; after 6 the network does
 # little better than guessing. And how should it know? The pixels in the margin were white in all that it learnt from, so their
 # weights have learnt nothing.
 #
 # ## A window that slides
 #
-# What makes a 7? Among other things a bar at the top. Here is a **filter** for bars: a small matrix of weights, positive in the
+# Take a simple picture first, a 7 of 6x6 pixels. What makes it a 7? Among other things the bar at its top. Here is a **filter**
+# for bars: a small matrix of weights, positive in the
 # middle row and negative above and below. Lay it over a part of the picture, multiply what lies on top of each other, add up:
 # one number that says how much this part looks like a bar. Then move on by one pixel, and do it again.
 #
@@ -144,16 +157,12 @@ bar = tg.tensor([[-1.0, -1.0, -1.0], [2.0, 2.0, 2.0], [-1.0, -1.0, -1.0]])
 
 def slide(x, w):
     """The window at every place of the picture: multiply, and add up."""
-    size = len(w)
-    rows, columns = x.shape[0] - size + 1, x.shape[1] - size + 1
-    return tg.stack(
-        [
-            tg.stack(
-                [(x[i : i + size, j : j + size] * w).sum() for j in range(columns)]
-            )
-            for i in range(rows)
-        ]
-    )
+    k = len(w)
+    result = tg.zeros(x.shape[0] - k + 1, x.shape[1] - k + 1)
+    for i in range(result.shape[0]):
+        for j in range(result.shape[1]):
+            result[i, j] = (x[i : i + k, j : j + k] * w).sum()
+    return result
 
 
 slide(picture, bar)
@@ -164,67 +173,59 @@ ORANGE_BLUE = LinearSegmentedColormap.from_list("orange-blue", [NO, "white", YES
 ORANGE_BLUE.set_bad("#eeeef2")
 
 
+def signed(ax, values, title="", limit=None):
+    """A picture with blue above 0 and orange below."""
+    limit = limit or abs(values).max()
+    bare(ax, values, title, cmap=ORANGE_BLUE, vmin=-limit, vmax=limit)
+
+
 def numbers(ax, values, title, limit=None):
     """A matrix as coloured cells with their numbers; nan is a cell still empty."""
-    limit = limit or np.nanmax(abs(values))
-    bare(ax, values, title, cmap=ORANGE_BLUE, vmin=-1.4 * limit, vmax=1.4 * limit)
+    signed(ax, values, title, 1.4 * (limit or abs(values).max()))
     for (i, j), value in np.ndenumerate(values):
         if not np.isnan(value):
             ax.text(j, i, f"{value:g}", ha="center", va="center", fontsize=9)
 
 
-def frame(ax, i, j, size):
+def frame(ax, i, j, k, color="C4", lw=3):
     place = (j - 0.5, i - 0.5)
-    box = Rectangle(place, size, size, fill=False, color="C4", lw=3, clip_on=False)
-    ax.add_patch(box)
+    ax.add_patch(Rectangle(place, k, k, fill=False, color=color, lw=lw, clip_on=False))
 
 
 def sliding(x, w, stride=1, padding=0):
     """A book with a page for every place of the window."""
+    whole = F.conv2d(x[None, None], w[None, None], None, stride, padding)[0, 0].numpy()
     x, w = np.pad(x.numpy(), padding), w.numpy()
-    size = len(w)
-    n = [(side - size) // stride + 1 for side in x.shape]
-    done = np.full(n, np.nan)
-    whole = [
-        [
-            (x[a : a + size, b : b + size] * w).sum()
-            for b in range(0, stride * n[1], stride)
-        ]
-        for a in range(0, stride * n[0], stride)
-    ]
+    k, done = len(w), np.full(whole.shape, np.nan)
 
     def page(i, j):
         a, b = stride * i, stride * j
-        window = x[a : a + size, b : b + size]
-        done[i, j] = (window * w).sum()
+        done[i, j] = whole[i, j]
         figure, axes = plt.subplots(
-            1, 3, figsize=(7, 2.75), width_ratios=[*x.shape[:1], size, n[1]]
+            1,
+            3,
+            figsize=(6.4, 2.6),
+            layout="none",  # so that all cells are equally large
+            width_ratios=[len(x), k, len(done)],
         )
+        figure.subplots_adjust(0.01, 0.02, 0.99, 0.8, wspace=0.25)
         numbers(axes[0], x, "picture", 1)
-        frame(axes[0], a, b, size)
+        frame(axes[0], a, b, k)
         if padding:
-            inner = [side - 2 * padding for side in x.shape]
-            place = (padding - 0.5, padding - 0.5)
-            axes[0].add_patch(
-                Rectangle(place, inner[1], inner[0], fill=False, color="C5", lw=1.5)
-            )
+            frame(axes[0], padding, padding, len(x) - 2 * padding, color="C5", lw=1)
         numbers(axes[1], w, "filter")
-        numbers(axes[2], done, "result", np.abs(whole).max())
+        numbers(axes[2], done, "result", abs(whole).max())
         frame(axes[2], i, j, 1)
-        terms = [
-            f"{v:g}·{f'({u:g})' if u < 0 else f'{u:g}'}"
-            for v, u in zip(window.flat, w.flat, strict=True)
-            if v
-        ]
-        figure.suptitle(
-            f"{' + '.join(terms) or 'only zeros'} = {done[i, j]:g}", fontsize=10
-        )
+        pairs = zip(x[a : a + k, b : b + k].flat, w.flat, strict=True)
+        terms = [f"{v:g}·({u:g})" if u < 0 else f"{v:g}·{u:g}" for v, u in pairs if v]
+        total = " + ".join(terms) or "only zeros"
+        figure.suptitle(f"{total} = {whole[i, j]:g}", fontsize=10)
         plt.close(figure)  # the book shows it
         return figure
 
+    places = np.ndindex(whole.shape)
     return Flipbook(
-        (page(i, j) for i in range(n[0]) for j in range(n[1])),
-        title="a window slides over a picture",
+        (page(i, j) for i, j in places), title="a window slides over a picture"
     )
 
 
@@ -248,30 +249,28 @@ print(z.shape, " equal to ours:", tg.equal(z[0, 0], slide(picture, bar)))
 # (In mathematics a convolution turns the filter by 180° first, and this here is a *cross-correlation*. A network learns its
 # filters, and would learn them turned. So nobody turns them.)
 #
-# Nine weights, and they find bars in a picture of any size. Which filter finds what? Some classic ones, on a digit of ours:
+# Nine weights, and they find bars in a picture of any size. Which filter finds what? Some classic ones, on a digit of ours. (Its
+# strokes are several pixels thick, so each weight is enlarged to 2x2.)
 
 # %% tags=["cover"]
 filters = {
     "bars": bar,
     "posts": bar.T,
-    "edge: ink begins": tg.tensor(
-        [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]
-    ),
-    "blur": tg.ones(3, 3) / 9,
+    "ink begins": tg.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]),
+    "blur": tg.ones(3, 3),
 }
-figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), height_ratios=[1, 2.2])
+figure, axes = plt.subplots(2, 5, figsize=(8, 3.2), height_ratios=[1, 2])
 axes[0, 0].axis("off")
-bare(axes[1, 0], seven[0, 0].numpy(), "a digit")
+bare(axes[1, 0], three[0, 0].numpy())
 for (name, w), (above, below) in zip(filters.items(), axes.T[1:], strict=True):
-    found = F.conv2d(seven, w[None, None])[0, 0].numpy()
-    limit = w.abs().max().item()
-    bare(above, w.numpy(), name, cmap=ORANGE_BLUE, vmin=-limit, vmax=limit)
-    limit = abs(found).max()
-    bare(below, found, cmap=ORANGE_BLUE, vmin=-limit, vmax=limit)
+    large = F.interpolate(w[None, None], scale_factor=2)
+    found = F.conv2d(three, large)[0, 0].numpy()
+    signed(above, w.numpy(), name)
+    signed(below, found)
 plt.show()
 
 # %% [markdown]
-# Blue is positive, orange negative. "Posts" is the bar filter lying on its side. The third (it is called after Sobel) is
+# Blue is positive, orange negative. "Posts" is the bar filter lying on its side. The third one (named after I. Sobel) is
 # positive where a stroke begins, read from left to right, and negative where it ends.
 #
 # Now for the question at the top. If the digit moves, its map moves with it, and is the same otherwise:
@@ -287,29 +286,15 @@ print(slide(moved, bar))
 # ## Backwards: one weight, many places
 #
 # In a convolution one weight is used again and again, at every place. [Tutorial 2](02_backprop_step_by_step.ipynb) says what
-# follows: its gradient is the sum over all these uses. Here is a small one, with four places. Step through it: forward, each
-# number of `z` shows its window; backward, each number of the filter's gradient is a sum of four parts, and each pixel gets a
-# part from every window that it lay in. (The page that plays needs to be run.)
+# follows: its gradient is the sum over all these uses. Here is a part of the picture, with four places for the window. Click on
+# the player and step with **→**: forward, each number of `z` shows its window; backward, each number of the filter's gradient is
+# a sum of four parts, and each pixel gets a part from every window that it lay in.
 
 # %%
-x = tg.tensor(
-    [
-        [
-            [
-                [0.0, 0.0, 1.0, 0.0],
-                [1.0, 1.0, 1.0, 1.0],
-                [0.0, 0.0, 2.0, 0.0],
-                [0.0, 0.0, 1.0, 0.0],
-            ]
-        ]
-    ],
-    requires_grad=True,
-    name="picture",
-)
-w = tg.tensor(bar[None, None].numpy(), requires_grad=True, name="filter")
-z = F.conv2d(x, w)
-loss = z.relu().sum()
-tg.play(loss, title="a convolution, forward and back")
+part = picture[None, None, :4, 1:5].clone().requires_grad_()
+weights = bar[None, None].clone().requires_grad_()
+z = F.conv2d(part, weights)
+tg.play(z.sum(), title="a convolution, and back")
 
 # %% [markdown]
 # So a filter can be *learnt*, like any other weights. Let one begin with random numbers, and give it digits as inputs and the
@@ -319,43 +304,35 @@ tg.play(loss, title="a convolution, forward and back")
 tg.manual_seed(3)
 layer = nn.Conv2d(1, 1, 3, bias=False)
 optimizer = optim.Adam(layer.parameters(), lr=0.1)
-inputs = X[train[:50]]
+inputs = X[train[:20]]
 targets = F.conv2d(inputs, bar[None, None])
 
 
 def learning():
-    step = 0
-    for stop in (0, 5, 10, 20, 40, 80, 160):
-        for _ in range(stop - step):
-            loss = F.mse_loss(layer(inputs), targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        step = stop
-        figure, axes = plt.subplots(1, 3, figsize=(6.5, 2.4))
-        numbers(
-            axes[0],
-            layer.weight.detach()[0, 0].numpy().round(1) + 0,
-            f"filter after {step} steps",
-            2,
-        )
-        look = {"cmap": ORANGE_BLUE, "vmin": -6, "vmax": 6}
-        bare(axes[1], layer(seven).detach()[0, 0].numpy(), "its map", **look)
-        bare(
-            axes[2],
-            F.conv2d(seven, bar[None, None])[0, 0].numpy(),
-            "the target",
-            **look,
-        )
-        plt.close(figure)
-        yield figure
+    for step in range(401):
+        if step in (0, 5, 10, 20, 40, 100, 400):
+            yield compared(step)
+        loss = F.mse_loss(layer(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def compared(step):
+    figure, axes = plt.subplots(1, 3, figsize=(6, 2.2))
+    w = layer.weight.detach()[0, 0].numpy()
+    numbers(axes[0], w.round(1) + 0, f"filter after {step} steps", 2)
+    signed(axes[1], layer(inputs[:1]).detach()[0, 0].numpy(), "its map", 5)
+    signed(axes[2], targets[0, 0].numpy(), "the target", 5)
+    plt.close(figure)
+    return figure
 
 
 Flipbook(learning(), title="a filter is learnt")
 
 # %% [markdown]
-# After 160 steps it *is* the bar filter. In a network nobody gives the maps as targets either: the loss at the far end decides
-# what each filter should look for.
+# In the end it *is* the bar filter, but for some hundredths. In a real network there are no target maps: the loss at the far end
+# decides what each filter should look for.
 #
 # ## Strides, margins, sizes
 #
@@ -386,9 +363,8 @@ for n in range(5, 12):
     for k in (1, 2, 3, 5):
         for stride in (1, 2, 3):
             for padding in (0, 1, 2):
-                z = F.conv2d(
-                    tg.zeros(1, 1, n, n), tg.zeros(1, 1, k, k), None, stride, padding
-                )
+                x, w = tg.zeros(1, 1, n, n), tg.zeros(1, 1, k, k)
+                z = F.conv2d(x, w, None, stride, padding)
                 assert z.shape[-1] == places(n, k, stride, padding)
                 tried += 1
 print(tried, "settings, all as the formula says")
@@ -403,16 +379,12 @@ print(tried, "settings, all as the formula says")
 # An example with a filter that likes red and dislikes green and blue:
 
 # %%
-rows, columns = np.mgrid[:30, :30]
+i, j = np.mgrid[:30, :30]  # the row and the column of each pixel
 colours = np.zeros((3, 30, 30), "float32")
-colours[0, (rows - 8) ** 2 + (columns - 8) ** 2 < 30] = 1  # a red disc
+colours[0, (i - 8) ** 2 + (j - 8) ** 2 < 30] = 1  # a red disc
 colours[1, 4:13, 17:26] = 1  # a green square
-colours[2, (rows > 17) & (rows < 27) & (abs(columns - 8) < (rows - 17) / 2)] = (
-    1  # a blue triangle
-)
-colours[:2, (rows - 21) ** 2 + (columns - 21) ** 2 < 30] = (
-    1  # a yellow disc: red + green
-)
+colours[2, (i < 27) & (abs(j - 8) < (i - 17) / 2)] = 1  # a blue triangle
+colours[:2, (i - 21) ** 2 + (j - 21) ** 2 < 30] = 1  # red + green: a yellow disc
 colours = tg.tensor(colours)
 
 red = tg.stack([tg.ones(5, 5), -tg.ones(5, 5), -tg.ones(5, 5)]) / 25
@@ -423,8 +395,8 @@ print("picture", colours.shape, " filter", red.shape, " map", found[0].shape)
 figure, axes = plt.subplots(1, 5, figsize=(8, 2))
 bare(axes[0], colours.permute(1, 2, 0).numpy(), "30x30x3")
 for ax, channel, name in zip(axes[1:4], colours, ["red", "green", "blue"], strict=True):
-    bare(ax, channel.numpy(), f"its {name}", cmap="gray")
-bare(axes[4], found[0, 0].numpy(), "map 26x26", cmap=ORANGE_BLUE, vmin=-1, vmax=1)
+    bare(ax, channel.numpy(), name, cmap="gray")
+signed(axes[4], found[0, 0].numpy(), "map: 26x26x1", 1)
 plt.show()
 
 # %% [markdown]
@@ -436,8 +408,35 @@ plt.show()
 
 # %%
 layer = nn.Conv2d(3, 10, 5)
-print("weight", layer.weight.shape, " bias", layer.bias.shape)
-print("output", layer(colours[None]).shape)
+maps = layer(colours[None])
+print("weight", layer.weight.shape, " bias", layer.bias.shape, " output", maps.shape)
+
+
+# %% jupyter={"source_hidden": true}
+def boxes(volumes, height=2.6):
+    """Volumes as boxes: (name, channels, rows, columns). The root of their depth is drawn, to fit."""
+    _, ax = plt.subplots(figsize=(8, height))
+    at, low = 0, -max(h for _, _, h, _ in volumes) / 2
+    for name, c, h, w in volumes:
+        right, up = np.array([w, 0]), np.array([0, h])
+        back = np.array([1.7, 1.1]) * np.sqrt(c)
+        corner = np.array([at, -h / 2])
+        for start, one, other, shade in [
+            (corner, right, up, "#dbe6f6"),
+            (corner + up, right, back, "#b9cfee"),
+            (corner + right, up, back, "#98b7e2"),
+        ]:
+            face = [start, start + one, start + one + other, start + other]
+            ax.add_patch(Polygon(face, facecolor=shade, edgecolor="C0", linewidth=1))
+        place = at + (w + back[0]) / 2, low - 3
+        ax.text(*place, f"{name}\n{h}x{w}x{c}", ha="center", va="top", fontsize=8.5)
+        at += w + back[0] + 9
+    ax.set(xlim=(-3, max(at, 150)), ylim=(low - 12, 8 - low), aspect="equal")
+    ax.axis("off")
+    plt.show()
+
+
+boxes([("picture", *colours.shape), ("10 maps", *maps.shape[1:])])
 
 # %% [markdown]
 # How many weights does that save? Without sharing each of the 26·26·10 outputs would have its own 75 weights and a bias; in a
@@ -466,25 +465,12 @@ count(3, 227, 96, 11, stride=4)
 #
 # *Where* exactly a bar lies does not matter much: a pixel further left, it is still the bar of a 7. **Max pooling** keeps the
 # largest number of each window of 2x2 and forgets where in the window it was. Rows and columns are halved, the depth stays, and
-# there is nothing to learn. Step through it; on the way back watch who gets the gradient:
+# there is nothing to learn. Here it reads the map of our little 7. Step through it; on the way back watch who gets the gradient:
 
 # %%
-found = tg.tensor(
-    [
-        [
-            [
-                [1.0, 2.0, 0.0, 3.0],
-                [4.0, 0.0, 1.0, 1.0],
-                [0.0, 1.0, 5.0, 2.0],
-                [2.0, 3.0, 0.0, 1.0],
-            ]
-        ]
-    ],
-    requires_grad=True,
-    name="map",
-)
+found = slide(picture, bar)[None, None].requires_grad_()
 pooled = F.max_pool2d(found, 2)
-tg.play(pooled.sum(), title="max pooling, forward and back")
+tg.play(pooled.sum(), title="max pooling, and back")
 
 # %% [markdown]
 # Only the winner of each window gets the gradient: the others could have been a little larger without changing anything.
@@ -527,46 +513,6 @@ tg.summary(net, (1, 1, 32, 32))
 
 
 # %% jupyter={"source_hidden": true}
-def boxes(volumes):
-    """Volumes as boxes, given as (name, channels, rows, columns). Depth is drawn as its root, to fit."""
-    _, ax = plt.subplots(figsize=(8, 2.9))
-    at = 0
-    for name, c, h, w in volumes:
-        dx, dy = 1.7 * np.sqrt(c), 1.1 * np.sqrt(c)
-        corner = np.array([at, -h / 2])
-        right, up, back = np.array([w, 0]), np.array([0, h]), np.array([dx, dy])
-        for face, colour in [
-            ([corner, corner + right, corner + right + up, corner + up], "#dbe6f6"),
-            (
-                [
-                    corner + up,
-                    corner + up + right,
-                    corner + up + right + back,
-                    corner + up + back,
-                ],
-                "#b9cfee",
-            ),
-            (
-                [
-                    corner + right,
-                    corner + right + back,
-                    corner + right + up + back,
-                    corner + right + up,
-                ],
-                "#98b7e2",
-            ),
-        ]:
-            ax.add_patch(Polygon(face, facecolor=colour, edgecolor="C0", linewidth=1))
-        middle = at + (w + dx) / 2
-        ax.text(
-            middle, -22, f"{name}\n{h}x{w}x{c}", ha="center", va="top", fontsize=8.5
-        )
-        at += w + dx + 9
-    ax.set(xlim=(-3, at), ylim=(-34, 24), aspect="equal")
-    ax.axis("off")
-    plt.show()
-
-
 h, volumes = X[:1], [("input", 1, 32, 32)]
 names = iter(["C1", "S2", "C3", "S4", "C5", "F6", "scores"])
 for layer in net:
@@ -620,43 +566,34 @@ def tiles(maps, columns, gap=1):
 
 
 def through(model, digit):
-    stages = [("the picture: 32x32x1", digit, 1)]
-    h = digit
-    shown = {
-        2: ("C1 and ReLU", 3),
-        3: ("S2", 3),
-        5: ("C3 and ReLU", 8),
-        6: ("S4", 8),
-        8: ("C5 and ReLU", 24),
-    }
-    for number, layer in enumerate(model, start=1):
-        h = layer(h)
-        if number in shown:
-            name, columns = shown[number]
-            stages.append(
-                (f"{name}: {h.shape[2]}x{h.shape[3]}x{h.shape[1]}", h, columns)
-            )
-        if isinstance(layer, nn.Flatten):
-            break
-    scores = model(digit)[0].softmax(0).detach().numpy()
-    for title, h, columns in stages:
-        figure, ax = plt.subplots(figsize=(5.5, 3.4))
-        maps = h.detach()[0].numpy()
-        bare(ax, tiles(maps, columns), title, vmax=maps.max())
-        ax.images[0].cmap.set_bad("#c9c9d6")
-        plt.close(figure)
-        yield figure
-    figure, ax = plt.subplots(figsize=(5.5, 3.4))
-    ax.bar(range(10), scores, color=["C0"] * 10)
+    names = {0: "C1", 2: "S2", 3: "C3", 5: "S4", 6: "C5"}
+    yield sheet_of(digit, "the picture", 1)
+    for number, layer in enumerate(model[:7]):
+        digit = layer(digit)
+        if number in names:
+            maps = digit.relu().detach()
+            yield sheet_of(maps, names[number], {6: 3, 16: 8, 120: 24}[maps.shape[1]])
+    figure, ax = plt.subplots(figsize=(5.5, 3))
+    ax.bar(range(10), model[7:](digit)[0].softmax(0).tolist())
     ax.set(title="the scores, as probabilities", xticks=range(10), ylim=(0, 1))
     plt.close(figure)
     yield figure
 
 
-Flipbook(through(net, seven), title="a digit on its way through LeNet")
+def sheet_of(volume, name, columns):
+    figure, ax = plt.subplots(figsize=(5.5, 3))
+    _, c, h, w = volume.shape
+    bare(
+        ax, tiles(volume[0], columns), f"{name}: {h}x{w}x{c}", vmax=volume.max().item()
+    )
+    plt.close(figure)
+    return figure
+
+
+Flipbook(through(net, three), title="a digit on its way through LeNet")
 
 # %% [markdown]
-# In C1 you still see a 7 six times, with different sides of its strokes in black. In C3 the maps hold blots: *something* was
+# In C1 you still see the 3 six times, with different sides of its strokes in black. In C3 the maps hold blots: *something* was
 # found *about there*. In C5 there are no places left, only 120 answers.
 #
 # These are the six filters of C1, as they were drawn at random and after training:
@@ -665,40 +602,29 @@ Flipbook(through(net, seven), title="a digit on its way through LeNet")
 trained = net[0].weight.detach()
 limit = trained.abs().max().item()
 figure, axes = plt.subplots(2, 6, figsize=(7, 2.6))
-for k in range(6):
-    for ax, w, name in [
-        (axes[0, k], untrained, "random"),
-        (axes[1, k], trained, "trained"),
-    ]:
-        bare(
-            ax,
-            w[k, 0].numpy(),
-            f"{k}, {name}",
-            cmap=ORANGE_BLUE,
-            vmin=-limit,
-            vmax=limit,
-        )
+for k, (above, below) in enumerate(axes.T):
+    signed(above, untrained[k, 0].numpy(), f"{k}, random", limit)
+    signed(below, trained[k, 0].numpy(), f"{k}, trained", limit)
 plt.show()
 
 # %% [markdown]
 # TODO
 #
 # The filters of C3 are 5x5x6, and no picture of them says much. Better to ask what they *react* to. One number of C3 depends on
-# 14x14 pixels of the input (exercise 3 finds out how). For each of the 16 filters, here are the six places in all test digits
-# where it reacts most:
+# 14x14 pixels of the input (exercise 3 finds out how). For each of the 16 filters, here are the four test digits to which it
+# reacts most, each at the place where it does:
 
 # %%
 with tg.no_grad():
     reactions = net[:4](X[test]).numpy()  # (digits, 16, 10, 10)
-figure, axes = plt.subplots(4, 4, figsize=(8, 2.6))
+figure, axes = plt.subplots(4, 4, figsize=(8, 2.8))
 for k, ax in enumerate(axes.flat):
     best = reactions[:, k].max((1, 2))
     patches = []
-    for n in best.argsort()[::-1][:6]:  # one place of each digit
+    for n in best.argsort()[::-1][:4]:
         i, j = np.unravel_index(reactions[n, k].argmax(), (10, 10))
         patches.append(X[test][n, 0, 2 * i : 2 * i + 14, 2 * j : 2 * j + 14].numpy())
-    bare(ax, tiles(patches, 6))
-    ax.images[0].cmap.set_bad("#c9c9d6")
+    bare(ax, tiles(patches, 4))
     ax.set_ylabel(k, rotation=0, va="center", labelpad=8)
 plt.show()
 
@@ -716,13 +642,13 @@ for name, frozen in [("all layers learn", False), ("C1 and C3 stay random", True
         model = lenet()
         for layer in (model[0], model[3]):
             layer.requires_grad_(not frozen)
-        shares.append(right(fitted(model, epochs=5)))
+        shares.append(right(fitted(model, epochs=4)))
     print(f"{name:22}", *(f"{share:.1%}" for share in shares))
 
 # %% [markdown]
 # TODO
 #
-# ## Back to the 7
+# ## Back to the question
 #
 # Convolutions and pooling do not mind where a digit is. Does LeNet? Not quite: C5 looks at the 5x5 places of S4 through a window
 # of 5x5, so it has weights of its own for each place, like a dense layer. Let us take the places away for good. In the next
