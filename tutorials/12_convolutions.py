@@ -34,8 +34,8 @@ tg.set_default_dtype(tg.float64)  # 16 digits: no rounding error grows until it 
 #
 # The network that made convolutions famous, LeNet-5, read pictures of 32x32 pixels with a digit of about 20x20 in their middle.
 # The 1797 digits [that ship with this package](../tinygrad_edu/data/SOURCES.md) have 8x8 pixels, so we enlarge them to 20x20 and
-# put a margin of 6 around. (Have you got the four files of MNIST? Put them into a folder `mnist` beside this notebook, and the
-# same cells take those.)
+# put a margin of 6 around. (Have you got the files of MNIST? Put them into a folder `mnist` beside this notebook, and the same
+# cells take those.)
 
 # %%
 FOLDER = Path("mnist")
@@ -406,8 +406,8 @@ plt.show()
 # %% [markdown]
 # Found: the red disc. The yellow one has as much green as red, and they cancel.
 #
-# Ten filters make ten maps. Laid one behind the other, the maps are a volume again, of 26x26x10, and the next layer's filters will
-# be 10 deep. A layer with ten such filters is `nn.Conv2d(3, 10, 5)`. (Like PyTorch, this package writes the channels first, `(10,
+# Ten filters make ten maps. Laid one behind the other, they are a volume again, a **feature volume** of 26x26x10, and the next
+# layer's filters will be 10 deep. A layer with ten such filters is `nn.Conv2d(3, 10, 5)`. (Like PyTorch, this package writes the channels first, `(10,
 # 26, 26)`; Keras and most books write them last.)
 
 # %%
@@ -473,6 +473,8 @@ count(3, 30, 10, 5)
 count(3, 227, 96, 11, stride=4)
 
 # %% [markdown]
+# To the last number.
+#
 # ## Pooling
 #
 # *Where* exactly a bar lies does not matter much: a pixel further left, it is still the bar of a 7. **Max pooling** keeps the
@@ -500,10 +502,12 @@ for times in range(4):
     here, there = F.max_pool2d(here, 2), F.max_pool2d(there, 2)
 
 # %% [markdown]
+# Each pooling forgets a little more of the place. The price: fewer numbers are left to say anything at all.
+#
 # ## LeNet-5
 #
-# Convolution, pooling, convolution, pooling, and then a small dense network: that is LeNet-5, made to read the digits on bank
-# cheques (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, [*Gradient-based learning applied to document
+# Convolution, pooling, convolution, pooling, and then a small dense network: that is LeNet-5, made to read handwritten
+# digits, on bank cheques for example (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, [*Gradient-based learning applied to document
 # recognition*](http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf), Proceedings of the IEEE, 1998). Its layers are called C1, S2
 # (S for subsampling, their word for pooling), C3 and so on. After each convolution comes an activation, as after any linear layer:
 # theirs was tanh, ours is ReLU.
@@ -630,7 +634,7 @@ plt.show()
 # something of nearly any filters.)
 #
 # The filters of C3 are 5x5x6, and no picture of them says much. Better to ask what they *react* to. One number of C3 depends on
-# 14x14 pixels of the input (exercise 3 finds out how). For each of the 16 filters, here are the four test digits to which it
+# 14x14 pixels of the input (exercise 3 shows how one finds that out). For each of the 16 filters, here are the four test digits to which it
 # reacts most, each at the place where it does:
 
 # %%
@@ -649,10 +653,10 @@ for k, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# These are pieces of strokes. 0, 2 and 5 wait for the foot of a 2, 1 and 7 for the upper bow of a 3 or 9, 6 for a bow that is open
-# above, 11 and 15 for the left side of a post. (9, 12 and 14 react most to nearly nothing. Such filters are of little use, and
-# every network has some.) Compare with [tutorial 4](04_perceptron_and_linear_classifiers.ipynb), where each row of weights was a
-# template for a whole digit: pieces can be shared by many digits, and put together anew.
+# These are pieces of digits: 0 waits for the bends of a 5, 2 for a bow that is closed below, 10 for a ring, 12 for the lower end of
+# a post, 15 for a foot. (9 and 11 react most to nearly nothing. Such filters are of little use, and many networks have some.)
+# Compare with [tutorial 4](04_perceptron_and_linear_classifiers.ipynb), where each row of weights was a template for a whole digit:
+# pieces can be shared by many digits, and put together anew.
 #
 # How much of that is owed to *learning*? Freeze C1 and C3 as they are at the start, at random, and train only the rest, twice
 # each:
