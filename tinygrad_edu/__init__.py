@@ -57,6 +57,7 @@ from .ops.arranging import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.distance import *
 from .ops.einsum import *
@@ -75,6 +76,7 @@ from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *

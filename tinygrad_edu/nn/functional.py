@@ -31,7 +31,7 @@ from ..ops.normalization import (
 from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear
-from ..ops.reduction import log_softmax, softmax, softmin
+from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
 from .inplace import (
     alpha_dropout,

@@ -18,7 +18,7 @@ from ..grad_mode import grad_mode
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
-from . import activation, arithmetic, comparison, creation, diagonal, elementwise, indexing, reduction, shape
+from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, shape
 from .indexing import normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -32,7 +32,7 @@ INPLACE = {
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
     indexing: "index_add index_copy index_fill index_put masked_fill masked_scatter put scatter scatter_add scatter_reduce",
-    reduction: "cumprod cumsum",
+    cumulative: "cumprod cumsum",
     diagonal: "tril triu",
 }
 VIEWS = "squeeze swapaxes swapdims t transpose unsqueeze"  # name_(...) lets the tensor look at its numbers in another shape

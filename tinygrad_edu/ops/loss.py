@@ -25,8 +25,9 @@ from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
-from .reduction import _softmax, _total, amax, log_softmax, mean, sum
+from .reduction import _total, amax, mean, sum
 from .shape import broadcast_tensors, broadcast_to, permute, reshape, unsqueeze
+from .softmax import _softmax, log_softmax
 from .totals import largest, total
 
 __all__ = [
