@@ -404,18 +404,41 @@ def nll_loss(
 
 
 # -- classification: margins -----------------------------------------------------------------------------------------------
-def _against_label(name: str, input: Any, target: Any) -> tuple[Any, Any, Any]:
-    """Scores as (N, C), the label's own score as (N, 1), and a mask of the other classes, for (N, C), (C,) or a single score."""
+def _scores_and_labels(name: str, input: Any, target: Any) -> tuple[Any, Any]:
+    """Scores as (N, C) and their labels, for (N, C), (C,) or a single score."""
     if input.ndim > 2 or 0 in input.shape[-1:]:
         raise ShapeError(f"{name}: the input must have shape (N, C) or (C,), with C above 0, not {describe(input)}.")
     scores = input if input.ndim == 2 else reshape(input, shape=(1, -1))
-    labels, _ = _labels(name, scores, target if input.ndim == 2 else reshape(target, shape=(1,)))
+    return scores, _labels(name, scores, target if input.ndim == 2 else reshape(target, shape=(1,)))[0]
+
+
+def _against_label(name: str, input: Any, target: Any) -> tuple[Any, Any, Any]:
+    """Scores as (N, C), the label's own score as (N, 1), and a mask of the other classes."""
+    scores, labels = _scores_and_labels(name, input, target)
     own = unsqueeze(_take_class(scores, labels=labels), 1)
     return scores, own, np.arange(scores.shape[1], like=labels) != labels[:, None]
 
 
 def _per_sample(losses: Any, input: Any, reduction: str) -> Any:
     return _reduced(losses if input.ndim == 2 else reshape(losses, shape=()), reduction)
+
+
+@op(dx=lambda g, z, x, labels, margin: _less_their_sum(g * (z > 0), labels))
+def _excess(x: Any, *, labels: Any, margin: float) -> Any:
+    """How far the score of every other class comes above the label's own, less a margin.
+
+    z[n, j] = max(0, margin - x[n, label[n]] + x[n, j]), 0 for j = label[n];  ∂x[n, j] = g[n, j] where z[n, j] > 0, else 0;
+    ∂x[n, label[n]] = -Σ of those
+    """
+    own = labels + np.arange(0, x.size, x.shape[1], like=labels)
+    z = np.maximum(x - (x.take(own) - margin)[:, None], 0)
+    z.put(own, 0)
+    return z
+
+
+def _less_their_sum(g: Any, labels: Any) -> Any:
+    """g, and at the labels, where it is 0, minus the sum of its rows."""
+    return g - _put_class(sum(g, 1), labels=labels, shape=g.shape)
 
 
 def multi_margin_loss(
@@ -446,11 +469,11 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, not {p}.")
     if weight is not None and weight.ndim != 1:
         raise ValueError(f"multi_margin_loss: the weight must have one dim, not {describe(weight)}.")
-    scores, own, others = _against_label("multi_margin_loss", input, target)
-    excess = relu(scores - own + margin) * others
-    losses = sum(excess if p == 1 else square(excess), 1) / scores.shape[1]
+    scores, labels = _scores_and_labels("multi_margin_loss", input, target)
+    excess = _excess(scores, labels=labels, margin=margin)
+    losses = mean(excess if p == 1 else square(excess), 1)
     if weight is not None:
-        losses = losses * sum(where(others, 0, weight), 1)
+        losses = losses * weight[labels.astype(np.int64)]
     return _per_sample(losses, input, reduction)
 
 
