@@ -32,6 +32,7 @@ def test_a_path_leads_to_the_same_classes() -> None:
 
     assert Linear is nn.Linear
     assert issubclass(nn.BatchNorm2d, _BatchNorm)
+    assert sys.modules["tinygrad_edu.nn.modules.upsampling"].Upsample is nn.Upsample
     assert Dataset is data.Dataset
     assert Sampler is data.Sampler
     with pytest.warns(UserWarning, match="not enabled"):

@@ -59,6 +59,7 @@ class Tensor:
     _anchor: Anchor | None = None  # of a tensor that has views
     _retains_grad: bool = False
     _hooks: Any = None
+    _grad_hooks: Any = None  # of a leaf: called when backward has filled its grad
     _switched: tuple[int, ...] = ()  # when requires_grad of a leaf was switched on or off
     _changed_at: int = 0  # when it was changed in place with its history, or lost it in detach_
     _before: Tensor | None = None  # what it was before that
@@ -171,6 +172,16 @@ class Tensor:
         if self._hooks is None:
             self._hooks = {}
         return HookHandle(self._hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
+        """Call `hook(tensor)` when `backward` has filled this leaf's `.grad`: an optimizer's step may be taken there."""
+        if not self._requires_grad or self.op is not None:
+            raise GraphError(
+                "register_post_accumulate_grad_hook() is for leaves that require grad: backward() fills their .grad."
+            )
+        if self._grad_hooks is None:
+            self._grad_hooks = {}
+        return HookHandle(self._grad_hooks, hook)
 
     def detach(self) -> Tensor:
         """The same values without history; shares memory with this tensor."""
@@ -362,7 +373,7 @@ _HISTORY = (
     "_hooks",
     "_before",
 )
-_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_switched", "_changed_at"}
+_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_grad_hooks", "_switched", "_changed_at"}
 
 
 class GradFn:

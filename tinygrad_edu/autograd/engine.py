@@ -311,7 +311,12 @@ def backward(
         _require_grad(targets, "backward(inputs=...)")
     keep = create_graph if retain_graph is None else retain_graph
 
-    _deposit(_run(roots, seeds, targets, keep, create_graph))
+    found = _run(roots, seeds, targets, keep, create_graph)
+    _deposit(found)
+    for x in found:
+        if x._grad_hooks is not None:
+            for hook in list(x._grad_hooks.values()):
+                hook(x)
 
 
 def grad(
