@@ -157,7 +157,7 @@ def at_positions(z: Any, groups: int) -> Any:
     db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, spread: sum(g, (0, *range(2, g.ndim))),
 )
 def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.
+    """Slide the weight over the input and take the sum of products at every position.
 
     z[n, o, p] = b[o] + Σ x[n, c, p·stride + k·dilation - padding]·w[o, c, k];  ∂x = conv_input(g, w);  ∂w = conv_weight(x, g);  ∂b = Σ g
     """

@@ -57,6 +57,9 @@ def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
     found: dict[str, Callable] = {}
     for file in ops.METHODS | dict.fromkeys(("dropout", "embedding", "loss", "normalization", "padding", "pooling")):
+    for file in ops.METHODS | dict.fromkeys(
+        ("convolution", "dropout", "embedding", "loss", "normalization", "padding", "pooling", "distance")
+    ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
         found |= {name: getattr(module, name) for name in names if not name.endswith("_")}
