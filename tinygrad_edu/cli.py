@@ -84,10 +84,6 @@ OPTIMIZERS = {  # LBFGS computes the loss several times a step, and Muon changes
     kind.__name__.lower(): kind
     for kind in (getattr(optim, name) for name in optim.__all__)
     if isinstance(kind, type) and kind not in (optim.Optimizer, optim.LBFGS, optim.Muon)
-OPTIMIZERS = {
-    name.lower(): found
-    for name, found in ((name, getattr(optim, name)) for name in optim.__all__)
-    if isinstance(found, type) and name not in ("Optimizer", "LBFGS", "Muon")
 }
 
 

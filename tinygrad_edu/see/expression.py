@@ -56,9 +56,8 @@ class ExpressionError(ValueError):
 def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
     found: dict[str, Callable] = {}
-    for file in ops.METHODS | dict.fromkeys(("dropout", "embedding", "loss", "normalization", "padding", "pooling")):
     for file in ops.METHODS | dict.fromkeys(
-        ("convolution", "dropout", "embedding", "loss", "normalization", "padding", "pooling", "distance")
+        ("convolution", "dropout", "embedding", "loss", "normalization", "padding", "pooling")
     ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
