@@ -54,6 +54,7 @@ from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
+from .ops.classification import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
@@ -65,6 +66,7 @@ from .ops.elementwise import *
 from .ops.embedding import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.likelihood import *
 from .ops.linalg import *
 from .ops.loss import *
 from .ops.matrix import *

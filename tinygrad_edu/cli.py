@@ -21,7 +21,7 @@ from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
-from .ops.loss import cross_entropy
+from .ops.classification import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
 from .profiler import profile

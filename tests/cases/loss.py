@@ -1,4 +1,4 @@
-"""Rows for ops/loss.py."""
+"""Rows for the losses: ops/classification.py, ops/likelihood.py and ops/loss.py."""
 
 import math
 

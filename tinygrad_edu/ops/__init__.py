@@ -3,7 +3,8 @@
 Files, each importing at its head only from those before it: totals, shape, splitting, padding, joining, arranging, diagonal (where
 numbers are); indexing, creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax, sorting (element by
 element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
-convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent, loss (layers).
+convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+classification, likelihood (losses).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
     found: dict[str, Callable] = {}
     for file in ops.METHODS | dict.fromkeys(
-        ("convolution", "dropout", "embedding", "loss", "normalization", "padding", "pooling")
+        ("convolution", "dropout", "embedding", "classification", "likelihood", "loss", "normalization", "padding", "pooling")
     ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
