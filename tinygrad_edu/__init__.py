@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import (
+    accelerator,
     amp,
     autograd,
     backends,
+    cuda,
     data,
     linalg,
     metrics,
@@ -23,7 +25,7 @@ from . import (
 )
 from .absent import missing
 from .amp import autocast
-from .backend import accelerator, cuda, device, get_default_device, set_default_device
+from .backend import device, get_default_device, set_default_device
 from .backends import (
     get_num_threads,
     set_float32_matmul_precision,
@@ -46,14 +48,16 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
-from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
+from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.distance import *
 from .ops.einsum import *
@@ -72,6 +76,7 @@ from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import linecache
 from typing import Any
+
+from .callsite import source_line
 
 
 class ShapeError(RuntimeError, ValueError):
@@ -28,18 +29,6 @@ class InplaceError(GraphError):
 
 class AnomalyError(GraphError):
     """A NaN or an infinity, found under `detect_anomaly`."""
-
-
-def source_line(where: Any) -> str:
-    """Where an operation was called, as `file.py:12: y = w * x`; the empty string where that is not known."""
-    if where is None:
-        return ""
-    code, instruction = where
-    line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
-    if line is None:
-        return ""
-    text = linecache.getline(code.co_filename, line).strip()
-    return f"{code.co_filename.rpartition('/')[2]}:{line}" + (f": {text}" if text else "")
 
 
 def describe(x: Any) -> str:

@@ -28,11 +28,10 @@ from ..ops.normalization import (
     normalize,
     rms_norm,
 )
-from ..ops.norms import pdist
 from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear
-from ..ops.reduction import log_softmax, softmax, softmin
+from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
 from .inplace import (
     alpha_dropout,

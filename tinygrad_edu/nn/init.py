@@ -19,7 +19,7 @@ import numpy as np
 
 from ..absent import missing
 from ..errors import ShapeError, describe
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import eye
 from ..ops.random import rand, randn
 from ..tensor import Tensor
@@ -35,6 +35,13 @@ def _in_place(fill: Callable) -> Callable:
         return tensor
 
     return run
+
+
+def draw_parameters(layer: Any, inputs: int) -> None:
+    """All parameters of a layer uniform in ±1/√inputs: how most layers start, with so many inputs to each output."""
+    bound = 1 / math.sqrt(inputs) if inputs else 0.0
+    for p in layer.parameters():
+        p.data.uniform_(-bound, bound)
 
 
 # -- the size of weights ---------------------------------------------------------------------------------------------

@@ -16,17 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import number, require
+from ..callsite import OWN_FILES
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import OWN_FILES, Tensor
+from ..tensor import Tensor
 from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
 from .indexing import gather, largest_unsigned, masked_fill, raw, where
-from .reduction import _softmax, _total, amax, log_softmax, mean, sum
+from .reduction import _total, amax, mean, sum
 from .shape import broadcast_tensors, broadcast_to, permute, reshape, unsqueeze
-from .totals import add_last, largest
+from .softmax import _softmax, log_softmax
+from .totals import largest, total
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy", "gaussian_nll_loss",
@@ -263,7 +265,7 @@ def _softmax_parts(x: Any, labels: Any) -> tuple[Any, _Parts]:
     own = labels + np.arange(0, x.size, x.shape[1], like=labels)
     at_labels = shifted.take(own)  # quicker than x[rows, labels]
     exps = np.exp(shifted, out=shifted)
-    return at_labels, _Parts(exps, add_last(exps), own)
+    return at_labels, _Parts(exps, total(exps, (1,)), own)
 
 
 def _softmax_slope(g: Any, p: Any) -> Any:
