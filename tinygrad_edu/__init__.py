@@ -105,6 +105,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # what changes a tensor in place is a function too: sin_(x)
     if name not in _LATER:
         raise missing(__name__, name)
     file = importlib.import_module(f".{_LATER[name]}", __name__)
