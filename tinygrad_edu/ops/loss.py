@@ -23,8 +23,9 @@ from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
 from .elementwise import abs, clamp, clamp_min, exp, log, sigmoid, sqrt, square
-from .indexing import _at, gather, largest_unsigned, masked_fill, raw, where
+from .indexing import largest_unsigned, masked_fill, raw, where
 from .reduction import _total, amax, mean, sum
+from .scatter import _at, gather
 from .shape import broadcast_tensors, broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
 from .totals import add_last, largest

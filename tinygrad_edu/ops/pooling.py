@@ -22,9 +22,10 @@ from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim
 from .elementwise import abs
-from .indexing import gather, largest_unsigned, raw, scatter, where
+from .indexing import largest_unsigned, raw, where
 from .joining import stack
 from .reduction import mean
+from .scatter import gather, scatter
 from .shape import reshape
 
 __all__ = [
