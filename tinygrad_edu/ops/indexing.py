@@ -220,16 +220,8 @@ def _filler(name: str, x: Any, value: Any) -> Any:
     """A number or 0-d tensor brought to x's dtype; refused where that would lose its fraction."""
     if not isinstance(x, Tensor):
         return value
-    kind = (
-        value.dtype.kind
-        if isinstance(value, Tensor)
-        else "b"
-        if isinstance(value, bool)
-        else "i"
-        if isinstance(value, int)
-        else "f"
-    )
-    if (kind == "f" and x.dtype.kind != "f") or (kind != "b" and x.dtype == np.bool_ and kind == "f"):
+    is_float = value.dtype.kind == "f" if isinstance(value, Tensor) else not isinstance(value, bool | int)
+    if is_float and x.dtype.kind != "f":
         raise RuntimeError(f"{name}: a float does not fit into {describe(x)}; convert the tensor first.")
     return _in_dtype(value, x.dtype, x)
 
@@ -260,13 +252,13 @@ def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
         raise DtypeError(f"masked_scatter: source and tensor must have one dtype; they are {describe(source)} and {describe(x)}.")
     shape = broadcast_shapes(x.shape, mask.shape)
     x, mask = broadcast_to(x, shape=shape), broadcast_to(mask, shape=shape)
-    chosen = reshape(mask, -1) if math.prod(shape) else reshape(mask, 0)
-    count = int(raw(chosen).sum())
+    chosen = raw(ravel(mask))
+    count = int(chosen.sum())
     if count > math.prod(source.shape):
         raise RuntimeError(
             f"masked_scatter: the mask holds {count} times, but source has only {math.prod(source.shape)} elements."
         )
-    flat = index_put(ravel(x), (np.nonzero(raw(chosen))[0],), ravel(source)[:count])
+    flat = index_put(ravel(x), (np.nonzero(chosen)[0],), ravel(source)[:count])
     return reshape(flat, shape=shape)
 
 

@@ -176,6 +176,16 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
 
 
 def _scattered(name: str, operation: Any, x: Any, dim: int, index: Any, src: Any) -> Any:
+    dim, found, src = _checked_source(name, x, dim, index, src)
+    if not found.size:
+        return clone(x)
+    if not x.ndim:
+        return reshape(operation(reshape(x, 1), reshape(src, 1), dim=0, index=found.reshape(1)), shape=())
+    return operation(x, src, dim=dim, index=found)
+
+
+def _checked_source(name: str, x: Any, dim: int, index: Any, src: Any) -> tuple[int, Any, Any]:
+    """As `_checked_index`, and the part of the source that the index names."""
     dim, found = _checked_index(name, x, dim, index)
     if src.dtype != x.dtype:
         raise DtypeError(f"{name}: source and tensor must have one dtype; they are {describe(src)} and {describe(x)}.")
@@ -183,13 +193,9 @@ def _scattered(name: str, operation: Any, x: Any, dim: int, index: Any, src: Any
         raise ShapeError(
             f"{name}: the index {tuple(found.shape)} must not be larger than the source {tuple(src.shape)} in any dim."
         )
-    if not found.size:
-        return clone(x)
-    if not x.ndim:
-        return reshape(operation(reshape(x, 1), reshape(src, 1), dim=0, index=found.reshape(1)), shape=())
-    if found.shape != tuple(src.shape):
+    if found.size and found.shape != tuple(src.shape):
         src = _index(src, index=tuple(slice(0, n) for n in found.shape))
-    return operation(x, src, dim=dim, index=found)
+    return dim, found, src
 
 
 def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
@@ -204,65 +210,57 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
     if x.dtype == np.bool_:  # as numbers 0 and 1, and back
         numbers = scatter_reduce(x.to("int64"), dim, index, src.to("int64"), reduce, include_self=include_self)
         return numbers != 0
-    return _scatter_reduced(x, dim, index, src, reduce, include_self)
+    dim, found, src = _checked_source("scatter_reduce", x, dim, index, src)
+    if not found.size:
+        return clone(x)
+    if not x.ndim:
+        return reshape(_scatter_reduced(reshape(x, 1), 0, found.reshape(1), reshape(src, 1), reduce, include_self), shape=())
+    return _scatter_reduced(x, dim, found, src, reduce, include_self)
 
 
 def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
-    """The other reductions, from scatter_add and gather: each place's group of elements is what index says."""
-    if not x.ndim:
-        vectors = (reshape(x, 1), 0, reshape(index, 1), reshape(src, 1))
-        return reshape(_scatter_reduced(*vectors, reduce, include_self), shape=())
-    ones = src * 0 + 1
-    own = 1 if include_self else 0
-    count = scatter_add(x * 0 + own, dim, index, ones)
-    touched = raw(scatter_add(x * 0, dim, index, ones)) > 0
-    touched = wrap(touched)
+    """Each place's group of elements is what index says, and its own number unless it is to be left out."""
+    arrived = _scatter_add_zeros(np.ones_like(raw(src)), shape=x.shape, dim=dim, index=index)  # how many elements, place by place
+    start = x if include_self else where(wrap(arrived > 0), _without_effect(reduce, x.dtype), x)
+    if reduce == "prod":
+        return _scatter_product(start, dim, index, src)
     if reduce in ("sum", "mean"):
-        total = scatter_add(x if include_self else where(touched, x * 0, x), dim, index, src)
+        total = _scatter_add(start, src, dim=dim, index=index)
         if reduce == "sum":
             return total
-        shared = where(touched, count, count * 0 + 1)
-        return total / shared if x.dtype.kind == "f" else total // shared
-    if reduce == "prod":
-        return _scatter_product(x, dim, index, src, touched, include_self)
-    extreme = raw(x).copy()
-    if not include_self:
-        bound = (
-            (-np.inf if reduce == "amax" else np.inf)
-            if x.dtype.kind == "f"
-            else (np.iinfo(x.dtype).min if reduce == "amax" else np.iinfo(x.dtype).max)
-        )
-        extreme[touched.array] = bound
-    backend.extreme_at(
-        extreme, _at(raw(index), one_dim(dim, x.ndim)), raw(src)[tuple(slice(0, n) for n in index.shape)], reduce == "amax"
-    )
+        count = wrap(np.maximum(arrived + include_self, 1).astype(x.dtype))
+        return total / count if x.dtype.kind == "f" else total // count
+    best = raw(start).copy()
+    backend.extreme_at(best, _at(index, dim), raw(src), reduce == "amax")
+    best = wrap(best)
     if x.dtype.kind != "f":
-        return wrap(extreme)
+        return best
     # The gradient is shared evenly by all elements that are the extreme: an average of them that is equal to it.
-    best = wrap(extreme)
-    mine = (x == best) if include_self else (x == best) & ~touched
-    theirs = _index(src, index=tuple(slice(0, n) for n in index.shape)) == gather(best, dim, index)
-    ties = scatter_add(mine.to(x.dtype), dim, index, theirs.to(x.dtype))
-    source = where(theirs, _index(src, index=tuple(slice(0, n) for n in index.shape)), 0.0)
-    return scatter_add(where(mine, x, 0.0), dim, index, source) / ties
+    mine, theirs = start == best, src == _gather(best, dim=dim, index=index)
+    ties = _scatter_add(mine.to(x.dtype), theirs.to(x.dtype), dim=dim, index=index)
+    return _scatter_add(where(mine, start, 0.0), where(theirs, src, 0.0), dim=dim, index=index) / ties
 
 
-def _scatter_product(x: Any, dim: int, index: Any, src: Any, touched: Any, include_self: bool) -> Any:
+def _without_effect(reduce: str, dtype: Any) -> float:
+    """The number with which a reduction may begin: it changes nothing."""
+    if reduce in ("sum", "mean", "prod"):
+        return int(reduce == "prod")
+    least, largest = (-math.inf, math.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return least if reduce == "amax" else largest
+
+
+def _scatter_product(start: Any, dim: int, index: Any, src: Any) -> Any:
     """Products by sums of logarithms would lose signs and zeros, so the groups are multiplied one rank after another."""
-    start = x if include_self else where(touched, x * 0 + 1, x)
-    dim, found = one_dim(dim, x.ndim), raw(index)
-    src = _index(src, index=tuple(slice(0, n) for n in found.shape))
-    seen = np.zeros_like(found, shape=x.shape)
-    rank = np.zeros_like(found)
-    for i in range(found.shape[dim]):  # how many elements before this one go to the same place
+    seen = np.zeros_like(index, shape=start.shape)
+    rank = np.zeros_like(index)
+    for i in range(index.shape[dim]):  # how many elements before this one go to the same place
         layer = (slice(None),) * dim + (slice(i, i + 1),)
-        place = _at(found[layer], dim)
+        place = _at(index[layer], dim)
         rank[layer] = seen[place]
         seen[place] += 1
-    for r in range(int(rank.max()) + 1 if rank.size else 0):
-        factor = scatter_add(x * 0, dim, index, where(wrap(rank == r), src, src * 0))
-        chosen = raw(scatter_add(x * 0, dim, index, wrap((rank == r).astype(x.dtype)))) > 0
-        start = where(wrap(chosen), start * factor, start)
+    for r in range(int(rank.max()) + 1):
+        factor = _scatter_add_zeros(where(wrap(rank == r), src, 0), shape=start.shape, dim=dim, index=index)
+        start = where(wrap(seen > r), start * factor, start)
     return start
 
 
