@@ -16,9 +16,10 @@ from ..op import op
 from ..tensor import Tensor
 from .activation import relu
 from .elementwise import square
-from .indexing import gather, largest_unsigned, raw, where
+from .indexing import largest_unsigned, raw, where
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import _total, amax, mean, sum
+from .scatter import gather
 from .shape import broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
 from .totals import largest, total
