@@ -16,7 +16,6 @@ from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
-    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
@@ -80,7 +79,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _of_old(data: tuple, **options: Any) -> Tensor:
+def new(data: tuple, **options: Any) -> Tensor:
     """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
     if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
         raise TypeError(
@@ -89,32 +88,6 @@ def _of_old(data: tuple, **options: Any) -> Tensor:
     if len(data) == 1 and not isinstance(data[0], int):
         return tensor(data[0], **options)
     return empty(*data or (0,), **options)
-
-
-class _OldType(type):
-    """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
-
-    dtype: np.dtype
-
-    def __call__(cls, *data: Any) -> Tensor:
-        return _of_old(data, dtype=cls.dtype)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
-
-
-def _old_type(name: str, dtype: np.dtype) -> Any:
-    words = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
-    return _OldType(name, (), {"dtype": dtype, "__doc__": words})
-
-
-FloatTensor = _old_type("FloatTensor", dtypes.float32)
-DoubleTensor = _old_type("DoubleTensor", dtypes.float64)
-HalfTensor = _old_type("HalfTensor", dtypes.float16)
-LongTensor = _old_type("LongTensor", dtypes.int64)
-IntTensor = _old_type("IntTensor", dtypes.int32)
-ByteTensor = _old_type("ByteTensor", dtypes.uint8)
-BoolTensor = _old_type("BoolTensor", dtypes.bool_)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -402,8 +375,8 @@ def _caster(dtype: np.dtype) -> Any:
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`, also of an old type such as FloatTensor; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype.dtype if isinstance(dtype, _OldType) else dtype)
+    """`to(dtype)`; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype)
 
 
 def is_floating_point(input: Tensor) -> bool:
@@ -478,7 +451,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "pin_memory": lambda self: self,
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
-    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
+    "new": lambda self, *data: new(data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }
