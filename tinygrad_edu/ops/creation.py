@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -105,7 +104,7 @@ def _made(array: np.ndarray, device: Any, requires_grad: bool, name: str | None 
 
 def _sizes(size: tuple) -> tuple[int, ...]:
     shape = ints(size)
-    if builtins.any(n < 0 for n in shape):
+    if any(n < 0 for n in shape):
         raise RuntimeError(f"sizes must not be negative: {shape}.")
     return shape
 
