@@ -40,6 +40,15 @@ def test_no_file_imports_one_that_needs_it() -> None:
     assert order.index("tensor") < order.index("op") < order.index("autograd.engine") < order.index("nn.module")
 
 
+def test_no_folder_imports_one_that_needs_it() -> None:
+    known = files()
+    folders: dict[str, set[str]] = {}
+    for name in known:
+        here = name.partition(".")[0]
+        folders.setdefault(here, set()).update({other.partition(".")[0] for other in imports(name, known)} - {here})
+    list(TopologicalSorter(folders).static_order())  # raises for a circle
+
+
 def test_operations_stand_in_the_order_that_their_list_says() -> None:
     known = {name: path for name, path in files().items() if name.startswith("ops.")}
     order = [f"ops.{word}" for word in re.findall(r"\w+", ops.__doc__ or "") if f"ops.{word}" in known]
