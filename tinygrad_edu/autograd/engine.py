@@ -25,6 +25,7 @@ from .. import backend
 from .. import tensor as tensors
 from ..errors import DeviceError, GraphError, InplaceError, ShapeError, describe, source_line
 from ..op import Op, cast, enable_grad, registry, set_grad_enabled
+from ..ops.creation import tensor
 from ..ops.indexing import _where
 from ..ops.shape import sum_to
 from ..tensor import Tensor, refresh, wrap
@@ -659,7 +660,7 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
             seed.fill(1)
             seeds.append(wrap(seed) if create_graph else seed)
             continue
-        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
+        seed = gradient if isinstance(gradient, Tensor) else tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:
             raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
         if seed.dtype != root.dtype:

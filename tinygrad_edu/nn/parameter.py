@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ..tensor import Tensor, tick
+from ..dtypes import get_default_dtype
+from ..tensor import Tensor, tick, to_array
 
 
 class Parameter(Tensor):
@@ -17,8 +16,8 @@ class Parameter(Tensor):
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         if data is None:
-            data = np.empty(0, "float32")
-        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+            data = []
+        self.array = data.array if isinstance(data, Tensor) else to_array(data, get_default_dtype(), None, copy=True)
         self.serial = tick()
         self.requires_grad = requires_grad
 
@@ -35,7 +34,7 @@ class Buffer(Tensor):
     persistent = True  # whether it belongs to the state_dict
 
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
-        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+        self.array = data.array if isinstance(data, Tensor) else to_array(data, None, None, copy=True)
         self.persistent = persistent
 
 

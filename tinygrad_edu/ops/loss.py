@@ -18,7 +18,7 @@ import numpy as np
 from ..backend import number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import OWN_FILES, Tensor
+from ..tensor import OWN_FILES, Tensor, wrap
 from .activation import logsigmoid, relu
 from .arithmetic import minimum, xlogy
 from .distance import at_least, pairwise_distance
@@ -513,7 +513,7 @@ def multilabel_margin_loss(
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
-    own = gather(scores, 1, Tensor(np.where(listed, labels, 0)))
+    own = gather(scores, 1, wrap(np.where(listed, labels, 0)))
     right = (np.where(listed, labels, -1)[:, :, None] == np.arange(classes, like=labels)).any(axis=1)
     excess = relu(1 - unsqueeze(own, 2) + unsqueeze(scores, 1)) * (listed[:, :, None] & ~right[:, None, :])
     losses = sum(excess, (1, 2)) / classes
