@@ -366,7 +366,7 @@ def _explained(error: Exception, node: Tensor, raw: Any) -> Exception:
                     f"{_rule_name(node, slot)} takes {inspect.signature(rule)} and must take ({_arguments(node.op)}): the gradient g "
                     "of the result, the result z, then every input, and every setting by its name."
                 )
-    if node.op is not None and not isinstance(error, GraphError | ShapeError):
+    if node.op is not None and _name(node) not in str(error):
         error.add_note(f"in the rule of {_name(node)}, whose result is {describe(node)}")
     return error
 
