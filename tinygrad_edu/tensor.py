@@ -229,6 +229,11 @@ class Tensor:
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._requires_grad:
+            raise GraphError(
+                "a NumPy function called with a tensor that requires grad would lose its history: call this library's function, as "
+                "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach()."
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
