@@ -313,7 +313,7 @@ def worked(trace: Trace, step: Step) -> str | None:
         return None
     node = trace.node(step.node)
     result = node.value if step.raw is None else step.raw
-    refs = (*(term.tensor for term in step.equation.terms), result)
+    refs = (*(term.tensor for term in step.equation.terms[:2]), result)
     numbers, factors, results = ([float(v) for v in trace.tensors[ref].data or []] for ref in refs)
     at = max(range(len(results)), key=lambda k: abs(results[k]))
     pairs = [(x, d) for x, d in zip(numbers, factors[at * len(numbers) :], strict=False) if d]
