@@ -53,3 +53,14 @@ def test_the_number_of_steps_may_be_a_tensor() -> None:
     optimizer.load_state_dict(saved)
     optimizer.step()
     assert optimizer.state[p]["step"] == 2
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> None:
+    p = Tensor([1.0], requires_grad=True)
+    make = getattr(optim, name)
+    assert make([p], foreach=True, fused=None, capturable=False).defaults == make([p]).defaults
+    with pytest.raises(ValueError, match=f"{name}: differentiable=True is not offered"):
+        make([p], differentiable=True)
+    with pytest.raises(TypeError, match="speed"):
+        make([p], speed="high")

@@ -21,7 +21,7 @@ from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
-from .ops.loss import cross_entropy
+from .ops.classification import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
 from .profiler import profile
@@ -80,10 +80,10 @@ TASKS = {
     "moons": Task("2 half circles, each reaching into the other", _made(data.moons), [16, 16], 80, 0.02),
     "spirals": Task("2 arms that wind around each other", _made(data.spirals), [32, 32], 150, 0.01),
 }
-OPTIMIZERS = {
-    name.lower(): found
-    for name, found in ((name, getattr(optim, name)) for name in optim.__all__)
-    if isinstance(found, type) and name not in ("Optimizer", "LBFGS", "Muon")
+OPTIMIZERS = {  # LBFGS computes the loss several times a step, and Muon changes matrices only
+    kind.__name__.lower(): kind
+    for kind in (getattr(optim, name) for name in optim.__all__)
+    if isinstance(kind, type) and kind not in (optim.Optimizer, optim.LBFGS, optim.Muon)
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from ..op import enable_grad
+from ..grad_mode import enable_grad
 from ..ops.creation import ones_like, zeros_like
 from ..ops.joining import stack
 from ..ops.shape import reshape

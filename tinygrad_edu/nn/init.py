@@ -19,7 +19,7 @@ import numpy as np
 
 from ..absent import missing
 from ..errors import ShapeError, describe
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import eye
 from ..ops.random import rand, randn
 from ..tensor import Tensor
@@ -35,6 +35,13 @@ def _in_place(fill: Callable) -> Callable:
         return tensor
 
     return run
+
+
+def draw_parameters(layer: Any, inputs: int) -> None:
+    """All parameters of a layer uniform in ±1/√inputs: how most layers start, with so many inputs to each output."""
+    bound = 1 / math.sqrt(inputs) if inputs else 0.0
+    for p in layer.parameters():
+        p.data.uniform_(-bound, bound)
 
 
 # -- the size of weights ---------------------------------------------------------------------------------------------
@@ -71,6 +78,9 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
         raise ShapeError(f"fan-in and fan-out are of weights with at least 2 dims, and this is {describe(tensor)}.")
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+
+
+_calculate_fan_in_and_fan_out = _fans  # its name in PyTorch, which layers of one's own ask for their first values
 
 
 def _fan(tensor: Tensor, mode: str) -> int:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import ref
 
 from ..calls import Outline, calls, gone
-from ..op import no_grad
+from ..clock import tick
+from ..grad_mode import no_grad
 from ..ops.creation import zeros_like
 from ..ops.shape import alias
-from ..tensor import HookHandle, Tensor, tick
+from ..tensor import HookHandle, Tensor
 from .parameter import Buffer, Parameter, as_buffer
 
 
@@ -432,6 +434,17 @@ class Module:
             return f"{self._get_name()}({extra})"
         lines = ([extra] if extra else []) + children
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+@contextmanager
+def keeping_mode(model: Module) -> Iterator[None]:
+    """Put every module back into the mode (train or eval) in which it was."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 class _BackwardHooks:

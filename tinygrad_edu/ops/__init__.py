@@ -1,8 +1,10 @@
 """Every operation, and the one list of what Tensor gets from them.
 
-Files, each importing only from those before it: shape, splitting, joining, arranging, diagonal, padding (where numbers are);
-indexing, arithmetic, comparison, elementwise, activation, reduction, sorting (element by element and along dims); products,
-einsum, linalg, matrix, norms, statistics (matrices). creation, random and inplace stand beside them.
+Files, each importing at its head only from those before it: totals, shape, splitting, padding, joining, arranging, diagonal (where
+numbers are); indexing, creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax, sorting (element by
+element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
+convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+classification, likelihood (losses).
 """
 
 from __future__ import annotations
@@ -36,14 +38,16 @@ METHODS = {
     "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p "
     "log2 logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
     "activation": "hardshrink prelu relu",
-    "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum dist log_softmax logcumsumexp "
-    "logsumexp max mean min nanmean nansum prod renorm softmax std sum trace var",
+    "reduction": "all amax amin aminmax any argmax argmin count_nonzero max mean min nanmean nansum std sum trace var",
+    "cumulative": "cummax cummin cumprod cumsum logcumsumexp prod",
+    "softmax": "log_softmax logsumexp softmax",
     "sorting": "argsort bincount histc histogram kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",
     "linalg": "cholesky cholesky_solve inverse qr svd",
     "matrix": "det logdet matrix_exp matrix_power pinverse slogdet",
-    "norms": "norm",
+    "norms": "norm renorm",
+    "distance": "dist",
     "statistics": "corrcoef cov",
     "creation": "",
     "random": "bernoulli bernoulli_ exponential_ multinomial normal_ random_ uniform_",

@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -225,9 +226,12 @@ def conv_weight(x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilat
 # -- what users call -------------------------------------------------------------------------------------------------
 def per_dim(value: Any, dims: int, what: str) -> tuple[int, ...]:
     """One integer per dimension, from one for all or a sequence of them."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    try:
+        values = tuple(map(index, value if isinstance(value, tuple | list) else (value,)))
+    except TypeError:
+        values = ()
     values = values * dims if len(values) == 1 else values
-    if len(values) != dims or not all(isinstance(v, int) for v in values):
+    if len(values) != dims:
         raise RuntimeError(f"{what} must be an integer or {dims} of them, not {value!r}.")
     return values
 

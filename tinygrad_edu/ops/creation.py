@@ -137,6 +137,11 @@ def _sizes(size: tuple) -> tuple[int, ...]:
     return shape
 
 
+def _number(value: Any) -> Any:
+    """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
+    return value.item() if isinstance(value, Tensor | np.generic) else value
+
+
 def _float_default(dtype: Any) -> np.dtype:
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
@@ -148,7 +153,7 @@ def full(
 
     Source: https://pytorch.org/docs/stable/generated/torch.full.html
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     return _made(
         np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])),
         device,
@@ -210,7 +215,7 @@ def full_like(
 
     `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
     return t.requires_grad_(True) if requires_grad else t
@@ -252,9 +257,7 @@ def arange(
 
     Source: https://pytorch.org/docs/stable/generated/torch.arange.html
     """
-    start, end, step = (
-        a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step))
-    )
+    start, end, step = map(_number, (0, start, step) if end is None else (start, end, step))
     if not step:
         raise RuntimeError("arange: the step must not be 0.")
     if (end - start) * step < 0:
@@ -275,7 +278,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
 
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
@@ -290,7 +293,7 @@ def logspace(
 
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":

@@ -17,7 +17,8 @@ from .creation import zeros_like
 from .elementwise import log
 from .indexing import scatter
 from .random import rand, rand_like
-from .reduction import argmax, floating, softmax
+from .reduction import argmax, floating
+from .softmax import softmax
 
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "gumbel_softmax"]
 

@@ -15,13 +15,16 @@ import numpy as np
 
 from ..autograd import engine
 from ..errors import GraphError
-from ..op import enable_grad, recording
+from ..grad_mode import enable_grad
+from ..op import recording
 from ..ops.joining import cat
 from ..ops.recurrent import STEP, step_by_step, together
 from ..ops.shape import axes
 from ..tensor import Tensor, wrap
+from .format import Trace
+from .plain import on_cpu
 from .style import shape_text
-from .trace import Trace, _Tracer, on_cpu, trace
+from .trace import Tracer, trace
 
 ELEMENTS = 64  # of each tensor that goes in or comes out
 NODES = 150
@@ -66,10 +69,10 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
         raise GraphError("zoom opens what a recorded operation made; this tensor is a leaf, or was computed without recording.")
     z = _layer_behind(z)
     gradient = _gradient(z, loss) if z.requires_grad else None
-    return _opened(z, _Tracer(z, None, backward=False).names, gradient)
+    return _opened(z, Tracer(z, None, backward=False).names, gradient)
 
 
-def openings(tracer: _Tracer, whole: Trace) -> tuple[dict[str, Trace], dict[str, str]]:
+def openings(tracer: Tracer, whole: Trace) -> tuple[dict[str, Trace], dict[str, str]]:
     """What the operations of a graph open into, by node, the smallest first and as many as a page has room for; and why the
     others stay closed.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...op import no_grad
+from ...grad_mode import no_grad
 from ...ops.arithmetic import maximum
 from ...ops.creation import eye
 from ...ops.joining import cat
