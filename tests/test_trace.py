@@ -317,6 +317,13 @@ def test_a_rule_is_recognized_whatever_the_gradient_is():
     ]
 
 
+def test_a_product_with_one_row_stands_as_in_the_formula():
+    x, w = tg.randn(1, 3, requires_grad=True), tg.randn(2, 3, requires_grad=True)
+    t = trace(tg.nn.functional.linear(x, w), tg.randn(1, 2))
+    shown = {step.slot: [(term.role, term.transposed) for term in step.equation.terms] for step in t.steps if step.raw}
+    assert shown == {0: [("gradient", False), ("value", False)], 1: [("gradient", True), ("value", False)]}
+
+
 def test_what_takes_part_in_a_result():
     """Of each input of a convolution with two filters: how much each number counts, or whether it does. The image has zeros."""
     image, conv = tg.eye(4)[None, None], tg.nn.Conv2d(1, 2, 3)

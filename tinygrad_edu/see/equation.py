@@ -213,7 +213,9 @@ def _is_product(pair: list[Factor], raw: Any) -> bool:
     if left.shape[1] != right.shape[0]:
         return False
     product = left @ right
-    return product.size == raw.size and _close(product.reshape(raw.shape), raw)
+    if product.size != raw.size or (raw.ndim == 2 and product.shape != raw.shape):  # a row is no column; a vector may be either
+        return False
+    return _close(product.reshape(raw.shape), raw)
 
 
 def _close(a: Any, b: Any) -> bool:
