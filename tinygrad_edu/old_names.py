@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
-from .ops.creation import new
 from .tensor import Tensor
 
 __all__ = [
@@ -38,7 +37,7 @@ class Variable(metaclass=_OldName):
 
 def _type(name: str, dtype: np.dtype) -> Any:
     words = f"A {dtype} tensor: {name}([1, 2]) of these numbers, {name}(2, 3) of this size, uninitialised."
-    make = lambda cls, *data: new(data, dtype=dtype)
+    make = lambda cls, *data: Tensor(*data, dtype=dtype)
     return _OldName(name, (), {"dtype": dtype, "__new__": make, "__doc__": words})
 
 

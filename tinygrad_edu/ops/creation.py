@@ -78,17 +78,6 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def new(data: tuple, **options: Any) -> Tensor:
-    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
-    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
-        raise TypeError(
-            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
-        )
-    if len(data) == 1 and not isinstance(data[0], int):
-        return tensor(data[0], **options)
-    return empty(*data or (0,), **options)
-
-
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor, of the default dtype unless another is given."""
     return tensor(value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
@@ -450,7 +439,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "pin_memory": lambda self: self,
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
-    "new": lambda self, *data: new(data, dtype=self.dtype, device=self.device),
+    "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }

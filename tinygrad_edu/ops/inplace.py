@@ -208,7 +208,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast to this one's shape and brought to its dtype and device."""
-    found = src if isinstance(src, Tensor) else Tensor(src)
+    found = src if isinstance(src, Tensor) else creation.tensor(src)
     if self.dtype.kind != "f":
         found = found.detach()
     return assign(self, shape.broadcast_to(found.to(self.device).to(self.dtype), shape=self.shape))
