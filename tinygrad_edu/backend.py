@@ -96,6 +96,21 @@ def namespace(where: device) -> Any:
     return cupy
 
 
+def gpu_count() -> int:
+    """How many GPUs CuPy sees."""
+    try:
+        return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+    except Exception:  # no CuPy, no driver or no GPU: there is none to use
+        return 0
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done what it was given (for timing)."""
+    if gpu_count():
+        importlib.import_module("cupy").cuda.Device().synchronize()
+        look_at_checks()
+
+
 def device_of(array: Any) -> device:
     """Where an array lives."""
     return CPU if isinstance(array, np.ndarray | np.generic) else device("cuda", array.device.id)

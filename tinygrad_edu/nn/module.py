@@ -192,18 +192,17 @@ class Module:
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "layers.0.weight"."""
-        path, _, name = target.rpartition(".")
-        found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"{target!r} is not a parameter but a {type(found).__name__}.")
-        return found
+        return self._get(target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a path."""
+        return self._get(target, Buffer)
+
+    def _get(self, target: str, kind: type) -> Any:
         path, _, name = target.rpartition(".")
         found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Buffer):
-            raise AttributeError(f"{target!r} is not a buffer but a {type(found).__name__}.")
+        if not isinstance(found, kind):
+            raise AttributeError(f"{target!r} is not a {kind.__name__} but a {type(found).__name__}.")
         return found
 
     @property
