@@ -428,7 +428,7 @@ def attribute(value: Any) -> Any:
 def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
     """An operation's settings by name; one that is a dataclass (the windows of pooling) gives each of its fields."""
     for name, value in node.settings.items():
-        yield from asdict(value).items() if is_dataclass(value) else [(name, value)]
+        yield from asdict(value).items() if is_dataclass(value) and not isinstance(value, type) else [(name, value)]
 
 
 def _same(a: Any, b: Any) -> bool:
