@@ -168,6 +168,8 @@ def _view_in_place(function: Any) -> Any:
 
 def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, with every index that x[index] takes."""
+    if value is None:  # NumPy makes a NaN of it
+        raise TypeError("x[...] = None: give a number or a tensor. Does the function that made this value return it?")
     _check_leaf(self)
     if _recorded(self, value):
         old = earlier(self)
