@@ -84,10 +84,17 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
     if anchor is None:
         rebind(target, old, result)
     elif way is None:
-        raise InplaceError(
-            f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that is "
-            "recorded for backward; clone() it first."
-        )
+        if base is None or base.op is not None or target.array is not base.array:
+            raise InplaceError(
+                f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that "
+                "is recorded for backward; detach() what you put into it, or clone() it first."
+            )
+        _check_writable(target)  # p.data.copy_(w): the numbers go into the memory that it shares with p, the history only to it
+        memory = target.array
+        rebind(target, old, result)
+        memory[...] = result.array
+        mark_changed(memory)
+        target.array, target.base = memory, (anchor, None)
     elif base is None:  # nobody has it any more; other views of it could not follow
         anchor.changed_at = tick()
         rebind(target, old, result)
