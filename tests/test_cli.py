@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.cli import TASKS, main
+from tinygrad_edu.cli import OPTIMIZERS, TASKS, main
 
 MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -49,6 +49,12 @@ def test_as_a_module() -> None:
 def test_small_sets_are_learnt(name: str, least: float, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", name]) == 0
     assert accuracy(capsys.readouterr().out) >= least
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_on_offer_trains(name: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["train", "xor", "--epochs", "1", "--optimizer", name]) == 0
+    assert "held-out accuracy" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -102,6 +108,8 @@ def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ("train iris --save /no/such/folder/x", "its folder does not exist"),
         ("train iris --plot .", "it is a folder"),
         ("train iris --film x.png", "x.png must end with .html, .gif or .mp4"),
+        ("train iris --plot x.doc", "x.doc must end with .png, .svg or .pdf"),
+        ("train iris --optimizer swa_utils", "invalid choice: 'swa_utils'"),
     ],
 )
 def test_bad_arguments(arguments: str, message: str, capsys: pytest.CaptureFixture) -> None:

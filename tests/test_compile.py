@@ -820,6 +820,16 @@ def test_a_compiled_module_can_be_trained_and_is_replayed_without_gradients() ->
         print(tg.compile(lambda x: x).anything)
 
 
+def test_what_pytorchs_compilers_are_told() -> None:
+    @compile(mode="max-autotune", dynamic=False)
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    assert isinstance(double, Compiled)
+    assert isinstance(compile(double.function, fullgraph=True, backend="eager"), Compiled)
+    assert compile(double.function, disable=True) is double.function
+
+
 def test_a_replay_warns_where_the_function_would() -> None:
     quiet, loud = compile(lambda x: x.sigmoid()), compile(lambda x: x.exp())
     x = tg.tensor([-1000.0, 1000.0])

@@ -329,6 +329,11 @@ def test_summary_of_several_inputs() -> None:
         nn.summary(Two(), [(4,), (4, 3)], dtypes=[tg.int64])
 
 
+def test_summary_of_an_input_where_its_shape_is_expected() -> None:
+    with pytest.raises(TypeError, match=r"takes a shape, \(2, 4\), or the input itself as input_data"):
+        nn.summary(nn.Linear(4, 3), tg.zeros(2, 4))
+
+
 # -- mistakes of use -----------------------------------------------------------------------------------------------
 def test_linear_names_itself_and_its_place() -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.ReLU(), nn.Linear(5, 2)))

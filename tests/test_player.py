@@ -15,7 +15,7 @@ from tinygrad_edu.errors import GraphError
 from tinygrad_edu.see import GraphvizError, Trace, group, layout, play, trace
 from tinygrad_edu.see.layout import HEIGHT, WIDTH, views
 from tinygrad_edu.see.orders import MOST_STEPS, Order, naive_orders
-from tinygrad_edu.see.trace import _Tracer
+from tinygrad_edu.see.trace import Tracer
 
 
 def shared_tensor():
@@ -256,8 +256,8 @@ def test_large_graphs_are_folded_by_themselves_and_too_large_ones_refused():
 
 
 # -- orders ----------------------------------------------------------------------------------------------------------------
-def orders_of(loss) -> tuple[_Tracer, list[Order]]:
-    tracer = _Tracer(loss, None, backward=True)
+def orders_of(loss) -> tuple[Tracer, list[Order]]:
+    tracer = Tracer(loss, None, backward=True)
     return tracer, naive_orders(loss, None, tracer.ids, tracer.edges)
 
 

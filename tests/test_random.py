@@ -233,3 +233,7 @@ REFUSED = {
 def test_refused(call) -> None:
     with pytest.raises((RuntimeError, TypeError, DtypeError)):
         call()
+
+
+def test_random_tensors_have_names_as_others_do() -> None:
+    assert [make(2, name="W").name for make in (tg.zeros, tg.rand, tg.randn)] == ["W"] * 3

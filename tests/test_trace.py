@@ -22,7 +22,7 @@ from tinygrad_edu import check_graph, explain, nn
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.op import registry
 from tinygrad_edu.see import Trace, frame, group, trace, zoom
-from tinygrad_edu.see.trace import Numbers
+from tinygrad_edu.see.plain import Numbers
 
 from . import strict_cupy
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import (
+    accelerator,
     amp,
     autograd,
     backends,
+    cuda,
     data,
     linalg,
     metrics,
@@ -23,7 +25,7 @@ from . import (
 )
 from .absent import missing
 from .amp import autocast
-from .backend import accelerator, cuda, device, get_default_device, set_default_device
+from .backend import device, get_default_device, set_default_device
 from .backends import (
     get_num_threads,
     set_float32_matmul_precision,
@@ -46,14 +48,17 @@ from .dtypes import (
     set_default_dtype,
     uint8,
 )
+from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
-from .op import enable_grad, inference_mode, is_grad_enabled, no_grad, op, set_grad_enabled
+from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
+from .ops.classification import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.distance import *
 from .ops.einsum import *
@@ -61,6 +66,7 @@ from .ops.elementwise import *
 from .ops.embedding import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.likelihood import *
 from .ops.linalg import *
 from .ops.loss import *
 from .ops.matrix import *
@@ -71,7 +77,9 @@ from .ops.products import *
 from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
+from .ops.scatter import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *
@@ -98,6 +106,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # what changes a tensor in place is a function too: sin_(x)
     if name not in _LATER:
         raise missing(__name__, name)
     file = importlib.import_module(f".{_LATER[name]}", __name__)

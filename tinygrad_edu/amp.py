@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .backend import cuda as gpus
+from . import cuda
 from .backend import device as as_device
+from .clock import mark_changed
 from .optim.optimizer import Optimizer
-from .tensor import Tensor, mark_changed
+from .tensor import Tensor
 
 __all__ = ["GradScaler", "autocast"]
 
@@ -53,7 +54,7 @@ class autocast(ContextDecorator):
 
 
 def _is_there(device_type: Any) -> bool:
-    return as_device(device_type).type == "cpu" or gpus.is_available()
+    return as_device(device_type).type == "cpu" or cuda.is_available()
 
 
 class GradScaler:
@@ -178,17 +179,3 @@ class GradScaler:
         if state_dict.keys() != self._state.keys():
             raise RuntimeError("this is not the state of an enabled GradScaler: it was saved by one that was not enabled.")
         self._state.update(state_dict)
-
-
-class cuda:
-    """PyTorch's older names, without the device: `torch.cuda.amp`."""
-
-    @staticmethod
-    def autocast(enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> autocast:
-        """`autocast("cuda", dtype, enabled)`."""
-        return autocast("cuda", dtype, enabled, cache_enabled)
-
-    @staticmethod
-    def GradScaler(*args: Any, **kwargs: Any) -> GradScaler:  # noqa: N802 (PyTorch's name)
-        """`GradScaler("cuda", ...)`."""
-        return GradScaler("cuda", *args, **kwargs)

@@ -166,52 +166,6 @@ def special(array: Any) -> Any:
     return importlib.import_module(name)
 
 
-class cuda:
-    """The few questions PyTorch programs ask of `torch.cuda`."""
-
-    @staticmethod
-    def is_available() -> bool:
-        """Whether `device="cuda"` can be used here."""
-        return cuda.device_count() > 0
-
-    @staticmethod
-    def device_count() -> int:
-        """How many GPUs CuPy sees."""
-        try:
-            return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
-        except Exception:  # no CuPy, no driver or no GPU: there is none to use
-            return 0
-
-    @staticmethod
-    def synchronize() -> None:
-        """Wait until the GPU has done what it was given (for timing)."""
-        if cuda.is_available():
-            importlib.import_module("cupy").cuda.Device().synchronize()
-            look_at_checks()
-
-    @staticmethod
-    def manual_seed_all(seed: int) -> None:
-        """As `manual_seed`, which seeds every device."""
-        from .ops.random import manual_seed
-
-        manual_seed(seed)
-
-    manual_seed = manual_seed_all
-
-
-class accelerator:
-    """PyTorch's newer questions, which do not name the kind of the device: `torch.accelerator`."""
-
-    is_available = staticmethod(cuda.is_available)
-    device_count = staticmethod(cuda.device_count)
-    synchronize = staticmethod(cuda.synchronize)
-
-    @staticmethod
-    def current_accelerator() -> device | None:
-        """The GPU, or None without one."""
-        return device("cuda") if cuda.is_available() else None
-
-
 def add_at(array: Any, index: Any, values: Any) -> None:
     """array[index] += values, with repeated positions counted as often as they occur."""
     if isinstance(array, np.ndarray):

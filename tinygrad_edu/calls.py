@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
-from .tensor import tick
+from .clock import tick
 
 REMEMBERED = 4096  # calls, and modules that are gone; older ones are forgotten
 

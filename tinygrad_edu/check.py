@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import backend
+from .grad_mode import is_grad_enabled, no_grad
 from .nn import Module
-from .op import is_grad_enabled, no_grad
+from .nn.module import keeping_mode
 from .ops import random
 from .optim import Adam, Optimizer
 from .tensor import Tensor
@@ -144,15 +145,12 @@ def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
     wrong = [path or "the model" for path, module in model.named_modules() if module.training != is_grad_enabled()]
     if not wrong:
         return
-    modes = [(module, module.training) for module in model.modules()]
     outputs = []
-    with no_grad():
+    with keeping_mode(model), no_grad():
         for mode in (True, False):
             model.train(mode)
             with seeded():
                 outputs.append(model(x).numpy(force=True).copy())
-    for module, mode in modes:
-        module.training = mode
     if np.array_equal(outputs[0], outputs[1], equal_nan=True):
         return
     if is_grad_enabled():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import linecache
 from typing import Any
+
+from .callsite import source_line
 
 
 class ShapeError(RuntimeError, ValueError):
@@ -30,18 +31,6 @@ class AnomalyError(GraphError):
     """A NaN or an infinity, found under `detect_anomaly`."""
 
 
-def source_line(where: Any) -> str:
-    """Where an operation was called, as `file.py:12: y = w * x`; the empty string where that is not known."""
-    if where is None:
-        return ""
-    code, instruction = where
-    line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
-    if line is None:
-        return ""
-    text = linecache.getline(code.co_filename, line).strip()
-    return f"{code.co_filename.rpartition('/')[2]}:{line}" + (f": {text}" if text else "")
-
-
 def describe(x: Any) -> str:
     """A tensor as a message names it: `w (2, 3) float32, made at file.py:3: w = u * v`."""
     if not hasattr(x, "shape"):
@@ -49,6 +38,12 @@ def describe(x: Any) -> str:
     name = f"{x.name} " if getattr(x, "name", None) else ""
     made = source_line(getattr(x, "made_at", None))
     return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
+
+
+def kind(x: Any) -> str:
+    """The type of what was given where something else was wanted, with its module: `torch.nn.parameter.Parameter`."""
+    cls = type(x)
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
 
 
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:

@@ -16,35 +16,19 @@ from typing import Any
 
 from .autograd import engine, functional
 from .errors import GraphError, ShapeError, describe
+from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
-from .op import enable_grad, grad_mode
 from .ops.creation import zeros_like
 from .ops.joining import stack
 from .tensor import Tensor
+from .trees import mapped, tensors
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
 
 
-# -- tensors in dicts, lists and tuples ------------------------------------------------------------------------------
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested dicts, lists and tuples."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, Mapping | list | tuple):
-        for part in tree.values() if isinstance(tree, Mapping) else tree:
-            yield from _tensors(part)
-
-
-def _with(tree: Any, tensors: Iterator[Any]) -> Any:
-    """The same tree with the next ones of `tensors` in the places of its tensors."""
-    if isinstance(tree, Tensor):
-        return next(tensors)
-    if isinstance(tree, Mapping):
-        return {name: _with(part, tensors) for name, part in tree.items()}
-    if isinstance(tree, list | tuple):
-        parts = [_with(part, tensors) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # a namedtuple takes them one by one
-    return tree
+def _with(tree: Any, others: Iterator[Any]) -> Any:
+    """The same tree with the next one of these in the place of each of its tensors."""
+    return mapped(lambda x: next(others) if isinstance(x, Tensor) else x, tree)
 
 
 class _Inputs:
@@ -52,7 +36,7 @@ class _Inputs:
 
     def __init__(self, args: tuple, argnums: int | tuple[int, ...]) -> None:
         self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
-        given = list(_tensors(self.chosen))
+        given = list(tensors(self.chosen))
         self.recorded = grad_mode.enabled  # whether the caller records
         # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
         self.tensors = [x.view_as(x) if x.requires_grad and self.recorded else x.detach().requires_grad_() for x in given]
@@ -69,7 +53,7 @@ class _Inputs:
 
     def settled(self, tree: Any) -> Any:
         """Results for the caller: without history where there is none of the caller's."""
-        return _with(tree, (y if self.connected(y) else y.detach() for y in _tensors(tree)))
+        return _with(tree, (y if self.connected(y) else y.detach() for y in tensors(tree)))
 
 
 def _output(result: Any, has_aux: bool) -> tuple[Any, tuple]:
@@ -140,7 +124,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         y, aux = _output(func(*inputs.args), has_aux)
 
     def pull_back(*vectors: Any) -> tuple:
-        outputs, seeds = list(_tensors(y)), list(_tensors(vectors))
+        outputs, seeds = list(tensors(y)), list(tensors(vectors))
         for output, seed in zip(outputs, seeds, strict=True):
             if output.shape != seed.shape:
                 raise ShapeError(f"vjp: the vector must have the output's shape {output.shape}; it is {describe(seed)}.")
@@ -159,11 +143,11 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     inputs = _Inputs(primals, tuple(range(len(primals))))
     returned: list[Any] = []
 
-    def outputs(*tensors: Tensor) -> tuple[Tensor, ...]:
-        returned[:] = _output(func(*_with(primals, iter(tensors))), has_aux)
-        return tuple(_tensors(returned[0]))
+    def outputs(*moved: Tensor) -> tuple[Tensor, ...]:
+        returned[:] = _output(func(*_with(primals, iter(moved))), has_aux)
+        return tuple(tensors(returned[0]))
 
-    directions = tuple(_tensors(tangents))
+    directions = tuple(tensors(tangents))
     values, products = functional.jvp(outputs, tuple(inputs.tensors), directions, create_graph=True, strict=strict)
     y, aux = returned
     return *(inputs.settled(_with(y, iter(part))) for part in (values, products)), *inputs.settled(aux)
@@ -191,7 +175,7 @@ def jacrev(
         inputs = _Inputs(args, argnums)
         with enable_grad():
             y, aux = _output(func(*inputs.args, **kwargs), has_aux)
-            outputs = list(_tensors(y))
+            outputs = list(tensors(y))
             wanted = inputs.connected(*outputs)
             found = [_with(inputs.chosen, iter(functional._jacobian(output, inputs.tensors, wanted))) for output in outputs]
         result = _with(y, iter(found))
@@ -308,7 +292,7 @@ def vmap(
         if len(dims) != len(args):
             raise ValueError(f"vmap: in_dims {in_dims} must say a dim for each of {len(args)} arguments.")
         inputs = [*zip(args, dims, strict=True), (kwargs, 0)]
-        sizes = {x.shape[dim] for tree, dim in inputs if dim is not None for x in _tensors(tree)}
+        sizes = {x.shape[dim] for tree, dim in inputs if dim is not None for x in tensors(tree)}
         if len(sizes) != 1:
             raise ShapeError(
                 "vmap: the arguments must hold equally many examples, and at least one some; "
@@ -316,7 +300,7 @@ def vmap(
             )
 
         def example(tree: Any, dim: int | None, i: int) -> Any:
-            return tree if dim is None else _with(tree, (x.select(dim, i) for x in _tensors(tree)))
+            return tree if dim is None else _with(tree, (x.select(dim, i) for x in tensors(tree)))
 
         results = []
         for i in range(sizes.pop()):
@@ -324,7 +308,7 @@ def vmap(
             results.append(func(*chosen, **named))
         if not results:
             raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
-        columns = list(zip(*map(_tensors, results), strict=True))
+        columns = list(zip(*map(tensors, results), strict=True))
         places = out_dims if isinstance(out_dims, tuple) else [out_dims] * len(columns)
         return _with(results[0], (stack(column, dim) for column, dim in zip(columns, places, strict=True)))
 

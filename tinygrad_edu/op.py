@@ -21,24 +21,34 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
-from contextlib import ContextDecorator
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from . import backend, dtypes
+from .callsite import call_site
+from .clock import owner, tick
 from .dtypes import FLOATS
 from .errors import DtypeError, describe, explain
-from .tensor import Tensor, call_site, note_view, owner, refresh, tick, to_array, wrap
+from .grad_mode import grad_mode
+from .tensor import Tensor, to_array, wrap
+from .views import note_view, refresh
 
 registry: dict[str, Op] = {}  # every operation by name
 watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every result while somebody watches (detect_anomaly)
 
 _new = object.__new__
 _PLAIN = frozenset((int, float, bool, type(None)))
+_WRAPPED = (Tensor, np.generic)  # what a setting may be given as in place of an array or of a number
+
+
+def _unwrapped(setting: Any) -> Any:
+    """A tensor's array; a number of NumPy's as Python's own, which does not make float64 of float32."""
+    if isinstance(setting, Tensor):
+        return setting.array
+    return setting.item() if isinstance(setting, np.generic) else setting
 
 
 class Op:
@@ -86,7 +96,7 @@ class Op:
         for name, value in (*positional, *kwargs.items()):
             name = name if name in settings or name in self.inputs else _ALIASES.get(name, name)
             if name in settings:
-                settings[name] = value.array if isinstance(value, Tensor) else value
+                settings[name] = _unwrapped(value)
             elif name in self.inputs and self.inputs.index(name) >= len(inputs):
                 inputs += [*self.defaults[len(inputs) : self.inputs.index(name)], value]
             elif name in ("input", "other") and len(inputs) == (name == "other"):
@@ -191,11 +201,17 @@ def recording(this: Op) -> Callable[..., Any]:
             settings = defaults
         elif (variadic or len(inputs) == count) and kwargs.keys() == names:
             settings = kwargs
-            for name, value in kwargs.items():
-                if isinstance(value, Tensor):
-                    settings = {**settings, name: value.array}
+            for value in kwargs.values():
+                if isinstance(value, _WRAPPED):
+                    settings = {name: _unwrapped(value) for name, value in kwargs.items()}
+                    break
         else:
             inputs, settings = this.bind(inputs, kwargs)
+        for x in inputs:
+            if isinstance(x, Tensor):
+                break
+        else:  # arrays only: a rule calls this
+            return this.forward(*inputs, **settings)
         arrays, dtype = [], None
         tracked = mixed = foreign = False
         for x in inputs:
@@ -211,8 +227,6 @@ def recording(this: Op) -> Callable[..., Any]:
             elif type(x) not in _PLAIN:
                 foreign = True
             arrays.append(x)
-        if dtype is None:  # no tensor among them: a rule calls this with arrays
-            return this.forward(*arrays, **settings)
         try:
             if foreign or (unify and (mixed or dtype not in FLOATS)):
                 inputs, arrays = _bring_together(this, inputs)
@@ -275,76 +289,3 @@ def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
 def cast(x: Any, *, dtype: Any) -> Any:
     """z = x in another dtype;  ∂x = g in x's dtype"""
     return x.astype(dtype)
-
-
-# -- whether operations are recorded ---------------------------------------------------------------------------------
-class _GradMode(threading.local):
-    enabled = True  # per thread, so that a data loader's no_grad does not switch off the training's recording
-
-
-grad_mode = _GradMode()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations on tensors that require grad are recorded now, in this thread."""
-    return grad_mode.enabled
-
-
-class _Switch(ContextDecorator):
-    """A context manager that is a decorator as well."""
-
-    def __init__(self, mode: bool) -> None:
-        self._mode = bool(mode)
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(grad_mode.enabled)
-        grad_mode.enabled = self._mode
-
-    def __exit__(self, *error: object) -> None:
-        grad_mode.enabled = self._before.pop()
-
-    def _recreate_cm(self) -> _Switch:  # a decorated function may run in several threads at once
-        return _Switch(self._mode)
-
-
-def no_grad(function: Callable | None = None) -> Any:
-    """Do not record: `with no_grad():` or `@no_grad()` (also `@no_grad`).
-
-    >>> from tinygrad_edu import tensor, no_grad
-    >>> w = tensor(2.0, requires_grad=True)
-    >>> with no_grad():
-    ...     y = w * w
-    >>> y.requires_grad
-    False
-    """
-    return _Switch(False) if function is None else _Switch(False)(function)
-
-
-def enable_grad(function: Callable | None = None) -> Any:
-    """Record again inside a `no_grad`; used like it."""
-    return _Switch(True) if function is None else _Switch(True)(function)
-
-
-def inference_mode(mode: Any = True) -> Any:
-    """As `no_grad`; `inference_mode(False)` changes nothing."""
-    if callable(mode):
-        return _Switch(False)(mode)
-    return _Switch(False if mode else grad_mode.enabled)
-
-
-class set_grad_enabled(_Switch):
-    """Record or not from here on; as a context manager, until its end."""
-
-    def __init__(self, mode: bool) -> None:
-        super().__init__(mode)
-        self._at_start = grad_mode.enabled
-        grad_mode.enabled = self._mode
-
-    def __enter__(self) -> None:
-        self._before.append(self._at_start)
-        grad_mode.enabled = self._mode
-
-    def __call__(self, function: Callable) -> Any:
-        grad_mode.enabled = self._at_start  # a decorator: nothing changes until the function runs
-        return super().__call__(function)

@@ -30,15 +30,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from . import cuda
 from .autograd import engine
-from .backend import cuda
+from .clock import owner
 from .data.loader import DataLoader
 from .nn.module import Module
 from .op import Op, registry, watchers
 from .optim.optimizer import Optimizer
 from .see.groups import numbered
 from .see.style import shape_text
-from .tensor import Tensor, owner
+from .tensor import Tensor
 
 __all__ = ["Profile", "profile"]
 

@@ -8,29 +8,20 @@ Operators and methods are given to Tensor in `ops/__init__.py`, where each one i
 
 from __future__ import annotations
 
-import itertools
-import sys
 import warnings
-import weakref
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import backend, dtypes
-from .errors import DeviceError, DtypeError, GraphError, InplaceError, describe, source_line
+from .callsite import source_line
+from .clock import mark_changed, tick
+from .errors import DeviceError, DtypeError, GraphError
+from .views import Anchor, note_view, refresh
 
 if TYPE_CHECKING:
     from .op import Op
-
-# One clock for everything: a tensor made by an operation carries the time it was made, a changed array the time it was
-# changed. So "was this value changed after it was used?" is a comparison, and recording pays next to nothing for it.
-tick = itertools.count(1).__next__
-
-# Files whose frames are not the user's: the source line of a tensor is the first one outside this package.
-OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")}
-
 
 MAX_SWITCHES = 16  # how many switches of its requires_grad a leaf remembers
 
@@ -39,9 +30,11 @@ class Tensor:
     """An n-dimensional array with an optional gradient and the history needed to compute it.
 
     Args:
-        data: numbers, nested lists of them, a NumPy or CuPy array or a tensor; it is copied.
+        *data: numbers, nested lists of them, a NumPy or CuPy array or a tensor, which is copied; or integers, the size of a tensor
+            that is to be filled: Tensor(2, 3).
         requires_grad: whether operations on it are recorded and `backward` fills its `grad`.
-        dtype: default: Python floats become the default dtype (float32), ints int64, arrays keep theirs.
+        dtype: default: Python's numbers become the default dtype (float32), arrays and tensors keep theirs. With `tensor(data)` ints
+            become int64.
         device: "cpu" (default) or "cuda".
         name: what pictures and messages call it.
 
@@ -68,22 +61,19 @@ class Tensor:
     _anchor: Anchor | None = None  # of a tensor that has views
     _retains_grad: bool = False
     _hooks: Any = None
+    _grad_hooks: Any = None  # of a leaf: called when backward has filled its grad
     _switched: tuple[int, ...] = ()  # when requires_grad of a leaf was switched on or off
     _changed_at: int = 0  # when it was changed in place with its history, or lost it in detach_
     _before: Tensor | None = None  # what it was before that
     __array_priority__ = 1000  # so that array * tensor asks the tensor
 
     def __init__(
-        self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
+        self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
-        if not isinstance(requires_grad, bool):
-            raise TypeError(
-                f"Tensor(data, requires_grad): requires_grad must be True or False, not {requires_grad!r}. For a tensor of a size write "
-                "zeros(3, 4) or empty(3, 4)."
-            )
-        if dtype is None and isinstance(data, list | tuple) and not _holds_arrays(data):
+        numbers = _numbers_or_size(data)
+        if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
-        self.array = to_array(data, dtype, device, copy=True)
+        self.array = to_array(numbers, dtype, device, copy=True)
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -180,6 +170,16 @@ class Tensor:
         if self._hooks is None:
             self._hooks = {}
         return HookHandle(self._hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
+        """Call `hook(tensor)` when `backward` has filled this leaf's `.grad`: an optimizer's step may be taken there."""
+        if not self._requires_grad or self.op is not None:
+            raise GraphError(
+                "register_post_accumulate_grad_hook() is for leaves that require grad: backward() fills their .grad."
+            )
+        if self._grad_hooks is None:
+            self._grad_hooks = {}
+        return HookHandle(self._grad_hooks, hook)
 
     def detach(self) -> Tensor:
         """The same values without history; shares memory with this tensor."""
@@ -376,7 +376,7 @@ _HISTORY = (
     "_hooks",
     "_before",
 )
-_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_switched", "_changed_at"}
+_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_grad_hooks", "_switched", "_changed_at"}
 
 
 class GradFn:
@@ -452,6 +452,22 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     return moved.copy() if copy and moved is data else moved
 
 
+def _numbers_or_size(data: tuple) -> Any:
+    """What a call of a tensor's class means by its arguments: numbers, or an array of a size, uninitialised."""
+    if all(type(n) is int or isinstance(n, np.integer) for n in data):
+        return backend.place(np.empty(data or 0, dtypes.get_default_dtype()), backend.get_default_device())
+    if len(data) > 1:
+        raise TypeError(
+            f"a tensor is made of one thing, or of its sizes, not of {data!r:.80}. Settings are given by name: dtype=..."
+        )
+    (numbers,) = data
+    if isinstance(numbers, tuple) and all(type(n) is int for n in numbers):
+        raise TypeError(
+            f"is {numbers} a size, or are these the numbers? Write *{numbers} for a size, {list(numbers)} for numbers."
+        )
+    return numbers
+
+
 def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
     if isinstance(data, list | tuple):
         data = _plain(data)
@@ -482,118 +498,3 @@ def _holds_arrays(data: Any) -> bool:
     while isinstance(data, list | tuple) and data:
         data = data[0]
     return isinstance(data, np.ndarray | np.generic)
-
-
-# -- source lines and changes --------------------------------------------------------------------------------------
-def call_site(depth: int = 1) -> Any:
-    """The code object and instruction outside this package that is running now."""
-    frame: Any = sys._getframe(depth)
-    while frame.f_code.co_filename in OWN_FILES and (caller := frame.f_back) is not None:
-        frame = caller
-    return frame.f_code, frame.f_lasti
-
-
-_changes: dict[int, list] = {}  # id of the array that owns the memory -> [time of its last change, weak reference to it]
-last_change = 0
-
-
-def owner(array: Any) -> Any:
-    """The array that owns the memory an array looks at."""
-    # A base is another array, or what NumPy puts between an array and its sliding windows.
-    while (base := array.base) is not None and hasattr(base, "base"):
-        array = base
-    return array
-
-
-def mark_changed(array: Any) -> None:
-    """Note that this memory was changed now; every in-place operation and optimizer calls it."""
-    global last_change
-    last_change = tick()
-    record_of(array)[0] = last_change
-
-
-def record_of(array: Any) -> list:
-    """Where the time of the last change of this memory stands, first in a list that lives as long as the memory."""
-    owned = owner(array)
-    known = _changes.get(id(owned))
-    if known is None:
-        key = id(owned)
-        known = _changes[key] = [0, weakref.ref(owned, lambda _: _changes.pop(key, None))]
-    return known
-
-
-def changed_since(array: Any, serial: int) -> bool:
-    """Whether this memory was changed after that time."""
-    known = _changes.get(id(owner(array)))
-    return known is not None and known[0] > serial
-
-
-class Anchor:
-    """What all views of one tensor share: who it is, and when it last changed in place in a way that is recorded."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = weakref.ref(tensor)
-        self.contiguous = tensor.array.flags.c_contiguous  # else some operation (a convolution) chose another order
-        self.changed_at = 0
-
-
-def note_view(view: Tensor, x: Tensor, *way: tuple[Callable, dict[str, Any]]) -> None:
-    """Note that `view` shares the memory of `x`, and the way there: the operation and its settings; none for detach()."""
-    if x.base is None and x._anchor is None:
-        x._anchor = Anchor(x)
-    anchor, before = x.base or (x._anchor, ())
-    view.base = anchor, (*before, *way) if way and before is not None else None
-    view.serial = tick()
-
-
-def refresh(view: Tensor) -> None:
-    """Let a view follow its base, if that changed in place with its history since: the view is taken again.
-
-    A change in memory needs none of this. A recorded one overwrites nothing (see `rebind`), so the view holds the old values.
-    """
-    anchor, way = view.base
-    if anchor.changed_at <= view.serial:
-        return
-    base = anchor.tensor()
-    if base is None or way is None:
-        problem = "is gone" if base is None else "it shares memory with through detach() or data, which cannot follow"
-        raise InplaceError(
-            f"{describe(view)} is a view of a tensor that was changed in place, in a way that is recorded for backward, after the view "
-            f"was taken, and that {problem}. Take the view after the change, or clone() it before."
-        )
-    from .op import enable_grad
-
-    with enable_grad():
-        rebind(view, earlier(view), look(base, way))
-
-
-def look(base: Any, way: tuple) -> Any:
-    """A view of a tensor (or array), or a view of a view ..., by the operations and settings that `note_view` noted."""
-    for operation, settings in way:
-        base = operation(base, **settings)
-    return base
-
-
-def earlier(target: Tensor) -> Tensor:
-    """What a tensor is now, as a tensor of its own: what a change in place computes from, and what its uses until then find."""
-    old: Tensor = object.__new__(type(target))
-    old.__dict__.update(target.__dict__)
-    old._anchor = None
-    return old
-
-
-def rebind(target: Tensor, old: Tensor, result: Tensor) -> None:
-    """Let `target` become `result`, a recorded function of `old = earlier(target)`: how a tensor with history changes in place.
-
-    Nothing is overwritten. The old value lives on as an input of the result, with its history and its hooks, and what used the
-    target before finds it there (`engine.as_used`).
-    """
-    retains, anchor = target._retains_grad, target._anchor
-    target.__dict__ = {**result.__dict__, "name": target.name}
-    target.serial = target._changed_at = tick()
-    target._before = old
-    if anchor is not None:
-        target._anchor, anchor.changed_at = anchor, target.serial
-    if retains:  # as in PyTorch, the gradient to retain is that of the latest value
-        old._retains_grad = False
-        target._retain()

@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
-from .autograd.engine import _name, grad, topological_order
+from .autograd.engine import grad, topological_order
 from .autograd.function import _Call
+from .autograd.messages import name_of
 from .errors import DtypeError, GraphError, describe
 from .op import recording
+from .ops.creation import tensor
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def _first_order(
     """What is wrong with the gradients of `func`, by the number of the input."""
     what, analytic, numeric = words
     variables = _variables(inputs)
-    given = {f"input {i}, {describe(x)}": (x, x.numpy(force=True).copy()) for i, x in variables.items()}
+    given = [(f"input {i}, {describe(x)}", x, x.numpy(force=True).copy()) for i, x in variables.items()]
     outputs = _float_outputs(func(*inputs))
     if changed := _changed(given):
         return dict.fromkeys(
@@ -138,8 +140,8 @@ def _first_order(
     def value() -> Any:
         return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
 
-    seeds = [Tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
-    given |= {"the gradient g that it got": (seed, seed.numpy(force=True).copy()) for seed in seeds}
+    seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
+    given += [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
     gradients = _analytic(outputs, seeds, list(variables.values()))
     if changed := _changed(given):
         message = f"a rule changed {changed}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
@@ -178,7 +180,7 @@ def _second_order(
     if grad_outputs is None:
         rng = np.random.default_rng(1)
         seeds: Any = [
-            Tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
+            tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
             for i, y in enumerate(outputs)
         ]
     else:
@@ -234,7 +236,7 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
         if this.forward.__module__.startswith("tinygrad_edu."):
             continue
         inputs = tuple(
-            Tensor(x.array, dtype="float64", requires_grad=x.requires_grad)
+            tensor(x.array, dtype="float64", requires_grad=x.requires_grad)
             if isinstance(x, Tensor) and x.dtype.kind == "f"
             else x
             for x in node.inputs
@@ -247,7 +249,7 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
             rule = (
                 "backward" if own else "joint rule" if this.joint else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
             )
-            yield f"Checked by itself, {_name(node)} fails: see its {rule}."
+            yield f"Checked by itself, {name_of(node)} fails: see its {rule}."
 
 
 def _as_tuple(inputs: Any) -> tuple:
@@ -273,9 +275,9 @@ def _float_outputs(result: Any) -> list[Tensor]:
     return [y for y in _as_tuple(result) if isinstance(y, Tensor) and y.dtype.kind == "f"]
 
 
-def _changed(given: dict[str, tuple[Tensor, np.ndarray]]) -> str:
+def _changed(given: list[tuple[str, Tensor, np.ndarray]]) -> str:
     """The name of the first tensor that no longer has the values it had."""
-    return next((name for name, (x, was) in given.items() if not np.array_equal(was, x.numpy(force=True), equal_nan=True)), "")
+    return next((name for name, x, was in given if not np.array_equal(was, x.numpy(force=True), equal_nan=True)), "")
 
 
 def _analytic(outputs: list[Tensor], seeds: list[Tensor], variables: list[Tensor]) -> list[np.ndarray | None]:
@@ -461,4 +463,4 @@ def tensors(
             else strategies.integers(low, high)
         )
     arrays = hypothesis.extra.numpy.arrays(dtype, shapes() if shape is None else shape, elements=elements)
-    return arrays.map(lambda array: Tensor(array, requires_grad=requires_grad))
+    return arrays.map(lambda array: tensor(array, requires_grad=requires_grad))

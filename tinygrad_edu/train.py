@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
+from .grad_mode import no_grad
 from .nn import Module
+from .nn.module import keeping_mode
 from .nn.utils import clip_grad_norm_
-from .op import no_grad
 from .ops.joining import cat
 from .optim import Optimizer
 from .plot import plot_history
@@ -253,17 +254,6 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
 def named(metrics: Metrics) -> dict[str, Callable]:
     """Metrics by name; a function is called by its own."""
     return metrics if isinstance(metrics, dict) else {getattr(m, "__name__", type(m).__name__): m for m in metrics}
-
-
-@contextmanager
-def keeping_mode(model: Module) -> Iterator[None]:
-    """Put every module back into the mode (train or eval) in which it was."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 @contextmanager

@@ -682,6 +682,7 @@ with check():
 # - [`nn.Linear`](../tinygrad_edu/nn/linear.py): $W x + b$, one row for each output
 # - [`plot_decision`](../tinygrad_edu/plot.py): regions of the plane; [`data.blobs`](../tinygrad_edu/data/made_up.py): clouds of
 #   points
-# - [`binary_cross_entropy` and `cross_entropy`](../tinygrad_edu/ops/loss.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
+# - [`cross_entropy`](../tinygrad_edu/ops/classification.py) and
+#   [`binary_cross_entropy`](../tinygrad_edu/ops/likelihood.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
 #
 # Next: [5. Three classes, three losses](README.md) asks what "wrong" should cost.

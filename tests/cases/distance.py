@@ -1,10 +1,11 @@
 """Rows for ops/distance.py."""
 
 import numpy as np
+from scipy.spatial import distance
 
 from tinygrad_edu.ops.distance import at_least
 
-from . import Case, positive, real
+from . import Case, distinct, positive, real
 
 
 def cosine(x, y, dim=1, eps=1e-8):
@@ -13,7 +14,7 @@ def cosine(x, y, dim=1, eps=1e-8):
     return (x * y).sum(dim) / (lengths[0] * lengths[1])
 
 
-def distance(x, y, p=2.0, eps=1e-6, keepdim=False):
+def paired(x, y, p=2.0, eps=1e-6, keepdim=False):
     return (np.abs(x - y + eps) ** p).sum(-1, keepdims=keepdim) ** (1 / p)
 
 
@@ -28,10 +29,34 @@ CASES = [
     ),
     Case(
         "pairwise_distance",
-        distance,
+        paired,
         (real, real),
         [((4, 3), (4, 3)), ((3,), (3,)), ((4, 3), (3,))],
         [{}, {"p": 1.0}, {"p": 3.0, "eps": 0.01, "keepdim": True}],
+        ops=(),
+    ),
+    Case(
+        "dist",
+        lambda x, y, p=2: np.sum(np.abs(x - y) ** p) ** (1 / p),
+        (positive, lambda rng, shape: -positive(rng, shape)),
+        [((3,), (3,)), ((2, 3), (3,))],
+        [{}, {"p": 3}],
+        ops=(),
+    ),
+    Case(
+        "cdist",
+        lambda x, y, p=2.0: distance.cdist(x, y, "minkowski", p=p),
+        (distinct, real),
+        [((3, 4), (2, 4)), ((1, 4), (5, 4))],
+        [{}, {"p": 1.0}, {"p": 3.0}],
+        ops=(),
+    ),
+    Case(
+        "pdist",
+        lambda x, p=2.0: distance.pdist(x, "minkowski", p=p),
+        (distinct,),
+        [((4, 3),)],
+        [{}, {"p": 1.0}, {"p": 3.0}],
         ops=(),
     ),
     Case(

@@ -1,11 +1,10 @@
 """Rows for ops/norms.py."""
 
 import numpy as np
-import scipy.spatial.distance as distance
 
 from tinygrad_edu.ops.norms import _p_norm
 
-from . import Case, distinct, real
+from . import Case, distinct
 
 INF = float("inf")
 ORDERS = (2, 1, 3, 0.5, 4.5, 0, -1.5, INF, -INF)
@@ -83,19 +82,13 @@ CASES = [
         dtypes=("float32", "float64"),
     ),
     Case(
-        "cdist",
-        lambda x, y, p=2.0: distance.cdist(x, y, "minkowski", p=p),
-        (distinct, real),
-        [((3, 4), (2, 4)), ((1, 4), (5, 4))],
-        [{}, {"p": 1.0}, {"p": 3.0}],
-        ops=(),
-    ),
-    Case(
-        "pdist",
-        lambda x, p=2.0: distance.pdist(x, "minkowski", p=p),
+        "renorm",
+        lambda x, p, dim, maxnorm: np.stack(
+            [row * min(1, maxnorm / (np.sum(np.abs(row) ** p) ** (1 / p) + 1e-7)) for row in np.moveaxis(x, dim, 0)], dim
+        ),
         (distinct,),
-        [((4, 3),)],
-        [{}, {"p": 1.0}, {"p": 3.0}],
+        [((3, 2),), ((2, 2, 2),)],
+        [{"p": 2, "dim": 0, "maxnorm": 0.5}, {"p": 1, "dim": 1, "maxnorm": 0.7}],
         ops=(),
     ),
 ]

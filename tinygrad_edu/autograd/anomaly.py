@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AnomalyError, describe, source_line
+from ..callsite import call_site, source_line
+from ..errors import AnomalyError, describe
 from ..op import watchers
-from ..tensor import Tensor, call_site
+from ..tensor import Tensor
 from . import engine
 
 

@@ -6,28 +6,27 @@ gradient on to the inputs. `backward`, `grad` and `steps` all run this one walk.
 
 from __future__ import annotations
 
-import dis
-import functools
-import inspect
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import count
 from operator import attrgetter
 from sys import getrefcount
-from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import backend
-from .. import tensor as tensors
-from ..errors import DeviceError, GraphError, InplaceError, ShapeError, describe, source_line
-from ..op import Op, cast, enable_grad, registry, set_grad_enabled
+from .. import backend, clock
+from ..errors import DeviceError, GraphError, ShapeError, describe
+from ..grad_mode import enable_grad, set_grad_enabled
+from ..op import cast, registry
+from ..ops.creation import tensor
 from ..ops.indexing import _where
 from ..ops.shape import sum_to
-from ..tensor import Tensor, refresh, wrap
+from ..tensor import Tensor, wrap
+from ..views import refresh
+from .changes import as_used, check_unchanged
+from .messages import RELEASED, SPENT, explained, name_of, rule_name, warn_of_nan
 
 # A graph that holds more bytes than this is let go while backward walks through it (unless retain_graph=True), so that
 # training needs little memory; a smaller one stays, so that it can be drawn after backward.
@@ -82,7 +81,7 @@ def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = Non
     found = set(order)
     for node in order:  # which grows meanwhile
         if node.spent and not (node.inputs and (to_look_at or targets is not None)) and not (targets and node in targets):
-            raise GraphError((_RELEASED if to_look_at else _SPENT).format(describe(node)))
+            raise GraphError((RELEASED if to_look_at else SPENT).format(describe(node)))
         for x in node.inputs:
             if isinstance(x, Tensor):
                 if x.serial > node.serial:  # something was done to it after this use
@@ -97,7 +96,7 @@ def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = Non
     for node in order:
         if any(isinstance(x, Tensor) and x in passed for x in node.inputs):
             if node.spent:
-                raise GraphError(_SPENT.format(describe(node)))
+                raise GraphError(SPENT.format(describe(node)))
             passed.add(node)
     return [node for node in order if node in passed]
 
@@ -106,49 +105,6 @@ def leaves(order: Iterable[Tensor]) -> list[Tensor]:
     """The leaves that require grad and from which these results were made."""
     inputs = dict.fromkeys(x for node in order for x in node.inputs if isinstance(x, Tensor))
     return [x for x in inputs if x.op is None and x._requires_grad]
-
-
-_SPENT = (
-    "backward() already went through this graph (at {}). A graph is used up by its first backward pass: compute the loss "
-    "again, or call the first backward with retain_graph=True; to add several losses, sum them and call backward once."
-)
-
-
-_RELEASED = (
-    "this graph was too large to be kept after backward() (at {}), so there is nothing to look at any more. Look at it before "
-    "backward, or call backward(retain_graph=True)."
-)
-
-
-def as_used(x: Tensor, node: Tensor) -> Tensor:
-    """The input `x` as it was when `node` was made from it, before later changes; it takes x's place in the node."""
-    used = x
-    while used._changed_at > node.serial:
-        if used.spent and not used.inputs:
-            raise GraphError(_SPENT.format(describe(used)))
-        before = used._before
-        if before is None:
-            raise InplaceError(
-                f"{_name(node)} used a tensor that was overwritten in place, or changed by detach_(), since: {describe(used)}. "
-                "The way back through its old value is lost; make a new tensor instead (x = x.detach(), x = zeros_like(x))."
-            )
-        used = before
-    if used._requires_grad and not _required_grad(used, node.serial):
-        used = wrap(used.array)
-    if used is not x:
-        node.inputs = tuple(used if y is x else y for y in node.inputs)
-    return used
-
-
-def _required_grad(leaf: Tensor, time: int) -> bool:
-    """Whether a leaf required grad then: what an operation used before it was switched on was a constant."""
-    later = sum(switch > time for switch in leaf._switched)
-    if later == tensors.MAX_SWITCHES:
-        raise GraphError(
-            f"requires_grad of {describe(leaf)} was switched so often since an operation used it that backward() cannot tell "
-            "what it was then. Call backward() before switching."
-        )
-    return leaf._requires_grad ^ (later % 2 == 1)
 
 
 def _chain_rule(
@@ -170,11 +126,11 @@ def _chain_rule(
     on_path = None if targets is None else {*order, *targets}
     uses = _count_uses(roots, order) if watch else {}
     got = dict.fromkeys(uses, 0)
-    last_change = tensors.last_change
+    last_change = clock.last_change
     for node in order:
         if last_change < node.serial:  # usual: nothing was changed in place since the first operation
             break
-        _check_unchanged(node, on_path)
+        check_unchanged(node, on_path)
     grads: dict[Tensor, Any] = {}
     sums: set[Tensor] = set()  # whose gradient is a sum that this loop made, so that it may be added to in place
     large = sum(map(attrgetter("array.nbytes"), order)) + NODE_BYTES * len(order) > KEEP_GRAPH_BYTES
@@ -206,8 +162,8 @@ def _chain_rule(
                     continue
             if watch:
                 yield Step("visit", node, after=g, got=got[node], uses=uses[node])
-            if tensors.last_change != last_change:  # changed by a hook, say, while this loop runs
-                _check_unchanged(node, on_path)
+            if clock.last_change != last_change:  # changed by a hook, say, while this loop runs
+                check_unchanged(node, on_path)
             if this is _CHOICE:
                 chose = True
             if create_graph:
@@ -258,9 +214,9 @@ def _chain_rule(
                 node = x
                 complete[x] = g if x._hooks is None else _run_hooks(x, g, create_graph)
     except Exception as error:
-        raise _explained(error, node, raw) from None
+        raise explained(error, node, raw) from None
     if chose:
-        _warn_of_nan(roots, complete)
+        warn_of_nan(roots, complete)
     if watch:
         yield Step("done", roots[0])
 
@@ -270,7 +226,7 @@ def _one_each(node: Tensor, gradients: Any) -> Any:
     if not isinstance(gradients, list | tuple) or len(gradients) != len(node.inputs):
         number = f"{len(gradients)} gradients" if isinstance(gradients, list | tuple) else f"a {type(gradients).__name__}"
         raise GraphError(
-            f"the joint rule of {_name(node)} returned {number} for {len(node.inputs)} inputs: it must return a list with one "
+            f"the joint rule of {name_of(node)} returned {number} for {len(node.inputs)} inputs: it must return a list with one "
             "gradient for each input, None for one that gets none."
         )
     return gradients
@@ -283,7 +239,7 @@ def _fit(raw: Any, node: Tensor, slot: int) -> Any:
         return sum_to(raw, shape=x.array.shape)
     except ShapeError:
         raise ShapeError(
-            f"{_rule_name(node, slot)} returned a gradient of shape {raw.shape}; its input is {describe(x)}, and a gradient "
+            f"{rule_name(node, slot)} returned a gradient of shape {raw.shape}; its input is {describe(x)}, and a gradient "
             "must have the input's shape, or one to which that broadcasts."
         ) from None
 
@@ -322,137 +278,6 @@ def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
     return g if create_graph else g.array
 
 
-def _warn_of_nan(roots: Sequence[Tensor], complete: dict[Tensor, Any]) -> None:
-    """Where the loss is a number and a gradient is not, and where() chose: say how that comes about."""
-    if not all(isinstance(root.array, np.ndarray) for root in roots):  # on a GPU, a look would mean to wait
-        return
-    if any(np.isnan(root.array).any() for root in roots):
-        return
-    for x, g in complete.items():
-        if np.isnan(g.array if isinstance(g, Tensor) else g).any():
-            warnings.warn(
-                f"backward() made a NaN in the gradient of {describe(x)}. The loss is not NaN, and where() is on the way: the branch "
-                "that it does not choose gets a gradient of 0, and 0·inf is NaN. Keep that branch finite too, for example "
-                "where(c, f(where(c, x, 1)), 0). `with autograd.detect_anomaly():` names the operation.",
-                stacklevel=5,
-            )
-            return
-
-
-# -- errors ----------------------------------------------------------------------------------------------------------
-def _name(node: Tensor) -> str:
-    """The operation that made a tensor, and where: `mul (file.py:3: z = x * y)`."""
-    made = source_line(node.made_at)
-    return node.op.name + (f" ({made})" if made else "")  # type: ignore[union-attr]
-
-
-def _rule_name(node: Tensor, slot: int) -> str:
-    this = node.op
-    assert this is not None
-    return f"the rule d{this.inputs[slot]} of {_name(node)}" if this.joint is None else f"the joint rule of {_name(node)}"
-
-
-def _explained(error: Exception, node: Tensor, raw: Any) -> Exception:
-    """A failure of the walk at `node`, with the operation whose rule failed and the line where the learner wrote it."""
-    if raw is not None and not hasattr(raw, "shape"):
-        return GraphError(
-            f"a rule of {_name(node)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
-            "(a tensor when it is called with tensors), or None for no gradient."
-        )
-    if isinstance(error, TypeError) and node.op is not None:
-        for slot, rule in enumerate(node.op.rules if node.op.joint is None else [node.op.joint]):
-            if rule is not None and not _accepts(rule, node):
-                return GraphError(
-                    f"{_rule_name(node, slot)} takes {inspect.signature(rule)} and must take ({_arguments(node.op)}): the gradient g "
-                    "of the result, the result z, then every input, and every setting by its name."
-                )
-    if node.op is not None and _name(node) not in str(error):
-        error.add_note(f"in the rule of {_name(node)}, whose result is {describe(node)}")
-    return error
-
-
-def _accepts(rule: Callable, node: Tensor) -> bool:
-    try:
-        inspect.signature(rule).bind(None, node.array, *node.values, **dict.fromkeys(_settings(node.op)))  # type: ignore[arg-type]
-    except TypeError:
-        return False
-    except ValueError:  # a function that is not written in Python does not say what it takes
-        return True
-    return True
-
-
-def _settings(this: Op) -> list[str]:
-    """What a rule gets by name."""
-    return [*this.settings, *([this.keeps] if this.keeps else [])]
-
-
-def _arguments(this: Op) -> str:
-    """What a rule gets, as in `g, z, x, dim`."""
-    *inputs, last = this.inputs
-    return ", ".join(["g", "z", *inputs, f"*{last}" if this.variadic else last, *_settings(this)])
-
-
-def _check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
-    """Raise if a value that the rules of this node will read was changed in place after the node was recorded."""
-    for x, value in zip(node.inputs, node.values, strict=True):
-        if isinstance(x, Tensor) and x.array.shape != value.shape:
-            raise InplaceError(
-                f"{_name(node)} used a tensor of shape {value.shape}, whose data was replaced since by data of another shape: "
-                f"{describe(x)}. Call backward() before that."
-            )
-    held = [(node.array, None), *zip(node.values, node.inputs, strict=True), *((value, None) for value in node.settings.values())]
-    changed = [i for i, (value, x) in enumerate(held) if _changed(value, x, node.serial)]
-    if not changed:
-        return
-    read = _values_needed(node, on_path)
-    for i in changed:
-        x = held[i][1]
-        if i in read or i > len(node.values):
-            what = "its result" if i == 0 else f"its input {describe(x)}" if isinstance(x, Tensor) else "a setting"
-            raise InplaceError(
-                f"{_name(node)} needs a value for its gradient that was changed in place after it was used: {what}. "
-                "Call backward() before changing it, or change a copy (x = x.clone())."
-            )
-
-
-def _changed(value: Any, x: Any, time: int) -> bool:
-    """Whether a value that was used then, or the data that the tensor it came from has now, was changed since."""
-    if not hasattr(value, "strides"):  # a number or a dtype
-        return False
-    return tensors.changed_since(value, time) or (isinstance(x, Tensor) and tensors.changed_since(x.array, time))
-
-
-def _values_needed(node: Tensor, on_path: set[Tensor] | None) -> frozenset[int]:
-    """Which values the rules of this node will read: 0 is the output, 1 the first input ..."""
-    this = node.op
-    assert this is not None
-    needed = [isinstance(x, Tensor) and x._requires_grad and (on_path is None or x in on_path) for x in node.inputs]
-    if this.joint is not None:
-        rules = {this.joint} if any(needed) else set()
-    else:
-        rules = {rule for rule, need in zip(this.rules, needed, strict=True) if need and rule is not None}
-    return frozenset().union(*(_values_read(getattr(rule, "__code__", None), len(node.values)) for rule in rules))
-
-
-@functools.cache
-def _values_read(code: CodeType | None, count: int) -> frozenset[int]:
-    """Which values a rule reads, found in its bytecode: 0 is the output, 1 the first input ... Only asking a shape or a
-    dtype does not count."""
-    if code is None or code.co_flags & 0x04 or code.co_cellvars:  # *args, or names used in an inner function: assume all
-        return frozenset(range(count + 1))
-    names = code.co_varnames[1 : 2 + count]  # z and the inputs; g before and the settings behind them do not count
-    found: set[int] = set()
-    instructions = list(dis.get_instructions(code))
-    for instruction, following in zip(instructions, [*instructions[1:], None], strict=True):
-        if instruction.opname.startswith("LOAD_FAST"):
-            loaded = list(instruction.argval) if isinstance(instruction.argval, tuple) else [instruction.argval]
-            asked = following is not None and following.opname == "LOAD_ATTR" and following.argval
-            if asked in ("shape", "ndim", "dtype", "size"):
-                loaded.pop()
-            found.update(names.index(name) for name in loaded if name in names)
-    return frozenset(found)
-
-
 # -- what users call -------------------------------------------------------------------------------------------------
 def backward(
     tensors: Tensor | Sequence[Tensor],
@@ -487,7 +312,12 @@ def backward(
         _require_grad(targets, "backward(inputs=...)")
     keep = create_graph if retain_graph is None else retain_graph
 
-    _deposit(_run(roots, seeds, targets, keep, create_graph))
+    found = _run(roots, seeds, targets, keep, create_graph)
+    _deposit(found)
+    for x in found:
+        if x._grad_hooks is not None:
+            for hook in list(x._grad_hooks.values()):
+                hook(x)
 
 
 def grad(
@@ -654,7 +484,7 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
             seed.fill(1)
             seeds.append(wrap(seed) if create_graph else seed)
             continue
-        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
+        seed = gradient if isinstance(gradient, Tensor) else tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:
             raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
         if seed.dtype != root.dtype:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..clock import changed_since, owner
 from ..errors import GraphError, InplaceError, ShapeError, describe
-from ..op import Op, grad_mode, no_grad, recording, set_grad_enabled
+from ..grad_mode import grad_mode, no_grad, set_grad_enabled
+from ..op import Op, recording
 from ..ops.shape import reshape
-from ..tensor import Tensor, changed_since, owner, wrap
+from ..tensor import Tensor, wrap
 
 
 class FunctionCtx:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from ..grad_mode import grad_mode
 from ..nn.module import Module
-from ..op import grad_mode
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from ..trees import mapped
 from .plan import Changed, Plan, TooLate
 from .record import CompileError, Operand, Tape
 from .watch import recording, somebody_records
@@ -143,14 +144,6 @@ def _key(x: Any, arrays: list[np.ndarray]) -> Any:
     return type(x), x
 
 
-def _map(function: Callable, tree: Any) -> Any:
-    """Nested tuples, lists and dicts with function(x) in place of every x in them."""
-    if isinstance(tree, tuple | list):
-        parts = [_map(function, x) for x in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return {k: _map(function, x) for k, x in tree.items()} if isinstance(tree, dict) else function(tree)
-
-
 def _results(found: Any, tape: Tape) -> Any:
     """What a function returned, with operands in place of tensors that it made or was given."""
 
@@ -160,17 +153,12 @@ def _results(found: Any, tape: Tape) -> Any:
         recorded = tape.twin(x.__dict__["array"])
         return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
 
-    return _map(operand, found)
+    return mapped(operand, found)
 
 
 def _copies(found: Any, operands: Any) -> Any:
     """The same with tensors that have no history, as replays return them."""
-    if isinstance(found, Tensor):
-        return Tensor(found.array) if isinstance(operands, Operand) else found
-    if isinstance(found, tuple | list):
-        parts = list(map(_copies, found, operands))
-        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
-    return {k: _copies(x, operands[k]) for k, x in found.items()} if isinstance(found, dict) else found
+    return mapped(lambda x, operand: Tensor(x.array) if isinstance(operand, Operand) else x, found, operands)
 
 
 def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
@@ -207,7 +195,16 @@ def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
     return names
 
 
-def compile(function: Callable) -> Compiled:
+def compile(
+    model: Callable | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = None,
+    mode: str | None = None,
+    options: dict | None = None,
+    disable: bool = False,
+) -> Any:
     """Record what a function of tensors does, usually a whole training step, and replay it without Python's work around it.
 
     The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
@@ -215,6 +212,12 @@ def compile(function: Callable) -> Compiled:
 
     What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
     compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.
+
+    Args:
+        model: the function or module; without it a decorator is returned, so that `@compile` may also be written `@compile()`.
+        disable: give the function back as it is.
+        fullgraph, dynamic, backend, mode, options: what PyTorch's compilers are told; without effect, since there is one compiler here,
+            which always records everything and for one shape.
 
     Raises:
         CompileError: the function reads numbers of tensors in Python, makes tensors that something keeps, or does something else in
@@ -232,4 +235,6 @@ def compile(function: Callable) -> Compiled:
 
     Source: https://docs.jax.dev/en/latest/jit-compilation.html; https://pytorch.org/docs/stable/generated/torch.compile.html
     """
-    return Compiled(function)
+    if model is None:
+        return functools.partial(compile, disable=disable)
+    return model if disable else Compiled(model)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.engine import tensors
-from ..errors import source_line
-from ..tensor import Tensor, mark_changed, record_of, wrap
+from .. import clock
+from ..callsite import source_line
+from ..clock import mark_changed, record_of
+from ..tensor import Tensor, wrap
 from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
@@ -428,7 +429,7 @@ class Plan:
         """Run the plan; `Changed` says that a check failed."""
         found = self._replay(*arrays)
         if self.changed:
-            tensors.last_change = now = tensors.tick()
+            clock.last_change = now = clock.tick()
             for record in self.changed:
                 record[0] = now
         for module, mode in self.modes_set:

@@ -21,10 +21,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import describe, source_line
+from ..callsite import OWN_FILES, source_line
+from ..clock import owner
+from ..errors import describe
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from ..tensor import OWN_FILES, Tensor, owner
+from ..tensor import Tensor
+from ..trees import leaves, mapped
 
 # Reductions, as NumPy's own methods compute them.
 REDUCTIONS = {
@@ -412,7 +415,7 @@ class Tape:
             made = self.run(function, args, {k: x for k, x in kwargs.items() if k != "keepdims"})  # it may be known without them
             axis = kwargs.get("axis", args[1] if len(args) > 1 else None)
             return self.run(np.expand_dims, (made, tuple(range(args[0].ndim)) if axis is None else axis), {})
-        if function in MAKERS or not any(isinstance(x, Recorded) for x in flat((args, kwargs))):
+        if function in MAKERS or not any(isinstance(x, Recorded) for x in leaves((args, kwargs))):
             return self._make(function, real, options)
         function, args, kwargs = self.normal(function, args, {k: v for k, v in kwargs.items() if k != "out"})
         elementwise = isinstance(function, np.ufunc) and function.signature is None and "where" not in kwargs
@@ -636,7 +639,7 @@ class Tape:
         return self.refused
 
     def _refuse_sizes(self, function: Any, args: tuple) -> None:
-        masks = function is get and any(x.dtype == np.bool_ for x in flat(args[1]) if isinstance(x, np.ndarray))
+        masks = function is get and any(x.dtype == np.bool_ for x in leaves(args[1]) if isinstance(x, np.ndarray))
         counts = function in (np.repeat, np.ndarray.repeat) and isinstance(args[1], np.ndarray)
         if masks or counts or function in SIZED_BY_DATA or (function is np.where and len(args) == 1):
             raise self.refuse("makes a tensor whose size depends on numbers")
@@ -656,23 +659,7 @@ def site() -> Any:
 
 def strip(tree: Any) -> Any:
     """Nested arguments with real arrays in place of recorded ones."""
-    if type(tree) is Recorded:
-        return tree.held
-    if isinstance(tree, tuple | list):
-        parts = [strip(x) for x in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return {k: strip(x) for k, x in tree.items()} if isinstance(tree, dict) else tree
-
-
-def flat(tree: Any) -> Iterator[Any]:
-    """What is in nested arguments."""
-    if isinstance(tree, tuple | list):
-        for x in tree:
-            yield from flat(x)
-    elif isinstance(tree, dict):
-        yield from flat(list(tree.values()))
-    elif type(tree) is Recorded or isinstance(tree, np.ndarray):
-        yield tree
+    return mapped(lambda x: x.held if type(x) is Recorded else x, tree)
 
 
 def signature(tree: Any) -> Any:

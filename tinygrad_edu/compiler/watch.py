@@ -17,11 +17,12 @@ import numpy as np
 
 from .. import backend
 from ..autograd import engine
+from ..clock import owner
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
-from ..tensor import Tensor, owner
+from ..tensor import Tensor
 from .record import CompileError, Draw, Recorded, Tape, call, site, strip
 
 _one_at_a_time = threading.Lock()
@@ -57,7 +58,7 @@ def recording(tape: Tape) -> Iterator[None]:
                 _refused(getattr(random.Generator, name), tape, "reads or sets the state of random numbers"),
             )
         replace(random, "_numbers", _drawing(random._numbers, tape))
-        replace(engine, "_warn_of_nan", lambda *found: None)
+        replace(engine, "warn_of_nan", lambda *found: None)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
         for kind in (*subclasses(Optimizer), *subclasses(LRScheduler)):
             if "step" in vars(kind):

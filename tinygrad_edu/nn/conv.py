@@ -10,6 +10,7 @@ from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_tra
 from ..ops.creation import empty
 from ..ops.padding import pad
 from ..tensor import Tensor
+from .init import draw_parameters
 from .module import Module
 from .parameter import Parameter
 
@@ -66,10 +67,7 @@ class _Conv(Module):
 
     def reset_parameters(self) -> None:
         """Draw new first values."""
-        inputs = math.prod(self.weight.shape[1:])
-        bound = 1 / math.sqrt(inputs) if inputs else 0.0
-        for p in self.parameters():
-            p.data.uniform_(-bound, bound)
+        draw_parameters(self, math.prod(self.weight.shape[1:]))
 
     def extra_repr(self) -> str:
         usual = {"padding": (0,) * self.dims, "dilation": (1,) * self.dims, "output_padding": (0,) * self.dims, "groups": 1}

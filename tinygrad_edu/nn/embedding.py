@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ShapeError
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import empty
 from ..ops.embedding import embedding, embedding_bag
 from ..ops.shape import one_dim

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ..errors import DtypeError, ShapeError, describe
@@ -10,16 +9,9 @@ from ..ops.creation import empty
 from ..ops.einsum import bilinear
 from ..ops.products import linear
 from ..tensor import Tensor
+from .init import draw_parameters
 from .module import Module
 from .parameter import Parameter
-
-
-def _draw(layer: Any, inputs: int) -> None:
-    """Weight and bias uniform in ±1/√inputs."""
-    bound = 1 / math.sqrt(inputs) if inputs else 0.0
-    for parameter in (layer.weight, layer.bias):
-        if parameter is not None:
-            parameter.data.uniform_(-bound, bound)
 
 
 class Linear(Module):
@@ -39,7 +31,7 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new first values."""
-        _draw(self, self.in_features)
+        draw_parameters(self, self.in_features)
 
     def forward(self, input: Tensor) -> Tensor:
         try:
@@ -89,7 +81,7 @@ class Bilinear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new first values."""
-        _draw(self, self.in1_features)
+        draw_parameters(self, self.in1_features)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return bilinear(input1, input2, self.weight, self.bias)

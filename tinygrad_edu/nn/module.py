@@ -9,14 +9,16 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import ref
 
 from ..calls import Outline, calls, gone
-from ..op import no_grad
-from ..ops.creation import zeros_like
+from ..clock import tick
+from ..grad_mode import no_grad
+from ..ops.creation import as_tensor, zeros_like
 from ..ops.shape import alias
-from ..tensor import HookHandle, Tensor, tick
+from ..tensor import HookHandle, Tensor
 from .parameter import Buffer, Parameter, as_buffer
 
 
@@ -347,7 +349,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
         own = self.state_dict(keep_vars=True)
-        given = {name: value if isinstance(value, Tensor) else Tensor(value) for name, value in state_dict.items()}
+        given = {name: value if isinstance(value, Tensor) else as_tensor(value) for name, value in state_dict.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         wrong = [
@@ -432,6 +434,17 @@ class Module:
             return f"{self._get_name()}({extra})"
         lines = ([extra] if extra else []) + children
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+@contextmanager
+def keeping_mode(model: Module) -> Iterator[None]:
+    """Put every module back into the mode (train or eval) in which it was."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 class _BackwardHooks:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, tick
+from ..clock import tick
+from ..tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -16,7 +16,6 @@ The loop over time stands in ops/recurrent.py, as one operation with its gradien
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any, ClassVar
 
@@ -26,12 +25,13 @@ from ..errors import DtypeError, ShapeError, describe
 from ..ops.arranging import flip
 from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
-from ..ops.indexing import index_select
 from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
+from ..ops.scatter import index_select
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
 from ..tensor import Tensor, wrap
+from .init import draw_parameters
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence, with_padding, without_padding
@@ -89,7 +89,7 @@ class _Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters uniformly from ±1/√hidden_size."""
-        _draw(self)
+        draw_parameters(self, self.hidden_size)
 
     def flatten_parameters(self) -> None:
         """Does nothing: on a GPU, PyTorch would lay the weights out anew."""
@@ -205,12 +205,6 @@ class _Recurrent(Module):
         usual = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False}
         shown = [f"{name}={getattr(self, name)}" for name, value in usual.items() if getattr(self, name) != value]
         return ", ".join([str(self.input_size), str(self.hidden_size), *shown])
-
-
-def _draw(module: Any) -> None:
-    bound = 1 / math.sqrt(module.hidden_size)
-    for p in module.parameters():
-        p.data.uniform_(-bound, bound)
 
 
 def _reversed(x: Tensor, lengths: Any) -> Tensor:
@@ -348,7 +342,7 @@ class _Cell(Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters uniformly from ±1/√hidden_size."""
-        _draw(self)
+        draw_parameters(self, self.hidden_size)
 
     def _state(self, input: Tensor, hx: Tensor | None) -> Tensor:
         """The state given, or zeros; the input is checked."""

@@ -7,15 +7,15 @@ prints itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import dtypes
-from ..op import no_grad
+from ..grad_mode import no_grad
 from ..ops.creation import zeros
 from ..tensor import Tensor
-from .module import Module
+from ..trees import tensors
+from .module import Module, keeping_mode
 from .parameter import Parameter
 
 
@@ -153,6 +153,10 @@ def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device
         return tuple(input_data) if isinstance(input_data, tuple | list) else (input_data,)
     if input_shape is None:
         return None
+    if isinstance(input_shape, Tensor):
+        raise TypeError(
+            f"summary(model, input_shape) takes a shape, {tuple(input_shape.shape)}, or the input itself as input_data=..."
+        )
     if isinstance(input_shape, int):
         input_shape = (input_shape,)
     shapes = [input_shape] if not input_shape or isinstance(input_shape[0], int) else list(input_shape)
@@ -168,24 +172,12 @@ def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device
 
 def _run(model: Module, inputs: tuple, returned: dict[Module, list[Tensor]]) -> None:
     """Call the model in evaluation mode, so that nothing in it changes, and note what each module returned."""
-    modes = {module: module.training for module in model.modules()}
-    hooks = [module.register_forward_hook(lambda module, args, z: returned.update({module: _tensors(z)})) for module in modes]
+    note = lambda module, args, z: returned.update({module: list(tensors(z))})
+    hooks = [module.register_forward_hook(note) for module in model.modules()]
     try:
-        model.eval()
-        with no_grad():
+        with keeping_mode(model), no_grad():
+            model.eval()
             model(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def _tensors(result: Any) -> list[Tensor]:
-    """The tensors in what a module returned."""
-    if isinstance(result, Tensor):
-        return [result]
-    inside: Sequence[Any] = (
-        list(result.values()) if isinstance(result, dict) else result if isinstance(result, tuple | list) else ()
-    )
-    return [t for part in inside for t in _tensors(part)]

@@ -15,7 +15,7 @@ from .dropout import dropout
 from .indexing import raw
 from .products import matmul, mt
 from .reduction import _sum
-from .totals import add_last, largest
+from .totals import largest, total
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -110,8 +110,8 @@ def _attention_weights(query: Any, key: Any, mask: Any = None, *, scale: float) 
         highest = np.maximum(highest, np.finfo(z.dtype).min)  # not -inf where every key is hidden
     z -= highest
     np.exp(z, out=z)
-    total = add_last(z)[..., None]
-    z /= total if mask is None else total + (total == 0)
+    sums = total(z, (z.ndim - 1,))[..., None]
+    z /= sums if mask is None else sums + (sums == 0)
     return z
 
 

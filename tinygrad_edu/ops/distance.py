@@ -1,4 +1,4 @@
-"""Distances: how far apart two vectors are, and how much they point in the same direction."""
+"""Distances: how far apart vectors are, and how much they point in the same direction."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError, describe
 from ..op import numpy_names, op
+from .arithmetic import sub
 from .norms import vector_norm
 from .reduction import sum
-from .shape import broadcast_tensors
+from .shape import broadcast_tensors, unsqueeze
 
-__all__ = ["cosine_similarity", "pairwise_distance"]
+__all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 
 
 @op(dx=lambda g, z, x, low: g)
@@ -57,3 +59,42 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.pairwise_distance.html
     """
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+@numpy_names
+def dist(x: Any, other: Any, p: float = 2) -> Any:
+    """The distance of two tensors: the p-norm of their difference.
+
+    z = ‖x - other‖ₚ
+
+    Source: https://pytorch.org/docs/stable/generated/torch.dist.html
+    """
+    return vector_norm(x - other, p)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """The distance of every vector in x1 from every vector in x2, (..., n, d) and (..., m, d) to (..., n, m).
+
+    Args:
+        p: the norm of the differences, 0 or more.
+        compute_mode: accepted for PyTorch's sake, and ignored.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cdist.html
+    """
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(f"cdist: expected (..., n, d) and (..., m, d), but got {describe(x1)}; {describe(x2)}.")
+    if p < 0:
+        raise ValueError(f"cdist: p must be 0 or more, not {p}.")
+    return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """The distances between all pairs of rows of a matrix (n, d), each pair once: n·(n-1)/2 of them.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
+    """
+    if input.ndim != 2 or p < 0:
+        raise ShapeError(f"pdist: expected a matrix (n, d) and p ≥ 0, but got {describe(input)} and p={p}.")
+    n = len(input)
+    first, second = np.triu_indices(n, 1)
+    return vector_norm(sub(input[first], input[second]), p, -1)

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import backend
 from ..errors import DtypeError, ShapeError, describe
-from ..op import no_grad, op
+from ..grad_mode import no_grad
+from ..op import op
 from ..tensor import wrap
 from .indexing import check_range, masked_fill, raw
 from .norms import vector_norm

@@ -15,9 +15,9 @@ import math
 from typing import Any
 
 from .. import dtypes
+from ..clock import mark_changed
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
-from ..tensor import mark_changed
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad

@@ -1,36 +1,24 @@
-"""Norms: how large a vector or a matrix is, and how far apart vectors are."""
+"""Norms: how large a vector or a matrix is."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..dtypes import as_dtype
 from ..errors import DtypeError, ShapeError, describe
-from ..op import cast, op
-from .arithmetic import div, mul, sub
+from ..op import cast, numpy_names, op
+from .arithmetic import div, mul
 from .elementwise import abs, sign
+from .indexing import where
 from .linalg import inv, ratio, svdvals
 from .reduction import amax, amin, keep, sum
-from .shape import axes, permute, reshape, unsqueeze
+from .shape import axes, one_dim, permute, reshape
 
-__all__ = ["cdist", "norm", "pdist"]
+__all__ = ["norm", "renorm"]
 
 INF = float("inf")
-_NAMES = {"axis": "dim", "keepdims": "keepdim"}
-
-
-def _numpy_names(function: Callable) -> Callable:
-    """Take `axis` and `keepdims` for `dim` and `keepdim`, as PyTorch does."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **{_NAMES.get(name, name): value for name, value in kwargs.items()})
-
-    return call
 
 
 def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
@@ -53,7 +41,7 @@ def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
     return np.sum(np.abs(x) ** ord, axis=over, keepdims=keepdim) ** (1 / ord)
 
 
-@_numpy_names
+@numpy_names
 def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The size of vectors; its gradient points along the vector and is 0 at 0.
 
@@ -85,7 +73,7 @@ def _floating(name: str, x: Any, dtype: Any) -> Any:
     return x if x.dtype == wanted else cast(x, dtype=wanted)
 
 
-@_numpy_names
+@numpy_names
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The size of matrices.
 
@@ -122,7 +110,7 @@ def _extreme(ord: float, x: Any, dim: int, keepdim: bool = False) -> Any:
     return (amax if ord > 0 else amin)(x, dim=dim, keepdim=keepdim)
 
 
-@_numpy_names
+@numpy_names
 def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """`vector_norm` or `matrix_norm`, whichever `dim` and `ord` mean.
 
@@ -167,29 +155,17 @@ def cond(A: Any, p: Any = None) -> Any:
     return mul(matrix_norm(A, p), matrix_norm(inv(A), p))
 
 
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
-    """The distance of every vector in x1 from every vector in x2, (..., n, d) and (..., m, d) to (..., n, m).
+@numpy_names
+def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Shrink every slice along a dim whose p-norm is above maxnorm to that norm.
 
-    Args:
-        p: the norm of the differences, 0 or more.
-        compute_mode: accepted for PyTorch's sake, and ignored.
+    z = x·min(1, maxnorm / ‖x‖ₚ), slice by slice
 
-    Source: https://pytorch.org/docs/stable/generated/torch.cdist.html
+    Source: https://pytorch.org/docs/stable/generated/torch.renorm.html
     """
-    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
-        raise ShapeError(f"cdist: expected (..., n, d) and (..., m, d), but got {describe(x1)}; {describe(x2)}.")
-    if p < 0:
-        raise ValueError(f"cdist: p must be 0 or more, not {p}.")
-    return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
-
-
-def pdist(input: Any, p: float = 2.0) -> Any:
-    """The distances between all pairs of rows of a matrix (n, d), each pair once: n·(n-1)/2 of them.
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.pdist.html
-    """
-    if input.ndim != 2 or p < 0:
-        raise ShapeError(f"pdist: expected a matrix (n, d) and p ≥ 0, but got {describe(input)} and p={p}.")
-    n = len(input)
-    first, second = np.triu_indices(n, 1)
-    return vector_norm(sub(input[first], input[second]), p, -1)
+    if x.ndim < 2 or p <= 0 or maxnorm < 0:
+        raise RuntimeError(
+            f"renorm takes at least 2 dims, p > 0 and maxnorm of 0 or more, not {describe(x)}, p={p}, maxnorm={maxnorm}."
+        )
+    norms = vector_norm(x, p, [d for d in range(x.ndim) if d != one_dim(dim, x.ndim)], keepdim=True)
+    return x * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)

@@ -19,7 +19,7 @@ from ..op import op
 from .arithmetic import add, mul
 from .reduction import sum
 from .shape import broadcast_to, reshape, squeeze, unsqueeze
-from .totals import add_first
+from .totals import total
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "cross", "dot", "ger", "kron", "linear", "matmul", "mm",
@@ -113,7 +113,7 @@ def sum_rows(x: Any) -> Any:
 
     z = Σ x over all dimensions but the last;  ∂x = g, repeated
     """
-    return add_first(x, x.ndim - 1)
+    return total(x, tuple(range(x.ndim - 1)))
 
 
 def _linear_dx(g: Any, z: Any, x: Any, weight: Any, bias: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reductions: many numbers to few, and running totals."""
+"""Reductions: many numbers to few."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
-from .arranging import flip
 from .diagonal import diagonal
-from .elementwise import exp
-from .indexing import gather, where
-from .padding import _pad
+from .indexing import where
+from .scatter import gather
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
-from .totals import add_quickly, largest
+from .totals import total
 
 __all__ = [
-    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "dist",
-    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "renorm", "softmax", "softmin",
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanmean", "nansum",
     "std", "std_mean", "sum", "trace", "var", "var_mean",
 ]  # fmt: skip
 
@@ -72,25 +69,11 @@ def floating(name: str, x: Any, dtype: Any = None) -> Any:
 
 
 # -- sums and means --------------------------------------------------------------------------------------------------
-# The dtype to add up in, where it is not the tensor's own: integers as int64, float16 as float32.
-_WIDE: dict[Any, Any] = dict.fromkeys((dtypes.bool_, dtypes.uint8, dtypes.int8, dtypes.int16, dtypes.int32), dtypes.int64)
-_WIDE[dtypes.float16] = dtypes.float32
-
-
 def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     """Σ x / divisor, added up with enough digits."""
     over = axes(dim, x.ndim)
-    z = add_quickly(x, over)
-    if z is not None:
-        z = z.reshape(_with_ones(x.shape, over)) if keepdim else z
-        return z if divisor is None else z / backend.number(divisor, z)
-    wide = _WIDE.get(x.dtype)
-    if x.dtype == np.float32 and x.size > 4096 and not (x.ndim - 1 in over and x.flags.c_contiguous):
-        wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
-    z = x.sum(axis=over, keepdims=keepdim, dtype=wide)
-    if divisor is not None:
-        z = z / divisor
-    return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
+    z = total(x, over, divisor)
+    return z.reshape(_with_ones(x.shape, over)) if keepdim else z
 
 
 @functools.lru_cache(maxsize=256)
@@ -176,142 +159,6 @@ def trace(x: Any) -> Any:
     if x.ndim != 2:
         raise RuntimeError(f"trace takes a matrix, not {describe(x)}. (The steps of a computation: see.trace(loss).)")
     return sum(diagonal(x))
-
-
-# -- running totals --------------------------------------------------------------------------------------------------
-def _part(x: Any, dim: int, start: int, stop: int | None = None) -> Any:
-    """x[start:stop] along a dim."""
-    return x[(slice(None),) * dim + (slice(start, stop),)]
-
-
-@op(dx=lambda g, z, x, dim: flip(_cumsum(flip(g, dim), dim=dim), dim))
-def _cumsum(x: Any, *, dim: int) -> Any:
-    """Running sums; each element gets the gradients of all sums from its own on.
-
-    zᵢ = x₁ + ... + xᵢ, in short z = cumsum(x);  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
-    """
-    return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-@numpy_names
-def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running sums along a dim.
-
-    zᵢ = x₁ + ... + xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumsum.html
-    """
-    return _in(along(_cumsum, _in(x, dtype), dim), dtype)
-
-
-def _from_front(g: Any, factors: Any, dim: int) -> Any:
-    """The gradient of `_from_behind`: the same sum in the other direction, tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁."""
-    return flip(_from_behind(flip(g, dim), flip(factors, dim), dim=dim), dim)
-
-
-@op(
-    dx=lambda g, z, x, factors, dim: _from_front(g, factors, dim),
-    dfactors=lambda g, z, x, factors, dim: _part(_from_front(g, factors, dim), dim, 0, -1) * _part(z, dim, 1),
-)
-def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
-    """Add up from the last element to the first, and multiply what is there so far by a factor before each step.
-
-    This is how gradients come back through running products, and, with both gradients, through itself.
-
-    zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
-    """
-    z = np.copy(x, order="C")
-    rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
-    for i in range(len(rows) - 2, -1, -1):
-        rows[i] += factors[i] * rows[i + 1]
-    return z
-
-
-def _before(z: Any, dim: int) -> Any:
-    """What stood before each element along a dim: z moved on by one, with 1 before the first."""
-    padded = _pad(z, sides=tuple((int(i == dim), 0) for i in range(z.ndim)), value=1)
-    return _part(padded, dim, 0, z.shape[dim])
-
-
-# With p the product before xᵢ: zⱼ = p·xᵢ·xᵢ₊₁ ··· xⱼ, so ∂xᵢ = p·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...))), which divides by no x.
-@op(dx=lambda g, z, x, dim: _before(z, dim) * _from_behind(g, _part(x, dim, 1), dim=dim))
-def _cumprod(x: Any, *, dim: int) -> Any:
-    """Running products; exact with zeros too.
-
-    zᵢ = x₁ · ... · xᵢ, in short z = cumprod(x);  ∂xᵢ = zᵢ₋₁·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...)))
-    """
-    return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-@numpy_names
-def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running products along a dim.
-
-    zᵢ = x₁ · ... · xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumprod.html
-    """
-    return _in(along(_cumprod, _in(x, dtype), dim), dtype)
-
-
-def _running(combine: Callable, array: Any, dim: int) -> Any:
-    """combine(a₁, ..., aᵢ) for every i along a dim, reaching twice as far back with every step."""
-    z = np.moveaxis(array, dim, 0).copy()
-    step = 1
-    while step < len(z):
-        z[step:] = combine(z[step:], z[:-step])
-        step *= 2
-    return np.moveaxis(z, 0, dim).copy()
-
-
-# ∂zⱼ/∂xᵢ = e^(xᵢ - zⱼ), which is e^(xᵢ - zᵢ) times a factor e^(zₖ - zₖ₊₁) for each step from i to j; none of them overflows.
-@op(dx=lambda g, z, x, dim: exp(x - z) * _from_behind(g, exp(_part(z, dim, 0, -1) - _part(z, dim, 1)), dim=dim))
-def _logcumsumexp(x: Any, *, dim: int) -> Any:
-    """The logarithm of running sums of exponentials, without overflow.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ), in short z = ln(cumsum(eˣ));  ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ)
-    """
-    return _running(np.logaddexp, x, dim)
-
-
-@numpy_names
-def logcumsumexp(x: Any, dim: int) -> Any:
-    """The logarithm of running sums of exponentials along a dim.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
-    """
-    return along(_logcumsumexp, floating("logcumsumexp", x), dim)
-
-
-# -- products --------------------------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim) * _product_of_others(x, dim))
-def _prod(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Multiply all together; each element's gradient is the product of the others, exact with zeros too.
-
-    z = Π x over dim;  ∂x = g·Π of the others
-    """
-    return np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-def _product_of_others(x: Any, dim: int | None) -> Any:
-    """For each element the product of those before it and of those behind it along a dim."""
-    if dim is None:
-        return reshape(_product_of_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
-    return _before(_cumprod(x, dim=dim), dim) * flip(_before(_cumprod(flip(x, dim), dim=dim), dim), dim)
-
-
-@numpy_names
-def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """Multiply all elements, or those along a dim; each one's gradient is the product of the others.
-
-    z = Π x over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.prod.html
-    """
-    x = _in(x, dtype)
-    return _in(_prod(x) if dim is None else along(_prod, x, dim, keepdim=keepdim), dtype)
 
 
 # -- the largest and the smallest ------------------------------------------------------------------------------------
@@ -454,37 +301,6 @@ def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool, find: Any)
     return keep(wrap(found), x.shape, dim, not keepdim)
 
 
-def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
-    """The best element so far along a dim, the last one of several."""
-    array = x.array
-    extremes = _running(best, array, dim)
-    position = np.arange(x.shape[dim], like=array).reshape((-1,) + (1,) * (x.ndim - dim - 1))
-    reached = (array == extremes) | ((array != array) & (extremes != extremes))
-    return pick(x, dim, _running(np.maximum, np.where(reached, position, 0), dim))
-
-
-@numpy_names
-def cummax(x: Any, dim: int) -> Picked:
-    """The largest element so far along a dim, and its index, to which the gradient goes.
-
-    zᵢ = max(x₁, ..., xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cummax.html
-    """
-    return along(_running_extreme, x, dim, best=np.maximum)
-
-
-@numpy_names
-def cummin(x: Any, dim: int) -> Picked:
-    """The smallest element so far along a dim, and its index, to which the gradient goes.
-
-    zᵢ = min(x₁, ..., xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cummin.html
-    """
-    return along(_running_extreme, x, dim, best=np.minimum)
-
-
 # -- truth -----------------------------------------------------------------------------------------------------------
 @op
 def any(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
@@ -609,121 +425,3 @@ def std_mean(
     Source: https://pytorch.org/docs/stable/generated/torch.std_mean.html
     """
     return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
-
-
-@numpy_names
-def dist(x: Any, other: Any, p: float = 2) -> Any:
-    """The distance of two tensors: the p-norm of their difference.
-
-    z = ‖x - other‖ₚ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.dist.html
-    """
-    from .norms import vector_norm
-
-    return vector_norm(x - other, p)
-
-
-@numpy_names
-def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
-    """Shrink every slice along a dim whose p-norm is above maxnorm to that norm.
-
-    z = x·min(1, maxnorm / ‖x‖ₚ), slice by slice
-
-    Source: https://pytorch.org/docs/stable/generated/torch.renorm.html
-    """
-    from .norms import vector_norm
-
-    if x.ndim < 2 or p <= 0 or maxnorm < 0:
-        raise RuntimeError(
-            f"renorm takes at least 2 dims, p > 0 and maxnorm of 0 or more, not {describe(x)}, p={p}, maxnorm={maxnorm}."
-        )
-    norms = vector_norm(x, p, [d for d in range(x.ndim) if d != one_dim(dim, x.ndim)], keepdim=True)
-    return x * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)
-
-
-# -- exponentials ----------------------------------------------------------------------------------------------------
-@op(dtype="float", dx=lambda g, z, x, dim, keepdim: keep(g, x.shape, dim, keepdim) * exp(x - keep(z, x.shape, dim, keepdim)))
-def logsumexp(x: Any, *, dim: Any, keepdim: bool = False) -> Any:
-    """The logarithm of the sum of exponentials, a smooth max, without overflow; each element's gradient is its softmax.
-
-    z = ln Σ eˣ over dim;  ∂x = g·e^(x - z)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.logsumexp.html
-    """
-    over = axes(dim, x.ndim)
-    if not x.size:
-        return np.log(np.sum(x, axis=over, keepdims=keepdim))  # ln of an empty sum: minus infinity
-    top = np.max(x, axis=over, keepdims=True)
-    top = np.where(np.isinf(top), 0, top)
-    z = np.log(np.sum(np.exp(x - top), axis=over, keepdims=True)) + top
-    return z if keepdim else np.squeeze(z, over)
-
-
-@op(dx=lambda g, z, x, dim: z * (g - _sum(g * z, dim=dim, keepdim=True)))
-def _softmax(x: Any, *, dim: int) -> Any:
-    """Positive numbers that add up to 1, larger for larger elements; raising one lowers the others.
-
-    z = eˣ / Σ eˣ over dim;  ∂x = z·(g - Σ g·z)
-    """
-    if not x.size:
-        return x.copy()
-    z = x - largest(x, dim)
-    np.exp(z, out=z)
-    z /= _total(z, dim, True)
-    return z
-
-
-@op(dx=lambda g, z, x, dim: g - exp(z) * _sum(g, dim=dim, keepdim=True))
-def _log_softmax(x: Any, *, dim: int) -> Any:
-    """The logarithm of softmax, without overflow.
-
-    z = x - ln Σ eˣ over dim;  ∂x = g - softmax(x)·Σ g
-    """
-    if not x.size:
-        return x.copy()
-    z = x - largest(x, dim)
-    z -= np.log(_total(np.exp(z), dim, True))
-    return z
-
-
-def _usual_dim(x: Any, dim: int | None) -> int:
-    """What PyTorch assumes where no dim is given to softmax and its relatives."""
-    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
-
-
-@numpy_names
-def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """Positive numbers that add up to 1 along a dim, larger for larger elements.
-
-    z = eˣ / Σ eˣ over dim
-
-    >>> from tinygrad_edu import softmax, tensor
-    >>> softmax(tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
-    """
-    return along(_softmax, floating("softmax", x, dtype), _usual_dim(x, dim))
-
-
-@numpy_names
-def log_softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """The logarithm of softmax, without overflow.
-
-    z = x - ln Σ eˣ over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
-    """
-    return along(_log_softmax, floating("log_softmax", x, dtype), _usual_dim(x, dim))
-
-
-@numpy_names
-def softmin(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """softmax of -x: larger for smaller elements.
-
-    z = e⁻ˣ / Σ e⁻ˣ over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html
-    """
-    return softmax(-x, dim, dtype=dtype)

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..op import op
 from ..tensor import Tensor
-from .totals import add_first
+from .totals import total
 
 __all__ = [
     "alias", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "clone", "contiguous", "expand", "expand_as",
@@ -80,10 +80,8 @@ def sum_to(x: Any, *, shape: Any) -> Any:
     kept = x.shape[extra:] if extra >= 0 else ()
     if extra < 0 or any(a != b and b != 1 for a, b in zip(kept, shape, strict=True)):
         raise ShapeError(f"a gradient of shape {x.shape} does not fit a tensor of shape {tuple(shape)}.")
-    repeated = tuple(i + extra for i, (a, b) in enumerate(zip(kept, shape, strict=True)) if a != b)
-    if not repeated:
-        return add_first(x, extra)
-    return np.reshape(np.sum(x, axis=tuple(range(extra)) + repeated), shape)
+    repeated = [i for i, (a, b) in enumerate(zip(kept, shape, strict=True), extra) if a != b]
+    return np.reshape(total(x, (*range(extra), *repeated)), shape)
 
 
 @op(view=True, dx=lambda g, z, x, shape: sum_to(g, shape=x.shape))

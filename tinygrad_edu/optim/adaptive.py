@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from .optimizer import Optimizer, in_blocks
-from .options import takes_options
 
 
-@takes_options
 class Adagrad(Optimizer):
     """Rates that shrink with the sum of squared gradients so far.
 
@@ -31,9 +29,10 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         defaults = {"lr": lr, "lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps, "maximize": maximize}
-        super().__init__(params, {**defaults, "initial_accumulator_value": initial_accumulator_value})
+        super().__init__(params, {**defaults, "initial_accumulator_value": initial_accumulator_value}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "sum" not in state:
@@ -46,7 +45,6 @@ class Adagrad(Optimizer):
         p -= rate * g / (np.sqrt(state["sum"]) + group["eps"])
 
 
-@takes_options
 class Adadelta(Optimizer):
     """Steps in the parameters' own units: the ratio of what it moved lately to the gradients lately.
 
@@ -64,10 +62,13 @@ class Adadelta(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         if not 0 <= rho <= 1:
             raise ValueError(f"Adadelta: rho must be in [0, 1], not {rho}.")
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(
+            params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, **options
+        )
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
@@ -84,7 +85,6 @@ class Adadelta(Optimizer):
         p -= group["lr"] * d
 
 
-@takes_options
 class RMSprop(Optimizer):
     """Gradients divided by the root of their recent mean square.
 
@@ -104,9 +104,10 @@ class RMSprop(Optimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         defaults = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum}
-        super().__init__(params, {**defaults, "centered": centered, "maximize": maximize})
+        super().__init__(params, {**defaults, "centered": centered, "maximize": maximize}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "square_avg" not in state:
@@ -130,7 +131,6 @@ class RMSprop(Optimizer):
         p -= group["lr"] * d
 
 
-@takes_options
 class Adam(Optimizer):
     """The mean of recent gradients divided by the root of their mean square, both corrected for starting at zero.
 
@@ -152,9 +152,10 @@ class Adam(Optimizer):
         *,
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
+        **options: Any,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
-        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay or self.decoupled})
+        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay or self.decoupled}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
@@ -199,7 +200,6 @@ def _factors(lr: float, beta1: float, beta2: float, eps: float, step: int, dtype
     return factors if dtype is None else tuple(np.array(factor, dtype) for factor in factors)  # see backend.number
 
 
-@takes_options
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: p ← p - lr·weight_decay·p, then Adam's step.
 
@@ -218,11 +218,11 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, **options)
 
 
-@takes_options
 class Adamax(Optimizer):
     """Adam with the largest recent gradient in place of the root mean square.
 
@@ -240,8 +240,11 @@ class Adamax(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
+        super().__init__(
+            params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, **options
+        )
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
@@ -255,7 +258,6 @@ class Adamax(Optimizer):
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 
-@takes_options
 class NAdam(Optimizer):
     """Adam with Nesterov's look ahead.
 
@@ -275,9 +277,10 @@ class NAdam(Optimizer):
         decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
-        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize})
+        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
@@ -301,7 +304,6 @@ class NAdam(Optimizer):
         p -= lr * mu_next / (1 - state["mu_product"] * mu_next) * m / root
 
 
-@takes_options
 class RAdam(Optimizer):
     """Adam that starts as plain momentum until the variance of its rates is known well enough.
 
@@ -320,9 +322,10 @@ class RAdam(Optimizer):
         decoupled_weight_decay: bool = False,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay})
+        super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:

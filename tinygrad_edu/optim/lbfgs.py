@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op import enable_grad
-from ..tensor import mark_changed
+from ..clock import mark_changed
+from ..grad_mode import enable_grad
 from .optimizer import Optimizer
 
 

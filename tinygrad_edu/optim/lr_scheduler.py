@@ -37,6 +37,7 @@ class LRScheduler:
                 raise KeyError(f"to go on from last_epoch={last_epoch}, group {i} of the optimizer must hold 'initial_lr'.")
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._step_count = 0  # calls of step(), which schedules in PyTorch's style read
         self.step()
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
@@ -57,6 +58,7 @@ class LRScheduler:
                 "for each batch, and scheduler.step() after it.",
                 stacklevel=2,
             )
+        self._step_count += 1
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = lr

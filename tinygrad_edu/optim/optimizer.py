@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from ..op import enable_grad
-from ..tensor import Tensor, mark_changed, wrap
+from ..clock import mark_changed
+from ..errors import kind
+from ..grad_mode import enable_grad
+from ..tensor import Tensor, wrap
 
 BLOCK = 64 * 1024
 
@@ -46,9 +48,10 @@ class Optimizer:
     Args:
         params: parameters, (name, parameter) pairs, or dicts {"params": ..., "lr": ...} that make groups of their own.
         defaults: the hyperparameters of groups that do not set them.
+        foreach, fused, capturable: how PyTorch is to compute the step; they make no difference here.
 
     Raises:
-        ValueError: no parameters; the same one in two groups; a hyperparameter out of its range.
+        ValueError: no parameters; the same one in two groups; a hyperparameter out of its range; differentiable=True.
         TypeError: something that is not a tensor, or a tensor that is not a leaf.
 
     Source: https://pytorch.org/docs/stable/optim.html
@@ -56,7 +59,20 @@ class Optimizer:
 
     stepped = False  # whether step() was called: a learning-rate schedule warns if it comes first
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        params: Iterable[Any],
+        defaults: dict[str, Any],
+        *,
+        foreach: Any = None,
+        fused: Any = None,
+        capturable: Any = None,
+        differentiable: bool = False,
+    ) -> None:
+        if differentiable:
+            raise ValueError(
+                f"{type(self).__name__}: differentiable=True is not offered; compute the step with autograd.grad instead."
+            )
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             given = "single tensor: write [w]" if isinstance(params, Tensor) else type(params).__name__
             raise TypeError(f"an optimizer takes a list of parameters, such as model.parameters(); this is a {given}.")
@@ -79,7 +95,7 @@ class Optimizer:
         params = [pair[1] if isinstance(pair, tuple) else pair for pair in pairs]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {type(p).__name__}.")
+                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {kind(p)}.")
             if not p.is_leaf:
                 raise ValueError("an optimizer can only change leaves; this tensor was made by an operation. Detach it first.")
         held = {p for group in self.param_groups for p in group["params"]}

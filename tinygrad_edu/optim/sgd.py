@@ -8,10 +8,8 @@ import numpy as np
 
 from ..backend import number
 from .optimizer import Optimizer
-from .options import takes_options
 
 
-@takes_options
 class SGD(Optimizer):
     """Gradient descent, with momentum (a running sum of gradients) if asked for.
 
@@ -30,6 +28,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov's momentum needs momentum > 0 and dampening = 0.")
@@ -43,6 +42,7 @@ class SGD(Optimizer):
                 "nesterov": nesterov,
                 "maximize": maximize,
             },
+            **options,
         )
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
@@ -60,7 +60,6 @@ class SGD(Optimizer):
         p -= number(group["lr"], p) * g
 
 
-@takes_options
 class ASGD(Optimizer):
     """Gradient descent with a decaying rate, beside the average of the parameters so far (in `state["ax"]`).
 
@@ -79,9 +78,12 @@ class ASGD(Optimizer):
         weight_decay: float = 0,
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(
-            params, {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "maximize": maximize}
+            params,
+            {"lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "maximize": maximize},
+            **options,
         )
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
@@ -97,7 +99,6 @@ class ASGD(Optimizer):
         state["mu"] = 1 / max(1, state["step"] - group["t0"])
 
 
-@takes_options
 class Rprop(Optimizer):
     """Resilient backpropagation: a step size per number, which grows while the gradient keeps its sign and shrinks when it turns.
 
@@ -114,10 +115,11 @@ class Rprop(Optimizer):
         step_sizes: tuple[float, float] = (1e-6, 50),
         *,
         maximize: bool = False,
+        **options: Any,
     ) -> None:
         if not 0 < etas[0] < 1 < etas[1]:
             raise ValueError(f"Rprop: etas must be (below 1, above 1), not {etas}.")
-        super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize})
+        super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}, **options)
 
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "prev" not in state:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+from ..grad_mode import no_grad
 from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
-from ..op import no_grad
 from ..ops.creation import tensor
 from ..tensor import Tensor
 from .lr_scheduler import LRScheduler

@@ -4,10 +4,11 @@ from ..calls import group
 from .draw import Drawing, DrawingError, draw
 from .explain import check_graph, explain
 from .film import Film, record
+from .format import Frame, Trace, frame
 from .graphviz import GraphvizError
 from .player import Player, play
 from .stepper import step
-from .trace import Frame, Trace, frame, trace
+from .trace import trace
 from .zoom import ZoomError, zoom
 
 __all__ = [

@@ -12,10 +12,11 @@ from ..errors import GraphError
 from ..ops.creation import ones_like
 from .draw import FORMATS, DrawingError, draw
 from .expression import ExpressionError, evaluate
+from .format import Trace
 from .graphviz import GraphvizError
 from .player import play
 from .stepper import step
-from .trace import Trace, trace
+from .trace import trace
 
 COMMANDS = {
     "step": "step through the backward pass of an expression in the terminal",

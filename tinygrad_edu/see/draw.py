@@ -18,13 +18,15 @@ from typing import Any
 
 from graphviz import Digraph
 
-from ..nn.module import Module
-from ..nn.summary import _inputs, _tensors
+from ..nn.module import Module, keeping_mode
+from ..nn.summary import _inputs
 from ..tensor import Tensor
+from ..trees import tensors
+from .format import Node, Trace, frame
 from .graphviz import GraphvizError, render
 from .groups import Group
 from .style import GRADIENT, VALUE, grid, ink, parted, scales, shade, shape_text, short
-from .trace import Node, Trace, frame, trace
+from .trace import trace
 
 FORMATS = ("svg", "png", "pdf", "dot")
 PRINTED = 24  # up to this many numbers of a tensor, and 10 in a row, are printed; more are colours only
@@ -94,13 +96,9 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
     if inputs is None:
         name = type(model).__name__
         raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
-    modes = {module: module.training for module in model.modules()}
-    try:
+    with keeping_mode(model):
         model.eval()
-        return _tensors(model(*inputs))[0]
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+        return next(tensors(model(*inputs)))
 
 
 # -- folding -------------------------------------------------------------------------------------------------------------

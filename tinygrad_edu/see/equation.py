@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import backend
 from ..tensor import Tensor
+from .plain import WHOLE
 
-WHOLE = 64  # tensors up to this many elements are kept, and shown, whole
 WEIGHTS = 2**10  # so many local derivatives, one for each element that goes in and each that comes out, are written down
 SEARCHED = 2**16  # up to this many, it is asked how a contribution came about
 

@@ -20,10 +20,12 @@ from ..ops.shape import sum_to
 from ..tensor import Tensor
 from .draw import Drawing, DrawingError, _depth_that_fits
 from .equation import apply_rule
+from .format import Trace
 from .graphviz import GraphvizError
+from .plain import numbers_of, on_cpu
 from .source import known, learners_frame
 from .style import as_image, on_one_line, short
-from .trace import Trace, _Tracer, numbers_of, on_cpu, without_rule
+from .trace import Tracer, without_rule
 
 PATHS = 12  # at most this many paths are listed
 LINES = 40  # and of an element's chain this many lines
@@ -146,7 +148,7 @@ class _Walk:
 
     def __init__(self, loss: Tensor, gradient: Any) -> None:
         self.loss = loss
-        self._tracer = _Tracer(loss, gradient, True)
+        self._tracer = Tracer(loss, gradient, True)
         self.gradients: dict[Tensor, Any] = {}
         self.parts: dict[Tensor, list[tuple[Tensor, int, Any]]] = {}
         for step in engine.steps(loss, gradient):

@@ -19,8 +19,9 @@ from types import CodeType, EllipsisType
 from typing import Any
 
 from .. import ops
+from ..clock import tick
 from ..ops.creation import tensor
-from ..tensor import Tensor, tick
+from ..tensor import Tensor
 from .source import target_at
 
 MAKERS = {"creation": "arange eye full linspace ones tensor zeros", "random": "rand randn"}
@@ -55,7 +56,9 @@ class ExpressionError(ValueError):
 def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
     found: dict[str, Callable] = {}
-    for file in ops.METHODS | dict.fromkeys(("dropout", "embedding", "loss", "normalization", "padding", "pooling", "distance")):
+    for file in ops.METHODS | dict.fromkeys(
+        ("convolution", "dropout", "embedding", "classification", "likelihood", "loss", "normalization", "padding", "pooling")
+    ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
         found |= {name: getattr(module, name) for name in names if not name.endswith("_")}

@@ -22,15 +22,16 @@ from typing import Any
 import numpy as np
 
 from ..data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from ..grad_mode import no_grad
 from ..nn import Module
-from ..op import no_grad
+from ..nn.module import keeping_mode
 from ..ops.random import fork_rng
 from ..plot import animate_film, plot_film
-from ..tensor import Tensor
-from ..train import Callback, Run, keeping_mode, on_device
+from ..tensor import Tensor, wrap
+from ..train import Callback, Run, on_device
 from .page import Page
+from .plain import Numbers, from_text, number, numbers_of, on_cpu, plain, to_text
 from .style import short
-from .trace import Numbers, _plain, from_text, number, numbers_of, on_cpu, to_text
 
 FORMAT = "tinygrad_edu.film/1"
 SAMPLES = 256  # that the model is shown at each moment
@@ -214,7 +215,7 @@ class FilmPlayer(Page):
         self.film = film
 
     def _data(self) -> dict[str, Any]:
-        return {"film": _plain(self.film), "grid": GRID}
+        return {"film": plain(self.film), "grid": GRID}
 
     def still(self) -> str:
         """The smoothed loss as a curve."""
@@ -350,7 +351,7 @@ class Recording(Film, Callback):
             if self.plane is None:
                 self.plane = _plane(x, y)
             across, up = (np.linspace(low, high, GRID) for low, high in (self.plane.across, self.plane.up))
-            grid = Tensor(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(x.dtype.name)).to(x.device)
+            grid = wrap(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(x.dtype.name)).to(x.device)
             said = on_cpu(model(grid).array).astype(np.float64).reshape(GRID * GRID, -1)
         self.plane = dataclasses.replace(self.plane, outputs=said.shape[1])
         return found, _cells(said)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import GraphError
+from .format import Trace
 from .graphviz import GraphvizError, render
-from .trace import Trace
 
 WIDTH, HEIGHT = 140, 102  # of a card, in pixels
 READABLE = 150  # so many cards are drawn whole; of more, modules are folded

@@ -16,7 +16,8 @@ import numpy as np
 from ..autograd import engine
 from ..tensor import Tensor
 from .equation import apply_rule
-from .trace import Numbers, Step, numbers_of
+from .format import Step
+from .plain import Numbers, numbers_of
 
 MOST_STEPS = 400  # not waiting takes exponentially many steps on some graphs
 

@@ -16,12 +16,14 @@ from typing import Any
 from ..op import registry
 from ..tensor import Tensor
 from .draw import draw
+from .format import Trace
 from .graphviz import GraphvizError
 from .layout import MAX_NODES, READABLE, View, views
 from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
 from .page import Page
-from .trace import Trace, _plain, _Tracer
+from .plain import plain
+from .trace import Tracer
 from .zoom import openings
 
 
@@ -43,15 +45,15 @@ class Player(Page):
     def _data(self) -> dict[str, Any]:
         names = {node.op: None for trace in (self.trace, *self.zooms.values()) for node in trace.nodes if node.op}
         return {
-            "trace": _plain(self.trace),
-            "views": _plain(self._views),
-            "orders": _plain(self.orders),
+            "trace": plain(self.trace),
+            "views": plain(self._views),
+            "orders": plain(self.orders),
             "zooms": {
-                node: _packed({"trace": _plain(opened), "views": _plain(views(opened))}) for node, opened in self.zooms.items()
+                node: _packed({"trace": plain(opened), "views": plain(views(opened))}) for node, opened in self.zooms.items()
             },
             "closed": self.closed,
             "rightCode": RIGHT_CODE,
-            "maths": {name: {**_plain(maths_of(name)), "elementwise": _is_elementwise(name)} for name in names},
+            "maths": {name: {**plain(maths_of(name)), "elementwise": _is_elementwise(name)} for name in names},
         }
 
     def still(self) -> str:
@@ -109,7 +111,7 @@ def play(
     if isinstance(loss, Trace):
         trace = loss
     elif isinstance(loss, Tensor):
-        tracer = _Tracer(loss, gradient, backward=True)
+        tracer = Tracer(loss, gradient, backward=True)
         trace = tracer.trace(title)
         orders = naive_orders(loss, gradient, tracer.ids, tracer.edges) if len(trace.nodes) <= READABLE else []
         zooms, closed = openings(tracer, trace)

@@ -17,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from ..callsite import OWN_FILES
 from ..nn.module import Module
-from ..tensor import OWN_FILES, Tensor
+from ..tensor import Tensor
 
 PROMPT = "<stdin>"  # the file name of what is typed at Python's prompt (3.13 and later have one for each input)
 

@@ -27,9 +27,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..tensor import Tensor
+from .format import Frame, Node, Step, Trace, frame
 from .maths import _RAISED, ALIASES
 from .style import GRADIENT, VALUE, grid, ink, on_one_line, scales, shade, shape_text, short
-from .trace import Frame, Node, Step, Trace, frame, trace
+from .trace import trace
 
 FORWARD, BACKWARD, MARK = "#6699ff", "#ff5c8d", "#ffd75f"
 GROUND = (44, 44, 54)  # of cells that hold 0

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .trace import Numbers, Trace
+from .format import Trace
+from .plain import Numbers
 
 # Two scales, so that a value is never taken for a gradient: the colour of the most negative number and of the most positive one.
 VALUE = ("#d9772b", "#2f6fc9")

@@ -1,34 +1,24 @@
-"""A trace: a computation and its backward pass as plain data.
+"""trace: writes down a computation and its backward pass as plain data.
 
 `trace(loss)` runs the engine's own walk (`autograd.steps`) and writes down every application of the chain rule. Every picture
-is made from a trace: the page to play, the terminal stepper, the drawn graph. What a picture shows at step i is
-`frame(trace, i)`, a pure function, so going back one step is `i - 1`. Looking changes nothing: every `.grad` stays as it is.
-
-The format, "tinygrad_edu.trace/1", is these dataclasses as JSON (`to_json`, `from_json`), without the fields that are None.
-Each array is kept once, in `tensors`; a "ref" is a position in that list. Nodes and edges are referred to by their id.
+is made from a trace: the page to play, the terminal stepper, the drawn graph. What a trace is, format.py says. Looking changes
+nothing: every `.grad` stays as it is.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-import types
-import typing
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from .. import backend
 from ..autograd import engine
 from ..op import Op
 from ..tensor import Tensor
-from .equation import WEIGHTS, WHOLE, Equation, Factor, Term, equation_of, equation_of_result
-from .groups import Group, Groups, numbered
+from .equation import WEIGHTS, Equation, Factor, Term, equation_of, equation_of_result
+from .format import Edge, Node, Part, Rule, Span, Step, Trace
+from .groups import Groups, numbered
 from .maths import _formula, _rule_text, sentence_of
+from .plain import WHOLE, Numbers, number, numbers_of
 from .source import (
     Place,
     Source,
@@ -42,8 +32,6 @@ from .source import (
     variables,
 )
 
-FORMAT = "tinygrad_edu.trace/1"
-SAMPLE = 8  # of a larger tensor, at most this many rows and columns
 NEARBY = 6  # lines of source kept before and after each line that is shown
 
 # What an operation is called where there is little room; others are called by their name.
@@ -92,191 +80,6 @@ SYMBOLS = {
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 
 
-@dataclass(frozen=True)
-class Span:
-    """Where in the learner's source: lines from 1, columns from 0, in characters; the end column is not included."""
-
-    source: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-
-
-@dataclass(frozen=True)
-class Node:
-    """A tensor of the graph.
-
-    id: `v0`, `v1` ...: leaves in the order of their first use, then results in the order in which they were made.
-    name: what the learner calls it; its id if nothing better is known.
-    op: the operation that made it (a key of `rules`); None for a leaf.
-    symbol: the operation where there is little room.
-    expr: the source expression that made it.
-    uses: how many parts its gradient has, one for each use.
-    inputs: one id for each input of the operation; None where that is a number (see attrs) or absent.
-    module: path of the innermost group around it.
-    value: ref of its values.
-    attrs: the operation's settings that are not the default ones, and inputs that are plain numbers, by name.
-    """
-
-    id: str
-    name: str
-    shape: list[int]
-    dtype: str
-    requires_grad: bool
-    uses: int
-    value: int
-    inputs: list[str | None] = field(default_factory=list)
-    op: str | None = None
-    symbol: str | None = None
-    expr: str | None = None
-    module: str | None = None
-    src: Span | None = None
-    attrs: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Edge:
-    """One use of `src` by the operation that made `dst`, as its input number `slot`; y*y has two."""
-
-    id: str
-    src: str
-    dst: str
-    slot: int
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Some rows and columns of a large tensor, seen as a matrix (its last dim across, all others down)."""
-
-    rows: list[int]
-    cols: list[int]
-    data: list[Any]
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """An array: whole (`data`, flat, row by row) up to 64 elements (the local derivatives of an equation: 1024), else a `sample`.
-    NaN and infinities are strings.
-
-    min, max, mean, std: of the finite elements; nonfinite: how many others there are.
-    """
-
-    shape: list[int]
-    dtype: str
-    data: list[Any] | None = None
-    sample: Sample | None = None
-    min: float | None = None
-    max: float | None = None
-    mean: float | None = None
-    std: float | None = None
-    nonfinite: int = 0
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What there is to say about an operation, from its docstring.
-
-    derivatives: the rule of each input that has one, as text, by the input's name: {"x": "g·y", "y": "g·x"}.
-    """
-
-    op: str
-    sentence: str
-    formula: str
-    inputs: list[str]
-    derivatives: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What came along one edge."""
-
-    edge: str
-    tensor: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step. phase "forward": kind "op", the node is computed; `equation` shows the numbers where it adds up or chooses. phase "backward":
-
-    kind "seed": the gradient of the loss is `after`.
-    kind "visit": all `uses` parts of the node's gradient (`parts`) have arrived; `after` is their sum.
-    kind "contribute": the node sends along `edge` to the node `to`, its input number `slot`: `raw`; summed over `reduced_axes`,
-        along which `to` was broadcast, that is `reduced`. `to` had `before` (None: nothing yet) and has `after` now; `got` of its
-        `uses` parts are in. `rule` is a key of the trace's rules; `equation` shows the numbers, where they have a simple form.
-    phase "done", kind "done": `gradients` holds the gradient of each leaf, as backward() adds it to .grad.
-    """
-
-    phase: str
-    kind: str
-    node: str
-    sentence: str
-    rule: str | None = None
-    equation: Equation | None = None
-    to: str | None = None
-    edge: str | None = None
-    slot: int | None = None
-    raw: int | None = None
-    reduced: int | None = None
-    reduced_axes: list[int] | None = None
-    before: int | None = None
-    after: int | None = None
-    got: int | None = None
-    uses: int | None = None
-    parts: list[Part] | None = None
-    gradients: dict[str, int] | None = None
-
-
-@dataclass(frozen=True)
-class Trace:
-    """A computation and its backward pass; see the module's text.
-
-    sources: by label, the lines of source around what is shown, by line number.
-    """
-
-    title: str
-    loss: str
-    nodes: list[Node]
-    edges: list[Edge]
-    modules: list[Group]
-    tensors: list[Numbers]
-    rules: dict[str, Rule]
-    sources: dict[str, dict[int, str]]
-    steps: list[Step]
-    format: str = FORMAT
-
-    def node(self, id: str) -> Node:
-        return self.nodes[int(id[1:])]
-
-    def edge(self, id: str) -> Edge:
-        return self.edges[int(id[1:])]
-
-    def groups_around(self, path: str | None) -> list[str]:
-        """The paths of the groups around a node, from the outermost to the node's own (`node.module`)."""
-        found: list[str] = []
-        while path is not None:
-            found.append(path)
-            path = self._parents[path]
-        return found[::-1]
-
-    @cached_property
-    def _parents(self) -> dict[str, str | None]:
-        return {group.path: group.parent for group in self.modules}
-
-    def to_json(self) -> str:
-        """The trace as one line of JSON."""
-        return to_text(self)
-
-    @staticmethod
-    def from_json(text: str) -> Trace:
-        """The trace that `to_json` wrote.
-
-        Raises:
-            ValueError: this is not a trace, or one of another version.
-        """
-        return from_text(Trace, text, "trace", FORMAT)
-
-
 def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backward: bool = True) -> Trace:
     """Everything that `root.backward(gradient)` does, step by step, as data; nothing is changed by it.
 
@@ -306,10 +109,10 @@ def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backw
     """
     if not isinstance(root, Tensor):
         raise TypeError(f"trace takes a tensor, usually a loss, not a {type(root).__name__}.")
-    return _Tracer(root, gradient, backward).trace(title)
+    return Tracer(root, gradient, backward).trace(title)
 
 
-class _Tracer:
+class Tracer:
     """Writes down one graph."""
 
     def __init__(self, root: Tensor, gradient: Any, backward: bool) -> None:
@@ -607,44 +410,6 @@ def rule_of(op: Op) -> Rule:
     return Rule(op.name, sentence_of(op), "; ".join(parts), op.inputs, derivatives)
 
 
-# -- numbers -------------------------------------------------------------------------------------------------------------
-def number(value: Any) -> Any:
-    """A number for JSON: NaN and the infinities as strings."""
-    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
-
-
-def _flat(array: np.ndarray) -> list[Any]:
-    """The elements, each with as many digits as its dtype needs."""
-    flat = array.reshape(-1)
-    if flat.dtype.kind == "f" and flat.dtype.itemsize < 8:
-        return [number(float(text)) for text in flat.astype("U").tolist()]
-    return [number(int(v) if isinstance(v, bool) else v) for v in flat.tolist()]
-
-
-def on_cpu(array: Any) -> np.ndarray:
-    """An array of any device as NumPy's; a number as an array."""
-    return np.asarray(backend.place(array, backend.CPU) if hasattr(array, "shape") else array)
-
-
-def numbers_of(array: Any, most: int = WHOLE) -> Numbers:
-    """An array, on any device, as a trace keeps it: whole, if it has up to so many elements."""
-    array = on_cpu(array)
-    shape, dtype = list(array.shape), str(array.dtype)
-    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
-    statistics = {}
-    if finite.size:
-        exact = finite.astype(np.float64)
-        found = exact.min(), exact.max(), exact.mean(), exact.std()
-        statistics = {k: number(float(v)) for k, v in zip(("min", "max", "mean", "std"), found, strict=True)}
-    nonfinite = array.size - finite.size
-    if array.size <= most:
-        return Numbers(shape, dtype, data=_flat(array), nonfinite=nonfinite, **statistics)
-    matrix = array.reshape(-1, array.shape[-1])
-    rows, cols = (np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int)) for n in matrix.shape)
-    sample = Sample(rows.tolist(), cols.tolist(), _flat(matrix[np.ix_(rows, cols)]))
-    return Numbers(shape, dtype, sample=sample, nonfinite=nonfinite, **statistics)
-
-
 def attribute(value: Any) -> Any:
     """A setting for JSON."""
     if value is None or isinstance(value, bool | int | str | float):
@@ -667,94 +432,3 @@ def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and not hasattr(a, "shape") and a == b)
-
-
-# -- JSON ----------------------------------------------------------------------------------------------------------------
-def to_text(data: Any) -> str:
-    """A dataclass of plain data as one line of JSON."""
-    return json.dumps(_plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def from_text(kind: type, text: str, name: str, version: str) -> Any:
-    """What `to_text` made of a dataclass of this kind; ValueError if it is no such `name`, or one of another version."""
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"this is not a {name}: it is not even JSON ({error}).") from None
-    given = data.get("format") if isinstance(data, dict) else type(data).__name__
-    if given != version:
-        raise ValueError(f"this is not a {name} that this version reads: its format is {given!r}, expected {version!r}.")
-    return _read(kind, data)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: _plain(v) for name, v in fields if v is not None}
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
-
-
-_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
-
-
-def _read(kind: Any, value: Any) -> Any:
-    """The value of a field of this type."""
-    if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
-        return kind(**{name: _read(hints[name], v) for name, v in value.items()})  # type: ignore[operator]
-    origin, inside = typing.get_origin(kind), typing.get_args(kind)
-    if origin is list:
-        return value if inside[0] in (Any, int, float, str) else [_read(inside[0], v) for v in value]
-    if origin is dict:
-        return {inside[0](k): _read(inside[1], v) for k, v in value.items()}
-    if origin is types.UnionType:
-        return None if value is None else _read(inside[0], value)
-    return value
-
-
-# -- a moment ------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Frame:
-    """What is to be seen at one step: the whole state, not a change.
-
-    values: the nodes whose values are known. gradients: ref of the gradient so far, by node. got: how many of its parts are in.
-    complete: the nodes whose gradient is final. sent: the edges along which a gradient has gone. step: the step itself.
-    """
-
-    step: Step
-    values: frozenset[str]
-    gradients: dict[str, int]
-    got: dict[str, int]
-    complete: frozenset[str]
-    sent: frozenset[str]
-
-
-def frame(trace: Trace, i: int) -> Frame:
-    """What there is to see at step `i`, computed from the trace alone.
-
-    >>> from tinygrad_edu import tensor
-    >>> from tinygrad_edu.see import frame, trace
-    >>> x = tensor(3.0, requires_grad=True)
-    >>> t = trace(x * x)
-    >>> [frame(t, i).got.get("v0", 0) for i in range(len(t.steps))]
-    [0, 0, 0, 1, 2, 2]
-    """
-    if not 0 <= i < len(trace.steps):
-        raise IndexError(f"there is no step {i}: this trace has steps 0 to {len(trace.steps) - 1}.")
-    values = {node.id for node in trace.nodes if node.op is None}
-    gradients: dict[str, int] = {}
-    got: dict[str, int] = {}
-    sent = set()
-    for step in trace.steps[: i + 1]:
-        if step.kind == "op":
-            values.add(step.node)
-        elif step.after is not None:
-            to = step.to or step.node
-            gradients[to] = step.after
-            if step.to is not None and step.got is not None and step.edge is not None:
-                got[to] = step.got
-                sent.add(step.edge)
-    complete = {id for id in gradients if got.get(id, 0) == trace.node(id).uses}
-    return Frame(trace.steps[i], frozenset(values), gradients, got, frozenset(complete), frozenset(sent))

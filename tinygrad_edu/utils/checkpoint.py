@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.engine import as_used, grad
+from ..autograd.changes import as_used
+from ..autograd.engine import grad
 from ..autograd.function import Function, FunctionCtx
+from ..clock import tick
 from ..errors import GraphError, InplaceError, describe
-from ..op import enable_grad, grad_mode
+from ..grad_mode import enable_grad, grad_mode
 from ..ops.random import default_generator
-from ..tensor import Tensor, tick
+from ..tensor import Tensor
 
 
 def checkpoint(

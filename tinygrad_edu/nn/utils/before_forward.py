@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...op import no_grad
+from ...grad_mode import no_grad
 from ...tensor import HookHandle, Tensor
 from ..module import Module
 from ..parameter import Parameter

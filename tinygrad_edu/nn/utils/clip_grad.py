@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...op import no_grad
+from ...grad_mode import no_grad
 from ...ops.joining import stack
 from ...ops.norms import vector_norm
 from ...ops.reduction import all as all_

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...errors import ShapeError
-from ...op import no_grad
+from ...grad_mode import no_grad
 from ...ops.joining import cat
 from ...tensor import Tensor
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-
-from . import cuda, cudnn, mps
+from types import SimpleNamespace
 
 __all__ = [
     "cuda",
@@ -22,6 +21,11 @@ __all__ = [
     "set_num_threads",
     "use_deterministic_algorithms",
 ]
+
+_absent = {"is_available": lambda: False, "is_built": lambda: False}
+cuda = SimpleNamespace(**_absent, matmul=SimpleNamespace(allow_tf32=False, allow_fp16_reduced_precision_reduction=True))
+cudnn = SimpleNamespace(**_absent, version=lambda: None, enabled=True, benchmark=False, deterministic=False, allow_tf32=True)
+mps = SimpleNamespace(**_absent)
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

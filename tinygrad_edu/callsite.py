@@ -1,0 +1,31 @@
+"""The learner's line: where in the source an operation was called."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from pathlib import Path
+from typing import Any
+
+# Files whose frames are not the user's: the source line of a tensor is the first one outside this package.
+OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")}
+
+
+def call_site(depth: int = 1) -> Any:
+    """The code object and instruction outside this package that is running now."""
+    frame: Any = sys._getframe(depth)
+    while frame.f_code.co_filename in OWN_FILES and (caller := frame.f_back) is not None:
+        frame = caller
+    return frame.f_code, frame.f_lasti
+
+
+def source_line(where: Any) -> str:
+    """Where an operation was called, as `file.py:12: y = w * x`; the empty string where that is not known."""
+    if where is None:
+        return ""
+    code, instruction = where
+    line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
+    if line is None:
+        return ""
+    text = linecache.getline(code.co_filename, line).strip()
+    return f"{code.co_filename.rpartition('/')[2]}:{line}" + (f": {text}" if text else "")
