@@ -8,6 +8,7 @@ nothing: every `.grad` stays as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -425,9 +426,9 @@ def attribute(value: Any) -> Any:
 
 
 def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
-    """An operation's settings by name; one that is a named tuple (the windows of pooling) gives each of its parts."""
+    """An operation's settings by name; one that is a dataclass (the windows of pooling) gives each of its fields."""
     for name, value in node.settings.items():
-        yield from value._asdict().items() if hasattr(value, "_asdict") else [(name, value)]
+        yield from asdict(value).items() if is_dataclass(value) and not isinstance(value, type) else [(name, value)]
 
 
 def _same(a: Any, b: Any) -> bool:
