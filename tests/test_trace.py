@@ -336,7 +336,9 @@ def test_what_takes_part_in_a_result():
 
 def test_what_a_largest_number_is_chosen_from():
     x = tg.tensor(np.random.default_rng(0).normal(size=(1, 1, 4, 5)), requires_grad=True)
-    for z in (tg.nn.functional.max_pool2d(x, 2, padding=1), x.amax(-1), x.amin(2), x.max()):
+    pooled = tg.nn.functional.max_pool2d(x, 2, padding=1)
+    assert trace(pooled, tg.ones_like(pooled)).nodes[-1].attrs == {"windows": "3×3 of 2×2"}
+    for z in (pooled, x.amax(-1), x.amin(2), x.max()):
         t = trace(z, tg.ones_like(z))
         (step,) = (step for step in t.steps if step.kind == "op")
         values, among = (array(t, term.tensor) for term in step.equation.terms)

@@ -146,6 +146,7 @@ function fill(template, node, to) {
   const end = () => { endFactor(); html += factors && `<span class="part">${factors}</span>`; factors = ""; };
   for (const child of holder.firstElementChild.children) {
     const sign = child.localName === "mo" && !child.hasAttribute("form") && formula ? child.textContent : "";
+    if (child.localName === "mrow" && child.querySelector("mtext") && formula) end();  // a remark in brackets
     if (BREAKS.has(sign) || sign === "·") {
       if (sign === "·") endFactor(); else end();
       child.setAttribute("form", "infix");  // with its space, though nothing stands before it now
