@@ -77,6 +77,7 @@ from .ops.products import *
 from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
+from .ops.scatter import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *

@@ -101,12 +101,7 @@ class Function:
         """Run `forward`, and record it if an argument requires grad."""
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                output = cls.forward(ctx, *args)
-            else:
-                output = cls.forward(*args)
-                cls.setup_context(ctx, args, output)
+        output = cls._output(ctx, args)
         if isinstance(output, list):
             raise TypeError(f"{cls.__name__}.forward returned a list; return a tensor, or a tuple of tensors.")
         if not any(ctx.needs_input_grad) or not grad_mode.enabled:
@@ -114,6 +109,15 @@ class Function:
         outputs = output if isinstance(output, tuple) else (output,)
         results = _Call(cls, ctx, args, outputs).record()
         return results if isinstance(output, tuple) else results[0]
+
+    @classmethod
+    def _output(cls, ctx: FunctionCtx, args: tuple) -> Any:
+        with no_grad():
+            if cls.setup_context is Function.setup_context:
+                return cls.forward(ctx, *args)
+            output = cls.forward(*args)
+            cls.setup_context(ctx, args, output)
+            return output
 
 
 def once_differentiable(backward: Callable) -> Callable:
@@ -168,14 +172,19 @@ class _Call:
 
         def forward(*xs: Any) -> Any:
             """z = what forward returned;  ∂x = what backward returns"""
-            arrays = [self.outputs[k].array for k in self.carried]
+            outputs = self.outputs
+            if any(x is not self.args[i].array for i, x in zip(self.places, xs, strict=True)):  # computed again, at another place
+                moved = dict(zip(self.places, map(wrap, xs), strict=True))
+                found = self.cls._output(FunctionCtx(), tuple(moved.get(i, a) for i, a in enumerate(self.args)))
+                outputs = found if isinstance(found, tuple) else (found,)
+            arrays = [outputs[k].array for k in self.carried]
             if len(arrays) > 1:
                 dtype = np.result_type(*arrays)
                 return np.concatenate([np.reshape(a, -1).astype(dtype) for a in arrays])
             shared = any(owner(arrays[0]) is owner(x) for x in xs)  # forward returned an input, or a view of one
             return arrays[0].copy() if shared else arrays[0]
 
-        forward.__name__ = self.cls.__name__
+        forward.__name__, forward.__module__ = self.cls.__name__, self.cls.__module__
         z = recording(Op(forward, {}, joint=self.gradients, dtype=None, view=False))(*(self.args[i] for i in self.places))
         self.serial = z.serial
         results = list(self.outputs)

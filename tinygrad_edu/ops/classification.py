@@ -13,12 +13,13 @@ import numpy as np
 from ..backend import number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import wrap
 from .activation import relu
 from .elementwise import square
-from .indexing import gather, largest_unsigned, raw, where
+from .indexing import largest_unsigned, raw, where
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import _total, amax, mean, sum
+from .scatter import gather
 from .shape import broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
 from .totals import largest, total
@@ -483,7 +484,7 @@ def multilabel_margin_loss(
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
-    own = gather(scores, 1, Tensor(np.where(listed, labels, 0)))
+    own = gather(scores, 1, wrap(np.where(listed, labels, 0)))
     right = (np.where(listed, labels, -1)[:, :, None] == np.arange(classes, like=labels)).any(axis=1)
     excess = relu(1 - unsqueeze(own, 2) + unsqueeze(scores, 1)) * (listed[:, :, None] & ~right[:, None, :])
     losses = sum(excess, (1, 2)) / classes

@@ -80,24 +80,13 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _of_old(data: tuple, **options: Any) -> Tensor:
-    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
-    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
-        raise TypeError(
-            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
-        )
-    if len(data) == 1 and not isinstance(data[0], int):
-        return tensor(data[0], **options)
-    return empty(*data or (0,), **options)
-
-
 class _OldType(type):
     """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
 
     dtype: np.dtype
 
     def __call__(cls, *data: Any) -> Tensor:
-        return _of_old(data, dtype=cls.dtype)
+        return Tensor(*data, dtype=cls.dtype)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype == cls.dtype
@@ -478,7 +467,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "pin_memory": lambda self: self,
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
-    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
+    "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }

@@ -22,10 +22,11 @@ from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim
 from .elementwise import abs
-from .indexing import largest_unsigned, raw, scatter, where
+from .indexing import largest_unsigned, raw, where
 from .padding import slices
 from .reduction import max as max_along
 from .reduction import mean
+from .scatter import scatter
 from .shape import reshape
 
 __all__ = [

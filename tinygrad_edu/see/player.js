@@ -326,7 +326,7 @@ class Stage {
       return { x, y, width: Math.max(...some.map((box) => box.x + box.width)) - x, height: Math.max(...some.map((box) => box.y + box.height)) - y };
     };
     const fits = (box) => Math.min(width / (box.width + 2 * pad), (height - top) / (box.height + pad));
-    const all = around(boxes), box = fits(all) >= 0.6 ? all : boxes[0];
+    const all = around(boxes), box = fits(all) >= 0.4 ? all : boxes[0];
     const zoom = Math.min(Math.max(width / this.camera.width, 0.8), fits(box));
     const along = (middle, room, whole, before) => (whole + before + pad < room ? (whole + pad - before - room) / 2 : Math.max(-before, Math.min(middle - room / 2, whole + pad - room)));
     this.aim({
