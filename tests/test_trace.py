@@ -336,9 +336,7 @@ def test_what_takes_part_in_a_result():
 
 def test_what_a_largest_number_is_chosen_from():
     x = tg.tensor(np.random.default_rng(0).normal(size=(1, 1, 4, 5)), requires_grad=True)
-    pooled = tg.nn.functional.max_pool2d(x, 2, padding=1)
-    assert trace(pooled, tg.ones_like(pooled)).nodes[-1].attrs == {"windows": "3×3 of 2×2"}
-    for z in (pooled, x.amax(-1), x.amin(2), x.max()):
+    for z in (tg.nn.functional.max_pool2d(x, 2, padding=1), x.amax(-1), x.amin(2), x.max()):
         t = trace(z, tg.ones_like(z))
         (step,) = (step for step in t.steps if step.kind == "op")
         values, among = (array(t, term.tensor) for term in step.equation.terms)
@@ -495,7 +493,7 @@ def test_attributes():
     assert attrs[1] == {"exponent": 3}
     assert attrs[3]["dim"] == 1
     pooled = tg.nn.functional.max_pool2d(tg.ones(1, 1, 4, 4, requires_grad=True), 2)
-    assert trace(pooled.sum()).nodes[1].attrs["kernel"] == [2, 2]  # of the windows, each field by itself
+    assert trace(pooled.sum()).nodes[1].attrs == {"windows": "2×2 of 2×2"}
 
 
 # -- groups --------------------------------------------------------------------------------------------------------------
