@@ -560,7 +560,7 @@ function computation(step) {
   }).filter(Boolean);
   const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
   const result = show(matrix(out).at(made));
-  const tight = [...inputs.map(numbersOf), out].reduce((sum, numbers) => sum + matrix(numbers).cols.length, 0) > 12;  // so that all of it stays in sight
+  const tight = [...inputs.map(numbersOf), out].reduce((sum, numbers) => sum + matrix(numbers).cols.length + 2, 0) > 17;  // so that all of it stays in sight
   const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value", tight });
   const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
   const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [], tight }) : sign(inBrackets(x.plain)));
