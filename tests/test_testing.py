@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, testing
+from tinygrad_edu import Tensor, tensor, testing
 from tinygrad_edu.errors import DtypeError, GraphError
 from tinygrad_edu.op import op, registry
 from tinygrad_edu.testing import GradcheckError, assert_close, broadcastable_shapes, gradcheck, gradgradcheck, shapes, tensors
@@ -28,7 +28,7 @@ def _own_ops_leave_no_trace():
 
 
 def variable(*values: float, name: str | None = None) -> Tensor:
-    return Tensor(list(values), dtype="float64", requires_grad=True, name=name)
+    return tensor(list(values), dtype="float64", requires_grad=True, name=name)
 
 
 # -- gradcheck -------------------------------------------------------------------------------------------------------
@@ -37,8 +37,8 @@ def test_accepts_right_gradients() -> None:
     assert gradcheck(lambda x, y: (x * y).exp(), (x, y))
     assert gradgradcheck(lambda x, y: (x * y).exp(), (x, y))
     assert gradcheck(lambda x: (x * 2, x.sum(), x > 0), x), "several results, one of them not of floats"
-    assert gradcheck(lambda x: x.sum(), Tensor(0.5, dtype="float64", requires_grad=True)), "0-d"
-    assert gradcheck(lambda x: x * 2, Tensor(np.zeros((0, 2)), requires_grad=True)), "empty"
+    assert gradcheck(lambda x: x.sum(), tensor(0.5, dtype="float64", requires_grad=True)), "0-d"
+    assert gradcheck(lambda x: x * 2, tensor(np.zeros((0, 2)), requires_grad=True)), "empty"
     assert gradcheck(lambda x, k: x * k, (x, 3)), "other arguments"
     assert gradcheck(lambda a, b: a * b, (x, x)), "one tensor twice"
     assert x.tolist() == [0.5, 1.5], "the inputs are put back exactly"
@@ -109,9 +109,9 @@ def test_finds_a_wrong_second_derivative() -> None:
 
 def test_says_what_it_needs() -> None:
     with pytest.raises(DtypeError, match=r"float32.*float64"):
-        gradcheck(tg.exp, Tensor([1.0], requires_grad=True))
+        gradcheck(tg.exp, tensor([1.0], requires_grad=True))
     with pytest.raises(GraphError, match="requires grad"):
-        gradcheck(tg.exp, Tensor([1.0], dtype="float64"))
+        gradcheck(tg.exp, tensor([1.0], dtype="float64"))
 
 
 def test_reaches_parameters_that_the_function_holds() -> None:
@@ -187,19 +187,19 @@ def verdict(assert_close, a, b, convert, how) -> type | None:
 def test_assert_close_judges_as_pytorch(a, b, how) -> None:
     torch = pytest.importorskip("torch")
     theirs = verdict(torch.testing.assert_close, a, b, torch.from_numpy, how)
-    assert verdict(assert_close, a, b, Tensor, how) is theirs
+    assert verdict(assert_close, a, b, tensor, how) is theirs
     assert verdict(assert_close, a, b, lambda x: x, how) is theirs, "arrays"
 
 
 def test_assert_close_says_where() -> None:
     with pytest.raises(AssertionError, match=r"1 of 4 elements at \['w'\] are not close.*\[1, 0\]: 5\.0, expected 3\.0"):
-        assert_close({"w": Tensor([[1.0, 2.0], [5.0, 4.0]])}, {"w": Tensor([[1.0, 2.0], [3.0, 4.0]])})
+        assert_close({"w": tensor([[1.0, 2.0], [5.0, 4.0]])}, {"w": tensor([[1.0, 2.0], [3.0, 4.0]])})
     with pytest.raises(AssertionError, match=r"^mine$"):
         assert_close(1.0, 2.0, msg="mine")
     with pytest.raises(AssertionError, match=r"^mine: 1 of 1"):
         assert_close(1.0, 2.0, msg=lambda text: f"mine: {text}")
     with pytest.raises(TypeError, match="tensors with tensors"):
-        assert_close(Tensor([1.0]), np.ones(1))
+        assert_close(tensor([1.0]), np.ones(1))
 
 
 # -- strategies ------------------------------------------------------------------------------------------------------

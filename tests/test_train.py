@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, data, evaluate, fit, nn, optim, predict
+from tinygrad_edu import Tensor, data, evaluate, fit, nn, optim, predict, tensor
 from tinygrad_edu.cli import Network
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.metrics import accuracy, binary_accuracy, confusion_matrix, mean_absolute_error, top_k_accuracy
@@ -263,7 +263,7 @@ def test_refused_callbacks() -> None:
 def test_accuracy_by_counting(n: int, classes: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores, labels = rng.random((n, classes)), rng.integers(classes, size=n)
-    z, y = Tensor(scores), Tensor(labels)
+    z, y = tensor(scores), tensor(labels)
     rank = [sorted(range(classes), key=lambda c: -row[c]).index(label) for row, label in zip(scores, labels, strict=True)]
     assert accuracy(z, y) == pytest.approx(sum(r == 0 for r in rank) / n)
     assert top_k_accuracy(z, y, k) == pytest.approx(sum(r < k for r in rank) / n)

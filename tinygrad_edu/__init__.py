@@ -77,6 +77,7 @@ from .ops.products import *
 from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
+from .ops.scatter import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *
@@ -105,6 +106,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # what changes a tensor in place is a function too: sin_(x)
     if name not in _LATER:
         raise missing(__name__, name)
     file = importlib.import_module(f".{_LATER[name]}", __name__)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
     from .see.film import Film, Kept, Moment
@@ -68,7 +68,7 @@ def plot_decision(
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
     grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype("float32")
-    regions = outputs(Tensor(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
+    regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
     figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1
     colors = [f"C{k}" for k in range(classes)]  # matplotlib's, or the current style's, one after another

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .ops.creation import as_tensor
 from .tensor import Tensor, wrap
 
 _KEY = "tinygrad_edu"
@@ -123,7 +124,7 @@ def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
 def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
     """The JSON plan of a value; its tensors are put into `tensors`."""
     if isinstance(value, Tensor | np.ndarray):
-        array = (value if isinstance(value, Tensor) else Tensor(value)).numpy(force=True)
+        array = (value if isinstance(value, Tensor) else as_tensor(value)).numpy(force=True)
         key = path or "tensor"
         while key in tensors or key == "__metadata__":  # {"a": {"b": t}, "a.b": u}, or safetensors' own name
             key += "_"

@@ -23,6 +23,7 @@ import numpy as np
 from . import dtypes
 from .autograd.engine import grad
 from .errors import DtypeError, GraphError, describe
+from .ops.creation import tensor
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def gradgradcheck(
         rng = np.random.default_rng(1)
         outputs = _float_outputs(func(*inputs))
         seeds: Any = [
-            Tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
+            tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
             for i, y in enumerate(outputs)
             if y.requires_grad
         ]
@@ -174,7 +175,7 @@ def _analytic(outputs: list[Tensor], weights: list, variables: list[Tensor]) -> 
     tracked = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
     if not tracked:  # constants, as far as the rules know
         return [np.zeros(x.shape) for x in variables]
-    seeds = [Tensor(w, dtype=y.dtype, device=y.device) for y, w in tracked]
+    seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in tracked]
     found = grad([y for y, _ in tracked], variables, seeds, materialize_grads=True)
     return [g.numpy(force=True) for g in found if g is not None]
 
@@ -340,4 +341,4 @@ def tensors(
             else strategies.integers(low, high)
         )
     arrays = hypothesis.extra.numpy.arrays(dtype, shapes() if shape is None else shape, elements=elements)
-    return arrays.map(lambda array: Tensor(array, requires_grad=requires_grad))
+    return arrays.map(lambda array: tensor(array, requires_grad=requires_grad))

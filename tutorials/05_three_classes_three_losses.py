@@ -376,7 +376,7 @@ loss = -tg.log(p[1])
 tg.draw(loss)
 
 # %% [markdown]
-# (`cross_entropy` takes scores and does all this as [one operation](../tinygrad_edu/ops/loss.py), so that nothing overflows. Do
+# (`cross_entropy` takes scores and does all this as [one operation](../tinygrad_edu/ops/classification.py), so that nothing overflows. Do
 # not give it probabilities.)
 #
 # One more difference. What if every score were larger by 5?
@@ -720,18 +720,18 @@ with check():
 #     return tg.relu(rival - own + 1).mean()
 # ```
 #
-# The library's own is [as short](../tinygrad_edu/ops/loss.py).
+# The library's own is [as short](../tinygrad_edu/ops/classification.py).
 #
 # </details>
 
 # %% [markdown]
 # ## The code behind it
 #
-# - [`multi_margin_loss`, `one_vs_all_hinge_loss`, `structured_svm_loss`, `cross_entropy`](../tinygrad_edu/ops/loss.py), and as
+# - [`multi_margin_loss`, `one_vs_all_hinge_loss`, `structured_svm_loss`, `cross_entropy`](../tinygrad_edu/ops/classification.py), and as
 #   modules in [nn/loss.py](../tinygrad_edu/nn/loss.py)
-# - [`softmax`](../tinygrad_edu/ops/reduction.py) and its gradient; [`SGD`](../tinygrad_edu/optim/sgd.py)
+# - [`softmax`](../tinygrad_edu/ops/softmax.py) and its gradient; [`SGD`](../tinygrad_edu/optim/sgd.py)
 # - [`plot_decision`](../tinygrad_edu/plot.py); [`gradcheck`](../tinygrad_edu/testing.py)
-# - The page: [CS231n's demo](http://vision.stanford.edu/teaching/cs231n-demos/linear-classify/), and the
-#   https://cs231n.github.io/linear-classify/) that belong to it
+# - The page: [CS231n's demo](http://vision.stanford.edu/teaching/cs231n-demos/linear-classify/), and
+#   [the course's notes](https://cs231n.github.io/linear-classify/) on these losses
 #
 # Next: [6. Walking downhill](README.md) asks how to take the steps that we just took.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -519,56 +518,6 @@ def test_300_tensors_repaint_quickly(show):
     if best.max() >= 100 and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         pytest.skip(f"others keep this computer too busy to measure anything: {np.round(best)}")
     assert best.max() < 100, np.round(best)
-
-
-def test_in_a_notebook(show):
-    player, _ = small()
-    page = show(f"<!DOCTYPE html><title>notebook</title><div>{player._repr_html_()}</div>")
-    page.wait_for_function("document.querySelector('iframe').contentWindow.player")
-    assert not page.locator("img").is_visible()
-    inside = page.frame_locator("iframe")
-    inside.locator("[data-go=next]").click()
-    page.keyboard.press("ArrowRight")
-    assert inside.locator("#count").inner_text().startswith("3 /")
-
-
-# What VS Code allows the outputs of notebooks (src/vs/workbench/contrib/notebook/browser/view/renderers/backLayerWebView.ts).
-VS_CODE = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: data:; "
-    "connect-src https:; child-src https: data:;"
-)
-
-
-def test_in_vs_code(show):
-    player, _ = small()
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{VS_CODE}">'
-    page = show(f"<!DOCTYPE html><title>notebook</title>{policy}<div>{player._repr_html_()}</div>")
-    page.frame_locator("iframe").locator("[data-go=last]").click()
-    assert not page.locator("img").is_visible()
-    assert page.frame_locator("iframe").locator("#phase").inner_text().lower() == "done"
-
-
-def test_in_a_frame_of_another_origin(show):
-    """As in Colab: each output is a page of its own; there the picture may stay, but the player plays."""
-    player, _ = small()
-    output = escape(f"<!DOCTYPE html><title>output</title>{player._repr_html_()}")
-    page = show(
-        f'<!DOCTYPE html><title>notebook</title><iframe sandbox="allow-scripts" srcdoc="{output}" width=1200 height=1500>'
-    )
-    inside = page.frame_locator("iframe").frame_locator("iframe")
-    inside.locator("[data-go=next]").click()
-    page.keyboard.press("ArrowRight")
-    assert inside.locator("#count").inner_text().startswith("3 /")
-
-
-def test_in_an_untrusted_notebook(show):
-    player, _ = small()
-    page = show(
-        f"<!DOCTYPE html><title>notebook</title>{re.sub('<iframe.*</iframe>', '', player._repr_html_(), flags=re.DOTALL)}"
-    )
-    image = page.locator("img")
-    assert image.is_visible()
-    assert image.evaluate("image => image.naturalWidth") > 100
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -35,6 +35,7 @@ from ..ops.pooling import *
 from ..ops.products import linear
 from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
+from ..tensor import Tensor
 from .inplace import (
     alpha_dropout,
     celu,
@@ -59,4 +60,6 @@ from .inplace import (
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "selu_", "threshold_"):
+        return getattr(Tensor, name)
     raise missing(__name__, name)

@@ -16,7 +16,7 @@ from weakref import ref
 from ..calls import Outline, calls, gone
 from ..clock import tick
 from ..grad_mode import no_grad
-from ..ops.creation import zeros_like
+from ..ops.creation import as_tensor, zeros_like
 from ..ops.shape import alias
 from ..tensor import HookHandle, Tensor
 from .parameter import Buffer, Parameter, as_buffer
@@ -349,7 +349,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
         own = self.state_dict(keep_vars=True)
-        given = {name: value if isinstance(value, Tensor) else Tensor(value) for name, value in state_dict.items()}
+        given = {name: value if isinstance(value, Tensor) else as_tensor(value) for name, value in state_dict.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         wrong = [

@@ -25,9 +25,9 @@ from ..errors import DtypeError, ShapeError, describe
 from ..ops.arranging import flip
 from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
-from ..ops.indexing import index_select
 from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
+from ..ops.scatter import index_select
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
 from ..tensor import Tensor, wrap

@@ -1,10 +1,10 @@
 """Every operation, and the one list of what Tensor gets from them.
 
 Files, each importing at its head only from those before it: totals, shape, splitting, padding, joining, arranging, diagonal (where
-numbers are); indexing, creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax, sorting (element by
-element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
-convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
-classification, likelihood (losses).
+numbers are); indexing, scatter, creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax, sorting
+(element by element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and
+matrices); convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss, classification,
+likelihood (losses).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ METHODS = {
     "joining": "diff",
     "arranging": "flip fliplr flipud repeat repeat_interleave roll rot90 tile",
     "diagonal": "diag diag_embed diagflat diagonal tril triu",
-    "indexing": "argwhere gather index_add index_copy index_fill index_put index_select masked_fill masked_scatter masked_select "
-    "nonzero put scatter scatter_add scatter_reduce take take_along_dim",
+    "indexing": "argwhere index_put masked_fill masked_scatter masked_select nonzero",
+    "scatter": "gather index_add index_copy index_fill index_select put scatter scatter_add scatter_reduce take take_along_dim",
     "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
     "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract "
     "true_divide xlogy",

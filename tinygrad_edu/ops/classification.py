@@ -13,12 +13,13 @@ import numpy as np
 from ..backend import number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import wrap
 from .activation import relu
 from .elementwise import square
-from .indexing import _at, gather, largest_unsigned, raw, where
+from .indexing import largest_unsigned, raw, where
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import _total, amax, mean, sum
+from .scatter import gather
 from .shape import broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
 from .totals import largest, total
@@ -78,10 +79,15 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     return np.where(ignored | wrong, 0, labels), None if on_cpu and not ignored.any() else ignored
 
 
-def _place(x: Any, labels: Any) -> tuple[Any, ...]:
-    """The NumPy index of each sample's class in scores x."""
-    dim = 0 if x.ndim == 1 else 1
-    return _at(np.expand_dims(labels, dim), dim)
+def _place(shape: Any, labels: Any) -> Any:
+    """Where the score of each sample's class stands, counted through scores of this shape."""
+    if len(shape) == 1:
+        return labels
+    rest = math.prod(shape[2:])
+    first = np.arange(shape[0], like=labels) * (shape[1] * rest)  # of each sample
+    if rest == 1:
+        return first.reshape(labels.shape) + labels
+    return (first[:, None] + np.arange(rest, like=labels)).reshape(labels.shape) + labels.astype(np.int64) * rest
 
 
 @op(dx=lambda g, z, x, labels: _put_class(g, labels=labels, shape=x.shape))
@@ -90,7 +96,7 @@ def _take_class(x: Any, *, labels: Any) -> Any:
 
     z[n] = x[n, label[n]];  ∂x[n, label[n]] = g[n], else 0
     """
-    return np.squeeze(x[_place(x, labels)], 0 if x.ndim == 1 else 1)
+    return x.take(_place(x.shape, labels))
 
 
 @op(dx=lambda g, z, x, labels, shape: _take_class(g, labels=labels))
@@ -99,8 +105,8 @@ def _put_class(x: Any, *, labels: Any, shape: Any) -> Any:
 
     z[n, label[n]] = x[n], else 0;  ∂x[n] = g[n, label[n]]
     """
-    z = np.zeros_like(x, shape=shape)
-    z[_place(z, labels)] = np.expand_dims(x, 0 if len(shape) == 1 else 1)
+    z = np.zeros_like(x, shape=shape, order="C")
+    z.put(_place(shape, labels), x)
     return z
 
 
@@ -367,7 +373,7 @@ def _excess(x: Any, *, labels: Any, margin: float) -> Any:
     z[n, j] = max(0, margin - x[n, label[n]] + x[n, j]), 0 for j = label[n];  ∂x[n, j] = g[n, j] where z[n, j] > 0, else 0;
     ∂x[n, label[n]] = -Σ of those
     """
-    own = labels + np.arange(0, x.size, x.shape[1], like=labels)
+    own = _place(x.shape, labels)
     z = np.maximum(x - (x.take(own) - margin)[:, None], 0)
     z.put(own, 0)
     return z
@@ -408,7 +414,10 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: the weight must have one dim, not {describe(weight)}.")
     scores, labels = _scores_and_labels("multi_margin_loss", input, target)
     excess = _excess(scores, labels=labels, margin=margin)
-    losses = mean(excess if p == 1 else square(excess), 1)
+    costs = excess if p == 1 else square(excess)
+    if reduction == "mean" and weight is None:
+        return mean(costs)
+    losses = mean(costs, 1)
     if weight is not None:
         losses = losses * weight[labels.astype(np.int64)]
     return _per_sample(losses, input, reduction)
@@ -475,7 +484,7 @@ def multilabel_margin_loss(
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
-    own = gather(scores, 1, Tensor(np.where(listed, labels, 0)))
+    own = gather(scores, 1, wrap(np.where(listed, labels, 0)))
     right = (np.where(listed, labels, -1)[:, :, None] == np.arange(classes, like=labels)).any(axis=1)
     excess = relu(1 - unsqueeze(own, 2) + unsqueeze(scores, 1)) * (listed[:, :, None] & ~right[:, None, :])
     losses = sum(excess, (1, 2)) / classes

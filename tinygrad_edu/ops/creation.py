@@ -80,24 +80,13 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _of_old(data: tuple, **options: Any) -> Tensor:
-    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
-    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
-        raise TypeError(
-            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
-        )
-    if len(data) == 1 and not isinstance(data[0], int):
-        return tensor(data[0], **options)
-    return empty(*data or (0,), **options)
-
-
 class _OldType(type):
     """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
 
     dtype: np.dtype
 
     def __call__(cls, *data: Any) -> Tensor:
-        return _of_old(data, dtype=cls.dtype)
+        return Tensor(*data, dtype=cls.dtype)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype == cls.dtype
@@ -137,6 +126,11 @@ def _sizes(size: tuple) -> tuple[int, ...]:
     return shape
 
 
+def _number(value: Any) -> Any:
+    """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
+    return value.item() if isinstance(value, Tensor | np.generic) else value
+
+
 def _float_default(dtype: Any) -> np.dtype:
     return dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
 
@@ -148,7 +142,7 @@ def full(
 
     Source: https://pytorch.org/docs/stable/generated/torch.full.html
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     return _made(
         np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])),
         device,
@@ -210,7 +204,7 @@ def full_like(
 
     `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
     return t.requires_grad_(True) if requires_grad else t
@@ -252,9 +246,7 @@ def arange(
 
     Source: https://pytorch.org/docs/stable/generated/torch.arange.html
     """
-    start, end, step = (
-        a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step))
-    )
+    start, end, step = map(_number, (0, start, step) if end is None else (start, end, step))
     if not step:
         raise RuntimeError("arange: the step must not be 0.")
     if (end - start) * step < 0:
@@ -275,7 +267,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
 
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
@@ -290,7 +282,7 @@ def logspace(
 
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
@@ -475,7 +467,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "pin_memory": lambda self: self,
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
-    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
+    "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }

@@ -18,7 +18,7 @@ from ..grad_mode import grad_mode
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
-from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, shape
+from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, scatter, shape
 from .indexing import normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -31,7 +31,8 @@ INPLACE = {
     "exp exp2 expm1 floor frac lgamma log log10 log1p log2 logit nan_to_num rad2deg round rsqrt sigmoid sgn sign sin sinc sinh sqrt "
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
-    indexing: "index_add index_copy index_fill index_put masked_fill masked_scatter put scatter scatter_add scatter_reduce",
+    indexing: "index_put masked_fill masked_scatter",
+    scatter: "index_add index_copy index_fill put scatter scatter_add scatter_reduce",
     cumulative: "cumprod cumsum",
     diagonal: "tril triu",
 }
@@ -207,7 +208,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast to this one's shape and brought to its dtype and device."""
-    found = src if isinstance(src, Tensor) else Tensor(src)
+    found = src if isinstance(src, Tensor) else creation.tensor(src)
     if self.dtype.kind != "f":
         found = found.detach()
     return assign(self, shape.broadcast_to(found.to(self.device).to(self.dtype), shape=self.shape))

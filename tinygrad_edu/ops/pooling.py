@@ -22,9 +22,11 @@ from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim
 from .elementwise import abs
-from .indexing import largest_unsigned, raw, scatter, where
+from .indexing import largest_unsigned, raw, where
+from .padding import slices
 from .reduction import max as max_along
 from .reduction import mean
+from .scatter import scatter
 from .shape import reshape
 
 __all__ = [
@@ -57,7 +59,7 @@ class Windows:
             found.append([])
             for k in range(max(map(len, spans), default=0)):
                 pairs = [(span[k], i) for i, span in enumerate(spans) if k < len(span) and 0 <= span[k] < size]
-                found[-1] += [((*others, place), (*others, met)) for place, met in _slices(pairs)]
+                found[-1] += [((*others, place), (*others, met)) for place, met in slices(pairs)]
         return found
 
     @cached_property
@@ -100,16 +102,6 @@ def _sizes_first(x: Any) -> Any:
         return x
     sizes = range(2, x.ndim)
     return x.transpose(*sizes, 0, 1).copy().transpose(-2, -1, *(d - 2 for d in sizes))
-
-
-def _slices(pairs: list[tuple[int, int]]) -> Iterator[tuple[slice, slice]]:
-    """Pairs of numbers as pairs of slices, one for as many as rise by equal steps."""
-    while pairs:
-        (a, b), (c, d) = pairs[0], pairs[min(1, len(pairs) - 1)]
-        across, down = (c - a, d - b) if c > a else (1, 1)
-        count = next((i for i, pair in enumerate(pairs) if pair != (a + across * i, b + down * i)), len(pairs))
-        yield slice(a, a + across * (count - 1) + 1, across), slice(b, b + down * (count - 1) + 1, down)
-        pairs = pairs[count:]
 
 
 # -- sums of windows -------------------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
 from .diagonal import diagonal
-from .indexing import gather, where
+from .indexing import where
+from .scatter import gather
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
 from .totals import total
 

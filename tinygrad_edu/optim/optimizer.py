@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from ..clock import mark_changed
+from ..errors import kind
 from ..grad_mode import enable_grad
 from ..tensor import Tensor, wrap
 
@@ -94,7 +95,7 @@ class Optimizer:
         params = [pair[1] if isinstance(pair, tuple) else pair for pair in pairs]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {type(p).__name__}.")
+                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {kind(p)}.")
             if not p.is_leaf:
                 raise ValueError("an optimizer can only change leaves; this tensor was made by an operation. Detach it first.")
         held = {p for group in self.param_groups for p in group["params"]}

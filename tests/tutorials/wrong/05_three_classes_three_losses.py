@@ -71,7 +71,7 @@ def structured_loss(scores, labels):
     return tg.relu(scores.amax(1) - own).mean()
 
 
-# %% 3: for scores of shape (5, 4)
+# %% 3: for scores of shape (9, 3) the loss is 0.1928, yours is 0.2128
 def structured_loss(scores, labels):
     right = F.one_hot(labels, scores.shape[1])
     own = (scores * right).sum(1)
