@@ -137,7 +137,7 @@ plt.show()
 # Six dots are inside a band (the two of A just miss it). At D both are, one of them so little that you can hardly see its line. Here is D alone, with every
 # operation on a line of its own. The excess of the right class over itself is always 1, so 1 is taken off at the end.
 #
-# Step through it. Watch `scores` on the way back: it is used twice, so two parts add up. What remains is $(1, -2, 1)$: each
+# Step through it. Watch `s` on the way back: it is used twice, so two parts add up. What remains is $(1, -2, 1)$: each
 # rival in the band is pushed down once, the right class is pushed up once *for each* of them.
 
 # %%
@@ -175,10 +175,11 @@ def agrees(numbers, printed):
     return near.reshape(len(near), -1).all(1)
 
 
-guesses = 20_000
+guesses = 20_000  # of the digits behind the second one
 rng = np.random.default_rng(0)
 W_guess = W.detach().numpy() + rng.uniform(-0.005, 0.005, (guesses, 3, 2))
 b_guess = b.detach().numpy() + rng.uniform(-0.005, 0.005, (guesses, 1, 3))
+# scores of shape (guesses, 9 points, 3 classes), and from them everything else
 s = tg.tensor(X.numpy() @ W_guess.transpose(0, 2, 1) + b_guess, requires_grad=True)
 L = 3 * F.multi_margin_loss(s.reshape(-1, 3), y.repeat(guesses), reduction="none")
 L.sum().backward()  # the gradient of each guess's scores, all in one walk
@@ -227,8 +228,8 @@ plt.show()
 #
 # $$\text{total} = \frac{1}{9} \sum_i L_i + \lambda \sum_{k,l} W_{k,l}^2 \qquad \text{with } \lambda = 0.1$$
 #
-# Why? Because the data loss can be cheated: double all weights and biases and every score doubles, every lead over a rival too,
-# and no border moves. The penalty makes large weights pay for themselves.
+# Why? Because the data loss can be cheated. Double all weights and biases: no border moves, but every score doubles, and with it
+# every lead over a rival. The penalty makes large weights pay for themselves.
 
 # %%
 data = losses.mean()
@@ -238,13 +239,14 @@ print("         page  ours")
 print(f"data     0.19  {data:.4f}")
 print(f"penalty  0.51  {penalty:.4f}")
 print(f"total    0.71  {total:.4f}")
+print(f"data, all doubled:  {3 * F.multi_margin_loss(2 * scores, y):.4f}")
 
 # %% [markdown]
-# Three times right, although 0.19 + 0.51 is 0.70: rounding once more.
+# Three times right, although 0.19 + 0.51 is 0.70: rounding once more. (And the last line is the cheat.)
 #
 # ## A gradient that cannot be right
 #
-# Last, the page prints gradients: the direction in which it will move $W$ and $b$ next. First those of the three biases:
+# Last, the page prints gradients: the slopes down which it will move $W$ and $b$ next. First those of the three biases:
 
 # %%
 total.backward()
@@ -253,7 +255,7 @@ print("ours:", b.grad)
 
 # %% [markdown]
 # They are 2/9, −1/9 and −1/9, and you can count them in the ladder. Each dot in a band pushes its own class by +1/9 and the
-# right class by −1/9. Class 0 (blue) is three times a rival inside a band and once the class of the band itself: $3 - 1 = 2$.
+# right class by −1/9. Class 0 (blue) is three times a rival inside a band and the right class of one dot (at C): $3 - 1 = 2$.
 #
 # And a piece of detective work: the weak second rival of D needs to be inside for that. Were it outside, the page would
 # have printed 0.22, 0.00 and −0.22. So we know of something that is too small for two digits.
@@ -288,7 +290,9 @@ W.grad = None
 data = 3 * F.multi_margin_loss(X @ W.T + b, y)
 data.backward()
 of_data = W.grad.clone()
+print("of the data loss:", of_data[:2])
 
+# %% jupyter={"source_hidden": true}
 figure, ax = plt.subplots(figsize=(7, 2.6))
 for k, (values, label) in enumerate(
     [
@@ -366,14 +370,14 @@ plt.show()
 #   class})$: three numbers whose sum is 0. In tutorial 4 the sigmoid neuron had the same: answer − target.
 #
 # Where does that simple gradient come from? Here are softmax and logarithm for D, written out. In the card of `s`, on the right
-# (green and purple), is what you saw in the picture. (Write `tg.play` instead of `tg.draw`, and step back to it.)
+# (green and purple), is row D of the picture above. Write `tg.play(loss)` in the last line, and you can step back to it.
 
 # %%
 s = scores[3].clone().requires_grad_()
 e = tg.exp(s)
 p = e / e.sum()
 loss = -tg.log(p[1])
-tg.draw(loss)
+tg.draw(loss, direction="TB")
 
 # %% [markdown]
 # (`cross_entropy` takes scores and does all this as [one operation](../tinygrad_edu/ops/classification.py), so that nothing overflows. Do
@@ -427,7 +431,7 @@ def book(X, y, diaries, steps, height, title):
 
     def pages():
         for step in steps:
-            figure, axes = plt.subplots(1, 3, figsize=(7, height), sharey=True)
+            figure, axes = plt.subplots(1, 3, figsize=(6.6, height), sharey=True)
             for ax, (name, diary) in zip(axes, diaries.items(), strict=True):
                 W, b, costs = diary[step]
                 plane(ax, W, b, X, y)
@@ -446,7 +450,7 @@ def book(X, y, diaries, steps, height, title):
 
 
 # %%
-book(X, y, diaries, [0, 3, 6, 10, 20, 50, 1000], 3.2, "three losses learn")
+book(X, y, diaries, [0, 3, 6, 12, 30, 1000], 3.1, "three losses learn")
 
 # %% [markdown]
 # All three turn their lines around, and end with nine points right. But look where they end:
@@ -479,7 +483,8 @@ plt.show()
 # ## Three in a row
 #
 # On the nine points all three losses got everything right. So does the choice matter? Weston and Watkins already described
-# points that their loss can tell apart without any cost, and one-vs-all cannot. It is enough to put three clouds in a row:
+# points that their loss can tell apart without any cost, and one-vs-all cannot (see CS231n's
+# [notes](https://cs231n.github.io/linear-classify/)). It is enough to put three clouds in a row:
 
 # %%
 centres = np.array([[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]])
