@@ -497,7 +497,7 @@ row_diaries = {
     name: train(loss, X_row, y_row, *nothing, steps=500, lr=0.3)
     for name, loss in losses.items()
 }
-book(X_row, y_row, row_diaries, [1, 5, 50, 500], 2.3, "three clouds in a row")
+book(X_row, y_row, row_diaries, [1, 5, 50, 500], 1.9, "three clouds in a row")
 
 # %% [markdown]
 # The middle class is the one to look at. Its classifier in one-vs-all must say yes between the two others and no on both sides,
