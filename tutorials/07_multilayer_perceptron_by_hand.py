@@ -9,8 +9,8 @@
 # errors*](https://doi.org/10.1038/323533a0), 1986). Each neuron asks those that listened to it: *how wrong were you, and how much of
 # it was my doing?*
 #
-# Here you compute all of it by hand, for nine numbered neurons, and compare every number with autograd. Then the same in 20 lines of
-# NumPy, then XOR, then handwritten digits. You need tutorials [2](02_backprop_step_by_step.ipynb) and
+# Here you compute all of it by hand, for nine numbered neurons, and compare every number with autograd. Then XOR, a small
+# network class in NumPy against ours, and handwritten digits. You need tutorials [2](02_backprop_step_by_step.ipynb) and
 # [4](04_perceptron_and_linear_classifiers.ipynb). About 30 minutes.
 
 # %%
@@ -75,11 +75,11 @@ def short(number):
 
 
 def draw_network(
-    ax, inside, edges=(), beside=None, colors=VALUES, lines=w, line_colors=VALUES
+    ax, inside, edges=None, beside=None, colors=VALUES, lines=w, line_colors=VALUES
 ):
     """The nine neurons. `inside`: the number of each, to print and to colour it by;
-    `edges`: those to stand out, with their weights; `beside`: a text for a neuron;
-    `lines`: what the thickness and the colour of the lines show."""
+    `edges`: those to stand out, with their weights (None: all, without); `beside`: a
+    text for a neuron; `lines`: what the thickness and colour of the lines show."""
     thickest = max(map(abs, lines.values()))
     for (j, k), strength in lines.items():
         ends = np.array([PLACES[k], PLACES[j]], float)
@@ -87,9 +87,10 @@ def draw_network(
             *ends.T,
             color=line_colors[int(strength < 0)],
             linewidth=0.5 + 3 * abs(strength) / thickest,
-            alpha=0.9 if (j, k) in edges or not edges else 0.12,
+            alpha=0.9 if edges is None or (j, k) in edges else 0.12,
             zorder=1,
         )
+    edges = edges or []
     receivers = {j for j, _ in edges}
     for j, k in edges:
         # near the ends that lie apart
@@ -107,10 +108,10 @@ def draw_network(
     for j, (x, height) in PLACES.items():
         number = inside.get(j)
         color = "C5" if number is None else colors[int(number < 0)]
-        ax.scatter(x, height, 800, "white", edgecolors=color, linewidths=2, zorder=3)
+        ax.scatter(x, height, 880, "white", edgecolors=color, linewidths=2, zorder=3)
         if number is not None:
             shade = 0.55 * abs(number) / largest
-            ax.scatter(x, height, 760, color, alpha=shade, linewidths=0, zorder=4)
+            ax.scatter(x, height, 840, color, alpha=shade, linewidths=0, zorder=4)
             ax.text(
                 x, height - 0.13, short(number), fontsize=7, ha="center", va="center"
             )
@@ -169,7 +170,7 @@ def products(pairs):
 
 
 def page(title, *network, **look):
-    figure, ax = plt.subplots(figsize=(5.6, 3.5))
+    figure, ax = plt.subplots(figsize=(5.2, 3.3))
     draw_network(ax, *network, **look)
     ax.set_title(title, fontsize=9)
     plt.close(figure)  # the book shows it
@@ -274,10 +275,10 @@ def backward_pages():
     for j in (8, 9):
         known[j] = delta[j]
         title = (
-            f"neuron {j} said {a[j]:.4f} instead of {y[j]:g}\n"
-            f"({short(a[j])} − {y[j]:g}) · {short(a[j])}·(1 − {short(a[j])}) = {short(delta[j])}"
-        )
-        yield page(title, known, [(j, 4), (j, 5), (j, 6), (j, 7)], colors=GRADIENTS)
+            f"neuron {j} said {a[j]:.4f}; its target is {y[j]:g}\n"
+            f"({short(a[j])} − {y[j]:g}) · {short(a[j])}·(1 − {short(a[j])}) = {delta[j]:.4f}"
+        ).replace("-", "−")
+        yield page(title, known, [], targets, colors=GRADIENTS)
     for k in (4, 5, 6, 7):
         known[k] = delta[k]
         arrives = sum(w[j, k] * delta[j] for j in (8, 9))
@@ -286,9 +287,10 @@ def backward_pages():
             f"to neuron {k} comes  {blame} = {arrives:.4f}\n"
             f"{arrives:.4f} · {short(a[k])}·(1 − {short(a[k])}) = {delta[k]:.4f}"
         ).replace("-", "−")
-        yield page(title, known, [(8, k), (9, k)], colors=GRADIENTS)
+        yield page(title, known, [(8, k), (9, k)], targets, colors=GRADIENTS)
     look = {"lines": gradient, "line_colors": GRADIENTS}
-    yield page("each weight: delta · activation", delta, colors=GRADIENTS, **look)
+    title = "each weight's gradient: delta · activation\n(green: less of it would be better; purple: more)"
+    yield page(title, delta, None, targets, colors=GRADIENTS, **look)
 
 
 Flipbook(backward_pages(), title="backward, neuron by neuron")
@@ -434,7 +436,7 @@ for step in range(20_001):
     hidden = sigmoid(X @ V)
     answer = sigmoid(hidden @ U)
     error = XOR - answer
-    if step in (0, 100, 200, 300, 400, 600, 1000, 20_000):
+    if step in (0, 200, 300, 400, 600, 20_000):
         album[step] = V.copy(), U.copy(), answer.ravel()
     if step % 10_000 == 0:
         errors[step] = np.abs(error).mean()
@@ -476,7 +478,7 @@ def xor_pages():
     side = np.linspace(-0.6, 1.6, 80)
     grid = np.stack([*np.meshgrid(side, side), np.ones((80, 80))], -1)
     for step, (V, U, answers) in album.items():
-        figure, ax = plt.subplots(figsize=(4, 4.2))
+        figure, ax = plt.subplots(figsize=(3.6, 3.8))
         says = sigmoid(sigmoid(grid @ V) @ U)[..., 0]
         levels = np.linspace(0, 1, 11)
         ax.contourf(side, side, says, levels=levels, cmap=SIDES, alpha=0.6)
@@ -504,10 +506,10 @@ def xor_pages():
 Flipbook(xor_pages(), title="the answers to XOR while it is learnt")
 
 # %% [markdown]
-# First nothing much happens: all answers are near ½. Then two of the neurons draw lines on both sides of the diagonal, and the answer
-# between them is yes. It is the drawing with OR and NAND of tutorial 4, but found by following deltas.
+# At first all answers are near ½. Then one neuron splits off the corner (0, 0), as OR does; a little later the others, together, split
+# off (1, 1), as NAND does. Between them is yes. It is the drawing of tutorial 4, found by following deltas.
 #
-# ## Twenty lines of NumPy
+# ## Nielsen's network, and ours
 #
 # Michael Nielsen's free book [*Neural Networks and Deep Learning*](http://neuralnetworksanddeeplearning.com/chap1.html) (2015) made a
 # small class famous: a list of layer sizes goes in, and out comes a network that learns. Here is such a class, in our words. A sample
@@ -537,6 +539,7 @@ class Network:
         said = self.forward(x)
         delta = (said[-1] - y) * said[-1] * (1 - said[-1])
         gradients = []
+        # from the last layer to the first, each with what it heard
         for (w, _), heard in zip(self.layers[::-1], said[-2::-1], strict=True):
             gradients.insert(0, (delta @ heard.T, delta))
             delta = w.T @ delta * heard * (1 - heard)  # one layer back
@@ -605,7 +608,6 @@ for rows in tg.randperm(1437).split(10):
 
 theirs = np.concatenate([p.ravel() for layer in network.layers for p in layer])
 ours = np.concatenate([p.numpy(force=True).ravel() for p in model.parameters()])
-largest = abs(ours - theirs).max()
 print(f"{len(ours)} weights and biases after 144 steps")
 print("equal to ten digits:", np.allclose(ours, theirs, rtol=0, atol=1e-10))
 
@@ -638,7 +640,7 @@ said = train_digits(same_as(Network([64, 30, 10], seed=0)), squared_error, 3.0, 
 is_digit = y_test.numpy()
 right = said.argmax(2) == is_digit  # for each epoch and picture
 for epoch in (1, 5, 30):
-    print(f"after {epoch:2} epochs {right[epoch].mean():.1%} are right")
+    print(f"epoch {epoch:2}: {right[epoch].mean():.1%} of the test digits are right")
 
 # %%
 figure, (above, below) = plt.subplots(
@@ -671,13 +673,13 @@ plt.show()
 # $a(1-a)$ is almost 0, and with it the delta: the neuron is as wrong as can be about every 4, and hardly anything tells it. This is
 # the weakness of the sigmoid together with the squared error. Exercise 3 wakes it up.
 #
-# Some of the pictures that are still wrong in the end:
+# Some pictures that are still wrong in the end (what it is → what the network says):
 
 # %%
 figure, axes = plt.subplots(1, 8, figsize=(7.5, 1.5))
 for ax, i in zip(axes, np.flatnonzero(~right[-1]), strict=False):
     ax.imshow(pictures[1437 + i, 0], cmap="Greys")
-    ax.set(title=f"{is_digit[i]}, not {said[-1, i].argmax()}", xticks=[], yticks=[])
+    ax.set(title=f"{is_digit[i]} → {said[-1, i].argmax()}", xticks=[], yticks=[])
 plt.show()
 
 # %% [markdown]
