@@ -43,28 +43,34 @@ plt.style.use("tinygrad_edu.figures")
 # | $b_j$ | the bias of neuron $j$ |
 # | $z_j$ | what neuron $j$ hears, its bias included: $z_j = b_j + \sum_k w_{jk} a_k$ |
 #
-# "To" comes first so that $w_{jk}$ stands in row $j$ and column $k$ of a matrix: one row for each neuron, as in tutorial 4. In Python
+# "To" comes first so that $w_{jk}$ stands in row $j$ of a matrix: one row for each neuron, as in tutorial 4. For the hand calculation
 # we number with dictionaries, so that `w[8, 4]` is $w_{84}$:
 
 # %%
+INPUTS, HIDDEN, OUTPUTS = (1, 2, 3), (4, 5, 6, 7), (8, 9)
 a = {1: 1.0, 2: 0.5, 3: -1.0}  # what the inputs say
 y = {8: 1.0, 9: 0.0}  # what the outputs should say
 
+rows = {
+    4: [0.5, -0.2, 0.1],  # the weights to neuron 4 from 1, 2 and 3
+    5: [-0.3, 0.8, 0.5],
+    6: [0.7, 0.6, -0.4],
+    7: [-0.6, 0.2, 0.3],
+    8: [0.4, -0.9, 0.6, 0.2],  # to 8 from 4, 5, 6 and 7
+    9: [-0.5, 0.3, 0.8, -0.7],
+}
 b = {4: 0.1, 5: -0.2, 6: 0.1, 7: 0.3, 8: -0.3, 9: 0.2}
-w = {
-    (4, 1): 0.5, (4, 2): -0.2, (4, 3): 0.1,
-    (5, 1): -0.3, (5, 2): 0.8, (5, 3): 0.5,
-    (6, 1): 0.7, (6, 2): 0.6, (6, 3): -0.4,
-    (7, 1): -0.6, (7, 2): 0.2, (7, 3): 0.3,
-    (8, 4): 0.4, (8, 5): -0.9, (8, 6): 0.6, (8, 7): 0.2,
-    (9, 4): -0.5, (9, 5): 0.3, (9, 6): 0.8, (9, 7): -0.7,
-}  # fmt: skip
+
+w = {}
+for before, layer in [(INPUTS, HIDDEN), (HIDDEN, OUTPUTS)]:
+    for j in layer:
+        for k, weight in zip(before, rows[j], strict=True):
+            w[j, k] = weight
 
 # %% jupyter={"source_hidden": true} tags=["cover"]
-LAYERS = [(1, 2, 3), (4, 5, 6, 7), (8, 9)]
 PLACES = {
     j: (2.3 * k, (len(layer) - 1) / 2 - i)
-    for k, layer in enumerate(LAYERS)
+    for k, layer in enumerate([INPUTS, HIDDEN, OUTPUTS])
     for i, j in enumerate(layer)
 }
 VALUES, GRADIENTS = ("C0", "C1"), ("C2", "C3")  # above and below 0
@@ -75,35 +81,32 @@ def short(number):
 
 
 def draw_network(
-    ax, inside, edges=None, beside=None, colors=VALUES, lines=w, line_colors=VALUES
+    ax, inside, edges=w, beside=None, colors=VALUES, lines=w, line_colors=VALUES
 ):
     """The nine neurons. `inside`: the number of each, to print and to colour it by;
-    `edges`: those to stand out, with their weights (None: all, without); `beside`: a
-    text for a neuron; `lines`: what the thickness and colour of the lines show."""
+    `edges`: the lines to draw, with their weights where they are few; `beside`: a text
+    for a neuron; `lines`: what the thickness and colour of the lines show."""
     thickest = max(map(abs, lines.values()))
-    for (j, k), strength in lines.items():
-        ends = np.array([PLACES[k], PLACES[j]], float)
+    to_one = len({j for j, _ in edges}) == 1
+    for j, k in edges:
+        source, goal = np.array(PLACES[k]), np.array(PLACES[j])
         ax.plot(
-            *ends.T,
-            color=line_colors[int(strength < 0)],
-            linewidth=0.5 + 3 * abs(strength) / thickest,
-            alpha=0.9 if edges is None or (j, k) in edges else 0.12,
+            *np.array([source, goal]).T,
+            color=line_colors[int(lines[j, k] < 0)],
+            linewidth=0.5 + 3 * abs(lines[j, k]) / thickest,
+            alpha=0.9,
             zorder=1,
         )
-    edges = edges or []
-    receivers = {j for j, _ in edges}
-    for j, k in edges:
-        # near the ends that lie apart
-        share = 0.36 if len(receivers) == 1 else 0.64
-        at = (1 - share) * np.array(PLACES[k]) + share * np.array(PLACES[j])
-        ax.text(
-            *at,
-            short(w[j, k]),
-            fontsize=8,
-            ha="center",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.7},
-        )
+        if len(edges) < len(w):
+            along = 0.36 if to_one else 0.64  # where the lines lie apart
+            ax.text(
+                *(source + along * (goal - source)),
+                short(lines[j, k]),
+                fontsize=8,
+                ha="center",
+                va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.7},
+            )
     largest = max(map(abs, inside.values()))
     for j, (x, height) in PLACES.items():
         number = inside.get(j)
@@ -126,7 +129,7 @@ def draw_network(
     ax.axis("off")
 
 
-inputs = {j: a[j] for j in (1, 2, 3)}
+inputs = {k: a[k] for k in INPUTS}
 targets = {j: f"target {y[j]:g}" for j in y}
 figure, ax = plt.subplots(figsize=(6, 3.3))
 draw_network(ax, inputs, beside=targets)
@@ -149,7 +152,7 @@ def sigmoid(z):
 
 
 z = {}
-for layer, before in [((4, 5, 6, 7), (1, 2, 3)), ((8, 9), (4, 5, 6, 7))]:
+for before, layer in [(INPUTS, HIDDEN), (HIDDEN, OUTPUTS)]:
     for j in layer:
         z[j] = b[j] + sum(w[j, k] * a[k] for k in before)
         a[j] = sigmoid(z[j])
@@ -179,7 +182,7 @@ def page(title, *network, **look):
 
 def forward_pages():
     known = dict(inputs)
-    for before, layer in itertools.pairwise(LAYERS):
+    for before, layer in [(INPUTS, HIDDEN), (HIDDEN, OUTPUTS)]:
         for j in layer:
             known[j] = a[j]
             heard = products([(w[j, k], a[k]) for k in before])
@@ -272,17 +275,17 @@ print(f"w84: {gradient[8, 4]:.4f}   w94: {gradient[9, 4]:.4f}")
 # %% jupyter={"source_hidden": true}
 def backward_pages():
     known = {}
-    for j in (8, 9):
+    for j in OUTPUTS:
         known[j] = delta[j]
         title = (
             f"neuron {j} said {a[j]:.4f}; its target is {y[j]:g}\n"
             f"({short(a[j])} − {y[j]:g}) · {short(a[j])}·(1 − {short(a[j])}) = {delta[j]:.4f}"
         ).replace("-", "−")
-        yield page(title, known, [], targets, colors=GRADIENTS)
-    for k in (4, 5, 6, 7):
+        yield page(title, known, {}, targets, colors=GRADIENTS)
+    for k in HIDDEN:
         known[k] = delta[k]
-        arrives = sum(w[j, k] * delta[j] for j in (8, 9))
-        blame = products([(w[j, k], delta[j]) for j in (8, 9)]).removeprefix("+ ")
+        arrives = sum(w[j, k] * delta[j] for j in OUTPUTS)
+        blame = products([(w[j, k], delta[j]) for j in OUTPUTS]).removeprefix("+ ")
         title = (
             f"to neuron {k} comes  {blame} = {arrives:.4f}\n"
             f"{arrives:.4f} · {short(a[k])}·(1 − {short(a[k])}) = {delta[k]:.4f}"
@@ -290,7 +293,7 @@ def backward_pages():
         yield page(title, known, [(8, k), (9, k)], targets, colors=GRADIENTS)
     look = {"lines": gradient, "line_colors": GRADIENTS}
     title = "each weight's gradient: delta · activation\n(green: less of it would be better; purple: more)"
-    yield page(title, delta, None, targets, colors=GRADIENTS, **look)
+    yield page(title, delta, w, targets, colors=GRADIENTS, **look)
 
 
 Flipbook(backward_pages(), title="backward, neuron by neuron")
@@ -307,19 +310,12 @@ Flipbook(backward_pages(), title="backward, neuron by neuron")
 # %%
 tg.set_default_dtype(tg.float64)
 
-
-def matrix(rows, columns):
-    return tg.tensor([[w[j, k] for k in columns] for j in rows], requires_grad=True)
-
-
-def vector(numbers, which):
-    return tg.tensor([numbers[j] for j in which])
-
-
-INPUTS, HIDDEN, OUTPUTS = LAYERS
-x, target = vector(a, INPUTS), vector(y, OUTPUTS)
-W1, b1 = matrix(HIDDEN, INPUTS), vector(b, HIDDEN).requires_grad_()
-W2, b2 = matrix(OUTPUTS, HIDDEN), vector(b, OUTPUTS).requires_grad_()
+x = tg.tensor([a[k] for k in INPUTS])
+target = tg.tensor([y[j] for j in OUTPUTS])
+W1 = tg.tensor([rows[j] for j in HIDDEN], requires_grad=True)
+b1 = tg.tensor([b[j] for j in HIDDEN], requires_grad=True)
+W2 = tg.tensor([rows[j] for j in OUTPUTS], requires_grad=True)
+b2 = tg.tensor([b[j] for j in OUTPUTS], requires_grad=True)
 
 z1 = W1 @ x + b1
 a1 = z1.sigmoid()
@@ -363,13 +359,13 @@ for name, tensor, numbers in zip(
 # | back through the weights: $W^\top \delta$ | of `@` for its second factor, in [products.py](../tinygrad_edu/ops/products.py) |
 # | gradient of the weights: $\delta\, a^\top$ | of `@` for its first factor |
 #
-# Step through it. The gradients that stop at `z2` and `z1` are the deltas.
+# Step through it. The gradients that arrive at `z2` and `z1` are the deltas.
 
 # %%
-tg.play(cost, title="3-4-2: one sample, forward and back")
+tg.play(cost, title="a 3-4-2 network")
 
 # %% [markdown]
-# ## $y - a$ or $a - y$?
+# ## y − a or a − y?
 #
 # In many slides and programs the delta of an output has the other sign: $(y - a)\,a\,(1-a)$, "target minus answer", like the error of
 # the perceptron. Who is right? Both. There is a second sign, and it must fit:
@@ -449,14 +445,14 @@ for step in range(20_001):
 # And by autograd: the two lines of the forward computation, the cost, and an optimizer that subtracts the gradient.
 
 # %%
-inputs, wanted = tg.tensor(X), tg.tensor(XOR)
+samples, wanted = tg.tensor(X), tg.tensor(XOR)
 V_auto, U_auto = (tg.tensor(numbers, requires_grad=True) for numbers in start)
 optimizer = optim.SGD([V_auto, U_auto], lr=1.0)
 
 printed = {0: 0.496410031903, 10_000: 0.00858452565325, 20_000: 0.00578945986251}
 print(" step   by hand      autograd     Trask's page")
 for step in range(20_001):
-    answer = ((inputs @ V_auto).sigmoid() @ U_auto).sigmoid()
+    answer = ((samples @ V_auto).sigmoid() @ U_auto).sigmoid()
     cost = 0.5 * ((answer - wanted) ** 2).sum()
     if step in printed:
         error = (answer - wanted).abs().mean().item()
@@ -467,7 +463,8 @@ for step in range(20_001):
 print("the same weights:", np.allclose(V_auto.numpy(force=True), V, rtol=0, atol=1e-9))
 
 # %% [markdown]
-# Three times the same. What did it learn? The colour is the answer at each point of the plane, the lines are where a hidden neuron
+# Three times the same, to all nine digits. (How the four samples add up in the gradients of the weights: `tg.play(cost)`.) What did
+# it learn? The colour is the answer at each point of the plane, the lines are where a hidden neuron
 # says exactly ½ (thick: the output listens to it much).
 
 # %% jupyter={"source_hidden": true}
@@ -556,6 +553,21 @@ class Network:
 
 
 # %% [markdown]
+# Given our nine neurons, it finds the deltas that you know:
+
+# %%
+nine = Network([3, 4, 2], seed=0)
+nine.layers = [
+    (weight.numpy(force=True), bias.numpy(force=True)[:, None])
+    for weight, bias in [(W1, b1), (W2, b2)]
+]
+(_, hidden_deltas), (_, output_deltas) = nine.backprop(
+    x.numpy()[:, None], target.numpy()[:, None]
+)
+print("4 to 7:", hidden_deltas[:, 0].round(6))
+print("8, 9:  ", output_deltas[:, 0].round(6))
+
+# %% [markdown]
 # And here is ours, with the same first weights. It has no `backprop`: `cost.backward()` does that, for any network, whatever its
 # layers. A batch goes in at once, one sample a row, as with XOR.
 
@@ -599,11 +611,11 @@ columns = [
     )
 ]
 
-for rows in tg.randperm(1437).split(10):
-    network.learn([columns[i] for i in rows.tolist()], eta=3.0)
+for chosen in tg.randperm(1437).split(10):
+    network.learn([columns[i] for i in chosen.tolist()], eta=3.0)
 
     optimizer.zero_grad()
-    squared_error(model(x_train[rows]), y_train[rows]).backward()
+    squared_error(model(x_train[chosen]), y_train[chosen]).backward()
     optimizer.step()
 
 theirs = np.concatenate([p.ravel() for layer in network.layers for p in layer])
@@ -855,13 +867,13 @@ with check():
 # ## Exercise 3: wake them up
 #
 # Find another cost, for which the slope drops out: the delta of an output shall be $a - y$, without $a(1-a)$. Then a neuron that is
-# very wrong hears it. Write `cost(a, y)`; `a` are the outputs of sigmoid neurons, `y` the targets (0 or 1), both tensors of the same
+# very wrong hears it. Write `new_cost(a, y)`; `a` are the outputs of sigmoid neurons, `y` the targets (0 or 1), both tensors of the same
 # shape, and the result is one number, summed over all. (Which $\partial C / \partial a$ times $a(1-a)$ makes $a - y$ if $y = 1$?
 # Whose derivative is that? And if $y = 0$?)
 
 
 # %% tags=["exercise"]
-def cost(a, y):
+def new_cost(a, y):
     raise NotImplementedError
 
 
@@ -870,7 +882,7 @@ with check():
     heard = tg.tensor([-4.0, 0.5, 2.0, -1.0], requires_grad=True)
     should = tg.tensor([1.0, 0.0, 1.0, 0.0])
     says = heard.sigmoid()
-    number = cost(says, should)
+    number = new_cost(says, should)
     assert isinstance(number, tg.Tensor), (
         "compute with tensors, so that it can be derived."
     )
@@ -894,7 +906,7 @@ with check():
         )
     awake = train_digits(
         same_as(Network([64, 30, 10], seed=0)),
-        lambda a, labels: cost(a, F.one_hot(labels, 10).double()) / len(a),
+        lambda a, labels: new_cost(a, F.one_hot(labels, 10).double()) / len(a),
         0.5,
         5,
     )
@@ -911,7 +923,7 @@ with check():
 # 0 or 1, both fit into one line:
 #
 # ```python
-# def cost(a, y):
+# def new_cost(a, y):
 #     return -(y * a.log() + (1 - y) * (1 - a).log()).sum()
 # ```
 #
