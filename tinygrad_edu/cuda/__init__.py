@@ -5,11 +5,11 @@ Source: https://pytorch.org/docs/stable/cuda.html
 
 from __future__ import annotations
 
+from ..backend import empty_cache, memory_allocated, synchronize
 from ..backend import gpu_count as device_count
-from ..backend import synchronize
 from ..ops.random import manual_seed
 
-__all__ = ["device_count", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "memory_allocated", "synchronize"]
 
 manual_seed_all = manual_seed  # which seeds every device
 

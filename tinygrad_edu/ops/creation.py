@@ -100,7 +100,11 @@ def _sizes(size: tuple) -> tuple[int, ...]:
 
 def _number(value: Any) -> Any:
     """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
-    return value.item() if isinstance(value, Tensor | np.generic) else value
+    if isinstance(value, Tensor | np.generic):
+        return value.item()
+    if not isinstance(value, int | float):  # NumPy makes a NaN of None
+        raise TypeError(f"a number is needed here, not {value!r:.80}.")
+    return value
 
 
 def _float_default(dtype: Any) -> np.dtype:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import GraphError, describe
 from ..op import op
 from ..tensor import Tensor
+from .indexing import _index
 from .shape import ints, one_dim, reshape
 
 __all__ = [
@@ -34,7 +35,7 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     start += n if start < 0 else 0
     if length < 0 or start + length > n:
         raise RuntimeError(f"narrow: {length} elements from {start} on do not fit in dim {dim} of size {n}.")
-    return x[(slice(None),) * dim + (slice(start, start + length),)]
+    return _index(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
 def select(x: Any, dim: int, index: Any) -> Any:
@@ -58,7 +59,7 @@ def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
     if not x.ndim:
         raise RuntimeError("unbind() of a 0-d tensor: it has no dim to take apart.")
     dim = one_dim(dim, x.ndim)
-    return tuple(x[(slice(None),) * dim + (i,)] for i in range(x.shape[dim]))
+    return tuple(_index(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
 def split_with_sizes(x: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:

@@ -26,6 +26,8 @@ class LBFGS(Optimizer):
     Source: Nocedal, Wright, Numerical Optimization, 2nd ed., algorithms 7.4, 3.5 and 3.6; https://pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
     """
 
+    on_arrays = True
+
     def __init__(
         self,
         params: Any,
