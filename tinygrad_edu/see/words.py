@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .format import Node, Rule, Step, Trace
-from .maths import _RAISED, ALIASES
+from .maths import ALIASES, RAISED
 from .style import on_one_line, short
 
 
@@ -59,7 +59,7 @@ def _with_names(trace: Trace, node: Node, rule: Rule, text: str) -> str:
         name = trace.node(x).name if x else _in_brackets(node.attrs.get(parameter, parameter))
         names |= {parameter: name, f"∂{parameter}": slope(trace, name)}
     names |= {letter: names[meant] for letter, meant in ALIASES.get(rule.op, {}).items() if meant}
-    text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: _raised(found[0], names), text)
+    text = re.sub(f"[{''.join(RAISED)}]+", lambda found: _raised(found[0], names), text)
     text = re.sub(r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
     return re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
 
@@ -72,7 +72,7 @@ def _in_brackets(value: Any) -> str:
 
 def _raised(power: str, names: Mapping[str, str]) -> str:
     """A power in which an input stands, so that its name can be put there: `ⁿ⁻¹` as `^(n-1)`."""
-    plain = "".join(_RAISED[letter] for letter in power)
+    plain = "".join(RAISED[letter] for letter in power)
     if not any(letter in names for letter in plain):
         return power
     return f"^({plain})" if len(plain) > 1 else f"^{plain}"
