@@ -146,6 +146,7 @@ function fill(template, node, to) {
   const end = () => { endFactor(); html += factors && `<span class="part">${factors}</span>`; factors = ""; };
   for (const child of holder.firstElementChild.children) {
     const sign = child.localName === "mo" && !child.hasAttribute("form") && formula ? child.textContent : "";
+    if (child.localName === "mrow" && child.querySelector("mtext") && formula) end();  // a remark in brackets
     if (BREAKS.has(sign) || sign === "·") {
       if (sign === "·") endFactor(); else end();
       child.setAttribute("form", "infix");  // with its space, though nothing stands before it now
@@ -325,7 +326,7 @@ class Stage {
       return { x, y, width: Math.max(...some.map((box) => box.x + box.width)) - x, height: Math.max(...some.map((box) => box.y + box.height)) - y };
     };
     const fits = (box) => Math.min(width / (box.width + 2 * pad), (height - top) / (box.height + pad));
-    const all = around(boxes), box = fits(all) >= 0.6 ? all : boxes[0];
+    const all = around(boxes), box = fits(all) >= 0.4 ? all : boxes[0];
     const zoom = Math.min(Math.max(width / this.camera.width, 0.8), fits(box));
     const along = (middle, room, whole, before) => (whole + before + pad < room ? (whole + pad - before - room) / 2 : Math.max(-before, Math.min(middle - room / 2, whole + pad - room)));
     this.aim({
@@ -559,7 +560,7 @@ function computation(step) {
   }).filter(Boolean);
   const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
   const result = show(matrix(out).at(made));
-  const tight = Boolean(step.equation);  // so that all of it stays in sight
+  const tight = [...inputs.map(numbersOf), out].reduce((sum, numbers) => sum + matrix(numbers).cols.length + 2, 0) > 17;  // so that all of it stays in sight
   const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value", tight });
   const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
   const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [], tight }) : sign(inBrackets(x.plain)));
