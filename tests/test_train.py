@@ -311,6 +311,16 @@ def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
     assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
 
 
+def test_decisions_side_by_side() -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import new_figure, plot_decision
+
+    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0]]), tg.tensor([0, 1])
+    figure, axes = new_figure(ncols=2)
+    assert all(plot_decision(lambda x: x, x, y, steps=5, ax=ax) is figure for ax in axes)
+    assert [len(ax.collections) for ax in axes] == [2, 2]  # regions and samples
+
+
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     image = pytest.importorskip("PIL.Image")
     from tinygrad_edu.plot import Flipbook, new_figure

@@ -23,6 +23,7 @@ import numpy as np
 
 from . import dtypes
 from .autograd.engine import grad, topological_order
+from .autograd.function import _Call
 from .autograd.messages import name_of
 from .errors import DtypeError, GraphError, describe
 from .op import recording
@@ -39,7 +40,7 @@ class GradcheckError(RuntimeError):
     """A gradient that differs from the differences of the function's values."""
 
 
-_KINK = "a kink or a jump"
+_KINK = "a kink, a jump or an end"
 _FIRST = ("the gradient of", "backward gives", "the function's values give")
 _SECOND = ("the derivative of the gradients by", "backward through the rules gives", "differences of the gradients give")
 
@@ -115,7 +116,7 @@ def _verdict(
     who: str, look: Callable[..., dict[int, str]], problems: dict[int, str], func: Any, inputs: tuple, raise_exception: bool
 ) -> bool:
     if problems and raise_exception:
-        raise GradcheckError(f"{who}: " + "\n".join([*problems.values(), *_wrong_rules(look, func(*inputs))]))
+        raise GradcheckError(f"{who}: " + "\n".join([*dict.fromkeys(problems.values()), *_wrong_rules(look, func(*inputs))]))
     return not problems
 
 
@@ -125,22 +126,28 @@ def _first_order(
     """What is wrong with the gradients of `func`, by the number of the input."""
     what, analytic, numeric = words
     variables = _variables(inputs)
-    given = {i: x.numpy(force=True).copy() for i, x in variables.items()}
+    given = [(f"input {i}, {describe(x)}", x, x.numpy(force=True).copy()) for i, x in variables.items()]
     outputs = _float_outputs(func(*inputs))
-    for i, x in variables.items():
-        if not np.array_equal(given[i], x.numpy(force=True), equal_nan=True):
-            return {
-                i: f"the function changed input {i}, {describe(x)}, in place, so neither its gradient nor anything computed from it "
-                "later can be right. A forward computation makes a new array: x + 1, and not x += 1."
-            }
+    if changed := _changed(given):
+        return dict.fromkeys(
+            variables,
+            f"the function changed {changed}, in place, so neither its gradient nor anything computed from it later can be right. "
+            "A forward computation makes a new array: x + 1, and not x += 1.",
+        )
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
 
     def value() -> Any:
         return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
 
+    seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
+    given += [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
+    gradients = _analytic(outputs, seeds, list(variables.values()))
+    if changed := _changed(given):
+        message = f"a rule changed {changed}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
+        return dict.fromkeys(variables, message)
     problems = {}
-    for (i, x), gradient in zip(variables.items(), _analytic(outputs, weights, list(variables.values())), strict=True):
+    for (i, x), gradient in zip(variables.items(), gradients, strict=True):
         found = np.zeros(x.shape) if gradient is None else gradient
         expected = np.empty(x.shape)
         for index in np.ndindex(x.shape):
@@ -198,18 +205,18 @@ def _second_order(
 def _how(found: np.ndarray, expected: np.ndarray, at: tuple[int, ...], sides: tuple[float, float], reached: bool) -> str:
     """In which way a gradient is wrong, where that can be told from it and from the slopes to both sides, taken over longer steps."""
     left, right = sides
-    size = max(1.0, abs(left), abs(right))
-    if abs(right - left) > 0.02 * size:
+    size, middle = max(1.0, abs(left), abs(right)), (left + right) / 2
+    if abs(found[at] - middle) < 1e-3 * size:
+        return " Over longer steps the two agree: the values have too few digits, as if they were computed in float32."
+    if not (abs(right - left) < 0.02 * size and abs(expected[at]) < 100 * size):  # so that NaN counts too
         return (
-            f" There the values have {_KINK}: their slope is {left:.4g} to one side and {right:.4g} to the other, so there is "
-            "no derivative. Check beside it: tensors(elements=...) chooses the numbers."
+            f" There the values have {_KINK}: their slope is {left:.4g} to one side and {right:.4g} to the other, so there is no "
+            "derivative, and only their mean passes. Check beside it: tensors(elements=...) chooses the numbers."
         )
     if not reached:
         return (
             " Backward does not reach it: on the way there is an operation without a rule for it, or a detached or NumPy value."
         )
-    if abs(found[at] - (left + right) / 2) < 1e-3 * size:
-        return " Over longer steps the two agree: the values have too few digits, as if they were computed in float32."
     clear = np.abs(expected) > 1e-3 * np.abs(expected).max()
     factors = found[clear] / expected[clear]
     same = factors.size and factors[0] and np.allclose(factors, factors[0], rtol=1e-3)
@@ -229,16 +236,19 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
         if this.forward.__module__.startswith("tinygrad_edu."):
             continue
         inputs = tuple(
-            Tensor(x.array, dtype="float64", requires_grad=x.requires_grad)
+            tensor(x.array, dtype="float64", requires_grad=x.requires_grad)
             if isinstance(x, Tensor) and x.dtype.kind == "f"
             else x
             for x in node.inputs
         )
-        found = look(functools.partial(recording(this), **node.settings), inputs)
+        own = isinstance(getattr(this.joint, "__self__", None), _Call)  # an autograd.Function
+        found = look(this.joint.__self__.again if own else functools.partial(recording(this), **node.settings), inputs)
         problems = [i for i, problem in found.items() if _KINK not in problem]
         if problems:
             slots = problems if look is _first_order else range(len(this.rules))
-            rule = "joint rule" if this.joint is not None else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
+            rule = (
+                "backward" if own else "joint rule" if this.joint else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
+            )
             yield f"Checked by itself, {name_of(node)} fails: see its {rule}."
 
 
@@ -265,13 +275,17 @@ def _float_outputs(result: Any) -> list[Tensor]:
     return [y for y in _as_tuple(result) if isinstance(y, Tensor) and y.dtype.kind == "f"]
 
 
-def _analytic(outputs: list[Tensor], weights: list, variables: list[Tensor]) -> list[np.ndarray | None]:
-    """The gradients of the weighted sum of the outputs; None where backward does not come."""
-    tracked = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
+def _changed(given: list[tuple[str, Tensor, np.ndarray]]) -> str:
+    """The name of the first tensor that no longer has the values it had."""
+    return next((name for name, x, was in given if not np.array_equal(was, x.numpy(force=True), equal_nan=True)), "")
+
+
+def _analytic(outputs: list[Tensor], seeds: list[Tensor], variables: list[Tensor]) -> list[np.ndarray | None]:
+    """The gradients of the outputs' sum weighted with the seeds; None where backward does not come."""
+    tracked = [(y, seed) for y, seed in zip(outputs, seeds, strict=True) if y.requires_grad]
     if not tracked:  # constants, as far as the rules know
         return [None] * len(variables)
-    seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in tracked]
-    found = grad([y for y, _ in tracked], variables, seeds, allow_unused=True)
+    found = grad([y for y, _ in tracked], variables, [seed for _, seed in tracked], allow_unused=True)
     return [None if g is None else g.numpy(force=True) for g in found]
 
 
@@ -400,7 +414,16 @@ def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: in
 def broadcastable_shapes(
     n: int, *, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> SearchStrategy[list[tuple[int, ...]]]:
-    """Lists of n shapes that broadcast together."""
+    """Lists of n shapes that broadcast together: with `data.draw` an operation of several inputs is tested on them.
+
+    >>> from hypothesis import given, settings, strategies
+    >>> @settings(max_examples=10, database=None)
+    ... @given(strategies.data())
+    ... def test_mul(data):
+    ...     inputs = [data.draw(tensors(shape, requires_grad=True)) for shape in data.draw(broadcastable_shapes(2))]
+    ...     assert gradcheck(lambda x, y: x * y, inputs)
+    >>> test_mul()
+    """
     strategy = _hypothesis().extra.numpy.mutually_broadcastable_shapes(
         num_shapes=n, max_dims=max_dims, min_side=min_side, max_side=max_side
     )
@@ -415,13 +438,21 @@ def tensors(
     Args:
         shape: a shape or a strategy for it (default: `shapes()`).
         dtype: float64 by default, which `gradcheck` needs.
-        elements: (low, high), or a strategy (default: -2 to 2 for floats, -5 to 5 for signed integers, 0 to 5 for unsigned).
+        elements: (low, high), or a strategy (default: sixteenths from -2 to 2 for floats, which are often equal and else far enough
+            apart for difference quotients; integers from -5 to 5, or from 0 to 5 if unsigned).
         requires_grad: as for `Tensor`.
+
+    An operation with a kink is checked beside it, relu for instance with
+
+    >>> from hypothesis.strategies import floats
+    >>> beside_0 = tensors(elements=floats(-2, -0.1) | floats(0.1, 2), requires_grad=True)
     """
     hypothesis = _hypothesis()
     strategies, dtype = hypothesis.strategies, dtypes.as_dtype(dtype)
-    if elements is None:
-        elements = {"f": (-2.0, 2.0), "i": (-5, 5), "u": (0, 5), "b": (False, True)}[dtype.kind]
+    if elements is None and dtype.kind == "f":
+        elements = strategies.floats(-2, 2).map(lambda x: round(16 * x) / 16)
+    elif elements is None:
+        elements = {"i": (-5, 5), "u": (0, 5), "b": (False, True)}[dtype.kind]
     if isinstance(elements, tuple):
         low, high = elements
         elements = (

@@ -101,7 +101,12 @@ class Function:
         """Run `forward`, and record it if an argument requires grad."""
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        output = cls._output(ctx, args)
+        with no_grad():
+            if cls.setup_context is Function.setup_context:
+                output = cls.forward(ctx, *args)
+            else:
+                output = cls.forward(*args)
+                cls.setup_context(ctx, args, output)
         if isinstance(output, list):
             raise TypeError(f"{cls.__name__}.forward returned a list; return a tensor, or a tuple of tensors.")
         if not any(ctx.needs_input_grad) or not grad_mode.enabled:
@@ -109,15 +114,6 @@ class Function:
         outputs = output if isinstance(output, tuple) else (output,)
         results = _Call(cls, ctx, args, outputs).record()
         return results if isinstance(output, tuple) else results[0]
-
-    @classmethod
-    def _output(cls, ctx: FunctionCtx, args: tuple) -> Any:
-        with no_grad():
-            if cls.setup_context is Function.setup_context:
-                return cls.forward(ctx, *args)
-            output = cls.forward(*args)
-            cls.setup_context(ctx, args, output)
-            return output
 
 
 def once_differentiable(backward: Callable) -> Callable:
@@ -173,9 +169,9 @@ class _Call:
         def forward(*xs: Any) -> Any:
             """z = what forward returned;  ∂x = what backward returns"""
             outputs = self.outputs
-            if any(x is not self.args[i].array for i, x in zip(self.places, xs, strict=True)):  # computed again, at another place
-                moved = dict(zip(self.places, map(wrap, xs), strict=True))
-                found = self.cls._output(FunctionCtx(), tuple(moved.get(i, a) for i, a in enumerate(self.args)))
+            if any(x is not self.args[i].array for i, x in zip(self.places, xs, strict=True)):  # computed elsewhere, by a check
+                with no_grad():
+                    found = self.again(*map(wrap, xs))
                 outputs = found if isinstance(found, tuple) else (found,)
             arrays = [outputs[k].array for k in self.carried]
             if len(arrays) > 1:
@@ -193,6 +189,13 @@ class _Call:
             if not self.ctx._materialize:
                 part.register_hook(functools.partial(self._note, k))
         return tuple(results)
+
+    def again(self, *xs: Tensor) -> Any:
+        """The Function applied anew, to other tensors."""
+        args = list(self.args)
+        for i, x in zip(self.places, xs, strict=True):
+            args[i] = x
+        return self.cls.apply(*args)
 
     def _note(self, k: int, g: Tensor) -> None:
         self.reached.add(k)

@@ -137,7 +137,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     """
     x, weight = _enough_digits(floating("rms_norm", input), weight)
     dim = _last_dims("rms_norm", x, normalized_shape, weight)
-    eps = float(dtypes.finfo(x.dtype).eps) if eps is None else eps
+    eps = dtypes.finfo(x.dtype).eps if eps is None else eps
     return _back(_standardize_rms(x, weight, dim=dim, eps=eps), input.dtype)
 
 
