@@ -153,7 +153,7 @@ def strided(a: np.ndarray) -> np.ndarray:
 
 def backwards(a: np.ndarray) -> np.ndarray:
     """With negative strides."""
-    return np.flip(np.flip(a).copy())
+    return np.asarray(np.flip(np.flip(a).copy()))
 
 
 @every_row

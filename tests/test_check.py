@@ -282,7 +282,7 @@ def test_arguments_in_another_order_are_refused() -> None:
 
 
 def test_errors_of_the_model_are_shown() -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="in_features=5"):
         check_training(Layered(5, 3), classes(), cross_entropy)
 
 

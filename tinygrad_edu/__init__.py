@@ -50,6 +50,7 @@ from .dtypes import (
 )
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
+from .old_names import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor
 from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *

@@ -70,7 +70,7 @@ class Tensor:
     def __init__(
         self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
-        numbers = _numbers_or_size(data)
+        numbers = _numbers_or_size(data, dtype)
         if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(numbers, dtype, device, copy=True)
@@ -229,6 +229,11 @@ class Tensor:
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._requires_grad:
+            raise GraphError(
+                "a NumPy function called with a tensor that requires grad would lose its history: call this library's function, as "
+                "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach()."
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
@@ -447,10 +452,11 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     return moved.copy() if copy and moved is data else moved
 
 
-def _numbers_or_size(data: tuple) -> Any:
+def _numbers_or_size(data: tuple, dtype: Any) -> Any:
     """What a call of a tensor's class means by its arguments: numbers, or an array of a size, uninitialised."""
     if all(type(n) is int or isinstance(n, np.integer) for n in data):
-        return backend.place(np.empty(data or 0, dtypes.get_default_dtype()), backend.get_default_device())
+        wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+        return backend.place(np.empty(data or 0, wanted), backend.get_default_device())
     if len(data) > 1:
         raise TypeError(
             f"a tensor is made of one thing, or of its sizes, not of {data!r:.80}. Settings are given by name: dtype=..."

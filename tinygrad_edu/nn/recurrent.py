@@ -100,6 +100,10 @@ class _Recurrent(Module):
         return tuple(getattr(self, f"{kind}_l{layer}{direction}", None) for kind in kinds)
 
     @property
+    def _flat_weights_names(self) -> list[str]:  # PyTorch programs that initialise the weights read it
+        return list(self._parameters)
+
+    @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, layer by layer and direction by direction."""
         pairs = [(layer, direction) for layer in range(self.num_layers) for direction in self._directions]

@@ -1,10 +1,10 @@
 """Every operation, and the one list of what Tensor gets from them.
 
-Files, each importing at its head only from those before it: totals, shape, splitting, padding, joining, arranging, diagonal (where
-numbers are); indexing, scatter, creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax, sorting
-(element by element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and
-matrices); convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss, classification,
-likelihood (losses).
+Files, each importing at its head only from those before it: totals, shape, indexing, splitting, padding, joining, arranging,
+diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax,
+sorting (element by element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors
+and matrices); convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+classification, likelihood (losses).
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -16,7 +15,6 @@ from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
-    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
@@ -80,32 +78,6 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-class _OldType(type):
-    """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
-
-    dtype: np.dtype
-
-    def __call__(cls, *data: Any) -> Tensor:
-        return Tensor(*data, dtype=cls.dtype)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
-
-
-def _old_type(name: str, dtype: np.dtype) -> Any:
-    words = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
-    return _OldType(name, (), {"dtype": dtype, "__doc__": words})
-
-
-FloatTensor = _old_type("FloatTensor", dtypes.float32)
-DoubleTensor = _old_type("DoubleTensor", dtypes.float64)
-HalfTensor = _old_type("HalfTensor", dtypes.float16)
-LongTensor = _old_type("LongTensor", dtypes.int64)
-IntTensor = _old_type("IntTensor", dtypes.int32)
-ByteTensor = _old_type("ByteTensor", dtypes.uint8)
-BoolTensor = _old_type("BoolTensor", dtypes.bool_)
-
-
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor, of the default dtype unless another is given."""
     return tensor(value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
@@ -121,14 +93,18 @@ def _made(array: np.ndarray, device: Any, requires_grad: bool, name: str | None 
 
 def _sizes(size: tuple) -> tuple[int, ...]:
     shape = ints(size)
-    if builtins.any(n < 0 for n in shape):
+    if any(n < 0 for n in shape):
         raise RuntimeError(f"sizes must not be negative: {shape}.")
     return shape
 
 
 def _number(value: Any) -> Any:
     """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
-    return value.item() if isinstance(value, Tensor | np.generic) else value
+    if isinstance(value, Tensor | np.generic):
+        return value.item()
+    if not isinstance(value, int | float):  # NumPy makes a NaN of None
+        raise TypeError(f"a number is needed here, not {value!r:.80}.")
+    return value
 
 
 def _float_default(dtype: Any) -> np.dtype:
@@ -391,8 +367,8 @@ def _caster(dtype: np.dtype) -> Any:
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`, also of an old type such as FloatTensor; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype.dtype if isinstance(dtype, _OldType) else dtype)
+    """`to(dtype)`; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype)
 
 
 def is_floating_point(input: Tensor) -> bool:

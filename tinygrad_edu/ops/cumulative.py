@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -94,8 +93,10 @@ def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
     return _in(along(_cumprod, _in(x, dtype), dim), dtype)
 
 
-def _running(combine: Callable, array: Any, dim: int) -> Any:
-    """combine(a₁, ..., aᵢ) for every i along a dim, reaching twice as far back with every step."""
+def _running(combine: np.ufunc, array: Any, dim: int) -> Any:
+    """combine(a₁, ..., aᵢ) for every i along a dim; where NumPy does not do it, reaching twice as far back with every step."""
+    if isinstance(array, np.ndarray):
+        return combine.accumulate(array, axis=dim)
     z = np.moveaxis(array, dim, 0).copy()
     step = 1
     while step < len(z):

@@ -155,7 +155,7 @@ def check_range(index: Any, x: Any, dim: int | None, negative: bool = False) -> 
     """Raise IndexError if an index array points outside a dim of x (None: of x flattened)."""
     size = math.prod(x.shape) if dim is None else x.shape[dim] if x.ndim else 1
     least = -size if negative else 0
-    if not index.size or (isinstance(index, np.ndarray) and not negative and largest_unsigned(index) < size):
+    if not index.size or (isinstance(index, np.ndarray) and largest_unsigned(index) < size):
         return
 
     def error() -> IndexError:

@@ -87,10 +87,17 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
     if anchor is None:
         rebind(target, old, result)
     elif way is None:
-        raise InplaceError(
-            f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that is "
-            "recorded for backward; clone() it first."
-        )
+        if base is None or base.op is not None or target.array is not base.array:
+            raise InplaceError(
+                f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that "
+                "is recorded for backward; detach() what you put into it, or clone() it first."
+            )
+        _check_writable(target)  # p.data.copy_(w): the numbers go into the memory that it shares with p, the history only to it
+        memory = target.array
+        rebind(target, old, result)
+        memory[...] = result.array
+        mark_changed(memory)
+        target.array, target.base = memory, (anchor, None)
     elif base is None:  # nobody has it any more; other views of it could not follow
         anchor.changed_at = tick()
         rebind(target, old, result)
@@ -171,6 +178,8 @@ def _view_in_place(function: Any) -> Any:
 
 def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, with every index that x[index] takes."""
+    if value is None:  # NumPy makes a NaN of it
+        raise TypeError("x[...] = None: give a number or a tensor. Does the function that made this value return it?")
     _check_leaf(self)
     if _recorded(self, value):
         old = earlier(self)

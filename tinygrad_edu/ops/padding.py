@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 import math
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ def _sources(dim: int, n: int, before: int, after: int, mode: str) -> list[tuple
     if mode == "replicate":
         i = np.clip(i, 0, n - 1)
     elif mode == "circular":  # what negative numbers cut off is not part of the circle
-        start, end = builtins.max(-before, 0), n - builtins.max(-after, 0)
+        start, end = max(-before, 0), n - max(-after, 0)
         i = start + (i - start) % (end - start)
     else:
         i = n - 1 - np.abs(n - 1 - np.abs(i))
@@ -81,7 +80,7 @@ def _sources(dim: int, n: int, before: int, after: int, mode: str) -> list[tuple
 def slices(pairs: list[tuple[int, int]]) -> Iterator[tuple[slice, slice]]:
     """Pairs of numbers as pairs of slices, one for as many as rise by equal steps."""
     while pairs:
-        (a, b), (c, d) = pairs[0], pairs[builtins.min(1, len(pairs) - 1)]
+        (a, b), (c, d) = pairs[0], pairs[min(1, len(pairs) - 1)]
         across, down = (c - a, d - b) if c > a else (1, 1)
         count = next((i for i, pair in enumerate(pairs) if pair != (a + across * i, b + down * i)), len(pairs))
         yield slice(a, a + across * (count - 1) + 1, across), slice(b, b + down * (count - 1) + 1, down)
@@ -105,8 +104,8 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
         raise RuntimeError(f"pad{sides} cuts off more than there is of {describe(x)}.")
     if mode == "constant":
         if any(a < 0 or b < 0 for a, b in pairs):
-            x = x[tuple(slice(builtins.max(-a, 0), n - builtins.max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True))]
-            pairs = [(builtins.max(a, 0), builtins.max(b, 0)) for a, b in pairs]
+            x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape, strict=True))]
+            pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
         return _pad(x, sides=tuple(pairs), value=0 if value is None else value)
     if value not in (None, 0):
         raise ValueError(f'pad: a value belongs to mode "constant" only, not to {mode!r}.')

@@ -45,6 +45,10 @@ class Windows:
     sizes: tuple[int, ...]
     spans: tuple[tuple[range, ...], ...]
 
+    def __str__(self) -> str:
+        """How many windows, and how large: `4×4 of 2×2`."""
+        return " of ".join("×".join(map(str, counts)) for counts in (self.out, [max(map(len, spans)) for spans in self.spans]))
+
     @cached_property
     def out(self) -> tuple[int, ...]:
         """How many windows there are."""

@@ -427,7 +427,7 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
         to = (
             2
             if kind == "b"
-            else 2 ** (dtypes.finfo(self.dtype).nmant + 1) + 1
+            else 2 ** (np.finfo(self.dtype).nmant + 1) + 1
             if kind == "f"
             else int(dtypes.iinfo(self.dtype).max) + 1
         )

@@ -17,7 +17,7 @@ from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
 from .diagonal import diagonal
 from .indexing import where
-from .scatter import gather
+from .scatter import _gather
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
 from .totals import total
 
@@ -217,8 +217,8 @@ class MinMax(NamedTuple):
 
 def pick(x: Any, dim: int, index: Any, keepdim: bool = True) -> Picked:
     """The elements at an index along a dim, which each gradient goes back to; without keepdim the dim (of size 1) is left out."""
-    found = Picked(gather(x, dim, wrap(index)), wrap(index))
-    return found if keepdim else Picked(*(squeeze(part, dim) for part in found))
+    values, indices = _gather(x, dim=dim, index=index.copy()), wrap(index)  # copied: the caller may change the indices later
+    return Picked(values, indices) if keepdim else Picked(squeeze(values, dim), squeeze(indices, dim))
 
 
 @numpy_names

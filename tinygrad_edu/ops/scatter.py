@@ -14,7 +14,7 @@ from .. import backend
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import Tensor, wrap
-from .indexing import _add_at, _filler, _in_dtype, _index, _index_put, check_range, raw, where
+from .indexing import _filler, _in_dtype, _index, _index_put, check_range, raw, where
 from .shape import broadcast_shapes, broadcast_to, clone, one_dim, ravel, reshape
 
 __all__ = [
@@ -29,6 +29,15 @@ def _at(index: Any, dim: int) -> tuple[Any, ...]:
     grid = [np.arange(n, like=index).reshape((1,) * i + (-1,) + (1,) * (index.ndim - i - 1)) for i, n in enumerate(index.shape)]
     grid[dim] = index
     return tuple(grid)
+
+
+def _places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
+    """The same places, counted through a tensor of this shape row by row."""
+    places, step = 0, 1
+    for i, along in reversed([*enumerate(_at(index, dim))]):
+        places = along * step + places
+        step *= shape[i]
+    return places
 
 
 @op(dx=lambda g, z, x, dim, index: _scatter_add_zeros(g, shape=x.shape, dim=dim, index=index))
@@ -47,7 +56,7 @@ def _scatter_add_zeros(x: Any, *, shape: Any, dim: int, index: Any) -> Any:
     z[index[i, j], j] += x[i, j] (for dim 0);  ∂x[i, j] = g[index[i, j], j]
     """
     z = np.zeros_like(x, shape=shape, order="C")
-    _add_at(z, _at(index, dim), x)
+    backend.add_at(z.reshape(-1), _places(shape, index, dim).reshape(-1), x.reshape(-1))
     return z
 
 
@@ -140,7 +149,7 @@ def _scatter_add(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     z = x with z[index[i, j], j] += source[i, j] (for dim 0);  ∂x = g;  ∂source[i, j] = g[index[i, j], j]
     """
     z = np.copy(x, order="C")
-    _add_at(z, _at(index, dim), source)
+    backend.add_at(z.reshape(-1), _places(x.shape, index, dim).reshape(-1), source.reshape(-1))
     return z
 
 
