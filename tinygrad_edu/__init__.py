@@ -50,13 +50,16 @@ from .dtypes import (
 )
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
+from .old_names import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor
 from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
+from .ops.classification import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.distance import *
 from .ops.einsum import *
@@ -64,6 +67,7 @@ from .ops.elementwise import *
 from .ops.embedding import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.likelihood import *
 from .ops.linalg import *
 from .ops.loss import *
 from .ops.matrix import *
@@ -74,7 +78,9 @@ from .ops.products import *
 from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
+from .ops.scatter import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *
@@ -101,6 +107,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # what changes a tensor in place is a function too: sin_(x)
     if name not in _LATER:
         raise missing(__name__, name)
     file = importlib.import_module(f".{_LATER[name]}", __name__)

@@ -27,6 +27,7 @@ MODULES = {
     "nn.parallel": _ONE_DEVICE,
     "onnx": _EXPORT,
     "sparse": _SPARSE,
+    "special": "its functions are here by their own names: sigmoid for expit, lgamma for gammaln, erf, logit, xlogy, logsumexp ...",
     "utils.tensorboard": "fit() returns a training's history, and record() films it.",
 }
 NOT_OFFERED = {

@@ -1,4 +1,4 @@
-"""Rows for ops/loss.py."""
+"""Rows for the losses: ops/classification.py, ops/likelihood.py and ops/loss.py."""
 
 import math
 
@@ -205,6 +205,14 @@ CASES = [
         call=lambda x, y: loss._put_class(x, labels=y, shape=(*x.shape, 3)),
     ),
     # -- margins
+    Case(
+        "excess",
+        lambda x, y, margin: np.maximum(0, margin - np.take_along_axis(x, y[:, None], 1) + x) * (np.arange(4) != y[:, None]),
+        (real, label),
+        [((3, 4), (3,)), ((0, 4), (0,))],
+        [{"margin": 1.0}, {"margin": -0.2}],
+        call=lambda x, y, margin: loss._excess(x, labels=y, margin=margin),
+    ),
     Case(
         "multi_margin_loss",
         each_sample(lambda s, y, p=1, margin=1.0: sum(max(0, margin - s[y] + t) ** p for t in others(s, y)) / len(s)),

@@ -56,10 +56,11 @@ def source(name: str) -> Any:
 
 
 def run(notebook: Any) -> Any:
-    """Execute a notebook in its folder, with this checkout's package, and with the Graphviz that pip installs: others draw
-    slightly other pictures."""
+    """Execute a notebook in its folder, with this checkout's package, with the Graphviz that pip installs (others draw slightly
+    other pictures), and with one thread for matrix products: on a busy machine two spend most of their time waiting for each other."""
     graphviz = Path(sysconfig.get_path("scripts")) / "graphviz-pure"
-    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent), "GRAPHVIZ_DOT": str(graphviz), "COLUMNS": "100"}
+    settings = {"GRAPHVIZ_DOT": str(graphviz), "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "100"}
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent), **settings}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the machinery about itself
         client = NotebookClient(notebook, record_timing=False, coalesce_streams=True, timeout=10 * SECONDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import ref
@@ -16,7 +16,7 @@ from weakref import ref
 from ..calls import Outline, calls, gone
 from ..clock import tick
 from ..grad_mode import no_grad
-from ..ops.creation import zeros_like
+from ..ops.creation import as_tensor, zeros_like
 from ..ops.shape import alias
 from ..tensor import HookHandle, Tensor
 from .parameter import Buffer, Parameter, as_buffer
@@ -192,31 +192,30 @@ class Module:
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "layers.0.weight"."""
-        path, _, name = target.rpartition(".")
-        found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"{target!r} is not a parameter but a {type(found).__name__}.")
-        return found
+        return self._get(target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a path."""
+        return self._get(target, Buffer)
+
+    def _get(self, target: str, kind: type) -> Any:
         path, _, name = target.rpartition(".")
         found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Buffer):
-            raise AttributeError(f"{target!r} is not a buffer but a {type(found).__name__}.")
+        if not isinstance(found, kind):
+            raise AttributeError(f"{target!r} is not a {kind.__name__} but a {type(found).__name__}.")
         return found
 
     @property
-    def _parameters(self) -> dict[str, Parameter]:  # PyTorch programs read these three
-        return dict(self._own(Parameter))
+    def _parameters(self) -> _Held:  # PyTorch programs read and change these three
+        return _Held(self, Parameter)
 
     @property
-    def _buffers(self) -> dict[str, Tensor]:
-        return dict(self._own(Buffer))
+    def _buffers(self) -> _Held:
+        return _Held(self, Buffer)
 
     @property
-    def _modules(self) -> dict[str, Module]:
-        return dict(self._own(Module))
+    def _modules(self) -> _Held:
+        return _Held(self, Module)
 
     # -- adding ----------------------------------------------------------------------------------------------------
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -349,7 +348,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
         own = self.state_dict(keep_vars=True)
-        given = {name: value if isinstance(value, Tensor) else Tensor(value) for name, value in state_dict.items()}
+        given = {name: value if isinstance(value, Tensor) else as_tensor(value) for name, value in state_dict.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         wrong = [
@@ -445,6 +444,36 @@ def keeping_mode(model: Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+class _Held(MutableMapping[str, Any]):
+    """A module's attributes of one kind, as a dict: `model._modules["fc"] = Linear(4, 2)`."""
+
+    def __init__(self, module: Module, kind: type) -> None:
+        self._module, self._kind = module, kind
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self._module._own(self._kind))[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self._kind is Buffer:
+            self._module.register_buffer(name, value)
+        else:
+            self._module._register(name, value, self._kind)
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        delattr(self._module, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._module._own(self._kind))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class _BackwardHooks:

@@ -153,6 +153,10 @@ def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device
         return tuple(input_data) if isinstance(input_data, tuple | list) else (input_data,)
     if input_shape is None:
         return None
+    if isinstance(input_shape, Tensor):
+        raise TypeError(
+            f"summary(model, input_shape) takes a shape, {tuple(input_shape.shape)}, or the input itself as input_data=..."
+        )
     if isinstance(input_shape, int):
         input_shape = (input_shape,)
     shapes = [input_shape] if not input_shape or isinstance(input_shape[0], int) else list(input_shape)

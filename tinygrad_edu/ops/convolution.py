@@ -157,7 +157,7 @@ def at_positions(z: Any, groups: int) -> Any:
     db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, spread: sum(g, (0, *range(2, g.ndim))),
 )
 def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Slide the weight over the input and take the sum of products at every position; `out` says how many positions.
+    """Slide the weight over the input and take the sum of products at every position.
 
     z[n, o, p] = b[o] + Σ x[n, c, p·stride + k·dilation - padding]·w[o, c, k];  ∂x = conv_input(g, w);  ∂w = conv_weight(x, g);  ∂b = Σ g
     """
@@ -187,8 +187,14 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
 
     z' [n, c, p·stride + k·dilation - padding] = Σ z[n, o, p]·w[o, c, k];  ∂z = conv(g, w);  ∂w = conv_weight(g, z)
     """
+    if z.shape[2:] == tuple(sizes) and all(s == 1 for s in stride) and w.shape[0] <= 2 * w.shape[1] * groups:
+        # As many positions as numbers: the weight, turned round, slides over z. In half the time, unless z has many more channels.
+        turned = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+        turned = turned.reshape(w.shape[1] * groups, w.shape[0] // groups, *w.shape[2:]).copy()
+        return conv_nd(z, turned, out=sizes, stride=stride, padding=padding, dilation=dilation, groups=groups)
     numbers, weights = at_positions(z, groups), as_matrices(w, groups).swapaxes(1, 2)
-    columns = (np.matmul(weights, numbers[:, p]) for p in range(z.shape[2]))
+    product = np.multiply if w.shape[0] == groups else np.matmul  # several times as quick where each sum is of one product
+    columns = (product(weights, numbers[:, p]) for p in range(z.shape[2]))
     return windows_put_back(columns, z, w.shape[1], groups, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation)
 
 

@@ -251,7 +251,10 @@ class Drawing:
         printed = numbers.data is not None and len(numbers.data) <= PRINTED and len(rows[0]) <= 10
         width, height = (27, 12) if printed else (8, 8)
         lines: list[list[str]] = []
-        for row in rows:
+        matrix = numbers.shape[-2] if len(numbers.shape) > 2 and numbers.data is not None else len(rows)
+        for i, row in enumerate(rows):
+            if i and i % matrix == 0:  # a gap between the matrices of a tensor of more than two dims
+                lines.append(['<TD HEIGHT="3"></TD>'])
             lines.append([])
             for number in row:
                 colour = shade(float(number), scale, ends)

@@ -7,6 +7,7 @@ nobody can press a key (a pipe, a notebook, CI) the steps are printed as text, o
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
@@ -27,7 +28,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..tensor import Tensor
-from .format import Frame, Node, Step, Trace, frame
+from .format import Frame, Node, Rule, Step, Trace, frame
 from .maths import _RAISED, ALIASES
 from .style import GRADIENT, VALUE, grid, ink, on_one_line, scales, shade, shape_text, short
 from .trace import trace
@@ -238,16 +239,28 @@ def rule_text(trace: Trace, step: Step) -> str | None:
     node, rule = trace.node(step.node), trace.rules[step.rule]
     if len(rule.inputs) != len(node.inputs) or rule.inputs[step.slot] not in rule.derivatives:
         return None
+    text = _with_names(trace, node, rule, rule.derivatives[rule.inputs[step.slot]])
+    over = f"Σ axis {', '.join(map(str, step.reduced_axes))} of " if step.reduced_axes else ""
+    return f"{slope(trace, trace.node(step.to or '').name)} += {over}{text}"
+
+
+def formula_text(trace: Trace, step: Step) -> str | None:
+    """The formula of an operation with the learner's names in it: `z = w·x`."""
+    node, rule = trace.node(step.node), trace.rules.get(step.rule or "")
+    if step.kind != "op" or rule is None or len(rule.inputs) != len(node.inputs):
+        return None
+    return _with_names(trace, node, rule, rule.formula.partition("; ")[0])
+
+
+def _with_names(trace: Trace, node: Node, rule: Rule, text: str) -> str:
     names = {"g": slope(trace, node.name), "z": node.name}
     for parameter, x in zip(rule.inputs, node.inputs, strict=True):
         name = trace.node(x).name if x else _in_brackets(node.attrs.get(parameter, parameter))
         names |= {parameter: name, f"∂{parameter}": slope(trace, name)}
     names |= {letter: names[meant] for letter, meant in ALIASES.get(rule.op, {}).items() if meant}
-    text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: _raised(found[0], names), rule.derivatives[rule.inputs[step.slot]])
+    text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: _raised(found[0], names), text)
     text = re.sub(r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
-    text = re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
-    over = f"Σ axis {', '.join(map(str, step.reduced_axes))} of " if step.reduced_axes else ""
-    return f"{slope(trace, trace.node(step.to or '').name)} += {over}{text}"
+    return re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
 
 
 def _in_brackets(value: Any) -> str:
@@ -270,6 +283,16 @@ def _remark(found: re.Match) -> str:
 
 
 Row = list[tuple[str, int | None, str]]  # (sign in front, ref of a tensor, caption)
+INFIX = {"add": "+", "sub": "−", "mul": "·", "div": "/", "matmul": "@"}
+
+
+def computation(trace: Trace, step: Step) -> list[Row]:
+    """An operation in numbers: its inputs, and what it makes of them."""
+    node = trace.node(step.node)
+    inputs = [trace.node(x) for x in node.inputs if x]
+    sign = INFIX.get(node.op or "") if len(inputs) == len(node.inputs) == 2 else None
+    row: Row = [(sign or "," if k else "", x.value, x.name) for k, x in enumerate(inputs)]
+    return [[*row, ("=" if sign else f"{node.op} →", node.value, node.name)]]
 
 
 def equations(trace: Trace, step: Step) -> list[Row]:
@@ -314,7 +337,7 @@ def worked(trace: Trace, step: Step) -> str | None:
         return None
     node = trace.node(step.node)
     result = node.value if step.raw is None else step.raw
-    refs = (*(term.tensor for term in step.equation.terms), result)
+    refs = (*(term.tensor for term in step.equation.terms[:2]), result)
     numbers, factors, results = ([float(v) for v in trace.tensors[ref].data or []] for ref in refs)
     at = max(range(len(results)), key=lambda k: abs(results[k]))
     pairs = [(x, d) for x, d in zip(numbers, factors[at * len(numbers) :], strict=False) if d]
@@ -358,13 +381,15 @@ def screen(walk: Walk, width: int, height: int) -> RenderableType:
     """What the terminal shows."""
     t, i = walk.trace, walk.i
     now = frame(t, i)
-    left = min(46, width * 36 // 100)
+    left = min(46, max(42, width * 36 // 100))
     layout = Layout()
     layout.split_column(Layout(name="all"), Layout(_transport(walk, width), size=4))
     right = Layout()
     source = _source(t, now.step)
     lines = min(9, max(3, height // 4))
-    right.split_column(_what_happens(t, now.step, i, width - left if width >= 90 else width), Layout(source, size=lines))
+    right.split_column(
+        _what_happens(t, now.step, i, width - left if width >= 90 else width, height - 4 - lines), Layout(source, size=lines)
+    )
     if width >= 90:
         layout["all"].split_row(Layout(_tape(t, now, height - 4), size=left), right)
     else:
@@ -389,7 +414,7 @@ def _tape(t: Trace, now: Frame, height: int) -> Panel:
     first, last = _window([int(id[1:]) for id in (now.step.node, now.step.to) if id], len(t.nodes), max(1, height - 3))
     for node in t.nodes[first:last]:
         table.add_row(*_tape_row(t, now, node, largest), style=_tape_style(now, node))
-    return Panel(table, title="tensors, in the order of creation", border_style="dim")
+    return Panel(table, title="tensors, oldest first", border_style="dim")
 
 
 def _window(wanted: list[int], count: int, room: int) -> tuple[int, int]:
@@ -420,28 +445,34 @@ def _tape_style(now: Frame, node: Node) -> str:
     return "" if node.id in now.values else "dim"
 
 
-def _what_happens(t: Trace, now: Step, i: int, width: int) -> Panel:
+def _what_happens(t: Trace, now: Step, i: int, width: int, height: int) -> Panel:
     colour = FORWARD if now.phase == "forward" else BACKWARD
+    title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
+    pen = Console(width=width - 4, file=io.StringIO())
+    for most in (8, 4, 2):  # rows and columns of each tensor: as many as fit
+        inside = _in_words_and_numbers(t, now, colour, width - 4, most)
+        if len(pen.render_lines(inside)) <= height - 2:
+            break
+    return Panel(inside, title=Text(title, style=colour), border_style=colour)
+
+
+def _in_words_and_numbers(t: Trace, now: Step, colour: str, room: int, most: int) -> Group:
     parts: list[RenderableType] = [Text(now.sentence)]
-    rule = rule_text(t, now)
+    rule = rule_text(t, now) or formula_text(t, now)
     if rule:
         parts.append(Padding(Text(rule, style=f"bold {colour}"), (1, 2, 0, 2)))
-    largest = scales(t)
-    for row in equations(t, now):
-        value = now.kind == "op"
-        parts.append(Padding(_equation(t, row, largest, value, width - 4), (1, 0, 0, 0)))
+    largest, forward = scales(t), now.kind == "op"
+    rows = computation(t, now) if forward else equations(t, now)
+    parts += [Padding(_equation(t, row, largest, forward, room, most), (1, 0, 0, 0)) for row in rows]
     if cell := worked(t, now):
         parts.append(Padding(Text(cell), (1, 0, 0, 0)))
-    title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
-    return Panel(Group(*parts), title=Text(title, style=colour), border_style=colour)
+    return Group(*parts)
 
 
-def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, room: int) -> RenderableType:
+def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, room: int, most: int) -> RenderableType:
     """Tensors with signs between them, on as many lines as they need."""
     lines: list[list[Text]] = [[]]
     used = 0
-    sampled = any(ref is not None and t.tensors[ref].sample for _, ref, _ in row)
-    most = 4 if sampled and len(row) > 1 else 8  # so that the whole equation is in sight
     for sign, ref, caption in row:
         if ref is None:
             continue

@@ -215,7 +215,7 @@ class Tracer:
         array = self.values.get(node, node.array)
         attrs: dict[str, Any] = {}
         if node.op is not None:
-            attrs = {k: attribute(v) for k, v in _settings(node) if not _same(v, node.op.settings.get(k))}
+            attrs = {k: attribute(v) for k, v in node.settings.items() if not _same(v, node.op.settings.get(k))}
             if not node.op.variadic:
                 plain = zip(node.op.inputs, node.inputs, strict=True)
                 attrs |= {k: attribute(v) for k, v in plain if v is not None and not isinstance(v, Tensor)}
@@ -422,12 +422,6 @@ def attribute(value: Any) -> Any:
     if hasattr(value, "dtype"):  # an array; a dtype itself has a shape too
         return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     return "..." if value is Ellipsis else str(value)
-
-
-def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
-    """An operation's settings by name; one that is a named tuple (the windows of pooling) gives each of its parts."""
-    for name, value in node.settings.items():
-        yield from value._asdict().items() if hasattr(value, "_asdict") else [(name, value)]
 
 
 def _same(a: Any, b: Any) -> bool:
