@@ -187,14 +187,20 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
 
     z' [n, c, p·stride + k·dilation - padding] = Σ z[n, o, p]·w[o, c, k];  ∂z = conv(g, w);  ∂w = conv_weight(g, z)
     """
-    if z.shape[2:] == tuple(sizes) and all(s == 1 for s in stride) and w.shape[0] <= 2 * w.shape[1] * groups:
-        # As many positions as numbers: the weight, turned round, slides over z. In half the time, unless z has many more channels.
-        turned = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
-        turned = turned.reshape(w.shape[1] * groups, w.shape[0] // groups, *w.shape[2:]).copy()
-        return conv_nd(z, turned, out=sizes, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    kernel, outputs, inputs = w.shape[2:], w.shape[0], w.shape[1] * groups
+    beyond = tuple(d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation, strict=True))
+    alike = z.shape[2:] == tuple(sizes) and all(s == 1 for s in stride)  # as many positions as numbers
+    if min(beyond) >= 0 and (outputs == groups or (alike and outputs <= 2 * inputs)):
+        # The weight, turned round, slides over z, where zeros stand for the positions between strides: half the time, or a fifth.
+        turned = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, outputs // groups, w.shape[1], *kernel)
+        turned = turned.swapaxes(1, 2).reshape(inputs, outputs // groups, *kernel).copy()
+        if not alike:
+            wide = np.zeros_like(z, shape=(*z.shape[:2], *(n - b + p for n, b, p in zip(sizes, beyond, padding, strict=True))))
+            wide[(..., *(slice(0, s * (n - 1) + 1, s) for n, s in zip(z.shape[2:], stride, strict=True)))] = z
+            z = wide
+        return conv_nd(z, turned, out=sizes, stride=(1,) * len(sizes), padding=beyond, dilation=dilation, groups=groups)
     numbers, weights = at_positions(z, groups), as_matrices(w, groups).swapaxes(1, 2)
-    product = np.multiply if w.shape[0] == groups else np.matmul  # several times as quick where each sum is of one product
-    columns = (product(weights, numbers[:, p]) for p in range(z.shape[2]))
+    columns = (np.matmul(weights, numbers[:, p]) for p in range(z.shape[2]))
     return windows_put_back(columns, z, w.shape[1], groups, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation)
 
 
