@@ -103,9 +103,9 @@ plt.show()
 #
 # $$L = \sum_{j \ne y} \max(0,\; s_j - s_y + 1)$$
 #
-# ($s$ are the scores of a sample and $y$ is its class.) Look at it as a ladder. The thick bar is the score of the right class,
-# the band below it is the margin, and the dots are the rivals. A dot below the band is free; one whose middle lies inside costs
-# the length of its line.
+# ($s$ are the scores of a sample and $y$ is its class. Something like $\max(0, \ldots)$, first flat and then rising, is called
+# a *hinge*.) Look at it as a ladder. The thick bar is the score of the right class, the band below it is the margin, and the
+# dots are the rivals. A dot below the band is free; one whose middle lies inside costs the length of its line.
 
 
 # %% jupyter={"source_hidden": true}
@@ -134,11 +134,12 @@ ax.legend(ncols=3, loc="upper left")
 plt.show()
 
 # %% [markdown]
-# Six dots are inside a band (the two of A just miss it). At D both are, one of them so little that you can hardly see its line. Here is D alone, with every
-# operation on a line of its own. The excess of the right class over itself is always 1, so 1 is taken off at the end.
+# Six dots are inside a band (the two of A just miss it). At D both are, one of them so little that you can hardly see its line.
+# Here is D alone, with every operation on a line of its own. The excess of the right class over itself is always 1, so 1 is
+# taken off at the end.
 #
-# Step through it. Watch `s` on the way back: it is used twice, so two parts add up. What remains is $(1, -2, 1)$: each
-# rival in the band is pushed down once, the right class is pushed up once *for each* of them.
+# Step through it. Watch `s` on the way back: it is used twice, so two parts add up. What remains is $(1, -2, 1)$: each rival in
+# the band is pushed down once, the right class is pushed up once *for each* of them.
 
 # %%
 x = X[3]
@@ -163,8 +164,8 @@ for name, there, here in zip(names, printed, losses.tolist(), strict=True):
 # %% [markdown]
 # Seven of nine agree. But D is 0.102 and not 0.09, and E is 0.517 and not 0.51. Did one of us compute wrongly?
 #
-# Remember that the page rounds what it prints, $W$ and $b$ too! A weight that reads 1.12 may be anything from 1.115 to 1.125. So
-# we let the computer guess the digits that we cannot see: 20,000 times, at random. For each guess we compute everything, and
+# Remember that the page rounds what it prints, $W$ and $b$ too! A weight that reads 1.12 may be anything from 1.115 to 1.125.
+# So we let the computer guess the digits that we cannot see: 20,000 times, at random. For each guess we compute everything, and
 # keep those for which *every* number comes out as printed: the nine losses, and four more things that follow below.
 
 
@@ -218,9 +219,9 @@ ax.legend(fontsize=8, loc="lower left", ncols=2)
 plt.show()
 
 # %% [markdown]
-# Both of us are right. The digits that were cut off can move a loss by more than 0.02 (the grey bars), and there are weights, printed
-# just like ours, that give exactly what the page shows (the blue ones). Keep that in mind when you compare with published
-# numbers: **an input rounded to two digits does not give two digits of the result.**
+# Both of us are right. The digits that were cut off can move a loss by more than 0.02 (the grey bars), and there are weights,
+# printed just like ours, that give exactly what the page shows (the blue ones). Keep that in mind when you compare with
+# published numbers: **an input rounded to two digits does not give two digits of the result.**
 #
 # ## The penalty, and the total
 #
@@ -228,8 +229,9 @@ plt.show()
 #
 # $$\text{total} = \frac{1}{9} \sum_i L_i + \lambda \sum_{k,l} W_{k,l}^2 \qquad \text{with } \lambda = 0.1$$
 #
-# Why? Because the data loss can be cheated. Double all weights and biases: no border moves, but every score doubles, and with it
-# every lead over a rival. The penalty makes large weights pay for themselves.
+# where $\lambda$ (lambda) says how strong it is. Why a penalty? Because the data loss can be cheated. Double all weights and
+# biases: no border moves, but every score doubles, and with it every lead over a rival. The penalty makes large weights pay for
+# themselves.
 
 # %%
 data = losses.mean()
@@ -257,8 +259,8 @@ print("ours:", b.grad)
 # They are 2/9, −1/9 and −1/9, and you can count them in the ladder. Each dot in a band pushes its own class by +1/9 and the
 # right class by −1/9. Class 0 (blue) is three times a rival inside a band and the right class of one dot (at C): $3 - 1 = 2$.
 #
-# And a piece of detective work: the weak second rival of D needs to be inside for that. Were it outside, the page would
-# have printed 0.22, 0.00 and −0.22. So we know of something that is too small for two digits.
+# And a piece of detective work: the weak second rival of D needs to be inside for that. Were it outside, the page would have
+# printed 0.22, 0.00 and −0.22. So we know of something that is too small for two digits.
 #
 # Then the gradient of $W$, of which we have the first two rows:
 
@@ -278,6 +280,7 @@ def printed_total(W, b):
     return 3 * F.multi_margin_loss(scores, y) + 0.1 * (W * W).sum()
 
 
+# measured slopes need float64
 exact = [v.detach().double().requires_grad_() for v in (W, b)]
 gradcheck(printed_total, exact)
 
@@ -313,8 +316,8 @@ plt.show()
 
 # %% [markdown]
 # The page (orange) is always between the data loss alone (blue) and the full total (grey), and always nearer to the blue. There
-# is *some* penalty in it. Which one? **That is exercise 1, at the end.** You have all that you need
-# for it, so you may go there now. It will also show you what such a mistake does to training.
+# is *some* penalty in it. Which one? **That is exercise 1, at the end.** You have all that you need for it, so you may go there
+# now. It will also show you what such a mistake does to training.
 #
 # ## Three more ways to count
 #
@@ -329,8 +332,8 @@ plt.show()
 # - One-vs-all trains three classifiers that know nothing of each other, each one for "my class or not?".
 # - The structured SVM (Crammer and Singer, 2001) is like the loss above, but only one rival counts. At our weights the two
 #   differ in D alone.
-# - Softmax makes probabilities of the scores: $p_j = e^{s_j} / \sum_k e^{s_k}$. All are positive, and their sum is 1. Its loss is
-#   called *cross-entropy*.
+# - Softmax makes probabilities of the scores: $p_j = e^{s_j} / \sum_k e^{s_k}$. All are positive, and their sum is 1. Its loss,
+#   the *cross-entropy*, is $-\ln p_y$: 0 if the right class is certain, and ever larger the less probable it is.
 
 # %%
 losses = {
@@ -380,8 +383,8 @@ loss = -tg.log(p[1])
 tg.draw(loss, direction="TB")
 
 # %% [markdown]
-# (`cross_entropy` takes scores and does all this as [one operation](../tinygrad_edu/ops/classification.py), so that nothing overflows. Do
-# not give it probabilities.)
+# (`cross_entropy` takes scores and does all this as [one operation](../tinygrad_edu/ops/classification.py), so that nothing
+# overflows. Do not give it probabilities.)
 #
 # One more difference. What if every score were larger by 5?
 
@@ -390,7 +393,8 @@ for name, loss in losses.items():
     print(f"{name:15} {loss(scores, y):.4f}   all + 5: {loss(scores + 5, y):.4f}")
 
 # %% [markdown]
-# Structured SVM and softmax only compare scores with each other. To one-vs-all the 0 has a meaning: above it a class says "mine".
+# Structured SVM and softmax only compare scores with each other. To one-vs-all the 0 has a meaning: above it a class says
+# "mine".
 #
 # ## Trained side by side
 #
@@ -458,7 +462,7 @@ book(X, y, diaries, [0, 3, 6, 12, 30, 1000], 3.1, "three losses learn")
 # - **One-vs-all**: each dashed line cuts its own class off from the two others, for each classifier must say yes or no by itself.
 # - **Structured SVM**: a dashed line may even run among the points of other classes. Only the borders count, and once all points
 #   have their margin (no ring is left) it stops for good.
-# - **Softmax** puts the borders nearly where the SVM puts them, but its rings never quite vanish.
+# - **Softmax** puts the borders nearly where the SVM puts them, but it never stops: its rings only become too small to see.
 #
 # The same as curves:
 
@@ -476,9 +480,9 @@ left.legend(fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The two with a margin reach a loss of exactly 0, and from then on not a single weight changes. Softmax can never reach 0, since
-# no probability is ever exactly 1. It goes on making its weights larger, long after the borders have stopped moving. This is the
-# cheating that the penalty is made against: with λ = 0.01 (dashed) the weights come to rest.
+# The two with a margin reach a loss of exactly 0, and from then on not a single weight changes. Softmax can never reach 0,
+# since no probability is ever exactly 1. It goes on making its weights larger, long after the borders have stopped moving. This
+# is the cheating that the penalty is made against: with λ = 0.01 (dashed) the weights come to rest.
 #
 # ## Three in a row
 #
@@ -503,10 +507,10 @@ book(X_row, y_row, row_diaries, [1, 5, 50, 500], 1.9, "three clouds in a row")
 # The middle class is the one to look at. Its classifier in one-vs-all must say yes between the two others and no on both sides,
 # and one straight line cannot do that (it is XOR's trouble again). So it gives up and says no to everybody: that costs 2 for
 # each of its 10 points, $10 \cdot 2 / 30 \approx 0.67$ in all, and this is where its loss gets stuck. Its region is only what
-# the two others leave over.
+# the two others leave over, and two of its points are lost.
 #
-# The two others need no line for the middle class. Its score may be the same everywhere, as long as the left one and the right
-# one fall off in time. See it along the $x_1$ axis:
+# Structured SVM and softmax need no line for the middle class. Its score may be the same everywhere, as long as the left one
+# and the right one fall off in time. See it along the $x_1$ axis:
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharey=True)
@@ -595,8 +599,8 @@ with check():
 # <details>
 # <summary>Solution</summary>
 #
-# `(page - of_data[:2]) / W.detach()[:2]` gives four numbers near 0.05 (they are not equal, since `page` is rounded). So the page
-# adds 0.05·W to the gradient of the data loss, and that is the derivative of 0.025·ΣW²:
+# `(page - of_data[:2]) / W.detach()[:2]` gives four numbers near 0.05 (they are not equal, since `page` is rounded). So the
+# page adds 0.05·W to the gradient of the data loss, and that is the derivative of 0.025·ΣW²:
 #
 # ```python
 # def penalty(W):
