@@ -36,8 +36,10 @@ def imports(name: str, known: dict[str, Path]) -> set[str]:
 
 def test_no_file_imports_one_that_needs_it() -> None:
     known = files()
-    order = list(TopologicalSorter({name: imports(name, known) for name in known}).static_order())  # raises for a circle
-    assert order.index("tensor") < order.index("op") < order.index("autograd.engine")
+    needs = {name: imports(name, known) for name in known}
+    assert "tensor" in needs["op"]
+    assert "ops.shape" in needs["nn.shape"]
+    list(TopologicalSorter(needs).static_order())  # raises for a circle
 
 
 def test_no_folder_imports_one_that_needs_it() -> None:

@@ -16,7 +16,9 @@ from rich.console import Console
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.see import step, trace
-from tinygrad_edu.see.stepper import Walk, as_text, parse_keys, rule_text, screen, worked
+from tinygrad_edu.see.keys import Walk, parse_keys
+from tinygrad_edu.see.stepper import screen
+from tinygrad_edu.see.words import as_text, rule_text, worked
 
 
 def example():

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
@@ -357,6 +357,18 @@ def test_tensors(x: Tensor) -> None:
 def test_tensors_of_other_dtypes(integers: Tensor, truths: Tensor, small: Tensor, half: Tensor) -> None:
     assert set(integers.ravel().tolist()) <= {3, 7}
     assert [x.dtype for x in (truths, small, half)] == [np.dtype("bool"), tg.uint8, tg.float16]
+
+
+def test_a_failing_example_is_shown_as_the_tensor_it_is() -> None:
+    @settings(database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
+    @given(tensors((2, 2), requires_grad=True))
+    def check(x):
+        assert x[1, 0] <= 0
+
+    with pytest.raises(AssertionError) as caught:
+        check()
+    shown = " ".join("".join(caught.value.__notes__).split())
+    assert re.search(r"x=tensor\(\[\[0\., 0\.\], \[.*, 0\.\]\], dtype=float64, requires_grad=True\)", shown), shown
 
 
 @quick

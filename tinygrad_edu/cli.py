@@ -27,7 +27,7 @@ from .plot import new_figure, plot_decision
 from .profiler import profile
 from .see import command, play, record
 from .see.expression import evaluate
-from .see.stepper import as_text
+from .see.words import as_text
 from .serialization import FormatError, save
 from .tensor import Tensor
 from .train import fit, predict

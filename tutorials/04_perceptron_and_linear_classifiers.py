@@ -365,7 +365,7 @@ plt.show()
 # %% [markdown]
 # The first layer moves the two "yes" corners onto the same place, (1, 1), and there a line is enough. This is what hidden
 # layers are for. The perceptron's rule cannot find them, since it needs a target for every neuron; backpropagation can
-# ([tutorial 7](README.md)).
+# ([tutorial 7](07_multilayer_perceptron_by_hand.ipynb)).
 #
 # ## A slope instead of a step
 #

@@ -3,14 +3,14 @@
 #
 # **A neuron in the middle of a network has no target. How can it know what it did wrong?**
 #
-# [Tutorial 4](04_perceptron_and_linear_classifiers.ipynb) ended with three neurons that compute XOR, and with a riddle: the
-# perceptron's rule needs a target for every neuron, and a hidden neuron has none. The answer made networks with hidden layers
-# possible (D. Rumelhart, G. Hinton, R. Williams, [*Learning representations by back-propagating
-# errors*](https://doi.org/10.1038/323533a0), 1986). Each neuron asks those that listened to it: *how wrong were you, and how much of
-# it was my doing?*
+# [Tutorial 4](04_perceptron_and_linear_classifiers.ipynb) drew three neurons that compute XOR, and left a riddle: the
+# perceptron's rule needs a target for every neuron, and a hidden neuron has none. The answer brought networks with hidden layers
+# to life (D. Rumelhart, G. Hinton, R. Williams, [*Learning representations by back-propagating
+# errors*](https://doi.org/10.1038/323533a0), 1986). Each neuron asks those that listened to it: *how wrong were you, and how much
+# of it was my doing?*
 #
-# Here you compute all of it by hand, for nine numbered neurons, and compare every number with autograd. Then XOR, a small
-# network class in NumPy against ours, and handwritten digits. You need tutorials [2](02_backprop_step_by_step.ipynb) and
+# Here you compute all of it by hand, for nine numbered neurons, and compare every number with autograd. Then XOR, a small network
+# class in NumPy against ours, and handwritten digits. You need tutorials [2](02_backprop_step_by_step.ipynb) and
 # [4](04_perceptron_and_linear_classifiers.ipynb). About 30 minutes.
 
 # %%
@@ -33,8 +33,8 @@ plt.style.use("tinygrad_edu.figures")
 # %% [markdown]
 # ## Nine neurons
 #
-# Three inputs (1, 2, 3), four hidden neurons (4 to 7), two outputs (8, 9). Every neuron listens to all neurons of the layer before
-# it. The names:
+# Three inputs (1, 2, 3), four hidden neurons (4 to 7), two outputs (8, 9). Every neuron listens to all neurons of the layer
+# before it. The names:
 #
 # | | |
 # |---|---|
@@ -43,8 +43,8 @@ plt.style.use("tinygrad_edu.figures")
 # | $b_j$ | the bias of neuron $j$ |
 # | $z_j$ | what neuron $j$ hears, its bias included: $z_j = b_j + \sum_k w_{jk} a_k$ |
 #
-# "To" comes first so that $w_{jk}$ stands in row $j$ of a matrix: one row for each neuron, as in tutorial 4. For the hand calculation
-# we number with dictionaries, so that `w[8, 4]` is $w_{84}$:
+# "To" comes first so that $w_{jk}$ stands in row $j$ of a matrix: one row for each neuron, as in tutorial 4. For the hand
+# calculation we number with dictionaries, so that `w[8, 4]` is $w_{84}$:
 
 # %%
 INPUTS, HIDDEN, OUTPUTS = (1, 2, 3), (4, 5, 6, 7), (8, 9)
@@ -136,8 +136,8 @@ draw_network(ax, inputs, beside=targets)
 plt.show()
 
 # %% [markdown]
-# Blue weights are positive, orange ones negative, thick ones large. (As everywhere in this course: blue and orange for values, green
-# and purple for gradients.)
+# Blue weights are positive, orange ones negative, thick ones large. (As everywhere in this course: blue and orange for values,
+# green and purple for gradients.)
 #
 # ## Forward: listen, then speak
 #
@@ -203,8 +203,8 @@ Flipbook(forward_pages(), title="forward, neuron by neuron")
 # $$C = \tfrac{1}{2}\,(a_8 - y_8)^2 + \tfrac{1}{2}\,(a_9 - y_9)^2$$
 #
 # The ½ is there to cancel the 2 that the derivative brings: $\partial C / \partial a_8 = a_8 - y_8$. But no weight changes $a_8$
-# directly. A weight changes $z_8$, and the sigmoid passes that on more or less, depending on its slope there. The slope needs no new
-# exponential:
+# directly. A weight changes $z_8$, and the sigmoid passes that on more or less, depending on its slope there. The slope needs no
+# new exponential:
 #
 # $$\sigma'(z) = \sigma(z)\,(1 - \sigma(z)) = a\,(1 - a)$$
 
@@ -245,8 +245,8 @@ delta[9] = (a[9] - y[9]) * a[9] * (1 - a[9])
 
 # %% [markdown]
 # Neuron 4 has no target. But it was heard by 8, with weight $w_{84}$, and by 9, with weight $w_{94}$. If $a_4$ grows by a little,
-# $z_8$ grows by $w_{84}$ times as much, and each bit of that costs $\delta_8$. The same by way of 9, and the two effects add up. So
-# the deltas come back through the same weights, and there is the answer to our question:
+# $z_8$ grows by $w_{84}$ times as much, and each bit of that costs $\delta_8$. The same by way of 9, and the two effects add up.
+# So the deltas come back through the same weights, and there is the answer to our question:
 #
 # $$\delta_4 = (w_{84}\,\delta_8 + w_{94}\,\delta_9)\; a_4\,(1 - a_4)$$
 
@@ -268,8 +268,8 @@ gradient = {(j, k): delta[j] * a[k] for j, k in w}
 print(f"w84: {gradient[8, 4]:.4f}   w94: {gradient[9, 4]:.4f}")
 
 # %% [markdown]
-# All of it, page by page; the neurons now show their deltas, in green and purple. On the last page the lines are the gradients of the
-# weights.
+# All of it, page by page; the neurons now show their deltas, in green and purple. On the last page the lines are the gradients of
+# the weights.
 
 
 # %% jupyter={"source_hidden": true}
@@ -299,13 +299,13 @@ def backward_pages():
 Flipbook(backward_pages(), title="backward, neuron by neuron")
 
 # %% [markdown]
-# Look at neuron 6. It speaks loudest of all, and gets hardly any blame: 8 would like to hear more of it, 9 less, and the two nearly
-# cancel.
+# Look at neuron 6. It speaks loudest of all, and gets hardly any blame: 8 would like to hear more of it, 9 less, and the two
+# nearly cancel.
 #
 # ## The same by autograd
 #
-# Now the network as you would write it: one matrix and one bias for each layer. (In this tutorial all tensors are `float64`, so that
-# "equal" can mean: to twelve digits and more.)
+# Now the network as you would write it: one matrix and one bias for each layer. (In this tutorial all tensors are `float64`, so
+# that "equal" can mean: to twelve digits and more.)
 
 # %%
 tg.set_default_dtype(tg.float64)
@@ -349,13 +349,13 @@ for name, tensor, numbers in zip(
     print(name, "equal" if same else "different", "\n", tensor.grad.numpy().round(4))
 
 # %% [markdown]
-# Nobody told the engine about deltas. It only knows the rule of each operation, and the hand calculation is what these rules say, one
-# after another:
+# Nobody told the engine about deltas. It only knows the rule of each operation, and the hand calculation is what these rules say,
+# one after another:
 #
 # | by hand | the rule that does it |
 # |---|---|
-# | error: $a - y$ | of the square, the sum and the ½, in [arithmetic.py](../tinygrad_edu/ops/arithmetic.py) |
-# | times slope: $\cdot\, a\,(1-a)$ | of `sigmoid`, in [elementwise.py](../tinygrad_edu/ops/elementwise.py): `g * (z * (1 - z))`, where `z` is what it says |
+# | error: $a - y$ | of `**` and the factor ½, in [arithmetic.py](../tinygrad_edu/ops/arithmetic.py) |
+# | times slope: $\cdot\, a\,(1-a)$ | of `sigmoid`, in [elementwise.py](../tinygrad_edu/ops/elementwise.py): `∂x = g·z·(1 - z)`; there `z` is the result, our $a$ |
 # | back through the weights: $W^\top \delta$ | of `@` for its second factor, in [products.py](../tinygrad_edu/ops/products.py) |
 # | gradient of the weights: $\delta\, a^\top$ | of `@` for its first factor |
 #
@@ -367,14 +367,16 @@ tg.play(cost, title="a 3-4-2 network")
 # %% [markdown]
 # ## y − a or a − y?
 #
-# In many slides and programs the delta of an output has the other sign: $(y - a)\,a\,(1-a)$, "target minus answer", like the error of
-# the perceptron. Who is right? Both. There is a second sign, and it must fit:
+# In many slides and programs the delta of an output has the other sign: $(y - a)\,a\,(1-a)$, "target minus answer", like the
+# error of the perceptron. Who is right? Both. There is a second sign, and it must fit:
 #
 # - $a - y$ leads to the **gradient**. It points uphill, so we *subtract*: $w \leftarrow w - \eta\, \delta_j\, a_k$.
 # - $y - a$ leads to the **correction**, downhill already. So we *add*: $w \leftarrow w + \eta\, \delta_j\, a_k$.
 #
-# Here $\eta$ is the learning rate. Autograd always gives the gradient. The mistake is to mix the two, and no error message will tell
-# you. Below is our network, trained for its one sample in all four ways, with the deltas by hand, now for whole layers:
+# Two signs have changed, so the weights move the same way. ($\eta$ is the learning rate.) Autograd always gives the gradient. The
+# mistake is to mix the two, and no error message will tell you. Below is our network, trained for its one sample in all four
+# ways, with the deltas by hand. It is written for whole layers: `V2.T @ delta2` sends all deltas back at once, and
+# `np.outer(delta2, h)` is the table of all products $\delta_j\, a_k$.
 
 
 # %%
@@ -410,12 +412,13 @@ plt.show()
 #
 # ## XOR, with ones for the biases
 #
-# A bias is a weight whose input always says 1: $w_1 x_1 + w_2 x_2 + b = w_1 x_1 + w_2 x_2 + b \cdot 1$. So append a **column of ones**
-# to the inputs, and the biases move into the matrix of weights. Nothing else is needed to learn XOR.
+# A bias is a weight whose input always says 1: $w_1 x_1 + w_2 x_2 + b = w_1 x_1 + w_2 x_2 + b \cdot 1$. So append a **column of
+# ones** to the inputs, and the biases move into the matrix of weights.
 #
-# Andrew Trask's [*A Neural Network in 11 Lines of Python*](https://iamtrask.github.io/2015/07/12/basic-python-network/) (2015) does
-# it like that, with four hidden neurons, and with $y - a$, added. We follow it with random numbers from the same source, so that we
-# can compare with what it prints. The samples are now **rows**: all four go through the network at once.
+# Andrew Trask's [*A Neural Network in 11 Lines of Python*](https://iamtrask.github.io/2015/07/12/basic-python-network/) (2015)
+# learns XOR like that, with four hidden neurons (and no bias for the output), and with $y - a$, added. We follow it with the same
+# random numbers, so that we can compare with what it prints. The samples are now **rows**: all four go through the network at
+# once, and every matrix stands transposed.
 
 # %%
 X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1.0]])  # the last column: ones
@@ -442,7 +445,7 @@ for step in range(20_001):
     V += X.T @ delta_hidden
 
 # %% [markdown]
-# And by autograd: the two lines of the forward computation, the cost, and an optimizer that subtracts the gradient.
+# And by autograd: the forward computation, the cost, and an optimizer that subtracts the gradient.
 
 # %%
 samples, wanted = tg.tensor(X), tg.tensor(XOR)
@@ -463,9 +466,9 @@ for step in range(20_001):
 print("the same weights:", np.allclose(V_auto.numpy(force=True), V, rtol=0, atol=1e-9))
 
 # %% [markdown]
-# Three times the same, to all nine digits. (How the four samples add up in the gradients of the weights: `tg.play(cost)`.) What did
-# it learn? The colour is the answer at each point of the plane, the lines are where a hidden neuron
-# says exactly ½ (thick: the output listens to it much).
+# Three times the same, to all nine digits. (How the four samples add up in the gradients of the weights: `tg.play(cost)`.) What
+# did it learn? The colour is the answer at each point of the plane, the lines are where a hidden neuron says exactly ½ (thick:
+# the output listens to it much).
 
 # %% jupyter={"source_hidden": true}
 SIDES = LinearSegmentedColormap.from_list("orange-blue", ["C1", "white", "C0"])
@@ -503,14 +506,14 @@ def xor_pages():
 Flipbook(xor_pages(), title="the answers to XOR while it is learnt")
 
 # %% [markdown]
-# At first all answers are near ½. Then one neuron splits off the corner (0, 0), as OR does; a little later the others, together, split
-# off (1, 1), as NAND does. Between them is yes. It is the drawing of tutorial 4, found by following deltas.
+# At first all answers are near ½. Then one neuron splits off the corner (0, 0), as OR does; a little later the others, together,
+# split off (1, 1), as NAND does. Between them is yes. It is the drawing of tutorial 4, found by following deltas.
 #
 # ## Nielsen's network, and ours
 #
-# Michael Nielsen's free book [*Neural Networks and Deep Learning*](http://neuralnetworksanddeeplearning.com/chap1.html) (2015) made a
-# small class famous: a list of layer sizes goes in, and out comes a network that learns. Here is such a class, in our words. A sample
-# is a column, and so is `delta`. You have done all of its mathematics by hand.
+# Michael Nielsen's free book [*Neural Networks and Deep Learning*](http://neuralnetworksanddeeplearning.com/chap1.html) (2015)
+# made a small class famous: a list of layer sizes goes in, and out comes a network that learns. Here is such a class, in our
+# words. A sample is a column, and so is `delta`. You have done all of its mathematics by hand.
 
 
 # %%
@@ -545,11 +548,9 @@ class Network:
     def learn(self, batch, eta):
         """One step against the mean gradient of some samples (x, y)."""
         gradients = [self.backprop(x, y) for x, y in batch]
-        for (w, b), parts in zip(
-            self.layers, zip(*gradients, strict=True), strict=True
-        ):
-            w -= eta / len(batch) * sum(dw for dw, _ in parts)
-            b -= eta / len(batch) * sum(db for _, db in parts)
+        for k, (w, b) in enumerate(self.layers):
+            w -= eta * np.mean([layers[k][0] for layers in gradients], axis=0)
+            b -= eta * np.mean([layers[k][1] for layers in gradients], axis=0)
 
 
 # %% [markdown]
@@ -588,16 +589,17 @@ def squared_error(answers, labels):
 
 
 # %% [markdown]
-# (Why not `nn.MSELoss()`? It takes the mean over the ten outputs, too: that is a fifth of our cost, and so the learning rate would
-# have to be five times as large. Such factors are the usual reason why two programs "with the same settings" differ.)
+# (Why not `nn.MSELoss()`? It takes the mean over the ten outputs, too: that is a fifth of our cost, and so the learning rate
+# would have to be five times as large. Such factors are the usual reason why two programs "with the same settings" differ.)
 #
-# Now both learn digits: 1,437 of the 8×8 pictures that [ship with the package](../tinygrad_edu/data/SOURCES.md), 360 others to test
-# with, 64-30-10 neurons, batches of 10, $\eta = 3$. For one epoch they get the same samples in the same order:
+# Now both learn digits: 1,437 of the 8×8 pictures that [ship with the package](../tinygrad_edu/data/SOURCES.md), 360 others to
+# test with, 64-30-10 neurons, batches of 10, $\eta = 3$. For one epoch they get the same samples in the same order:
 
 # %%
 tg.manual_seed(0)
 order = tg.randperm(1797)
-pictures, labels = digits().x[order].double(), digits().y[order]
+table = digits()
+pictures, labels = table.x[order].double(), table.y[order]
 x_train, y_train = pictures[:1437].flatten(1), labels[:1437]
 x_test, y_test = pictures[1437:].flatten(1), labels[1437:]
 
@@ -630,8 +632,8 @@ ax.set(xlabel="Network, by hand", ylabel="nn.Sequential, by autograd", aspect="e
 plt.show()
 
 # %% [markdown]
-# Number for number. (Only the rounding differs, in the fifteenth digit: the class adds up the samples one by one, a matrix product in
-# another order.) The rest of the training is left to ours, from the same start, 30 epochs as in the book:
+# Number for number. (Only the rounding differs, somewhere after the tenth digit: a matrix product adds up in another order.) The
+# rest of the training is left to ours, from the same start, 30 epochs as in the book:
 
 
 # %%
@@ -667,8 +669,8 @@ below.grid(False)
 plt.show()
 
 # %% [markdown]
-# The curve climbs in stairs, and the rows below it show why: each stair is a digit that suddenly is understood (dark: all its test
-# pictures are right; white: none). For five epochs no 4 is recognised at all. What is the matter with its output neuron?
+# The curve climbs in stairs, and the rows below it show why: each stair is a digit that suddenly is understood (dark: all its
+# test pictures are right; white: none). For five epochs no 4 is recognised at all. What is the matter with its output neuron?
 
 # %%
 answer = said[:, is_digit == 4, 4]  # of output 4, to pictures of a 4
@@ -682,8 +684,8 @@ plt.show()
 
 # %% [markdown]
 # It **sleeps**. Saying no to everything is right nine times out of ten, so that is what an output learns first. Then its slope
-# $a(1-a)$ is almost 0, and with it the delta: the neuron is as wrong as can be about every 4, and hardly anything tells it. This is
-# the weakness of the sigmoid together with the squared error. Exercise 3 wakes it up.
+# $a(1-a)$ is almost 0, and with it the delta: the neuron is as wrong as can be about every 4, and hardly anything tells it. This
+# is the weakness of the sigmoid together with the squared error. Exercise 3 wakes it up.
 #
 # Some pictures that are still wrong in the end (what it is → what the network says):
 
@@ -697,10 +699,11 @@ plt.show()
 # %% [markdown]
 # ## The book's network: 784-30-10
 #
-# Nielsen trains on MNIST, with 28×28 pixels and 50,000 samples. With his random numbers he reports 9,129, 9,295 and 9,348 right of
-# 10,000 after the first three epochs, and 95.42 % at best, in the 29th of thirty ([chapter
-# 1](http://neuralnetworksanddeeplearning.com/chap1.html)). If MNIST's four files are in a folder `mnist` beside this notebook, the next
-# cell does the same for three epochs. (`mnist()` without a folder [downloads them](../tinygrad_edu/data/sets.py).)
+# Nielsen trains on MNIST, with 28×28 pixels and 50,000 samples. Of 10,000 test digits his network gets 9,129, 9,295 and 9,348
+# right after the first three epochs, and at best, after the 29th of thirty, 95.42 % ([chapter
+# 1](http://neuralnetworksanddeeplearning.com/chap1.html)). If the four files of MNIST are in a folder `mnist` beside this
+# notebook, the next cell does the first three. (`mnist()` without a folder [downloads them](../tinygrad_edu/data/sets.py).) Since
+# our first weights are others than his, expect nearly the same counts, not equal ones.
 
 # %% tags=["volatile"]
 folder = Path("mnist")
@@ -725,8 +728,6 @@ else:
     print("There is no folder mnist here: skipped.")
 
 # %% [markdown]
-# Other first weights, other orders, and yet nearly the same: what matters is in the method.
-#
 # ## What to take along
 #
 # - A delta is $\partial C / \partial z$: the gradient that arrives where a neuron listens.
@@ -738,9 +739,9 @@ else:
 #
 # ## Exercise 1: one neuron, by hand
 #
-# A hidden sigmoid neuron says 0.5. Two neurons listen to it, one with weight 2 and delta 0.1, the other with weight −1 and delta 0.4.
-# What is its own delta? It listens to an input that says 3, with weight 0.2. What is the gradient of that weight, and what is the
-# weight after one step with $\eta = 1$?
+# A hidden sigmoid neuron says 0.5. Two neurons listen to it, one with weight 2 and delta 0.1, the other with weight −1 and delta
+# 0.4. What is its own delta? It listens to an input that says 3, with weight 0.2. What is the gradient of that weight, and what
+# is the weight after one step with $\eta = 1$?
 
 # %% tags=["exercise"]
 own_delta, weight_gradient, new_weight = ..., ..., ...
@@ -789,8 +790,8 @@ with check(own_delta, weight_gradient, new_weight):
 # ## Exercise 2: other neurons
 #
 # Write `backprop` for a network whose **hidden** neurons say $\tanh(z)$, with the slope $1 - a^2$, and whose **outputs** say $z$
-# itself. The cost is the squared error, as before. `layers` is a list of pairs `(w, b)`, `x` and `y` are columns; return a list of
-# pairs `(dw, db)`. The network may have any number of layers, also one.
+# itself. The cost is the squared error, as before. `layers` is a list of pairs `(w, b)`, `x` and `y` are columns; return a list
+# of pairs `(dw, db)`. The network may have any number of layers, also one.
 
 
 # %% tags=["exercise"]
@@ -866,10 +867,10 @@ with check():
 # %% [markdown]
 # ## Exercise 3: wake them up
 #
-# Find another cost, for which the slope drops out: the delta of an output shall be $a - y$, without $a(1-a)$. Then a neuron that is
-# very wrong hears it. Write `new_cost(a, y)`; `a` are the outputs of sigmoid neurons, `y` the targets (0 or 1), both tensors of the same
-# shape, and the result is one number, summed over all. (Which $\partial C / \partial a$ times $a(1-a)$ makes $a - y$ if $y = 1$?
-# Whose derivative is that? And if $y = 0$?)
+# Find another cost, for which the slope drops out: the delta of an output shall be $a - y$, without $a(1-a)$. Then a neuron that
+# is very wrong hears it. Write `new_cost(a, y)`; `a` are the outputs of sigmoid neurons, `y` the targets (0 or 1), both tensors
+# of the same shape, and the result is one number, summed over all. (Which $\partial C / \partial a$ times $a(1-a)$ makes $a - y$
+# if $y = 1$? Whose derivative is that? And if $y = 0$?)
 
 
 # %% tags=["exercise"]
@@ -919,17 +920,17 @@ with check():
 # <details>
 # <summary>Solution</summary>
 #
-# For $y = 1$ we need $-1/a$, the derivative of $-\ln a$. For $y = 0$ we need $1/(1-a)$, the derivative of $-\ln(1-a)$. Since $y$ is
-# 0 or 1, both fit into one line:
+# For $y = 1$ we need $-1/a$, the derivative of $-\ln a$. For $y = 0$ we need $1/(1-a)$, the derivative of $-\ln(1-a)$. Since $y$
+# is 0 or 1, both fit into one line:
 #
 # ```python
 # def new_cost(a, y):
 #     return -(y * a.log() + (1 - y) * (1 - a).log()).sum()
 # ```
 #
-# It is the **cross-entropy**, and tutorial 4 used it for the same reason: there the gradient was (answer − target)·x. In the package
-# it is `F.binary_cross_entropy(a, y, reduction="sum")`; together with the sigmoid, and exact also where `a` is rounded to 0 or 1, it
-# is `nn.BCEWithLogitsLoss`.
+# It is the **cross-entropy**, and tutorial 4 used it for the same reason: there the gradient was (answer − target)·x. In the
+# package it is `F.binary_cross_entropy(a, y, reduction="sum")`; together with the sigmoid, and exact also where `a` is rounded to
+# 0 or 1, it is `nn.BCEWithLogitsLoss`.
 #
 # </details>
 

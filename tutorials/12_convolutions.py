@@ -3,9 +3,9 @@
 #
 # **A 3 is a 3 wherever it stands on the page. How can a network know that, without learning it anew for every place?**
 #
-# So far every pixel had weights of its own. A *convolution* has only a handful, and uses them at every place of the picture. You
-# will slide one by hand, send gradients back through it, count shapes, rebuild LeNet-5 of 1998, look at what it has learnt, and
-# come back to the question with an answer.
+# So far every pixel had weights of its own. A *convolution* has only a handful of weights, and uses them at every place of the
+# picture. You will slide one by hand, send gradients back through it, work out shapes, rebuild LeNet-5 of 1998, look at what it
+# has learnt, and come back to the question with an answer.
 #
 # You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb) (shapes), [2](02_backprop_step_by_step.ipynb) (gradients) and
 # [4](04_perceptron_and_linear_classifiers.ipynb) (rows of weights as templates). About 30 minutes.
@@ -54,8 +54,9 @@ print("pictures", X.shape, " to learn from:", len(train), " to test with:", len(
 # %% [markdown]
 # A shape of four sizes: samples, channels (one, since the digits are grey), rows, columns.
 #
-# First a network as you know it, with a weight for every pixel. It learns from digits in the middle. Then the test digits are
-# moved sideways, pixel by pixel:
+# First a network as you know it. Its layers are *dense*: every neuron looks at all pixels, with a weight for each. It learns from
+# digits in the middle. Then the test digits are moved sideways, pixel by pixel. (`roll` pushes columns out at one side and in at
+# the other; they are white.)
 
 
 # %%
@@ -128,16 +129,16 @@ plt.show()
 curves({"dense": dense})
 
 # %% [markdown]
-# The same 3, four pixels further, and it is something else. After 4 pixels most digits are lost; after 6 the network does
-# little better than guessing. And how should it know? The pixels in the margin were white in all that it learnt from, so their
-# weights have learnt nothing.
+# The same 3, four pixels further, and it is something else. So it goes with most digits, and with 6 pixels the network does
+# little better than guessing. How should it know? What it learnt about one pixel says nothing about the next. And in the margin
+# it has never seen any ink, so the weights there have learnt nothing at all.
 #
 # ## A window that slides
 #
 # Take a simple picture first, a 7 of 6x6 pixels. What makes it a 7? Among other things the bar at its top. Here is a **filter**
-# for bars: a small matrix of weights, positive in the
-# middle row and negative above and below. Lay it over a part of the picture, multiply what lies on top of each other, add up:
-# one number that says how much this part looks like a bar. Then move on by one pixel, and do it again.
+# for bars: a small matrix of weights, positive in the middle row and negative above and below. Lay it over a part of the picture,
+# multiply what lies on top of each other, and add up. That makes one number, which says how much this part looks like a bar. Then
+# move on by one pixel, and do it again.
 #
 # Move the slider through all 16 places. The frame is the window; the result grows on the right.
 
@@ -204,7 +205,7 @@ def sliding(x, w, stride=1, padding=0):
         figure, axes = plt.subplots(
             1,
             3,
-            figsize=(6.4, 2.6),
+            figsize=(5.8, 2.4),
             layout="none",  # so that all cells are equally large
             width_ratios=[len(x), k, len(done)],
         )
@@ -232,13 +233,13 @@ def sliding(x, w, stride=1, padding=0):
 sliding(picture, bar)
 
 # %% [markdown]
-# The two sixes in the first row of the result say: here is a bar. Below it stands a negative number: the window's upper row now
-# lies on the bar. Written down, with $a$ and $b$ counting the places in the window, that is
+# The large numbers in the first row of the result say: here is a bar. Below them are negative ones: there the bar lies under the
+# upper row of the filter. Written down, with $a$ and $b$ counting the places in the window, that is
 #
 # $$z_{i,j} = \sum_a \sum_b x_{i+a,\,j+b} \cdot w_{a,b}$$
 #
-# The result is called a **feature map**: it has a number for every place, and says where the feature is. The package does the
-# same with `conv2d`, for whole batches and much faster, [as a matrix product](../tinygrad_edu/ops/convolution.py). It wants all
+# The result is called a **feature map**: for every place it says how much of the feature is there. The package does the same with
+# `conv2d`, for whole batches and much faster, [as a matrix product](../tinygrad_edu/ops/convolution.py). It wants all
 # four sizes, of the filter too (filters, channels, rows, columns):
 
 # %%
@@ -281,7 +282,7 @@ print(slide(picture, bar))
 print(slide(moved, bar))
 
 # %% [markdown]
-# Compare the columns: column 0 has become column 1, and so on. **What a convolution knows about one place, it knows about all.**
+# Compare the columns: what was column 0 is column 1 now, and so on. **What a convolution knows about one place, it knows about all.**
 #
 # ## Backwards: one weight, many places
 #
@@ -400,11 +401,11 @@ signed(axes[4], found[0, 0].numpy(), "map: 26x26x1", 1)
 plt.show()
 
 # %% [markdown]
-# Found: the red disc. The yellow one has as much green as red, and cancels.
+# Found: the red disc. The yellow one has as much green as red, and they cancel.
 #
-# Ten filters make ten maps, and the maps on top of each other are a volume again, of 26x26x10: the next layer's input, whose
-# filters are 10 deep. A layer with such filters is `nn.Conv2d(3, 10, 5)`. Like PyTorch, this package puts the channels before
-# rows and columns; slides and Keras put them last.
+# Ten filters make ten maps. Laid one behind the other, the maps are a volume again, of 26x26x10, and the next layer's filters will
+# be 10 deep. A layer with ten such filters is `nn.Conv2d(3, 10, 5)`. (Like PyTorch, this package writes the channels first, `(10,
+# 26, 26)`; Keras and most books write them last.)
 
 # %%
 layer = nn.Conv2d(3, 10, 5)
@@ -436,13 +437,21 @@ def boxes(volumes, height=2.6):
     plt.show()
 
 
-boxes([("picture", *colours.shape), ("10 maps", *maps.shape[1:])])
+boxes(
+    [
+        ("picture", *colours.shape),
+        ("one filter", *red.shape),
+        ("its map", *found.shape[1:]),
+        ("ten maps", *maps.shape[1:]),
+    ]
+)
 
 # %% [markdown]
-# How many weights does that save? Without sharing each of the 26·26·10 outputs would have its own 75 weights and a bias; in a
-# dense layer it would be connected to all 2700 inputs. The notes of Stanford's
-# [CS231n](https://cs231n.github.io/convolutional-networks/) do this sum for the first layer of AlexNet, 96 filters of 11x11x3
-# with stride 4 on 227x227x3. They find 290,400 neurons, 105,705,600 numbers without sharing, and 34,944 with it:
+# How many weights does that save? In a dense layer each of the 26·26·10 outputs would look at all 2700 inputs. If it looks only
+# through its window, it has 75 weights and a bias. If all places *share* them, there are only ten times 76 numbers altogether. The
+# notes of Stanford's [CS231n](https://cs231n.github.io/convolutional-networks/) count the same for the first layer of AlexNet (96
+# filters of 11x11x3, stride 4, pictures of 227x227x3): 290,400 neurons, 105,705,600 numbers without sharing, 34,944 with it. Do we
+# get the same?
 
 
 # %%
@@ -475,8 +484,8 @@ tg.play(pooled.sum(), title="max pooling, and back")
 # %% [markdown]
 # Only the winner of each window gets the gradient: the others could have been a little larger without changing anything.
 #
-# Does pooling make the maps care less about places? We move all test digits by one pixel, and see how much their bar maps change
-# (0 %: not at all; 200 %: nothing in common), before pooling and after pooling once, twice and three times:
+# Does pooling really make maps care less about places? We move all test digits by one pixel and see how much their maps of bars
+# change, compared with the maps themselves, before pooling and after pooling once, twice and three times:
 
 # %%
 here = F.conv2d(X[test], bar[None, None]).relu()
@@ -490,10 +499,11 @@ for times in range(4):
 # %% [markdown]
 # ## LeNet-5
 #
-# Convolution, pooling, convolution, pooling, and then a small dense network: that is LeNet-5, with which banks read cheques (Y.
-# LeCun, L. Bottou, Y. Bengio, P. Haffner, [*Gradient-based learning applied to document
-# recognition*](http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf), 1998). Between convolutions there must be a bend, for two
-# linear layers in a row are one linear layer; theirs was tanh, ours is ReLU.
+# Convolution, pooling, convolution, pooling, and then a small dense network: that is LeNet-5, made to read the digits on bank
+# cheques (Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, [*Gradient-based learning applied to document
+# recognition*](http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf), Proceedings of the IEEE, 1998). Its layers are called C1, S2
+# (S for subsampling, their word for pooling), C3 and so on. After each convolution comes an activation, as after any linear layer:
+# theirs was tanh, ours is ReLU.
 
 
 # %%
@@ -530,9 +540,9 @@ boxes(volumes)
 # | paper | 156 | 12 | 1,516 | 32 | 48,120 | 10,164 | fixed | 60,000 |
 # | here | 156 | 0 | 2,416 | 0 | 48,120 | 10,164 | 850 | 61,706 |
 #
-# Three differences, all of them choices of 1998: its pooling took means, and learnt a factor and a bias for each map (12 and
-# 32); its C3 connected each map only to some of the six below, to save time; and its scores were distances from fixed pictures
-# of digits. Everything else agrees to the last weight.
+# There are three differences. Their pooling took means, and learnt a factor and a bias for each map (12 and 32 numbers); in their
+# C3 each map saw only some of the six below it, which is less work; and their scores were distances from small drawings of the
+# digits, which were not learnt. Everything else agrees to the last weight.
 #
 # Our dense network has about as many numbers, 62,110. Now LeNet learns from the same digits:
 
@@ -542,7 +552,8 @@ fitted(net, epochs=8)
 print(f"in the middle {right(net):.1%}, moved by 4 pixels {right(net, 4):.1%}")
 
 # %% [markdown]
-# In the middle it is as good as the dense network: small tidy digits are no challenge for either.
+# In the middle it is about as good as the dense network: small tidy digits are no challenge for either. Moved digits it knows more
+# often, though it has never seen one either. We shall come back to that; first let us look inside.
 #
 # ## What filters learn
 #
@@ -551,10 +562,11 @@ print(f"in the middle {right(net):.1%}, moved by 4 pixels {right(net, 4):.1%}")
 
 
 # %% jupyter={"source_hidden": true}
-def tiles(maps, columns, gap=1):
+def tiles(maps, columns):
     """Maps (n, h, w) beside each other in one picture, with gaps of nan between them."""
     maps = np.asarray(maps)
     n, h, w = maps.shape
+    gap = int(w > 1)
     rows = -(-n // columns)
     sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap), np.nan)
     for k, one in enumerate(maps):
@@ -593,8 +605,8 @@ def sheet_of(volume, name, columns):
 Flipbook(through(net, three), title="a digit on its way through LeNet")
 
 # %% [markdown]
-# In C1 you still see the 3 six times, with different sides of its strokes in black. In C3 the maps hold blots: *something* was
-# found *about there*. In C5 there are no places left, only 120 answers.
+# In C1 you still see the 3, six times: some maps hold its ink, others its outline. In C3 there are only spots left: *something* was
+# found *about there*. In C5 there are no places any more, only 120 answers.
 #
 # These are the six filters of C1, as they were drawn at random and after training:
 
@@ -608,7 +620,10 @@ for k, (above, below) in enumerate(axes.T):
 plt.show()
 
 # %% [markdown]
-# TODO
+# Textbooks show cleaner ones. Here much of the random beginning has stayed, because later layers can make something of any six
+# filters. But look at the colours: 0, 2 and 5 have become mostly blue, they collect ink. 1 has a blue side on the left and orange
+# on the right, 3 has blue above and orange below: both react to edges, and theirs are the outlines on the page of C1. Nobody asked
+# for that.
 #
 # The filters of C3 are 5x5x6, and no picture of them says much. Better to ask what they *react* to. One number of C3 depends on
 # 14x14 pixels of the input (exercise 3 finds out how). For each of the 16 filters, here are the four test digits to which it
@@ -629,10 +644,13 @@ for k, ax in enumerate(axes.flat):
 plt.show()
 
 # %% [markdown]
-# TODO
+# These are pieces of strokes. 0, 2 and 5 wait for the foot of a 2, 1 and 7 for the upper bow of a 3 or 9, 6 for a bow that is open
+# above, 11 and 15 for the left side of a post. (9, 12 and 14 react most to nearly nothing. Such filters are of little use, and
+# every network has some.) Compare with [tutorial 4](04_perceptron_and_linear_classifiers.ipynb), where each row of weights was a
+# template for a whole digit: pieces can be shared by many digits, and put together anew.
 #
-# How much of LeNet's success is owed to *learnt* filters? Freeze C1 and C3 at their random first weights and train the rest,
-# three times each:
+# How much of that is owed to *learning*? Freeze C1 and C3 as they are at the start, at random, and train only the rest. Three times
+# each:
 
 # %%
 for name, frozen in [("all layers learn", False), ("C1 and C3 stay random", True)]:
@@ -646,14 +664,16 @@ for name, frozen in [("all layers learn", False), ("C1 and C3 stay random", True
     print(f"{name:22}", *(f"{share:.1%}" for share in shares))
 
 # %% [markdown]
-# TODO
+# Random filters go a long way: windows, pooling, and a C5 that makes the best of what it gets. But learning more than halves the
+# mistakes.
 #
 # ## Back to the question
 #
-# Convolutions and pooling do not mind where a digit is. Does LeNet? Not quite: C5 looks at the 5x5 places of S4 through a window
-# of 5x5, so it has weights of its own for each place, like a dense layer. Let us take the places away for good. In the next
-# network C5 has a smaller window, which slides too, and after it *global* max pooling keeps of each map only its largest number:
-# whether, but not where. (The padding of 8 lets windows reach beyond the picture, so that digits at its edge are seen whole.)
+# Convolutions and pooling do not mind where a digit is. LeNet does mind, from C5 on: that layer looks at the 5x5 places of S4
+# through a window of 5x5, which leaves it a single place and a weight for each input, like a dense layer. So take the places away
+# for good. In the next network the window of C5 is smaller and slides too, and then *global* max pooling keeps only the largest
+# number of each map: whether it was found, and not where. (The padding of 8 lets windows reach beyond the picture, so that digits
+# near its edge are seen whole.)
 
 # %%
 tg.manual_seed(0)
@@ -665,11 +685,15 @@ anywhere = nn.Sequential(
     *(nn.Linear(120, 84), nn.ReLU()),
     nn.Linear(84, 10),
 )
-fitted(anywhere, epochs=6)
-curves({"dense": dense, "LeNet": net, "LeNet, whether but not where": anywhere})
+fitted(anywhere, epochs=8)
+curves({"dense": dense, "LeNet": net, "whether, not where": anywhere})
 
 # %% [markdown]
-# TODO
+# There is the answer. The green network has learnt from digits in the middle, like the others, and knows them everywhere. It need
+# not learn each place anew, because nothing in it knows about places: filters that slide, and a maximum over all of them.
+#
+# Is it always better not to know where? No: a 6 is a 9 with its bow at another place, and for a network that shall say *where* a
+# face is in a picture, places are the point. You decide what it may forget.
 #
 # ## What to take along
 #
@@ -677,7 +701,7 @@ curves({"dense": dense, "LeNet": net, "LeNet, whether but not where": anywhere})
 # - One weight, many places: its gradient is the sum over all of them.
 # - Places: $\lfloor (n + 2p - k) / s \rfloor + 1$. A filter is as deep as its input; each filter makes one map.
 # - Pooling keeps what was found and blurs where. Its gradient goes to the winners.
-# - A network is as blind to places as its last layers are.
+# - What a network knows about places, and what it forgets, is for you to choose.
 #
 # ## Exercise 1: shapes on paper
 #

@@ -17,8 +17,8 @@ from ..calls import Outline, calls, gone
 from ..clock import tick
 from ..grad_mode import no_grad
 from ..ops.creation import as_tensor, zeros_like
-from ..ops.shape import alias
 from ..tensor import HookHandle, Tensor
+from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
 
 
@@ -409,7 +409,7 @@ class Module:
             replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if replaced is not None:
                 args, kwargs = replaced if with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
-        backward = _BackwardHooks(self) if self._backward_hooks else None
+        backward = BackwardHooks(self) if self._backward_hooks else None
         if backward:
             args = backward.inputs(args)
         output = self.forward(*args, **kwargs)
@@ -474,61 +474,6 @@ class _Held(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
-
-
-class _BackwardHooks:
-    """Collects the gradients of one call's outputs and inputs for the module's backward hooks.
-
-    Inputs and outputs pass through `alias`, so that a tensor used elsewhere too shows only what flows through this call.
-    """
-
-    def __init__(self, module: Module) -> None:
-        self.module = module
-        self.grad_input: list[Any] = []
-        self.grad_output: list[Any] = []
-        self.waiting = 0
-
-    def inputs(self, args: tuple) -> tuple:
-        self.grad_input = [None] * len(args)
-        passed = list(args)
-        for i, x in enumerate(args):
-            if isinstance(x, Tensor) and x.requires_grad:
-                passed[i] = alias(x)
-                if passed[i].requires_grad:
-                    self.waiting += 1
-                    passed[i].register_hook(lambda g, i=i: self._input_known(i, g))
-        return tuple(passed)
-
-    def outputs(self, output: Any) -> Any:
-        several = isinstance(output, tuple)
-        outputs = list(output) if several else [output]
-        self.grad_output = [None] * len(outputs)
-        for i, y in enumerate(outputs):
-            if isinstance(y, Tensor) and y.requires_grad:
-                outputs[i] = alias(y)
-                if outputs[i].requires_grad:
-                    outputs[i].register_hook(lambda g, i=i: self._output_known(i, g))
-        return tuple(outputs) if several else outputs[0]
-
-    def _output_known(self, i: int, g: Tensor) -> None:
-        self.grad_output[i] = g
-        if not self.waiting:  # no input requires grad: the hooks run when the output's gradient is there
-            self._run()
-
-    def _input_known(self, i: int, g: Tensor) -> Tensor | None:
-        self.grad_input[i] = g
-        self.waiting -= 1
-        if self.waiting:
-            return None
-        return self._run()[i]
-
-    def _run(self) -> tuple:
-        grads = tuple(self.grad_input)
-        for hook in list((self.module._backward_hooks or {}).values()):
-            replaced = hook(self.module, grads, tuple(self.grad_output))
-            if replaced is not None:
-                grads = replaced if isinstance(replaced, tuple) else (replaced,)
-        return grads
 
 
 def _say_where(error: Exception, around: Module) -> None:

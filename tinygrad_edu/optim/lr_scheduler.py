@@ -90,7 +90,7 @@ class _ByFunction(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
     ) -> None:
-        self.lr_lambdas = _one_each(lr_lambda, optimizer, "lr_lambda")
+        self.lr_lambdas = one_each(lr_lambda, optimizer, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
 
@@ -310,7 +310,7 @@ class OneCycleLR(LRScheduler):
         else:
             self.phases += [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
-        for group, top in zip(optimizer.param_groups, _one_each(max_lr, optimizer, "max_lr"), strict=True):
+        for group, top in zip(optimizer.param_groups, one_each(max_lr, optimizer, "max_lr"), strict=True):
             if last_epoch == -1:
                 group.update(
                     lr=top / div_factor, initial_lr=top / div_factor, max_lr=top, min_lr=top / div_factor / final_div_factor
@@ -370,9 +370,9 @@ class CyclicLR(LRScheduler):
         self.scale_fn = scale_fn or scales[mode]
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
         self.up, self.down = float(step_size_up), float(step_size_up if step_size_down is None else step_size_down)
-        self.max_lrs = _one_each(max_lr, optimizer, "max_lr")
+        self.max_lrs = one_each(max_lr, optimizer, "max_lr")
         self.cycle_momentum, self.momenta = cycle_momentum, (base_momentum, max_momentum)
-        for group, low in zip(optimizer.param_groups, _one_each(base_lr, optimizer, "base_lr"), strict=True):
+        for group, low in zip(optimizer.param_groups, one_each(base_lr, optimizer, "base_lr"), strict=True):
             if last_epoch == -1:
                 group["lr"] = group["initial_lr"] = low
             if cycle_momentum:
@@ -486,7 +486,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError('ReduceLROnPlateau: mode must be "min" or "max", threshold_mode "rel" or "abs".')
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
-        self.min_lrs = _one_each(min_lr, optimizer, "min_lr")
+        self.min_lrs = one_each(min_lr, optimizer, "min_lr")
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
@@ -516,7 +516,7 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
-def _one_each(value: Any, optimizer: Optimizer, what: str) -> list[Any]:
+def one_each(value: Any, optimizer: Optimizer, what: str) -> list[Any]:
     """One value per group, from one for all or a list of them."""
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, list | tuple) else [value] * count

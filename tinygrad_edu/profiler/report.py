@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..printing import bytes_text
 from ..see.style import shape_text
 
 FORWARD, BACKWARD, OTHER = "#6699ff", "#ff5c8d", "#8a8f98"
@@ -268,8 +269,4 @@ def _time(seconds: float) -> str:
 
 
 def _size(count: float) -> str:
-    if not count:
-        return "-"
-    power = next((i for i in range(3) if count < 1000 * 1024**i), 3)
-    number = count / 1024**power
-    return f"{number:.{1 if power and number < 100 else 0}f} {('B', 'KiB', 'MiB', 'GiB')[power]}"
+    return bytes_text(count) if count else "-"

@@ -17,7 +17,7 @@ from ..tensor import Tensor
 from .equation import WEIGHTS, Equation, Factor, Term, equation_of, equation_of_result
 from .format import Edge, Node, Part, Rule, Span, Step, Trace
 from .groups import Groups, numbered
-from .maths import _formula, _rule_text, sentence_of
+from .maths import formula_parts, rule_part, sentence_of
 from .plain import WHOLE, Numbers, number, numbers_of
 from .source import (
     Place,
@@ -404,8 +404,8 @@ def reduced_axes(raw: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
 
 def rule_of(op: Op) -> Rule:
     """What an operation's docstring says about it."""
-    parts = _formula(op)
-    texts = {name: _rule_text(op, slot, parts[1:]) for slot, name in enumerate(op.inputs)}
+    parts = formula_parts(op)
+    texts = {name: rule_part(op, slot, parts[1:]) for slot, name in enumerate(op.inputs)}
     derivatives = {name: text.partition("=")[2].strip() for name, text in texts.items() if text and "=" in text}
     return Rule(op.name, sentence_of(op), "; ".join(parts), op.inputs, derivatives)
 
