@@ -125,7 +125,7 @@ Tensor.play = _play  # type: ignore[attr-defined]
 paths.open_paths()
 
 # What PyTorch has under these names too.
-autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]
+autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck
 Size, dtype = tuple, np.dtype
 channels_last, contiguous_format, preserve_format = "channels_last", "contiguous_format", "preserve_format"
 newaxis = None

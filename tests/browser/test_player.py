@@ -208,6 +208,16 @@ def test_formulas_fit_their_cards(show, width, height):
     assert min(sizes) >= 0.65
 
 
+def test_the_bar_of_steps_stays_in_sight_on_a_phone(show):
+    page = show(network().html)
+    page.set_viewport_size({"width": 390, "height": 500})
+    for scrolled in ("0", "document.documentElement.scrollHeight"):
+        page.evaluate(f"scrollTo(0, {scrolled})")
+        bar = page.locator(".transport").bounding_box()
+        assert bar["y"] >= 0
+        assert bar["y"] + bar["height"] <= 500
+
+
 @pytest.mark.parametrize(("power", "shown"), [(2, "·2·x2−1"), (0.5, "·0.5·x0.5−1"), (0, "·0·x0−1(0 where 0=0)")])
 def test_a_constant_exponent_stands_in_the_formula(show, power, shown):
     x = tg.tensor([1.0, 4.0], requires_grad=True)
