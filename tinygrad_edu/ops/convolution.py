@@ -196,7 +196,8 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
         turned = turned.swapaxes(1, 2).reshape(inputs, outputs // groups, *kernel).copy()
         if not alike:
             wide = np.zeros_like(z, shape=(*z.shape[:2], *(n - b + p for n, b, p in zip(sizes, beyond, padding, strict=True))))
-            wide[(..., *(slice(0, s * (n - 1) + 1, s) for n, s in zip(z.shape[2:], stride, strict=True)))] = z
+            places = (slice(0, s * (n - 1) + 1, s) for n, s in zip(z.shape[2:], stride, strict=True))
+            wide[(slice(None), slice(None), *places)] = z
             z = wide
         return conv_nd(z, turned, out=sizes, stride=(1,) * len(sizes), padding=beyond, dilation=dilation, groups=groups)
     numbers, weights = at_positions(z, groups), as_matrices(w, groups).swapaxes(1, 2)
