@@ -198,7 +198,8 @@ Flipbook(forward_pages(), title="forward, neuron by neuron")
 # %% [markdown]
 # ## How wrong is it?
 #
-# Neuron 8 should say 1 and neuron 9 should say 0. The squared error makes one number of that:
+# Neuron 8 should say 1 and neuron 9 should say 0. The squared error makes one number of that, the **cost** (another word for the
+# loss):
 #
 # $$C = \tfrac{1}{2}\,(a_8 - y_8)^2 + \tfrac{1}{2}\,(a_9 - y_9)^2$$
 #
@@ -593,7 +594,8 @@ def squared_error(answers, labels):
 # would have to be five times as large. Such factors are the usual reason why two programs "with the same settings" differ.)
 #
 # Now both learn digits: 1,437 of the 8×8 pictures that [ship with the package](../tinygrad_edu/data/SOURCES.md), 360 others to
-# test with, 64-30-10 neurons, batches of 10, $\eta = 3$. For one epoch they get the same samples in the same order:
+# test with, 64-30-10 neurons, $\eta = 3$, a step after each ten samples (a batch). For one epoch, in which every sample has its
+# turn once, they get the same samples in the same order:
 
 # %%
 tg.manual_seed(0)
@@ -632,8 +634,8 @@ ax.set(xlabel="Network, by hand", ylabel="nn.Sequential, by autograd", aspect="e
 plt.show()
 
 # %% [markdown]
-# Number for number. (Only the rounding differs, somewhere after the tenth digit: a matrix product adds up in another order.) The
-# rest of the training is left to ours, from the same start, 30 epochs as in the book:
+# Number for number. (Only the rounding differs, somewhere after the tenth digit: a matrix product adds up in another order.) From
+# here ours goes on alone, once more from the start, 30 epochs as in the book:
 
 
 # %%
@@ -693,7 +695,8 @@ plt.show()
 figure, axes = plt.subplots(1, 8, figsize=(7.5, 1.5))
 for ax, i in zip(axes, np.flatnonzero(~right[-1]), strict=False):
     ax.imshow(pictures[1437 + i, 0], cmap="Greys")
-    ax.set(title=f"{is_digit[i]} → {said[-1, i].argmax()}", xticks=[], yticks=[])
+    ax.set_title(f"{is_digit[i]} → {said[-1, i].argmax()}")
+    ax.axis("off")
 plt.show()
 
 # %% [markdown]
@@ -709,7 +712,7 @@ plt.show()
 folder = Path("mnist")
 if folder.is_dir():
     train, test = mnist(True, folder), mnist(False, folder)
-    model = same_as(Network([784, 30, 10], seed=0)).float()
+    model = same_as(Network([784, 30, 10], seed=0)).float()  # float32 is enough
     optimizer = optim.SGD(model.parameters(), lr=3.0)
     data = train.x[:50_000].flatten(1), train.y[:50_000]
     for epoch, book in enumerate([9129, 9295, 9348], start=1):

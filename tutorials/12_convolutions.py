@@ -92,8 +92,8 @@ fitted(dense, epochs=10)
 print(f"in the middle {right(dense):.1%}, moved by 4 pixels {right(dense, 4):.1%}")
 
 # %% jupyter={"source_hidden": true}
-INK = plt.get_cmap("gray_r").copy()  # 0 is white, 1 is black
-INK.set_bad("#c9c9d6")  # no number
+# 0 is white, 1 is black, no number is grey
+INK = plt.get_cmap("gray_r").with_extremes(bad="#c9c9d6")
 SHIFTS = range(-6, 7)
 
 
@@ -171,7 +171,7 @@ slide(picture, bar)
 # %% jupyter={"source_hidden": true}
 NO, YES = "C1", "C0"  # orange below 0 and blue above, as in all pictures of this course
 ORANGE_BLUE = LinearSegmentedColormap.from_list("orange-blue", [NO, "white", YES])
-ORANGE_BLUE.set_bad("#eeeef2")
+ORANGE_BLUE = ORANGE_BLUE.with_extremes(bad="#eeeef2")
 
 
 def signed(ax, values, title="", limit=None):
@@ -287,14 +287,15 @@ print(slide(moved, bar))
 # ## Backwards: one weight, many places
 #
 # In a convolution one weight is used again and again, at every place. [Tutorial 2](02_backprop_step_by_step.ipynb) says what
-# follows: its gradient is the sum over all these uses. Here is a part of the picture, with four places for the window. Click on
-# the player and step with **→**: forward, each number of `z` shows its window; backward, each number of the filter's gradient is
-# a sum of four parts, and each pixel gets a part from every window that it lay in.
+# follows: its gradient is the sum over all these uses. Here is a small example, 3x3 pixels of our picture and a filter of 2x2 for
+# the lower edge of a bar, so that there are four places. Click on the player and step with **→**. Forward, a number of `z` shows
+# its window. Backward, each number of the filter's gradient is a sum of four parts, and each pixel gets a part from every window
+# that it lay in.
 
 # %%
-part = picture[None, None, :4, 1:5].clone().requires_grad_()
-weights = bar[None, None].clone().requires_grad_()
-z = F.conv2d(part, weights)
+part = picture[None, None, :3, 2:5].clone().requires_grad_()
+edge = tg.tensor([[[[1.0, 1.0], [-1.0, -1.0]]]], requires_grad=True)
+z = F.conv2d(part, edge)
 tg.play(z.sum(), title="a convolution, and back")
 
 # %% [markdown]
@@ -586,7 +587,8 @@ def through(model, digit):
             maps = digit.relu().detach()
             yield sheet_of(maps, names[number], {6: 3, 16: 8, 120: 24}[maps.shape[1]])
     figure, ax = plt.subplots(figsize=(5.5, 3))
-    ax.bar(range(10), model[7:](digit)[0].softmax(0).tolist())
+    rest = model[7:]
+    ax.bar(range(10), rest(digit)[0].softmax(0).tolist())
     ax.set(title="the scores, as probabilities", xticks=range(10), ylim=(0, 1))
     plt.close(figure)
     yield figure
@@ -630,8 +632,9 @@ plt.show()
 # reacts most, each at the place where it does:
 
 # %%
+until_c3 = net[:4]
 with tg.no_grad():
-    reactions = net[:4](X[test]).numpy()  # (digits, 16, 10, 10)
+    reactions = until_c3(X[test]).numpy()  # (digits, 16, 10, 10)
 figure, axes = plt.subplots(4, 4, figsize=(8, 2.8))
 for k, ax in enumerate(axes.flat):
     best = reactions[:, k].max((1, 2))
@@ -723,6 +726,9 @@ with check(shape, parameters):
     assert shape[0] == 16, (
         f"16 filters make 16 maps, and the channels stand first; {shape} begins with {shape[0]}."
     )
+    assert shape != (*after[1:], 16), (
+        "rows, columns, channels: here the channels stand first."
+    )
     assert shape != before, (
         "that is the shape before pooling, which halves rows and columns."
     )
@@ -755,9 +761,9 @@ with check(shape, parameters):
 # %% [markdown]
 # ## Exercise 2: your own convolution
 #
-# Our `slide` knew one channel only. Write `convolve(x, w, stride, padding)` for a picture `x` of shape (channels, rows, columns)
-# and one filter `w` of shape (channels, size, size), with a loop like in `slide`. The result has two sizes. (`F.pad(x, [1, 1, 1,
-# 1])` puts one zero on each side of rows and columns.)
+# Our `slide` knew one channel only, and no settings. Write `convolve(x, w, stride, padding)` for a picture `x` of shape (channels,
+# rows, columns) and one filter `w` of shape (channels, size, size), with loops like those of `slide`. The result is one flat map.
+# (`F.pad(x, [1, 1, 1, 1])` puts one zero on each side of rows and columns.)
 
 
 # %% tags=["exercise"]
@@ -781,7 +787,7 @@ with check():
         z = F.conv2d(x[None], w[None], None, stride, padding)[0, 0]
         own = convolve(x, w, stride, padding)
         assert isinstance(own, tg.Tensor), (
-            f"the result should be a tensor, not a {type(own).__name__}: tg.stack makes one of many."
+            f"the result should be a tensor, not a {type(own).__name__}: fill one made by tg.zeros, as slide does."
         )
         assert own.shape == z.shape, (
             f"{what}: the result has the shape {tuple(own.shape)}, not {tuple(z.shape)}."
@@ -807,15 +813,14 @@ with check():
 # ```python
 # def convolve(x, w, stride, padding):
 #     x = F.pad(x, [padding] * 4)
-#     size = w.shape[1]
-#     rows = range(0, x.shape[1] - size + 1, stride)
-#     columns = range(0, x.shape[2] - size + 1, stride)
-#     return tg.stack(
-#         [
-#             tg.stack([(x[:, i : i + size, j : j + size] * w).sum() for j in columns])
-#             for i in rows
-#         ]
-#     )
+#     k = w.shape[1]
+#     rows, columns = [(side - k) // stride + 1 for side in x.shape[1:]]
+#     result = tg.zeros(rows, columns)
+#     for i in range(rows):
+#         for j in range(columns):
+#             a, b = stride * i, stride * j
+#             result[i, j] = (x[:, a : a + k, b : b + k] * w).sum()
+#     return result
 # ```
 #
 # </details>
@@ -825,8 +830,9 @@ with check():
 #
 # One number behind several layers depends on a patch of the picture, its *receptive field*. Let backprop find it: a pixel that
 # does not matter has the gradient 0. Write `sees(model, size)`: feed a random picture of shape (1, 1, size, size) to a model, go
-# back from **one** number in the middle of the last map, and return how many *rows* of the picture have a gradient that is not
-# 0. (The models here have convolutions and average pooling only: max pooling would hide the losers.)
+# back from **one** number in the middle of the last map, and return how many *rows* of the picture have a gradient that is not 0
+# somewhere. (For the picture to get a gradient it needs `requires_grad=True`. The models here have convolutions and average pooling
+# only: max pooling would hide the losers.)
 
 
 # %% tags=["exercise"]

@@ -1,8 +1,8 @@
 # %% 1: pooling, which halves rows and columns
 shape, parameters = (16, 32, 24), 16 * 76
 
-# %% 1: the channels stand first
-shape, parameters = (16, 12, 16)[::-1], 16 * 76
+# %% 1: here the channels stand first
+shape, parameters = (16, 12, 16), 16 * 76
 
 # %% 1: the channels stand first
 shape, parameters = (12, 16, 16), 16 * 76
@@ -51,6 +51,17 @@ def convolve(x, w, stride, padding):
 # %% 2: not a list
 def convolve(x, w, stride, padding):
     return F.conv2d(x[None], w[None], None, stride, padding)[0, 0].tolist()
+
+
+# %% 2: 7x6 pixels, a window of 2, stride 2, padding 0: the first number
+def convolve(x, w, stride, padding):  # the window moves by 1
+    x = F.pad(x, [padding] * 4)
+    k = w.shape[1]
+    result = tg.zeros((x.shape[1] - k) // stride + 1, (x.shape[2] - k) // stride + 1)
+    for i in range(result.shape[0]):
+        for j in range(result.shape[1]):
+            result[i, j] = (x[:, i : i + k, j : j + k] * w).sum()
+    return result
 
 
 # %% 2: has forgotten the filter
