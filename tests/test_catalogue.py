@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, autograd, no_grad, ops
+from tinygrad_edu import Tensor, autograd, no_grad, ops, tensor
 from tinygrad_edu.errors import InplaceError
 from tinygrad_edu.op import registry
 from tinygrad_edu.tensor import wrap
@@ -59,7 +59,7 @@ def floating(array: Any) -> bool:
 
 def tensors_of(arrays: list[np.ndarray], **how: Any) -> list[Tensor]:
     """Tensors of a sample's arrays; those of floats require grad."""
-    return [Tensor(a, requires_grad=floating(a), **how) for a in arrays]
+    return [tensor(a, requires_grad=floating(a), **how) for a in arrays]
 
 
 def leaves(result: Any) -> Iterator[Any]:
@@ -79,7 +79,7 @@ def outputs(case: Case, inputs: list[Tensor], settings: dict[str, Any]) -> list[
 def gradients(results: list[Tensor], inputs: list[Tensor], create_graph: bool = False) -> list[Any]:
     """The gradients of the results, weighted with random numbers, as arrays."""
     rng = np.random.default_rng(0)
-    seeds = [Tensor(np.asarray(rng.normal(size=z.shape)), dtype=z.dtype, device=z.device) for z in results]
+    seeds = [tensor(np.asarray(rng.normal(size=z.shape)), dtype=z.dtype, device=z.device) for z in results]
     variables = [x for x in inputs if x.requires_grad]
     found = autograd.grad(results, variables, seeds, create_graph=create_graph, materialize_grads=True)
     return [g.numpy(force=True) for g in found]  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ def test_one_tensor_twice(case: Case) -> None:
         inputs = tensors_of(equal)
         parts = gradients(outputs(case, inputs, settings), inputs)
         expected = sum(parts[sum(floating(a) for a in arrays[:i])] for i in twins)
-        x = Tensor(arrays[0], requires_grad=True)
+        x = tensor(arrays[0], requires_grad=True)
         inputs = [x if i in twins else y for i, y in enumerate(tensors_of(equal))]
         np.testing.assert_allclose(gradients(outputs(case, inputs, settings), [x])[0], expected, rtol=1e-9, atol=1e-12)
 
@@ -153,7 +153,7 @@ def strided(a: np.ndarray) -> np.ndarray:
 
 def backwards(a: np.ndarray) -> np.ndarray:
     """With negative strides."""
-    return np.flip(np.flip(a).copy())
+    return np.asarray(np.flip(np.flip(a).copy()))
 
 
 @every_row
@@ -207,7 +207,7 @@ def test_device(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     strict_cupy.install(monkeypatch)
     make = tg.tensor
     for arrays, settings in case.samples():
-        moved = {k: Tensor(v, device="cuda") if isinstance(v, np.ndarray) else v for k, v in settings.items()}
+        moved = {k: tensor(v, device="cuda") if isinstance(v, np.ndarray) else v for k, v in settings.items()}
         here, there = tensors_of(arrays), tensors_of(arrays, device="cuda")
         with monkeypatch.context() as patch:  # the constants that a row makes are on the device, too
             patch.setattr(tg, "tensor", lambda *data, **how: make(*data, **{"device": "cuda", **how}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, check_training, nn, optim
+from tinygrad_edu import Tensor, check_training, nn, optim, tensor
 from tinygrad_edu.nn.functional import cross_entropy
 
 N = 32
@@ -121,7 +121,7 @@ def test_parameters_without_gradient() -> None:
     assert "extra.weight, extra.bias" in findings[0].seen
 
 
-@pytest.mark.parametrize("end", [lambda z: z.detach(), lambda z: Tensor(z.detach().numpy())])
+@pytest.mark.parametrize("end", [lambda z: z.detach(), lambda z: tensor(z.detach().numpy())])
 def test_a_loss_cut_off_from_the_model(end: Callable) -> None:
     assert check_training(Layered(4, 3, end=end), classes(), cross_entropy).names == ["no gradient"]
 
@@ -282,7 +282,7 @@ def test_arguments_in_another_order_are_refused() -> None:
 
 
 def test_errors_of_the_model_are_shown() -> None:
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="in_features=5"):
         check_training(Layered(5, 3), classes(), cross_entropy)
 
 

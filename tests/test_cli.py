@@ -108,6 +108,8 @@ def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ("train iris --save /no/such/folder/x", "its folder does not exist"),
         ("train iris --plot .", "it is a folder"),
         ("train iris --film x.png", "x.png must end with .html, .gif or .mp4"),
+        ("train iris --plot x.doc", "x.doc must end with .png, .svg or .pdf"),
+        ("train iris --optimizer swa_utils", "invalid choice: 'swa_utils'"),
     ],
 )
 def test_bad_arguments(arguments: str, message: str, capsys: pytest.CaptureFixture) -> None:

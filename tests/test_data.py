@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Generator, Tensor, data
+from tinygrad_edu import Generator, Tensor, data, tensor
 from tinygrad_edu.data import (
     BatchSampler,
     ChainDataset,
@@ -262,7 +262,7 @@ def test_collate_nested() -> None:
             "image": np.full((2, 2), i, "float32"),
             "size": (i, float(i)),
             "name": f"n{i}",
-            "more": [{"t": Tensor([i])}],
+            "more": [{"t": tensor([i])}],
             "ok": i > 0,
         }
         for i in range(3)

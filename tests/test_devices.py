@@ -167,6 +167,10 @@ def test_default_device() -> None:
         assert made.device == "cuda"
     assert tg.tensor([1.0], device="cpu").device == "cpu"
     tg.set_default_device("cpu")
+    with tg.device("cuda"):
+        with tg.device("cpu"):
+            assert tg.zeros(2).device == "cpu"
+        assert tg.zeros(2).device == "cuda"
     assert tg.zeros(2).device == "cpu"
 
 

@@ -55,6 +55,19 @@ def test_cards_show_names_numbers_shapes_and_source():
     assert len(draw(small(), gradients=False).dot) < len(text)
 
 
+def test_matrices_of_a_tensor_stand_apart():
+    gaps = [
+        draw(tg.ones(*shape, requires_grad=True).sum()).dot.count('HEIGHT="3"') for shape in ((4, 2), (2, 2, 2), (3, 1, 2, 2))
+    ]
+    assert gaps == [0, 2, 4]  # in values and in gradients
+
+
+def test_small_gradients_are_seen():
+    """A hundredth of the largest has a colour of its own, in a picture as on a page."""
+    x = tg.tensor([1.0, 100.0], requires_grad=True)
+    assert draw((x * x).sum()).dot.count('BGCOLOR="#ffffff"') == 0
+
+
 def test_a_picture_is_well_formed_and_escaped():
     x = tg.tensor([1.0, float("nan")], requires_grad=True, name='<script>&"')
     drawing = draw((x * 2).sum())

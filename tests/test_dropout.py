@@ -85,14 +85,15 @@ def test_dtype_stays() -> None:
         assert F.dropout(tg.ones(4, dtype=dtype)).dtype == F.alpha_dropout(tg.ones(4, dtype=dtype), training=True).dtype == dtype
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_refused(layer: Callable[..., Any]) -> None:
-    for p in (-0.1, 1.1):
-        with pytest.raises(ValueError, match="probability"):
-            layer(p)
-        with pytest.raises(ValueError, match="probability"):
-            F.dropout(tg.ones(2), p)
-    with pytest.raises(RuntimeError):
+@pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("drop", [*LAYERS, lambda p: F.dropout(tg.ones(2), p)])
+def test_what_is_no_probability_is_refused(drop: Callable[..., Any], p: float) -> None:
+    with pytest.raises(ValueError, match="probability"):
+        drop(p)
+
+
+def test_other_inputs_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="int64"):
         F.dropout(tg.ones(2, dtype=tg.int64))
     with pytest.raises(RuntimeError, match="expected"):
         F.dropout1d(tg.ones(2))

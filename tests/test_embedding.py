@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, nn
+from tinygrad_edu import nn, tensor
 from tinygrad_edu.nn import functional as f
 
 
@@ -17,12 +17,12 @@ from tinygrad_edu.nn import functional as f
 def test_gradient_is_a_sum_over_uses(rows: int, columns: int, shape: list[int], dtype: str) -> None:
     rng = np.random.default_rng(0)
     index = rng.integers(0, rows, shape)
-    weight = Tensor(rng.normal(size=(rows, columns)), dtype=dtype, requires_grad=True)
-    z = f.embedding(Tensor(index), weight)
+    weight = tensor(rng.normal(size=(rows, columns)), dtype=dtype, requires_grad=True)
+    z = f.embedding(tensor(index), weight)
     assert z.shape == (*shape, columns)
     np.testing.assert_array_equal(z.numpy(force=True), weight.array[index])
     g = rng.normal(size=z.shape).astype(dtype)
-    z.backward(Tensor(g))
+    z.backward(tensor(g))
     expected = np.zeros((rows, columns), dtype)
     np.add.at(expected, index.reshape(-1), g.reshape(-1, columns))
     assert weight.grad is not None
@@ -34,8 +34,8 @@ def test_many_rows(dtype: str) -> None:
     """Many rows are added by another way than few; both give the same."""
     rng = np.random.default_rng(0)
     index, g = rng.integers(0, 50, 2000), rng.integers(-3, 4, (2000, 16)).astype(dtype)
-    weight = Tensor(np.zeros((50, 16), dtype), requires_grad=True)
-    f.embedding(Tensor(index), weight).backward(Tensor(g))
+    weight = tensor(np.zeros((50, 16), dtype), requires_grad=True)
+    f.embedding(tensor(index), weight).backward(tensor(g))
     expected = np.zeros((50, 16))
     np.add.at(expected, index, g)
     assert weight.grad is not None

@@ -191,3 +191,22 @@ def test_right_rules_beside_large_numbers(much):
 @given(losses())
 def test_the_rules_of_arbitrary_graphs(made):
     assert check_graph(made[0])
+
+
+def test_a_function_in_pytorchs_style_is_checked_too() -> None:
+    class Cube(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, sign):
+            ctx.save_for_backward(x)
+            ctx.sign = sign
+            return x * x * x, x + 1
+
+        @staticmethod
+        def backward(ctx, g, h):
+            (x,) = ctx.saved_tensors
+            return ctx.sign * 3 * g * x * x + h, None
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    for sign in (1, -1):
+        y, z = Cube.apply(x, sign)
+        assert [rule.op for rule in tg.check_graph((y * z).sum()).wrong] == ["Cube"] * (sign < 0)

@@ -36,6 +36,7 @@ X = {"x": "[[1, -2], [3, 4]]"}
         ("nll_loss(x, [0, 1])", -2.5),
         ("x * cos(2*pi)", [[1, -2], [3, 4]]),
         ("x[None].squeeze(0)", [[1, -2], [3, 4]]),
+        ("conv2d(x[None, None], ones(1, 1, 2, 2))[0, 0]", [[6]]),
     ],
 )
 def test_what_is_computed(text, expected):

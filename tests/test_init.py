@@ -108,19 +108,19 @@ def test_seeds_and_generators() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("says", "wrong"),
     [
-        lambda: init.xavier_uniform_(fresh(3)),
-        lambda: init.kaiming_normal_(fresh(3, 3), mode="sideways"),
-        lambda: init.calculate_gain("nothing"),
-        lambda: init.calculate_gain("leaky_relu", True),
-        lambda: init.eye_(fresh(3)),
-        lambda: init.dirac_(fresh(3, 3)),
-        lambda: init.dirac_(fresh(3, 3, 3), groups=2),
-        lambda: init.orthogonal_(fresh(3)),
-        lambda: init.sparse_(fresh(3), 0.1),
+        ("at least 2 dims", lambda: init.xavier_uniform_(fresh(3))),
+        ("mode must be", lambda: init.kaiming_normal_(fresh(3, 3), mode="sideways")),
+        ("no gain is known for 'nothing'", lambda: init.calculate_gain("nothing")),
+        ("slope of leaky_relu must be a number", lambda: init.calculate_gain("leaky_relu", True)),
+        ("takes a matrix", lambda: init.eye_(fresh(3))),
+        ("3, 4 or 5 dims", lambda: init.dirac_(fresh(3, 3))),
+        ("cannot be cut into 2 groups", lambda: init.dirac_(fresh(3, 3, 3), groups=2)),
+        ("at least 2 dims", lambda: init.orthogonal_(fresh(3))),
+        ("takes a matrix", lambda: init.sparse_(fresh(3), 0.1)),
     ],
 )
-def test_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
+def test_refused(says: str, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=says):
         wrong()

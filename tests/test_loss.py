@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, nn
+from tinygrad_edu import Tensor, nn, tensor
 from tinygrad_edu.errors import DtypeError
 from tinygrad_edu.nn import functional as f
 
@@ -20,7 +20,7 @@ LABELS = [0, 2, 1, 2]
 
 
 def scores(*shape: int) -> Tensor:
-    return Tensor(RNG.normal(size=shape), requires_grad=True)
+    return tensor(RNG.normal(size=shape), requires_grad=True)
 
 
 def labels() -> Tensor:
@@ -30,23 +30,23 @@ def labels() -> Tensor:
 # Every loss with inputs that fit: the name, the inputs as a function, and settings.
 ALL: list[tuple[str, Any, dict[str, Any]]] = [
     ("cross_entropy", lambda: (scores(4, 3), labels()), {}),
-    ("cross_entropy", lambda: (scores(4, 3), tg.softmax(Tensor(RNG.normal(size=(4, 3))), 1)), {}),
+    ("cross_entropy", lambda: (scores(4, 3), tg.softmax(tensor(RNG.normal(size=(4, 3))), 1)), {}),
     ("nll_loss", lambda: (scores(4, 3), labels()), {}),
     ("multi_margin_loss", lambda: (scores(4, 3), labels()), {}),
     ("one_vs_all_hinge_loss", lambda: (scores(4, 3), labels()), {}),
     ("structured_svm_loss", lambda: (scores(4, 3), labels()), {}),
     ("multilabel_margin_loss", lambda: (scores(2, 3), tg.tensor([[2, 0, -1], [1, -1, 0]])), {}),
-    ("multilabel_soft_margin_loss", lambda: (scores(4, 3), Tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
-    ("binary_cross_entropy", lambda: (tg.sigmoid(scores(4, 3)), Tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
-    ("binary_cross_entropy_with_logits", lambda: (scores(4, 3), Tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
-    ("soft_margin_loss", lambda: (scores(4, 3), Tensor(RNG.choice([-1.0, 1.0], (4, 3)))), {}),
-    ("hinge_embedding_loss", lambda: (scores(4, 3), Tensor(RNG.choice([-1.0, 1.0], (4, 3)))), {}),
-    ("margin_ranking_loss", lambda: (scores(4), scores(4), Tensor(RNG.choice([-1.0, 1.0], 4))), {}),
-    ("cosine_embedding_loss", lambda: (scores(4, 3), scores(4, 3), Tensor(RNG.choice([-1.0, 1.0], 4))), {}),
+    ("multilabel_soft_margin_loss", lambda: (scores(4, 3), tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
+    ("binary_cross_entropy", lambda: (tg.sigmoid(scores(4, 3)), tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
+    ("binary_cross_entropy_with_logits", lambda: (scores(4, 3), tensor(RNG.integers(0, 2, (4, 3)) * 1.0)), {}),
+    ("soft_margin_loss", lambda: (scores(4, 3), tensor(RNG.choice([-1.0, 1.0], (4, 3)))), {}),
+    ("hinge_embedding_loss", lambda: (scores(4, 3), tensor(RNG.choice([-1.0, 1.0], (4, 3)))), {}),
+    ("margin_ranking_loss", lambda: (scores(4), scores(4), tensor(RNG.choice([-1.0, 1.0], 4))), {}),
+    ("cosine_embedding_loss", lambda: (scores(4, 3), scores(4, 3), tensor(RNG.choice([-1.0, 1.0], 4))), {}),
     ("triplet_margin_loss", lambda: (scores(4, 3), scores(4, 3), scores(4, 3)), {}),
-    ("kl_div", lambda: (scores(4, 3), tg.softmax(Tensor(RNG.normal(size=(4, 3))), 1)), {}),
-    ("poisson_nll_loss", lambda: (scores(4, 3), Tensor(RNG.integers(0, 9, (4, 3)) * 1.0)), {}),
-    ("gaussian_nll_loss", lambda: (scores(4, 3), scores(4, 3), Tensor(RNG.uniform(0.1, 2, (4, 3)))), {}),
+    ("kl_div", lambda: (scores(4, 3), tg.softmax(tensor(RNG.normal(size=(4, 3))), 1)), {}),
+    ("poisson_nll_loss", lambda: (scores(4, 3), tensor(RNG.integers(0, 9, (4, 3)) * 1.0)), {}),
+    ("gaussian_nll_loss", lambda: (scores(4, 3), scores(4, 3), tensor(RNG.uniform(0.1, 2, (4, 3)))), {}),
     *((name, lambda: (scores(4, 3), scores(4, 3)), {}) for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")),
 ]
 every_loss = pytest.mark.parametrize(("name", "inputs", "how"), ALL)
@@ -69,7 +69,7 @@ def test_reductions(name: str, inputs: Any, how: dict[str, Any]) -> None:
 def test_a_loss_is_smaller_after_a_step(name: str, inputs: Any, how: dict[str, Any]) -> None:
     """Going against the gradient makes the loss smaller (or it is 0 already)."""
     loss, given = getattr(f, name), inputs()
-    x = Tensor(given[0].detach(), requires_grad=True)
+    x = tensor(given[0].detach(), requires_grad=True)
     before = loss(x, *given[1:], **how)
     (gradient,) = tg.autograd.grad(before, [x])
     after = loss(x - 1e-4 * gradient, *given[1:], **how)
@@ -93,7 +93,7 @@ def test_a_loss_is_smaller_after_a_step(name: str, inputs: Any, how: dict[str, A
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_large_scores(name: str, target: Tensor, dtype: str, reduction: str) -> None:
     """Scores of 10 000 give finite losses and gradients, of first and second order."""
-    x = Tensor([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4]], dtype=dtype, requires_grad=True)
+    x = tensor([[1e4, -1e4], [-1e4, 1e4], [1e4, 1e4]], dtype=dtype, requires_grad=True)
     target = target.to(dtype) if target.dtype.kind == "f" else target
     z = getattr(f, name)(x, target, reduction=reduction).sum()
     (first,) = tg.autograd.grad(z, [x], create_graph=True)
@@ -110,7 +110,7 @@ def test_large_scores(name: str, target: Tensor, dtype: str, reduction: str) -> 
 def test_cross_entropy_of_shifted_scores(samples: int, classes: int, shift: float, seed: int) -> None:
     """Adding a number to all scores changes nothing, and the gradient of each sample sums to 0; all three ways agree."""
     rng = np.random.default_rng(seed)
-    x = Tensor(rng.normal(size=(samples, classes)), requires_grad=True)
+    x = tensor(rng.normal(size=(samples, classes)), requires_grad=True)
     y = tg.tensor(rng.integers(0, classes, samples))
     z = f.cross_entropy(x, y)
     z.backward()

@@ -18,7 +18,7 @@ OWN = [name for name, this in registry.items() if this.forward.__module__.starts
 
 def plain(text: str) -> str:
     """What a formula says, without the marks of its layout: brackets, bars, spaces, raised and lowered letters."""
-    text = text.translate(str.maketrans({**maths._RAISED, **maths._LOWERED}))
+    text = text.translate(str.maketrans({**maths.RAISED, **maths._LOWERED}))
     text = text.translate(str.maketrans({"−": "-", "∑": "Σ", "∏": "Π", "⊤": "T", "…": None}))
     return re.sub(r"""[][()\s/·^_√"\u2061]|\.\.\.""", "", text)
 
@@ -39,7 +39,7 @@ def test_every_operation_has_maths_and_a_sentence(name):
 
 @pytest.mark.parametrize("name", OWN)
 def test_nothing_of_a_formula_gets_lost(name):
-    parts = maths._formula(registry[name])
+    parts = maths.formula_parts(registry[name])
     assert plain("".join(ElementTree.fromstring(maths_of(name).forward).itertext())) == plain(parts[0])
     for part in parts[1:]:
         assert plain("".join(ElementTree.fromstring(mathml(part)).itertext())) == plain(part)

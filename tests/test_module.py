@@ -50,6 +50,10 @@ def test_registration_and_iterators() -> None:
     for wrong in ("block.7", "scale", "nothing"):
         with pytest.raises(AttributeError):
             net.get_submodule(wrong)
+    with pytest.raises(AttributeError, match="is not a Parameter but a Buffer"):
+        net.get_parameter("block.1.running_mean")
+    with pytest.raises(AttributeError, match="is not a Buffer but a Parameter"):
+        net.get_buffer("block.1.weight")
 
 
 def test_assignments() -> None:
@@ -73,10 +77,10 @@ def test_assignments() -> None:
     assert [name for name in net.state_dict() if name in ("offset", "scratch")] == ["offset"]
     del net.block
     assert "block.0.weight" not in net.state_dict()
-    for wrong in ("", "a.b", "forward"):
-        with pytest.raises(KeyError):
+    for wrong, says in (("", "must not be empty"), ("a.b", "contain a dot"), ("forward", "already has an attribute 'forward'")):
+        with pytest.raises(KeyError, match=says):
             net.register_buffer(wrong, tg.ones(1))
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="'weight' must be a Parameter or None"):
         net.register_parameter("weight", tg.ones(1))  # type: ignore[arg-type]
 
 
@@ -327,6 +331,11 @@ def test_summary_of_several_inputs() -> None:
     assert "Embedding" in str(found)
     with pytest.raises(ValueError, match="2 input shapes"):
         nn.summary(Two(), [(4,), (4, 3)], dtypes=[tg.int64])
+
+
+def test_summary_of_an_input_where_its_shape_is_expected() -> None:
+    with pytest.raises(TypeError, match=r"takes a shape, \(2, 4\), or the input itself as input_data"):
+        nn.summary(nn.Linear(4, 3), tg.zeros(2, 4))
 
 
 # -- mistakes of use -----------------------------------------------------------------------------------------------

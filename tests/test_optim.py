@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, optim
+from tinygrad_edu import optim, tensor
 
 ALL = ["SGD", "ASGD", "Rprop", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -15,10 +15,10 @@ ALL = ["SGD", "ASGD", "Rprop", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW"
 def test_a_parameter_of_no_dimension_is_changed_like_one_of_one_number(name: str) -> None:
     found = []
     for shape in ((), (1,)):
-        p = Tensor(np.full(shape, 1.0), requires_grad=True)
+        p = tensor(np.full(shape, 1.0), requires_grad=True)
         optimizer = getattr(optim, name)([p], lr=0.5)
         for gradient in (3.0, -1.0, 2.0):
-            p.grad = Tensor(np.full(shape, gradient))
+            p.grad = tensor(np.full(shape, gradient))
             optimizer.step()
         found.append(p.item())
     assert found[0] == found[1] != 1
@@ -28,8 +28,8 @@ def test_adam_in_blocks_is_adam() -> None:
     """What is cut into blocks comes to the same as its rows, which are not."""
     rng = np.random.default_rng(0)
     numbers, gradient = rng.normal(size=(2, 3, 50_000)).astype("float32")
-    whole = Tensor(numbers, requires_grad=True)
-    rows = [Tensor(row, requires_grad=True) for row in numbers]
+    whole = tensor(numbers, requires_grad=True)
+    rows = [tensor(row, requires_grad=True) for row in numbers]
     both, apart = optim.Adam([whole], lr=0.1), optim.Adam(rows, lr=0.1)
     for _ in range(3):
         whole.grad = tg.tensor(gradient)
@@ -44,12 +44,12 @@ def test_adam_in_blocks_is_adam() -> None:
 
 def test_the_number_of_steps_may_be_a_tensor() -> None:
     """In a state that PyTorch saved it is one."""
-    p = Tensor([1.0, 2.0], requires_grad=True)
+    p = tensor([1.0, 2.0], requires_grad=True)
     optimizer = optim.Adam([p])
     p.grad = p.detach().clone()
     optimizer.step()
     saved = optimizer.state_dict()
-    saved["state"][0]["step"] = Tensor(1.0)
+    saved["state"][0]["step"] = tensor(1.0)
     optimizer.load_state_dict(saved)
     optimizer.step()
     assert optimizer.state[p]["step"] == 2
@@ -57,7 +57,7 @@ def test_the_number_of_steps_may_be_a_tensor() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> None:
-    p = Tensor([1.0], requires_grad=True)
+    p = tensor([1.0], requires_grad=True)
     make = getattr(optim, name)
     assert make([p], foreach=True, fused=None, capturable=False).defaults == make([p]).defaults
     with pytest.raises(ValueError, match=f"{name}: differentiable=True is not offered"):

@@ -14,7 +14,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import autograd, data, nn, op, optim
 from tinygrad_edu.autograd import engine
 from tinygrad_edu.op import registry, watchers
-from tinygrad_edu.profiler import OUTSIDE, Profile, profile
+from tinygrad_edu.profiler import Profile, profile
+from tinygrad_edu.profiler.report import OUTSIDE
 
 from . import strict_cupy
 

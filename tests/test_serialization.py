@@ -17,11 +17,11 @@ from hypothesis.extra import numpy as npst
 from safetensors.numpy import load_file, save_file
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, dtypes, nn, optim
+from tinygrad_edu import Tensor, dtypes, nn, optim, tensor
 from tinygrad_edu.serialization import FormatError
 
 ARRAYS = st.sampled_from(dtypes.ALL).flatmap(lambda d: npst.arrays(d, npst.array_shapes(min_dims=0, min_side=0, max_side=3)))
-LEAVES = st.one_of(ARRAYS.map(Tensor), st.none(), st.booleans(), st.integers(), st.floats(), st.text())
+LEAVES = st.one_of(ARRAYS.map(tensor), st.none(), st.booleans(), st.integers(), st.floats(), st.text())
 KEYS = st.one_of(st.text(max_size=4), st.sampled_from(["a.b", "__metadata__"]), st.integers(-3, 3))
 OBJECTS = st.recursive(
     LEAVES,
@@ -82,7 +82,7 @@ def test_names_are_paths(tmp_path: Path) -> None:
 
 def test_plain_safetensors(tmp_path: Path) -> None:
     save_file({"w": np.arange(3.0), "b": np.array(True)}, tmp_path / "x")
-    assert same(tg.load(tmp_path / "x"), {"w": Tensor(np.arange(3.0)), "b": Tensor(np.array(True))})
+    assert same(tg.load(tmp_path / "x"), {"w": tensor(np.arange(3.0)), "b": tensor(np.array(True))})
 
 
 def test_loaded_tensors_can_be_changed(tmp_path: Path) -> None:

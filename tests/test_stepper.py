@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import select
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from rich.console import Console
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.see import step, trace
-from tinygrad_edu.see.stepper import Walk, as_text, parse_keys, rule_text, screen, worked
+from tinygrad_edu.see.keys import Walk, parse_keys
+from tinygrad_edu.see.stepper import screen
+from tinygrad_edu.see.words import as_text, rule_text, worked
 
 
 def example():
@@ -144,6 +147,28 @@ def test_every_size_of_terminal(size):
         lines = picture(walk, *size).splitlines()
         assert max(map(len, lines)) <= size[0]
         walk.press("right")
+
+
+@pytest.mark.parametrize("size", [(120, 36), (100, 30), (60, 30)])
+def test_what_a_step_makes_is_in_sight(size):
+    W, x = tg.randn(6, 5, requires_grad=True), tg.randn(5, 7, requires_grad=True)
+    h = tg.tanh(W @ x + tg.ones(6, 1))
+    walk = Walk(trace((h * h).sum()))
+    for now in walk.trace.steps[:-1]:
+        made = walk.trace.node(now.node).name if now.kind == "op" else "contribution" if now.kind == "contribute" else "∂"
+        assert re.search(rf"{made}.*  (6×7|6×5|5×7|6×1|scalar)", picture(walk, *size)), (now.kind, now.node)
+        walk.press("right")
+
+
+def test_forwards_stand_the_formula_and_the_inputs():
+    w, x = tg.tensor(3.0, requires_grad=True), tg.tensor(2.0, requires_grad=True)
+    y = tg.exp(w * x)
+    walk = Walk(trace(y))
+    shown = " ".join(picture(walk).split())
+    assert "v2 = w·x" in shown
+    assert re.search(r"3 · +2 = +6 ", shown)
+    walk.press("right")
+    assert re.search(r"6 exp → +403 ", " ".join(picture(walk).split()))
 
 
 def test_text_where_nobody_can_press_a_key(capsys):

@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, testing
+from tinygrad_edu import Tensor, tensor, testing
 from tinygrad_edu.errors import DtypeError, GraphError
 from tinygrad_edu.op import op, registry
 from tinygrad_edu.testing import GradcheckError, assert_close, broadcastable_shapes, gradcheck, gradgradcheck, shapes, tensors
@@ -28,7 +28,7 @@ def _own_ops_leave_no_trace():
 
 
 def variable(*values: float, name: str | None = None) -> Tensor:
-    return Tensor(list(values), dtype="float64", requires_grad=True, name=name)
+    return tensor(list(values), dtype="float64", requires_grad=True, name=name)
 
 
 # -- gradcheck -------------------------------------------------------------------------------------------------------
@@ -37,8 +37,8 @@ def test_accepts_right_gradients() -> None:
     assert gradcheck(lambda x, y: (x * y).exp(), (x, y))
     assert gradgradcheck(lambda x, y: (x * y).exp(), (x, y))
     assert gradcheck(lambda x: (x * 2, x.sum(), x > 0), x), "several results, one of them not of floats"
-    assert gradcheck(lambda x: x.sum(), Tensor(0.5, dtype="float64", requires_grad=True)), "0-d"
-    assert gradcheck(lambda x: x * 2, Tensor(np.zeros((0, 2)), requires_grad=True)), "empty"
+    assert gradcheck(lambda x: x.sum(), tensor(0.5, dtype="float64", requires_grad=True)), "0-d"
+    assert gradcheck(lambda x: x * 2, tensor(np.zeros((0, 2)), requires_grad=True)), "empty"
     assert gradcheck(lambda x, k: x * k, (x, 3)), "other arguments"
     assert gradcheck(lambda a, b: a * b, (x, x)), "one tensor twice"
     assert x.tolist() == [0.5, 1.5], "the inputs are put back exactly"
@@ -65,6 +65,129 @@ def test_reports_the_worst_element() -> None:
     backward, numeric = map(float, re.findall(r"gives? (-?\d+\.?\d*)", message))
     assert backward / numeric == pytest.approx(7 / 6)
     assert not gradcheck(square, w, raise_exception=False)
+
+
+class Backwards(tg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return -2 * g * x
+
+
+def in_float32(x):
+    """z = sin x, computed in float32;  ∂x = g·cos x"""
+    return np.sin(x).astype(np.float32)
+
+
+def writing(g, z, x):
+    g *= 2 * x
+    return g
+
+
+WRONG = {  # a rule of z = x² or of what is given, and what the message says
+    "sign": (lambda g, z, x: -2 * g * x, r"It is -1 times what it should be\.\n.*mine \(.*\) fails: see its rule dx\."),
+    "half": (lambda g, z, x: g * x, r"It is 0\.5 times what it should be"),
+    "float32": (lambda g, z, x: np.float32(2) * g.astype(np.float32) * x.astype(np.float32), "has only the digits of float32"),
+    "writing": (writing, r"a rule changed the gradient g that it got, in place.*g \* 2, and not g \*= 2"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_says_in_which_way_a_rule_is_wrong(name: str) -> None:
+    rule, message = WRONG[name]
+
+    @op(dx=rule)
+    def mine(x):
+        """z = x²"""
+        return x * x
+
+    with pytest.raises(GradcheckError, match=f"(?s){message}"):
+        gradcheck(lambda x: mine(x) + mine(x * 3), variable(0.7, -1.3))
+
+
+def test_says_which_of_several_operations_is_wrong() -> None:
+    @op(dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * y)
+    def my_mul(x, y):
+        """z = x·y;  ∂x = g·y;  ∂y = (wrong)"""
+        return x * y
+
+    @op(dx=lambda g, z, x: g * (x > 0))
+    def my_relu(x):
+        """z = max(x, 0);  ∂x = g where x > 0"""
+        return np.maximum(x, 0)
+
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(lambda x: my_relu(my_mul(x, x + 1)), variable(0.7, 1.3))
+    assert "my_mul" in str(caught.value)
+    assert "rule dy" in str(caught.value)
+    assert "my_relu" not in str(caught.value).replace("my_relu(my_mul(", ""), "its rule is right"
+    with pytest.raises(GradcheckError, match=r"Backwards .* fails: see its backward"):
+        gradcheck(lambda x: my_relu(Backwards.apply(x)), variable(0.7, 1.3))
+    with pytest.raises(GradcheckError, match="does not reach it"):
+        gradcheck(lambda x: my_relu(x.detach() * 2), variable(0.7, 1.3))
+
+
+def test_says_where_there_is_no_derivative() -> None:
+    @op(dx=lambda g, z, x: g * (x > 0))
+    def my_relu(x):
+        """z = max(x, 0);  ∂x = g where x > 0"""
+        return np.maximum(x, 0)
+
+    for check, function in ((gradcheck, my_relu), (gradgradcheck, tg.abs), (gradcheck, tg.sqrt)):
+        with pytest.raises(GradcheckError, match=r"a kink, a jump or an end.*Check beside it"), np.errstate(all="ignore"):
+            check(function, variable(1.0, 0.0))
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(my_relu, variable(1.0, 0.0))
+    assert "see its rule" not in str(caught.value)
+
+
+def test_says_when_values_have_too_few_digits() -> None:
+    sine = op(dx=lambda g, z, x: g * tg.cos(x))(in_float32)
+    with pytest.raises(GradcheckError, match="too few digits, as if they were computed in float32"):
+        gradcheck(lambda x: sine(x).double(), variable(0.3, 0.7))
+
+
+def test_second_derivatives_of_a_constant_are_none() -> None:
+    assert gradgradcheck(lambda x: x.detach() * 0, variable(1.0))
+
+    @op
+    def no_rule(x):
+        """z = x²"""
+        return x * x
+
+    with pytest.raises(GradcheckError, match="without a rule"):
+        gradgradcheck(no_rule, variable(1.0))
+
+
+def test_a_rule_is_the_same_on_tensors() -> None:
+    """What is kept is None in derivatives of derivatives: a rule that computes something else then is consistent in itself."""
+
+    @op(keeps="e", dx=lambda g, z, x, e: g * (x if e is None else e))
+    def my_exp(x):
+        """z = eˣ;  ∂x = g·z (wrong without what was kept)"""
+        e = np.exp(x)
+        return e, e
+
+    assert gradcheck(my_exp, variable(0.5))
+    with pytest.raises(GradcheckError, match=r"usual backward.*create_graph=True(?s:.*)my_exp .*see its rule dx"):
+        gradgradcheck(my_exp, variable(0.5))
+
+
+def test_a_numpy_function_in_a_rule_is_named() -> None:
+    @op(dx=lambda g, z, x: g * np.cos(x))
+    def my_sin(x):
+        """z = sin x;  ∂x = g·cos x"""
+        return np.sin(x)
+
+    assert gradcheck(my_sin, variable(0.5))
+    with pytest.raises(GraphError, match=r"tg\.sin\(x\) and not np\.sin\(x\)") as caught:
+        gradgradcheck(my_sin, variable(0.5))
+    assert "in the rule of my_sin" in caught.value.__notes__[0]
 
 
 def test_finds_what_weights_of_one_hide() -> None:
@@ -109,9 +232,9 @@ def test_finds_a_wrong_second_derivative() -> None:
 
 def test_says_what_it_needs() -> None:
     with pytest.raises(DtypeError, match=r"float32.*float64"):
-        gradcheck(tg.exp, Tensor([1.0], requires_grad=True))
+        gradcheck(tg.exp, tensor([1.0], requires_grad=True))
     with pytest.raises(GraphError, match="requires grad"):
-        gradcheck(tg.exp, Tensor([1.0], dtype="float64"))
+        gradcheck(tg.exp, tensor([1.0], dtype="float64"))
 
 
 def test_reaches_parameters_that_the_function_holds() -> None:
@@ -187,19 +310,19 @@ def verdict(assert_close, a, b, convert, how) -> type | None:
 def test_assert_close_judges_as_pytorch(a, b, how) -> None:
     torch = pytest.importorskip("torch")
     theirs = verdict(torch.testing.assert_close, a, b, torch.from_numpy, how)
-    assert verdict(assert_close, a, b, Tensor, how) is theirs
+    assert verdict(assert_close, a, b, tensor, how) is theirs
     assert verdict(assert_close, a, b, lambda x: x, how) is theirs, "arrays"
 
 
 def test_assert_close_says_where() -> None:
     with pytest.raises(AssertionError, match=r"1 of 4 elements at \['w'\] are not close.*\[1, 0\]: 5\.0, expected 3\.0"):
-        assert_close({"w": Tensor([[1.0, 2.0], [5.0, 4.0]])}, {"w": Tensor([[1.0, 2.0], [3.0, 4.0]])})
+        assert_close({"w": tensor([[1.0, 2.0], [5.0, 4.0]])}, {"w": tensor([[1.0, 2.0], [3.0, 4.0]])})
     with pytest.raises(AssertionError, match=r"^mine$"):
         assert_close(1.0, 2.0, msg="mine")
     with pytest.raises(AssertionError, match=r"^mine: 1 of 1"):
         assert_close(1.0, 2.0, msg=lambda text: f"mine: {text}")
     with pytest.raises(TypeError, match="tensors with tensors"):
-        assert_close(Tensor([1.0]), np.ones(1))
+        assert_close(tensor([1.0]), np.ones(1))
 
 
 # -- strategies ------------------------------------------------------------------------------------------------------
@@ -234,6 +357,26 @@ def test_tensors(x: Tensor) -> None:
 def test_tensors_of_other_dtypes(integers: Tensor, truths: Tensor, small: Tensor, half: Tensor) -> None:
     assert set(integers.ravel().tolist()) <= {3, 7}
     assert [x.dtype for x in (truths, small, half)] == [np.dtype("bool"), tg.uint8, tg.float16]
+
+
+def test_a_failing_example_is_shown_as_the_tensor_it_is() -> None:
+    @settings(database=None, deadline=None, phases=[Phase.generate, Phase.shrink])
+    @given(tensors((2, 2), requires_grad=True))
+    def check(x):
+        assert x[1, 0] <= 0
+
+    with pytest.raises(AssertionError) as caught:
+        check()
+    shown = " ".join("".join(caught.value.__notes__).split())
+    assert re.search(r"x=tensor\(\[\[0\., 0\.\], \[.*, 0\.\]\], dtype=float64, requires_grad=True\)", shown), shown
+
+
+@quick
+@given(tensors(dtype="float16"), tensors())
+def test_default_numbers_are_equal_or_well_apart(half: Tensor, double: Tensor) -> None:
+    for x in (half, double):
+        assert (x * 16 == (x * 16).round()).all()
+        assert (x.abs() <= 2).all()
 
 
 @quick

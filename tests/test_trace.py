@@ -303,6 +303,37 @@ def test_equations_of_large_tensors_show_the_same_rows_and_columns():
             assert all((term.rows, term.cols) == (raw.rows, raw.cols) for term in terms)
 
 
+def test_a_rule_is_recognized_whatever_the_gradient_is():
+    """Where all of a gradient is 0, or where relu happens to change nothing."""
+    x = tg.tensor([[-1.0, 2.0], [3.0, -4.0]], requires_grad=True)
+    w = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    t = trace(tg.relu(x), tg.tensor([[0.0, 5.0], [6.0, 0.0]]))
+    assert next(step.equation.kind for step in t.steps if step.kind == "contribute") == "times"
+    t = trace(x @ w, tg.zeros(2, 2))
+    shown = [(step.equation.kind, [(term.role, term.transposed) for term in step.equation.terms]) for step in t.steps if step.raw]
+    assert shown == [
+        ("matmul", [("gradient", False), ("value", True)]),
+        ("matmul", [("value", True), ("gradient", False)]),
+    ]
+
+
+def test_a_product_with_one_row_stands_as_in_the_formula():
+    x, w = tg.randn(1, 3, requires_grad=True), tg.randn(2, 3, requires_grad=True)
+    t = trace(tg.nn.functional.linear(x, w), tg.randn(1, 2))
+    shown = {step.slot: [(term.role, term.transposed) for term in step.equation.terms] for step in t.steps if step.raw}
+    assert shown == {0: [("gradient", False), ("value", False)], 1: [("gradient", True), ("value", False)]}
+
+
+def test_what_takes_part_in_a_result():
+    """Of each input of a convolution with two filters: how much each number counts, or whether it does. The image has zeros."""
+    image, conv = tg.eye(4)[None, None], tg.nn.Conv2d(1, 2, 3)
+    t = trace(conv(image), tg.ones(1, 2, 2, 2))
+    weights, kernel, bias = (array(t, term.tensor) for term in t.steps[0].equation.terms[1:])
+    assert weights[0, 1, 1, 0, 0, 0, 1:, :3].tolist() == conv.weight[1, 0].tolist()
+    assert all((kernel[0, o, r, c, p] == (o == p)).all() for o in (0, 1) for p in (0, 1) for r in (0, 1) for c in (0, 1))
+    assert (bias == np.eye(2)[None, :, None, None]).all()
+
+
 def test_what_a_largest_number_is_chosen_from():
     x = tg.tensor(np.random.default_rng(0).normal(size=(1, 1, 4, 5)), requires_grad=True)
     for z in (tg.nn.functional.max_pool2d(x, 2, padding=1), x.amax(-1), x.amin(2), x.max()):
@@ -462,7 +493,7 @@ def test_attributes():
     assert attrs[1] == {"exponent": 3}
     assert attrs[3]["dim"] == 1
     pooled = tg.nn.functional.max_pool2d(tg.ones(1, 1, 4, 4, requires_grad=True), 2)
-    assert trace(pooled.sum()).nodes[1].attrs["kernel"] == [2, 2]  # of the windows, each field by itself
+    assert trace(pooled.sum()).nodes[1].attrs == {"windows": "2×2 of 2×2"}
 
 
 # -- groups --------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import (
+    absent,
     accelerator,
     amp,
     autograd,
@@ -20,10 +21,10 @@ from . import (
     nn,
     ops,
     optim,
+    paths,
     testing,
     utils,
 )
-from .absent import missing
 from .amp import autocast
 from .backend import device, get_default_device, set_default_device
 from .backends import (
@@ -50,13 +51,16 @@ from .dtypes import (
 )
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
+from .old_names import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor
 from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
+from .ops.classification import *
 from .ops.comparison import *
 from .ops.convolution import *
 from .ops.creation import *
+from .ops.cumulative import *
 from .ops.diagonal import *
 from .ops.distance import *
 from .ops.einsum import *
@@ -64,6 +68,7 @@ from .ops.elementwise import *
 from .ops.embedding import *
 from .ops.indexing import *
 from .ops.joining import *
+from .ops.likelihood import *
 from .ops.linalg import *
 from .ops.loss import *
 from .ops.matrix import *
@@ -74,12 +79,13 @@ from .ops.products import *
 from .ops.random import *
 from .ops.recurrent import *
 from .ops.reduction import *
+from .ops.scatter import *
 from .ops.shape import *
+from .ops.softmax import *
 from .ops.sorting import *
 from .ops.splitting import *
 from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
-from .paths import open_paths
 from .printing import set_printoptions
 from .serialization import load, save
 from .tensor import Tensor
@@ -101,8 +107,10 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):
+        return getattr(Tensor, name)  # what changes a tensor in place is a function too: sin_(x)
     if name not in _LATER:
-        raise missing(__name__, name)
+        raise absent.missing(__name__, name)
     file = importlib.import_module(f".{_LATER[name]}", __name__)
     return file if name == _LATER[name] else getattr(file, name)
 
@@ -114,10 +122,10 @@ def _play(self: Tensor, *args: Any, **options: Any) -> Any:
 
 Tensor.play = _play  # type: ignore[attr-defined]
 
-open_paths()
+paths.open_paths()
 
 # What PyTorch has under these names too.
-autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck  # type: ignore[attr-defined]
+autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck
 Size, dtype = tuple, np.dtype
 channels_last, contiguous_format, preserve_format = "channels_last", "contiguous_format", "preserve_format"
 newaxis = None

@@ -8,6 +8,8 @@ from typing import Any
 
 _COMPLEX = "complex numbers are not offered; keep real and imaginary parts as two tensors."
 _EXPORT = "there is nothing to export a graph to; compile() records a training step, and save() keeps weights."
+_PROFILE = "profile() shows where the time of a training step goes, per operation and per module."
+_QUANTIZED = "networks are not computed in 8-bit integers here; float16 halves the memory: model.half()."
 _ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
 _SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
 _GRID = "it is not offered; pick and weigh the four neighbours by index, or use interpolate for whole images."
@@ -15,6 +17,10 @@ _CTC = "it is not offered; the sum over alignments can be written with logsumexp
 
 # Modules, by their path behind `tinygrad_edu`.
 MODULES = {
+    "ao": _QUANTIZED,
+    "autograd.forward_ad": "func.jvp gives the same products, and func.jacfwd whole Jacobians.",
+    "autograd.graph": "utils.checkpoint saves memory, and hooks (register_hook) see and change gradients.",
+    "autograd.profiler": _PROFILE,
     "distributed": _ONE_DEVICE,
     "distributions": "log-probabilities are written out here: of a choice log_softmax(logits, -1).gather(-1, index), of a normal number "
     "-((x - mean) / std)**2 / 2 - log(std) - log(2π)/2; multinomial and randn draw.",
@@ -25,8 +31,13 @@ MODULES = {
     "jit": _EXPORT,
     "multiprocessing": _ONE_DEVICE,
     "nn.parallel": _ONE_DEVICE,
+    "nn.utils.prune": "a mask is a parametrization: parametrize.register_parametrization(layer, 'weight', Mask(mask)), where the forward "
+    "of the module Mask returns weight * mask.",
     "onnx": _EXPORT,
+    "quantization": _QUANTIZED,
     "sparse": _SPARSE,
+    "special": "its functions are here by their own names: sigmoid for expit, lgamma for gammaln, erf, logit, xlogy, logsumexp ...",
+    "utils.benchmark": "Python's timeit measures a function. " + _PROFILE,
     "utils.tensorboard": "fit() returns a training's history, and record() films it.",
 }
 NOT_OFFERED = {

@@ -30,7 +30,10 @@ GET_CUPY = 'pip install "tinygrad-edu[cuda13]" (or [cuda12]) on a machine with a
 
 
 class device:
-    """A place for tensors: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, as `torch.device`."""
+    """A place for tensors: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, as `torch.device`.
+
+    Inside `with device("cuda"):` it is the default.
+    """
 
     __slots__ = ("index", "type")
     type: str
@@ -56,6 +59,14 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index or 0))
 
+    def __enter__(self) -> device:
+        _outside.append(_default)
+        set_default_device(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        set_default_device(_outside.pop())
+
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 
@@ -65,6 +76,7 @@ class device:
 
 CPU = device("cpu")
 _default = CPU
+_outside: list[device] = []  # the defaults to come back to behind `with device(...):`
 
 
 def get_default_device() -> device:
@@ -94,6 +106,32 @@ def namespace(where: device) -> Any:
     if (where.index or 0) >= count:
         raise DeviceError(f'there is no device "{where}": this machine has {count} GPU(s)')
     return cupy
+
+
+def gpu_count() -> int:
+    """How many GPUs CuPy sees."""
+    try:
+        return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+    except Exception:  # no CuPy, no driver or no GPU: there is none to use
+        return 0
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done what it was given (for timing)."""
+    if gpu_count():
+        importlib.import_module("cupy").cuda.Device().synchronize()
+        look_at_checks()
+
+
+def empty_cache() -> None:
+    """Give memory that CuPy keeps for later back to the GPU."""
+    if gpu_count():
+        importlib.import_module("cupy").get_default_memory_pool().free_all_blocks()
+
+
+def memory_allocated() -> int:
+    """How many bytes of the GPU's memory arrays hold; 0 without one."""
+    return int(importlib.import_module("cupy").get_default_memory_pool().used_bytes()) if gpu_count() else 0
 
 
 def device_of(array: Any) -> device:

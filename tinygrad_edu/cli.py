@@ -21,13 +21,13 @@ from .backend import device, namespace
 from .errors import DeviceError
 from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
-from .ops.loss import cross_entropy
+from .ops.classification import cross_entropy
 from .ops.random import manual_seed
 from .plot import new_figure, plot_decision
 from .profiler import profile
 from .see import command, play, record
 from .see.expression import evaluate
-from .see.stepper import as_text
+from .see.words import as_text
 from .serialization import FormatError, save
 from .tensor import Tensor
 from .train import fit, predict
@@ -173,14 +173,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--save", type=_file, metavar="FILE", help="write the trained weights to this safetensors file")
     add(
         "--plot",
-        type=_file,
+        type=_file_ending(".png", ".svg", ".pdf"),
         metavar="FILE",
         help="draw the loss curve to this file (png, svg, pdf), and for points in the plane the boundary",
     )
     add("--profile", action="store_true", help="afterwards, show what takes the time and the memory of one training step")
     add(
         "--film",
-        type=_film,
+        type=_file_ending(".html", ".gif", ".mp4"),
         metavar="FILE",
         help="record the training as a film: a page (html) to play, or an animation (gif, mp4)",
     )
@@ -212,11 +212,14 @@ def _file(text: str) -> Path:
     return path
 
 
-def _film(text: str) -> Path:
-    path = _file(text)
-    if path.suffix not in (".html", ".gif", ".mp4"):
-        raise argparse.ArgumentTypeError(f"{text} must end with .html, .gif or .mp4")
-    return path
+def _file_ending(*endings: str) -> Callable[[str], Path]:
+    def read(text: str) -> Path:
+        path = _file(text)
+        if path.suffix not in endings:
+            raise argparse.ArgumentTypeError(f"{text} must end with {', '.join(endings[:-1])} or {endings[-1]}")
+        return path
+
+    return read
 
 
 # -- training ------------------------------------------------------------------------------------------------------

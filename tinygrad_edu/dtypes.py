@@ -17,7 +17,7 @@ int32 = np.dtype("int32")
 int64 = np.dtype("int64")
 uint8 = np.dtype("uint8")
 bool_ = np.dtype("bool")
-finfo, iinfo = np.finfo, np.iinfo
+iinfo = np.iinfo
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)
 FLOATS = frozenset((float16, float32, float64))
@@ -36,6 +36,34 @@ def set_default_dtype(dtype: Any) -> None:
     if dtype not in FLOATS:
         raise DtypeError(f"the default dtype must be a floating one (float16, float32, float64), not {dtype}")
     _default = dtype
+
+
+class finfo:
+    """What a floating dtype (default: the default one) can hold, as Python's floats, which do not make float32 of what they meet.
+
+    bits; min, max; eps: the smallest number that changes 1 when added to it; tiny, smallest_normal; resolution; dtype.
+
+    >>> finfo(float16).max + 1
+    65505.0
+
+    Source: https://pytorch.org/docs/stable/type_info.html
+    """
+
+    def __init__(self, dtype: Any = None) -> None:
+        dtype = _default if dtype is None else as_dtype(dtype)
+        if dtype not in FLOATS:
+            raise DtypeError(f"finfo describes floating dtypes; of {dtype} iinfo says what it can hold.")
+        found = np.finfo(dtype)
+        self.bits, self.dtype = found.bits, str(found.dtype)
+        self.min, self.max, self.eps = float(found.min), float(found.max), float(found.eps)
+        self.tiny = self.smallest_normal = float(found.tiny)
+        self.resolution = 10.0**-found.precision
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name}={getattr(self, name):g}" for name in ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        )
+        return f"finfo({values}, dtype={self.dtype})"
 
 
 def as_dtype(dtype: Any) -> np.dtype:

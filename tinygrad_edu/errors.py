@@ -40,6 +40,12 @@ def describe(x: Any) -> str:
     return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
 
 
+def kind(x: Any) -> str:
+    """The type of what was given where something else was wanted, with its module: `torch.nn.parameter.Parameter`."""
+    cls = type(x)
+    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
+
+
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when an operation's forward computation failed with `error`."""
     given = "; ".join(describe(x) for x in inputs)

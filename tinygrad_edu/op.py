@@ -41,6 +41,14 @@ watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every r
 
 _new = object.__new__
 _PLAIN = frozenset((int, float, bool, type(None)))
+_WRAPPED = (Tensor, np.generic)  # what a setting may be given as in place of an array or of a number
+
+
+def _unwrapped(setting: Any) -> Any:
+    """A tensor's array; a number of NumPy's as Python's own, which does not make float64 of float32."""
+    if isinstance(setting, Tensor):
+        return setting.array
+    return setting.item() if isinstance(setting, np.generic) else setting
 
 
 class Op:
@@ -88,7 +96,7 @@ class Op:
         for name, value in (*positional, *kwargs.items()):
             name = name if name in settings or name in self.inputs else _ALIASES.get(name, name)
             if name in settings:
-                settings[name] = value.array if isinstance(value, Tensor) else value
+                settings[name] = _unwrapped(value)
             elif name in self.inputs and self.inputs.index(name) >= len(inputs):
                 inputs += [*self.defaults[len(inputs) : self.inputs.index(name)], value]
             elif name in ("input", "other") and len(inputs) == (name == "other"):
@@ -194,8 +202,8 @@ def recording(this: Op) -> Callable[..., Any]:
         elif (variadic or len(inputs) == count) and kwargs.keys() == names:
             settings = kwargs
             for value in kwargs.values():
-                if isinstance(value, Tensor):
-                    settings = {k: v.array if isinstance(v, Tensor) else v for k, v in kwargs.items()}
+                if isinstance(value, _WRAPPED):
+                    settings = {name: _unwrapped(value) for name, value in kwargs.items()}
                     break
         else:
             inputs, settings = this.bind(inputs, kwargs)

@@ -17,15 +17,18 @@ PATHS: dict[str, Any] = {
     "cuda.amp": cuda_amp,
     "nn.modules": nn,
     "nn.modules.batchnorm": normalization,
+    "nn.modules.rnn": nn.recurrent,
+    "nn.modules.sparse": nn.embedding,
+    "nn.modules.utils": nn.utils,
     "random": random,
     "utils.data.dataloader": data.loader,
     "utils.data.dataset": data.dataset,
     "utils.data.sampler": data.sampler,
 }
-_FILES = (
-    "activation", "container", "conv", "dropout", "linear", "loss", "module", "normalization", "padding", "pooling", "transformer",
-)  # fmt: skip
-PATHS |= {f"nn.modules.{name}": getattr(nn, name) for name in _FILES}
+# Each file of nn by its own name too, or Python would find it a second time under the other path.
+PATHS |= {
+    f"nn.modules.{name}": file for name, file in list(vars(nn).items()) if getattr(file, "__package__", None) == nn.__name__
+}
 
 
 def open_paths() -> None:

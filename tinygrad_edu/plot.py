@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .tensor import Tensor
+from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
     from .see.film import Film, Kept, Moment
@@ -56,15 +56,20 @@ def plot_history(history: Mapping[str, Sequence[float]], path: Any = None) -> An
     return figure
 
 
-def plot_decision(outputs: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, path: Any = None, steps: int = 200) -> Any:
-    """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure."""
+def plot_decision(
+    outputs: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, path: Any = None, steps: int = 200, ax: Any = None
+) -> Any:
+    """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure.
+
+    It is a figure of its own, or that of the axes `ax`, into which it is drawn.
+    """
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
     grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype("float32")
-    regions = outputs(Tensor(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
-    figure, ax = new_figure()
+    regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
+    figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1
     colors = [f"C{k}" for k in range(classes)]  # matplotlib's, or the current style's, one after another
     ax.contourf(across, up, regions, levels=np.arange(classes + 1) - 0.5, alpha=0.3, colors=colors)

@@ -133,3 +133,14 @@ def _rows(array: np.ndarray, indent: int, summarise: bool, text: Any) -> str:
     if cut:
         blocks.insert(edge, "...")
     return "[" + ("," + "\n" * (array.ndim - 1) + " " * (indent + 1)).join(blocks) + "]"
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes as people read it.
+
+    >>> bytes_text(12), bytes_text(1434), bytes_text(2**27)
+    ('12 B', '1.4 KiB', '128 MiB')
+    """
+    power = next((i for i in range(3) if count < 1000 * 1024**i), 3)
+    number = count / 1024**power
+    return f"{number:.{1 if power and number < 100 else 0}f} {('B', 'KiB', 'MiB', 'GiB')[power]}"

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from .ops.creation import as_tensor
 from .tensor import Tensor, wrap
 
 _KEY = "tinygrad_edu"
@@ -72,7 +73,8 @@ def load(path: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, 
 
     Args:
         path: where it is, or a file open for reading bytes.
-        map_location: the device to put tensors on (default: the CPU).
+        map_location: the device to put tensors on (default: the CPU); or, as PyTorch programs say it for files from a GPU, a function
+            (tensor, "cpu") → tensor, or a dict from the device of a file, which is "cpu" here, to another one.
         weights_only: accepted for PyTorch programs; nothing but data is ever read.
 
     Raises:
@@ -94,7 +96,11 @@ def load(path: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, 
         ) from None
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     tensors = {name: wrap(_array(name, stored[name])) for name in header if name in stored}
-    if map_location is not None:
+    if isinstance(map_location, Mapping):
+        map_location = map_location.get("cpu")
+    if callable(map_location):
+        tensors = {name: map_location(t, "cpu") for name, t in tensors.items()}
+    elif map_location is not None:
         tensors = {name: t.to(map_location) for name, t in tensors.items()}
     plan = header.get("__metadata__", {}).get(_KEY)
     if plan is None:
@@ -118,7 +124,7 @@ def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
 def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
     """The JSON plan of a value; its tensors are put into `tensors`."""
     if isinstance(value, Tensor | np.ndarray):
-        array = (value if isinstance(value, Tensor) else Tensor(value)).numpy(force=True)
+        array = (value if isinstance(value, Tensor) else as_tensor(value)).numpy(force=True)
         key = path or "tensor"
         while key in tensors or key == "__metadata__":  # {"a": {"b": t}, "a.b": u}, or safetensors' own name
             key += "_"

@@ -30,9 +30,11 @@ class Tensor:
     """An n-dimensional array with an optional gradient and the history needed to compute it.
 
     Args:
-        data: numbers, nested lists of them, a NumPy or CuPy array or a tensor; it is copied.
+        *data: numbers, nested lists of them, a NumPy or CuPy array or a tensor, which is copied; or integers, the size of a tensor
+            that is to be filled: Tensor(2, 3).
         requires_grad: whether operations on it are recorded and `backward` fills its `grad`.
-        dtype: default: Python floats become the default dtype (float32), ints int64, arrays keep theirs.
+        dtype: default: Python's numbers become the default dtype (float32), arrays and tensors keep theirs. With `tensor(data)` ints
+            become int64.
         device: "cpu" (default) or "cuda".
         name: what pictures and messages call it.
 
@@ -59,22 +61,19 @@ class Tensor:
     _anchor: Anchor | None = None  # of a tensor that has views
     _retains_grad: bool = False
     _hooks: Any = None
+    _grad_hooks: Any = None  # of a leaf: called when backward has filled its grad
     _switched: tuple[int, ...] = ()  # when requires_grad of a leaf was switched on or off
     _changed_at: int = 0  # when it was changed in place with its history, or lost it in detach_
     _before: Tensor | None = None  # what it was before that
     __array_priority__ = 1000  # so that array * tensor asks the tensor
 
     def __init__(
-        self, data: Any, requires_grad: bool = False, *, dtype: Any = None, device: Any = None, name: str | None = None
+        self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
-        if not isinstance(requires_grad, bool):
-            raise TypeError(
-                f"Tensor(data, requires_grad): requires_grad must be True or False, not {requires_grad!r}. For a tensor of a size write "
-                "zeros(3, 4) or empty(3, 4)."
-            )
-        if dtype is None and isinstance(data, list | tuple) and not _holds_arrays(data):
+        numbers = _numbers_or_size(data, dtype)
+        if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
-        self.array = to_array(data, dtype, device, copy=True)
+        self.array = to_array(numbers, dtype, device, copy=True)
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -172,6 +171,16 @@ class Tensor:
             self._hooks = {}
         return HookHandle(self._hooks, hook)
 
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
+        """Call `hook(tensor)` when `backward` has filled this leaf's `.grad`: an optimizer's step may be taken there."""
+        if not self._requires_grad or self.op is not None:
+            raise GraphError(
+                "register_post_accumulate_grad_hook() is for leaves that require grad: backward() fills their .grad."
+            )
+        if self._grad_hooks is None:
+            self._grad_hooks = {}
+        return HookHandle(self._grad_hooks, hook)
+
     def detach(self) -> Tensor:
         """The same values without history; shares memory with this tensor."""
         if self.base is not None:
@@ -220,6 +229,11 @@ class Tensor:
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._requires_grad:
+            raise GraphError(
+                "a NumPy function called with a tensor that requires grad would lose its history: call this library's function, as "
+                "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach()."
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def item(self) -> Any:
@@ -362,7 +376,7 @@ _HISTORY = (
     "_hooks",
     "_before",
 )
-_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_switched", "_changed_at"}
+_OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_grad_hooks", "_switched", "_changed_at"}
 
 
 class GradFn:
@@ -436,6 +450,23 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     if moved.dtype != wanted:
         return moved.astype(wanted)
     return moved.copy() if copy and moved is data else moved
+
+
+def _numbers_or_size(data: tuple, dtype: Any) -> Any:
+    """What a call of a tensor's class means by its arguments: numbers, or an array of a size, uninitialised."""
+    if all(type(n) is int or isinstance(n, np.integer) for n in data):
+        wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+        return backend.place(np.empty(data or 0, wanted), backend.get_default_device())
+    if len(data) > 1:
+        raise TypeError(
+            f"a tensor is made of one thing, or of its sizes, not of {data!r:.80}. Settings are given by name: dtype=..."
+        )
+    (numbers,) = data
+    if isinstance(numbers, tuple) and all(type(n) is int for n in numbers):
+        raise TypeError(
+            f"is {numbers} a size, or are these the numbers? Write *{numbers} for a size, {list(numbers)} for numbers."
+        )
+    return numbers
 
 
 def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:

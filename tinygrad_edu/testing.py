@@ -15,14 +15,19 @@ them an operation of your own is tested on many random tensors in three lines:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import dtypes
-from .autograd.engine import grad
+from .autograd.engine import grad, topological_order
+from .autograd.function import _Call
+from .autograd.messages import name_of
 from .errors import DtypeError, GraphError, describe
+from .op import recording
+from .ops.creation import tensor
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -33,6 +38,11 @@ __all__ = ["GradcheckError", "assert_close", "broadcastable_shapes", "gradcheck"
 
 class GradcheckError(RuntimeError):
     """A gradient that differs from the differences of the function's values."""
+
+
+_KINK = "a kink, a jump or an end"
+_FIRST = ("the gradient of", "backward gives", "the function's values give")
+_SECOND = ("the derivative of the gradients by", "backward through the rules gives", "differences of the gradients give")
 
 
 # -- derivatives -----------------------------------------------------------------------------------------------------
@@ -58,7 +68,8 @@ def gradcheck(
         raise_exception: raise GradcheckError instead of returning False.
 
     Raises:
-        GradcheckError: the worst element, with its gradient and its difference quotient; or the function changed an input in place.
+        GradcheckError: the worst element, with its gradient and its difference quotient, in which way it is wrong, and the rule that
+            is; or the function changed an input in place.
         DtypeError: an input that requires grad is not float64: the quotients would be too inexact to tell anything.
         GraphError: no input requires grad.
 
@@ -69,38 +80,7 @@ def gradcheck(
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
     """
     inputs = _as_tuple(inputs)
-    variables = _variables("gradcheck", inputs)
-    given = {name: x.numpy(force=True).copy() for name, x in variables.items()}
-    outputs = _float_outputs(func(*inputs))
-    for name, x in variables.items():
-        if not np.array_equal(given[name], x.numpy(force=True), equal_nan=True):
-            raise GradcheckError(
-                f"gradcheck: the function changed {name}, {describe(x)}, in place, so neither its gradient nor anything computed from "
-                "it later can be right. A forward computation makes a new array: x + 1, and not x += 1."
-            )
-    rng = np.random.default_rng(0)
-    weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
-
-    def value() -> Any:
-        return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
-
-    analytic = _analytic(outputs, weights, list(variables.values()))
-    problems = []
-    for (name, x), found in zip(variables.items(), analytic, strict=True):
-        numeric = _difference_quotients(value, weights, x, eps)
-        off = np.abs(found - numeric)
-        wrong = ~(off <= atol + rtol * np.abs(numeric))  # so that NaN counts as wrong
-        if wrong.any():
-            excess = np.where(np.isnan(off), np.inf, off) * wrong
-            at = tuple(int(i) for i in np.unravel_index(np.argmax(excess), x.shape))
-            problems.append(
-                f"the gradient of {name}, {describe(x)}, is wrong at {list(at)}: backward gives {found[at]:.10g}, the "
-                f"function's values give {numeric[at]:.10g} (a difference of {off[at]:.3g}; allowed: {atol:g} + {rtol:g} of the "
-                f"latter). {int(wrong.sum())} of its {x.array.size} elements are wrong."
-            )
-    if problems and raise_exception:
-        raise GradcheckError("gradcheck: " + "\n".join(problems))
-    return not problems
+    return _verdict("gradcheck", _first_order, _first_order(func, inputs, eps, atol, rtol), func, inputs, raise_exception)
 
 
 def gradgradcheck(
@@ -115,6 +95,9 @@ def gradgradcheck(
 ) -> bool:
     """Check the second derivatives of `func`, by `gradcheck` of its gradients, as functions of the inputs and of `grad_outputs`.
 
+    The gradients must also be those of an ordinary backward, in which the rules work on arrays; whether these are right, `gradcheck`
+    shows.
+
     Args:
         grad_outputs: the gradients that the outputs get, one for each (default: random numbers).
         func, inputs, eps, atol, rtol, raise_exception: as for `gradcheck`, and it raises the same errors.
@@ -126,39 +109,165 @@ def gradgradcheck(
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradgradcheck.html
     """
     inputs = _as_tuple(inputs)
-    variables = list(_variables("gradgradcheck", inputs).values())
+    problems = _second_order(func, inputs, eps, atol, rtol, grad_outputs)
+    return _verdict("gradgradcheck", _second_order, problems, func, inputs, raise_exception)
+
+
+def _verdict(
+    who: str, look: Callable[..., dict[int, str]], problems: dict[int, str], func: Any, inputs: tuple, raise_exception: bool
+) -> bool:
+    if problems and raise_exception:
+        raise GradcheckError(f"{who}: " + "\n".join([*dict.fromkeys(problems.values()), *_wrong_rules(look, func(*inputs))]))
+    return not problems
+
+
+def _first_order(
+    func: Callable[..., Any], inputs: tuple, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, words: tuple = _FIRST
+) -> dict[int, str]:
+    """What is wrong with the gradients of `func`, by the number of the input."""
+    what, analytic, numeric = words
+    variables = _variables(inputs)
+    given = [(f"input {i}, {describe(x)}", x, x.numpy(force=True).copy()) for i, x in variables.items()]
+    outputs = _float_outputs(func(*inputs))
+    if changed := _changed(given):
+        return dict.fromkeys(
+            variables,
+            f"the function changed {changed}, in place, so neither its gradient nor anything computed from it later can be right. "
+            "A forward computation makes a new array: x + 1, and not x += 1.",
+        )
+    rng = np.random.default_rng(0)
+    weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
+
+    def value() -> Any:
+        return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
+
+    seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
+    given += [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
+    gradients = _analytic(outputs, seeds, list(variables.values()))
+    if changed := _changed(given):
+        message = f"a rule changed {changed}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
+        return dict.fromkeys(variables, message)
+    problems = {}
+    for (i, x), gradient in zip(variables.items(), gradients, strict=True):
+        found = np.zeros(x.shape) if gradient is None else gradient
+        expected = np.empty(x.shape)
+        for index in np.ndindex(x.shape):
+            expected[index] = _slope(value, weights, x, index, eps, eps)
+        off = np.abs(found - expected)
+        wrong = ~(off <= atol + rtol * np.abs(expected))  # so that NaN counts as wrong
+        if wrong.any():
+            worst = np.argmax(np.where(np.isnan(off), np.inf, off) * wrong)
+            at = tuple(int(k) for k in np.unravel_index(worst, x.shape))
+            sides = _slope(value, weights, x, at, 1e3 * eps, 0.0), _slope(value, weights, x, at, 0.0, 1e3 * eps)
+            problems[i] = (
+                f"{what} input {i}, {describe(x)}, is wrong{f' at {list(at)}' if at else ''}: {analytic} {found[at]:.6g}, {numeric} "
+                f"{expected[at]:.6g} (a difference of {off[at]:.3g}; allowed: {atol:g} + {rtol:g} of the latter)."
+                + f" {int(wrong.sum())} of its {x.array.size} elements are wrong." * (x.array.size > 1)
+                + _how(found, expected, at, sides, reached=gradient is not None)
+            )
+        elif _has_float32_digits(found[np.abs(found) > atol]):  # what rounding leaves of 0 has few digits anyway
+            problems[i] = f"{what} input {i}, {describe(x)}, has only the digits of float32: a rule computes in float32."
+    return problems
+
+
+def _second_order(
+    func: Callable[..., Any], inputs: tuple, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, grad_outputs: Any = None
+) -> dict[int, str]:
+    """What is wrong with the gradients of `func` as functions, by the number of the input; the grad_outputs are further inputs."""
+    variables = _variables(inputs)
+    outputs = [y for y in _float_outputs(func(*inputs)) if y.requires_grad]
+    if not outputs:  # then all there is to see is whether that is right
+        return _first_order(func, inputs, eps, atol, rtol)
     if grad_outputs is None:
         rng = np.random.default_rng(1)
-        outputs = _float_outputs(func(*inputs))
         seeds: Any = [
-            Tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
+            tensor(rng.normal(size=y.shape), device=y.device, requires_grad=True, name=f"grad_outputs[{i}]")
             for i, y in enumerate(outputs)
-            if y.requires_grad
         ]
     else:
         seeds = _as_tuple(grad_outputs)
 
-    def gradients(*arguments: Any) -> list[Tensor]:
+    def gradients(*arguments: Any, create_graph: bool = True) -> list[Any]:
         outputs = [y for y in _float_outputs(func(*arguments[: len(inputs)])) if y.requires_grad]
-        found = grad(outputs, variables, list(arguments[len(inputs) :]), create_graph=True, materialize_grads=True)
-        return [g for g in found if g is not None]
+        given = list(arguments[len(inputs) :])
+        return list(grad(outputs, list(variables.values()), given, create_graph=create_graph, materialize_grads=True))
 
-    return gradcheck(gradients, (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    usual, again = (gradients(*inputs, *seeds, create_graph=create_graph) for create_graph in (False, True))
+    for (i, x), a, b in zip(variables.items(), usual, again, strict=True):
+        a, b = a.numpy(force=True), b.numpy(force=True)
+        if not np.allclose(a, b, rtol, atol, equal_nan=True):
+            return {
+                i: f"the gradient of input {i}, {describe(x)}, is {a.tolist()} in a usual backward, where rules get arrays, and "
+                f"{b.tolist()} with create_graph=True, where they get tensors (and None for what the operation keeps)."
+            }
+    return _first_order(gradients, (*inputs, *seeds), eps, atol, rtol, _SECOND)
+
+
+def _how(found: np.ndarray, expected: np.ndarray, at: tuple[int, ...], sides: tuple[float, float], reached: bool) -> str:
+    """In which way a gradient is wrong, where that can be told from it and from the slopes to both sides, taken over longer steps."""
+    left, right = sides
+    size, middle = max(1.0, abs(left), abs(right)), (left + right) / 2
+    if abs(found[at] - middle) < 1e-3 * size:
+        return " Over longer steps the two agree: the values have too few digits, as if they were computed in float32."
+    if not (abs(right - left) < 0.02 * size and abs(expected[at]) < 100 * size):  # so that NaN counts too
+        return (
+            f" There the values have {_KINK}: their slope is {left:.4g} to one side and {right:.4g} to the other, so there is no "
+            "derivative, and only their mean passes. Check beside it: tensors(elements=...) chooses the numbers."
+        )
+    if not reached:
+        return (
+            " Backward does not reach it: on the way there is an operation without a rule for it, or a detached or NumPy value."
+        )
+    clear = np.abs(expected) > 1e-3 * np.abs(expected).max()
+    factors = found[clear] / expected[clear]
+    same = factors.size and factors[0] and np.allclose(factors, factors[0], rtol=1e-3)
+    return f" It is {factors[0]:.4g} times what it should be." if same else ""
+
+
+def _has_float32_digits(array: np.ndarray) -> bool:
+    """Whether numbers computed from random ones of float64 are numbers of float32: then something on the way was."""
+    array = np.where(np.abs(array) < 1e-12, 0, array)  # what rounding left of a 0 may be a power of 2
+    with np.errstate(over="ignore"):
+        return bool(array.any()) and np.array_equal(array, array.astype(np.float32), equal_nan=True)
+
+
+def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[str]:
+    """Of the learner's own operations in the graph of the results, those that are wrong by themselves."""
+    for node in topological_order([y for y in _float_outputs(results) if y.requires_grad]):
+        this = node.op
+        assert this is not None
+        if this.forward.__module__.startswith("tinygrad_edu."):
+            continue
+        inputs = tuple(
+            tensor(x.array, dtype="float64", requires_grad=x.requires_grad)
+            if isinstance(x, Tensor) and x.dtype.kind == "f"
+            else x
+            for x in node.inputs
+        )
+        own = isinstance(getattr(this.joint, "__self__", None), _Call)  # an autograd.Function
+        found = look(this.joint.__self__.again if own else functools.partial(recording(this), **node.settings), inputs)
+        problems = [i for i, problem in found.items() if _KINK not in problem]
+        if problems:
+            slots = problems if look is _first_order else range(len(this.rules))
+            rule = (
+                "backward" if own else "joint rule" if this.joint else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
+            )
+            yield f"Checked by itself, {name_of(node)} fails: see its {rule}."
 
 
 def _as_tuple(inputs: Any) -> tuple:
     return (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
 
 
-def _variables(who: str, inputs: tuple) -> dict[str, Tensor]:
-    """The inputs that require grad, by what messages call them."""
-    found = {f"input {i}": x for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad}
+def _variables(inputs: tuple) -> dict[int, Tensor]:
+    """The inputs that require grad, by number."""
+    found = {i: x for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad}
     if not found:
-        raise GraphError(f"{who}: no input requires grad, so there is nothing to check. Make one with requires_grad=True.")
-    for name, x in found.items():
+        raise GraphError("gradcheck: no input requires grad, so there is nothing to check. Make one with requires_grad=True.")
+    for i, x in found.items():
         if x.dtype != dtypes.float64:
             raise DtypeError(
-                f"{who}: {name} is {x.dtype}, and differences of its function's values would be too inexact to judge gradients "
+                f"gradcheck: input {i} is {x.dtype}, and differences of its function's values would be too inexact to judge gradients "
                 "by. Make the tensors with dtype=float64."
             )
     return found
@@ -169,32 +278,32 @@ def _float_outputs(result: Any) -> list[Tensor]:
     return [y for y in _as_tuple(result) if isinstance(y, Tensor) and y.dtype.kind == "f"]
 
 
-def _analytic(outputs: list[Tensor], weights: list, variables: list[Tensor]) -> list[np.ndarray]:
-    """The gradients of the weighted sum of the outputs."""
-    tracked = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
+def _changed(given: list[tuple[str, Tensor, np.ndarray]]) -> str:
+    """The name of the first tensor that no longer has the values it had."""
+    return next((name for name, x, was in given if not np.array_equal(was, x.numpy(force=True), equal_nan=True)), "")
+
+
+def _analytic(outputs: list[Tensor], seeds: list[Tensor], variables: list[Tensor]) -> list[np.ndarray | None]:
+    """The gradients of the outputs' sum weighted with the seeds; None where backward does not come."""
+    tracked = [(y, seed) for y, seed in zip(outputs, seeds, strict=True) if y.requires_grad]
     if not tracked:  # constants, as far as the rules know
-        return [np.zeros(x.shape) for x in variables]
-    seeds = [Tensor(w, dtype=y.dtype, device=y.device) for y, w in tracked]
-    found = grad([y for y, _ in tracked], variables, seeds, materialize_grads=True)
-    return [g.numpy(force=True) for g in found if g is not None]
+        return [None] * len(variables)
+    found = grad([y for y, _ in tracked], variables, [seed for _, seed in tracked], allow_unused=True)
+    return [None if g is None else g.numpy(force=True) for g in found]
 
 
-def _difference_quotients(value: Callable[[], list], weights: list, x: Tensor, eps: float) -> np.ndarray:
-    """The derivative of the weighted sum of values with respect to each element of x, which is moved a little and put back."""
-    found = np.empty(x.shape)
-    for index in np.ndindex(x.shape):
-        here = float(x.array[index])
-        above, below = here + eps, here - eps
-        try:
-            x.array[index] = above
-            high = value()
-            x.array[index] = below
-            low = value()
-        finally:
-            x.array[index] = here
-        rise = sum(float(np.sum((up - down) * w)) for up, down, w in zip(high, low, weights, strict=True))
-        found[index] = rise / (above - below)
-    return found
+def _slope(value: Callable[[], list], weights: list, x: Tensor, index: tuple[int, ...], behind: float, ahead: float) -> float:
+    """How the weighted sum of values changes, per change of one element of x, which is moved to both sides and put back."""
+    here = float(x.array[index])
+    low, high = here - behind, here + ahead
+    try:
+        x.array[index] = high
+        above = value()
+        x.array[index] = low
+        below = value()
+    finally:
+        x.array[index] = here
+    return sum(float(np.sum((up - down) * w)) for up, down, w in zip(above, below, weights, strict=True)) / (high - low)
 
 
 # -- comparing tensors -----------------------------------------------------------------------------------------------
@@ -308,7 +417,16 @@ def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: in
 def broadcastable_shapes(
     n: int, *, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> SearchStrategy[list[tuple[int, ...]]]:
-    """Lists of n shapes that broadcast together."""
+    """Lists of n shapes that broadcast together: with `data.draw` an operation of several inputs is tested on them.
+
+    >>> from hypothesis import given, settings, strategies
+    >>> @settings(max_examples=10, database=None)
+    ... @given(strategies.data())
+    ... def test_mul(data):
+    ...     inputs = [data.draw(tensors(shape, requires_grad=True)) for shape in data.draw(broadcastable_shapes(2))]
+    ...     assert gradcheck(lambda x, y: x * y, inputs)
+    >>> test_mul()
+    """
     strategy = _hypothesis().extra.numpy.mutually_broadcastable_shapes(
         num_shapes=n, max_dims=max_dims, min_side=min_side, max_side=max_side
     )
@@ -323,13 +441,21 @@ def tensors(
     Args:
         shape: a shape or a strategy for it (default: `shapes()`).
         dtype: float64 by default, which `gradcheck` needs.
-        elements: (low, high), or a strategy (default: -2 to 2 for floats, -5 to 5 for signed integers, 0 to 5 for unsigned).
+        elements: (low, high), or a strategy (default: sixteenths from -2 to 2 for floats, which are often equal and else far enough
+            apart for difference quotients; integers from -5 to 5, or from 0 to 5 if unsigned).
         requires_grad: as for `Tensor`.
+
+    An operation with a kink is checked beside it, relu for instance with
+
+    >>> from hypothesis.strategies import floats
+    >>> beside_0 = tensors(elements=floats(-2, -0.1) | floats(0.1, 2), requires_grad=True)
     """
     hypothesis = _hypothesis()
     strategies, dtype = hypothesis.strategies, dtypes.as_dtype(dtype)
-    if elements is None:
-        elements = {"f": (-2.0, 2.0), "i": (-5, 5), "u": (0, 5), "b": (False, True)}[dtype.kind]
+    if elements is None and dtype.kind == "f":
+        elements = strategies.floats(-2, 2).map(lambda x: round(16 * x) / 16)
+    elif elements is None:
+        elements = {"i": (-5, 5), "u": (0, 5), "b": (False, True)}[dtype.kind]
     if isinstance(elements, tuple):
         low, high = elements
         elements = (
@@ -340,4 +466,9 @@ def tensors(
             else strategies.integers(low, high)
         )
     arrays = hypothesis.extra.numpy.arrays(dtype, shapes() if shape is None else shape, elements=elements)
-    return arrays.map(lambda array: Tensor(array, requires_grad=requires_grad))
+
+    @strategies.composite  # and not map, of which Hypothesis would print the function in place of the tensor
+    def drawn(draw: Callable) -> Tensor:
+        return tensor(draw(arrays), requires_grad=requires_grad)
+
+    return drawn()

@@ -365,7 +365,7 @@ plt.show()
 # %% [markdown]
 # The first layer moves the two "yes" corners onto the same place, (1, 1), and there a line is enough. This is what hidden
 # layers are for. The perceptron's rule cannot find them, since it needs a target for every neuron; backpropagation can
-# ([tutorial 7](README.md)).
+# ([tutorial 7](07_multilayer_perceptron_by_hand.ipynb)).
 #
 # ## A slope instead of a step
 #
@@ -464,7 +464,7 @@ plt.show()
 # $$s = W x + b, \qquad \text{answer} = \text{the class with the largest score}$$
 #
 # That is all that `nn.Linear(2, 3)` is: three classifiers like our $f$, side by side. We train it with the cross-entropy loss
-# ([tutorial 5](README.md) looks inside) and draw what each row does.
+# ([tutorial 5](05_three_classes_three_losses.ipynb) looks inside) and draw what each row does.
 
 # %%
 three = blobs(150, classes=3, spread=0.8, seed=15)
@@ -682,6 +682,7 @@ with check():
 # - [`nn.Linear`](../tinygrad_edu/nn/linear.py): $W x + b$, one row for each output
 # - [`plot_decision`](../tinygrad_edu/plot.py): regions of the plane; [`data.blobs`](../tinygrad_edu/data/made_up.py): clouds of
 #   points
-# - [`binary_cross_entropy` and `cross_entropy`](../tinygrad_edu/ops/loss.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
+# - [`cross_entropy`](../tinygrad_edu/ops/classification.py) and
+#   [`binary_cross_entropy`](../tinygrad_edu/ops/likelihood.py); [`SGD`](../tinygrad_edu/optim/sgd.py)
 #
-# Next: [5. Three classes, three losses](README.md) asks what "wrong" should cost.
+# Next: [5. Three classes, three losses](05_three_classes_three_losses.ipynb) asks what "wrong" should cost.

@@ -449,7 +449,7 @@ show_confusion(confusion_matrix(outputs, y[test]), flowers.class_names)
 # ```
 #
 # Here, as in PyTorch, activations are layers of their own, and sigmoid and cross-entropy are one loss, which is exact even
-# where the sigmoid is almost 0 or 1 ([why](../tinygrad_edu/ops/loss.py)). `nn.Flatten(0)` makes answers of shape (n, 1) into
+# where the sigmoid is almost 0 or 1 ([why](../tinygrad_edu/ops/likelihood.py)). `nn.Flatten(0)` makes answers of shape (n, 1) into
 # (n,), the shape of the targets.
 
 

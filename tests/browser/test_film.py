@@ -174,21 +174,6 @@ def test_a_film_of_what_went_wrong(show):
     assert page.locator("#layers thead th").all_inner_texts() == ["LAYER", "WEIGHTS", "GRADIENTS"]
 
 
-def test_in_a_notebook(show):
-    page = show(f"<!DOCTYPE html><title>notebook</title><div>{moons().play()._repr_html_()}</div>")
-    page.wait_for_function("document.querySelector('iframe').contentWindow.player")
-    assert not page.locator("img").is_visible()
-    inside = page.frame_locator("iframe")
-    inside.locator("[data-go=next]").click()
-    page.keyboard.press("ArrowRight")
-    assert inside.locator("#count").inner_text().startswith("3 /")
-
-
-def test_in_an_untrusted_notebook(show):
-    page = show(f"<!DOCTYPE html><title>notebook</title>{moons().play()._repr_html_().partition('<iframe')[0]}")
-    assert page.locator("img").evaluate("image => image.naturalWidth") > 100
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(show, scheme):
     axe_module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")

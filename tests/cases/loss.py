@@ -1,4 +1,4 @@
-"""Rows for ops/loss.py."""
+"""Rows for the losses: ops/classification.py, ops/likelihood.py and ops/loss.py."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 import tinygrad_edu as tg
-from tinygrad_edu.ops import loss
+from tinygrad_edu.ops import classification
 
 from . import Case, between, integers, positive, probability, real
 
@@ -156,14 +156,14 @@ CASES = [
         cross_entropy,
         (real, label),
         [((4, 3), (4,)), ((1, 3), (1,))],
-        call=lambda x, y: loss.softmax_cross_entropy(x, labels=y, share=1 / len(y)),
+        call=lambda x, y: classification.softmax_cross_entropy(x, labels=y, share=1 / len(y)),
     ),
     Case(
         "softmax_cross_entropy",
         lambda x, y: cross_entropy(x, y, reduction="none") @ (y + 1) / 4,
         (real, label),
         [((4, 3), (4,)), ((1, 3), (1,))],
-        call=lambda x, y: loss.softmax_cross_entropy(x, labels=y, share=((y + 1) * 0.25).to(x.dtype)),
+        call=lambda x, y: classification.softmax_cross_entropy(x, labels=y, share=((y + 1) * 0.25).to(x.dtype)),
         note="with a share for each sample",
     ),
     Case(
@@ -171,14 +171,14 @@ CASES = [
         lambda x, g, y: (special.softmax(x, axis=1) - np.eye(3)[y]) * g / 4,
         (real, real, label),
         [((4, 3), (), (4,)), ((0, 3), (), (0,))],
-        call=lambda x, g, y: loss.softmax_minus_one_hot(x, g, labels=y, share=0.25),
+        call=lambda x, g, y: classification.softmax_minus_one_hot(x, g, labels=y, share=0.25),
     ),
     Case(
         "softmax_minus_one_hot",
         lambda x, g, y: (special.softmax(x, axis=1) - np.eye(3)[y]) * g * (y[:, None] + 1) / 4,
         (real, real, label),
         [((4, 3), (), (4,))],
-        call=lambda x, g, y: loss.softmax_minus_one_hot(x, g, labels=y, share=((y + 1) * 0.25).to(x.dtype)),
+        call=lambda x, g, y: classification.softmax_minus_one_hot(x, g, labels=y, share=((y + 1) * 0.25).to(x.dtype)),
         note="with a share for each sample",
     ),
     Case(
@@ -186,7 +186,7 @@ CASES = [
         lambda x, y: nll(x, y, reduction="sum") / 2,
         (real, label),
         [((4, 3), (4,)), ((2, 3, 5), (2, 5)), ((3,), ())],
-        call=lambda x, y: loss.negative_log_likelihood(tg.log_softmax(x, 0 if x.ndim == 1 else 1), labels=y, share=0.5),
+        call=lambda x, y: classification.negative_log_likelihood(tg.log_softmax(x, 0 if x.ndim == 1 else 1), labels=y, share=0.5),
     ),
     Case(
         "nll_loss",
@@ -202,9 +202,17 @@ CASES = [
         lambda x, y: x[:, None] * np.eye(3)[y],
         (real, label),
         [((4,), (4,)), ((0,), (0,))],
-        call=lambda x, y: loss._put_class(x, labels=y, shape=(*x.shape, 3)),
+        call=lambda x, y: classification._put_class(x, labels=y, shape=(*x.shape, 3)),
     ),
     # -- margins
+    Case(
+        "excess",
+        lambda x, y, margin: np.maximum(0, margin - np.take_along_axis(x, y[:, None], 1) + x) * (np.arange(4) != y[:, None]),
+        (real, label),
+        [((3, 4), (3,)), ((0, 4), (0,))],
+        [{"margin": 1.0}, {"margin": -0.2}],
+        call=lambda x, y, margin: classification._excess(x, labels=y, margin=margin),
+    ),
     Case(
         "multi_margin_loss",
         each_sample(lambda s, y, p=1, margin=1.0: sum(max(0, margin - s[y] + t) ** p for t in others(s, y)) / len(s)),

@@ -7,29 +7,24 @@ import numpy as np
 
 import tinygrad_edu as tg
 from tinygrad_edu.ops import pooling
-from tinygrad_edu.ops.pooling import Windows
 
 from . import Case, between, distinct, real
 
-# Windows that overlap and stand in the padding; that leave elements out; that are dilated and reach beyond the input.
+# Windows that overlap and stand in the padding; that leave elements out; that are dilated and reach beyond the input; unequal ones.
 WINDOWS = [
-    Windows((5, 6), (2, 3), (2, 1), (1, 0), (1, 1), (3, 4)),
-    Windows((4, 5), (2, 2), (2, 2), (0, 0), (1, 1), (2, 2)),
-    Windows((6, 6), (3, 3), (1, 2), (1, 0), (2, 1), (4, 3)),
+    pooling._placed("pool", (5, 6), (2, 3), (2, 1), (1, 0), (1, 1), True),
+    pooling._placed("pool", (4, 5), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    pooling._placed("pool", (6, 6), (3, 3), (1, 2), (1, 0), (2, 1), True),
+    pooling._covering((5, 7), (2, 5)),
 ]
 
 
 def covered(windows):
     """For each window: its number, and the places of the input that it covers, row by row."""
     for p in itertools.product(*map(range, windows.out)):
-        places = []
-        for k in itertools.product(*map(range, windows.kernel)):
-            at = [
-                i * s + j * d - q for i, s, j, d, q in zip(p, windows.stride, k, windows.dilation, windows.padding, strict=True)
-            ]
-            if all(0 <= a < n for a, n in zip(at, windows.sizes, strict=True)):
-                places.append((..., *at))
-        yield (..., *p), places
+        spans = (spans[i] for i, spans in zip(p, windows.spans, strict=True))
+        inside = ([i for i in span if 0 <= i < n] for n, span in zip(windows.sizes, spans, strict=True))
+        yield (..., *p), [(..., *at) for at in itertools.product(*inside)]
 
 
 def window_sum(x, windows):

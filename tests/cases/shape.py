@@ -3,6 +3,7 @@
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.ops import padding
 
 from . import Case, real
 
@@ -59,7 +60,11 @@ CASES = [
     one("tile", lambda x: np.tile(x, 2), (2, 3), 2),
     one("repeat_interleave", lambda x: np.repeat(x, [1, 0, 2], 1), (2, 3), np.array([1, 0, 2]), 1),
     one("pad", lambda x: np.pad(x, ((0, 1), (1, 2))), (2, 3), (1, 2, 0, 1), ops=["pad"]),
-    case("pad", lambda x: np.pad(x, ((0, 0), (1, 2)), "reflect"), [((2, 4),)], [{}], (), lambda x: tg.pad(x, (1, 2), mode="reflect")),
+    *(case("pad", lambda x, how=how: np.pad(x, ((0, 0), (1, 2), (3, 0)), how), [((2, 3, 4),)], [{}], ["pad_around"],
+           lambda x, mode=mode: tg.pad(x, (3, 0, 1, 2), mode=mode))
+      for mode, how in (("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap"))),
+    case("pad_back", lambda x: np.stack([x[1] + x[3], x[0] + x[2] + x[4]]), [((5, 3),)], [{}], ["pad_back"],
+         lambda x: padding._pad_back(x, sides=((1, 2), (0, 0)), mode="circular")),
     case("hstack", lambda a, b: np.hstack([a, b]), [((2, 3), (2, 1)), ((3,), (2,))], [{}], (),
          lambda a, b: tg.hstack([a, b]), (real, real)),
     case("vstack", lambda a, b: np.vstack([a, b]), [((2, 3), (1, 3)), ((3,), (3,))], [{}], (), lambda a, b: tg.vstack([a, b]), (real, real)),

@@ -145,7 +145,7 @@ def pair(name: str, constructor: Any, forward: Any, dtype: Any) -> tuple[Any, An
     """The same module here and in PyTorch, with PyTorch's weights."""
     __tracebackhide__ = True
     ours, theirs = fresh(name, constructor, forward, dtype)
-    state = {key: tg.Tensor(value.numpy()) for key, value in theirs.state_dict().items()}
+    state = {key: tg.tensor(value.numpy()) for key, value in theirs.state_dict().items()}
     ours.load_state_dict(state)
     return ours, theirs
 

@@ -113,7 +113,7 @@ def translate(value: Any, memo: dict[int, Any]) -> Any:
         if value.dtype in NOT_OFFERED or value.layout is not torch.strided or value.device.type != "cpu" or value.ndim > 64:
             raise LeaveOut
         if id(value) not in memo:
-            memo[id(value)] = tg.Tensor(value.detach().resolve_neg().numpy(), requires_grad=value.requires_grad)
+            memo[id(value)] = tg.tensor(value.detach().resolve_neg().numpy(), requires_grad=value.requires_grad)
         return memo[id(value)]
     if isinstance(value, torch.dtype):
         if value in NOT_OFFERED:
@@ -262,7 +262,7 @@ def test_values(info: Any, dtype: Any) -> None:
             if ANY_OF_EQUAL.get(info.name) == i and not dtype.is_floating_point:
                 same(a, b, f"{what}\nresult {i}", only_kind=True)
                 a, b = named(info.name, sample, to_torch(a)), named(info.name, sample, b)
-                a = tg.Tensor(a.numpy())
+                a = tg.tensor(a.numpy())
             same(a, b, f"{what}\nresult {i}", only_kind=info.name in RANDOM.split())
 
 
@@ -317,7 +317,7 @@ def second_gradients(rng: np.random.Generator, firsts: list, inputs: list, what:
     roots = [(a, b) for a, b in firsts if b is not None and b.requires_grad]
     stray = [a for a, b in firsts if a is not None and a.requires_grad and (b is None or not b.requires_grad)]
     for a in stray:  # PyTorch says: a constant. A recorded zero is fine
-        for g in tg.autograd.grad(a, [x for x, _ in inputs], tg.Tensor(np.ones(a.shape)), retain_graph=True, allow_unused=True):
+        for g in tg.autograd.grad(a, [x for x, _ in inputs], tg.tensor(np.ones(a.shape)), retain_graph=True, allow_unused=True):
             assert g is None or not g.array.any(), f"{what}\na second gradient is not 0; PyTorch says it is"
     constant = [(a, b) for a, b in roots if a is None or not a.requires_grad]
     roots = [(a, b) for a, b in roots if a is not None and a.requires_grad]
@@ -334,7 +334,7 @@ def second_gradients(rng: np.random.Generator, firsts: list, inputs: list, what:
 def pair_of(rng: np.random.Generator, like: Any) -> tuple[Any, Any]:
     """Random numbers as a tensor of both libraries."""
     array = rng.normal(size=tuple(like.shape)).astype(str(like.dtype)[6:])
-    return tg.Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+    return tg.tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
 
 
 def ours_of(*pairs: list) -> list:

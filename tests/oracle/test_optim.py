@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_edu import Tensor, optim
+from tinygrad_edu import optim, tensor
 
 torch = pytest.importorskip("torch")
 RNG = np.random.default_rng(0)
@@ -36,12 +36,12 @@ OPTIMIZERS: list[tuple[str, dict[str, Any], float]] = [
 
 @pytest.mark.parametrize(("name", "settings", "allowed"), OPTIMIZERS)
 def test_optimizer(name: str, settings: dict[str, Any], allowed: float) -> None:
-    ours = [Tensor(w, requires_grad=True) for w in WEIGHTS]
+    ours = [tensor(w, requires_grad=True) for w in WEIGHTS]
     theirs = [torch.tensor(w, requires_grad=True) for w in WEIGHTS]
     a, b = getattr(optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
     for gradients in GRADIENTS:
         for p, q, g in zip(ours, theirs, gradients, strict=True):
-            p.grad, q.grad = Tensor(g), torch.tensor(g)
+            p.grad, q.grad = tensor(g), torch.tensor(g)
         a.step()
         b.step()
     for p, q in zip(ours, theirs, strict=True):
@@ -52,7 +52,7 @@ def test_optimizer(name: str, settings: dict[str, Any], allowed: float) -> None:
 @pytest.mark.parametrize("history", [3, 100])
 def test_lbfgs_on_rosenbrock(line_search: str | None, history: int) -> None:
     start = [-1.2, 1.0]
-    x, y = Tensor(start, dtype="float64", requires_grad=True), torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    x, y = tensor(start, dtype="float64", requires_grad=True), torch.tensor(start, dtype=torch.float64, requires_grad=True)
     settings = {
         "lr": 0.001 if line_search is None else 1.0,
         "max_iter": 7,
@@ -104,7 +104,7 @@ def test_schedule(name: str, args: tuple, settings: dict[str, Any]) -> None:
         optimizer = module.SGD(groups, lr=0.5, momentum=0.9)
         return optimizer, getattr(module.lr_scheduler, name)(optimizer, *args, **settings)
 
-    ours, schedule = made(optim, lambda w: Tensor(w, requires_grad=True))
+    ours, schedule = made(optim, lambda w: tensor(w, requires_grad=True))
     theirs, expected = made(torch.optim, lambda w: torch.tensor(w, requires_grad=True))
     for t in range(40):
         for a, b in zip(ours.param_groups, theirs.param_groups, strict=True):

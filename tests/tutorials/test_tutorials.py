@@ -17,6 +17,7 @@ import nbformat
 import pytest
 from matplotlib.figure import Figure
 
+import tinygrad_edu as tg
 from tinygrad_edu.exercises import UNSOLVED
 
 from . import notebooks
@@ -62,7 +63,16 @@ def run(code: str, names: dict[str, Any], label: str) -> str:
     return printed.getvalue().strip()
 
 
+@pytest.fixture
+def default_dtype() -> Iterator[None]:
+    """Puts the default dtype back, which a tutorial may change: here they all run in one process, with other tests."""
+    before = tg.get_default_dtype()
+    yield
+    tg.set_default_dtype(before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("default_dtype")
 @pytest.mark.parametrize("name", notebooks.NAMES)
 def test_exercises(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each accepts its solution and refuses wrong answers with the right words; unsolved, it says so."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..absent import missing
 from ..grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..old_names import Variable
 from ..tensor import Tensor
 from . import functional
 from .anomaly import detect_anomaly, set_detect_anomaly
 from .engine import Step, backward, grad, steps
 from .function import Function, once_differentiable
-from .variable import Variable
 
 __all__ = [
     "Function",
@@ -28,6 +29,10 @@ __all__ = [
     "set_grad_enabled",
     "steps",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
 
 
 def _backward(

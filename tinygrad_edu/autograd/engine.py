@@ -20,6 +20,7 @@ from .. import backend, clock
 from ..errors import DeviceError, GraphError, ShapeError, describe
 from ..grad_mode import enable_grad, set_grad_enabled
 from ..op import cast, registry
+from ..ops.creation import tensor
 from ..ops.indexing import _where
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap
@@ -311,7 +312,12 @@ def backward(
         _require_grad(targets, "backward(inputs=...)")
     keep = create_graph if retain_graph is None else retain_graph
 
-    _deposit(_run(roots, seeds, targets, keep, create_graph))
+    found = _run(roots, seeds, targets, keep, create_graph)
+    _deposit(found)
+    for x in found:
+        if x._grad_hooks is not None:
+            for hook in list(x._grad_hooks.values()):
+                hook(x)
 
 
 def grad(
@@ -478,7 +484,7 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
             seed.fill(1)
             seeds.append(wrap(seed) if create_graph else seed)
             continue
-        seed = gradient if isinstance(gradient, Tensor) else Tensor(gradient, dtype=root.dtype, device=root.device)
+        seed = gradient if isinstance(gradient, Tensor) else tensor(gradient, dtype=root.dtype, device=root.device)
         if seed.shape != root.shape:
             raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
         if seed.dtype != root.dtype:

@@ -15,7 +15,7 @@ from ..grad_mode import enable_grad
 from ..ops.creation import ones_like, zeros_like
 from ..ops.joining import stack
 from ..ops.shape import reshape
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .engine import grad
 
 
@@ -122,11 +122,11 @@ def _jacobian(y: Tensor, xs: Any, create_graph: bool, strict: bool = False) -> t
     for i in range(y.array.size):
         one = np.zeros_like(y.array)
         one.reshape(-1)[i] = 1
-        rows.append(_grads([y], xs, [Tensor(one)], create_graph, strict))
+        rows.append(_grads([y], xs, [wrap(one)], create_graph, strict))
     return tuple(
         reshape(stack([row[k] for row in rows]), shape=y.shape + x.shape)
         if rows
-        else Tensor(np.zeros_like(x.array, shape=y.shape + x.shape))
+        else wrap(np.zeros_like(x.array, shape=y.shape + x.shape))
         for k, x in enumerate(xs)
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..callsite import source_line
-from ..errors import GraphError, ShapeError, describe
+from ..errors import GraphError, describe
 from ..op import Op
 from ..tensor import Tensor
 
@@ -51,7 +51,7 @@ def explained(error: Exception, node: Tensor, raw: Any) -> Exception:
                     f"{rule_name(node, slot)} takes {inspect.signature(rule)} and must take ({_arguments(node.op)}): the gradient g "
                     "of the result, the result z, then every input, and every setting by its name."
                 )
-    if node.op is not None and not isinstance(error, GraphError | ShapeError):
+    if node.op is not None and name_of(node) not in str(error):
         error.add_note(f"in the rule of {name_of(node)}, whose result is {describe(node)}")
     return error
 

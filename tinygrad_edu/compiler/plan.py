@@ -13,6 +13,7 @@ import numpy as np
 from .. import clock
 from ..callsite import source_line
 from ..clock import mark_changed, record_of
+from ..printing import bytes_text
 from ..tensor import Tensor, wrap
 from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
@@ -471,8 +472,8 @@ class Plan:
                 re.sub(r"\bc\d+\b", lambda m: self.shown.get(m[0], m[0]), text).replace("._grad", ".grad").replace("_tensor", "")
             )
             lines.append(f"    {text:50}  # {'; '.join(new)}" if new else f"    {text}")
-        head = f"plan of {self.name}: {len(self.body)} lines, {size(self.bytes)} in {len(self.blocks)} block{'s'[: len(self.blocks) != 1]}"
-        return "\n".join([f"{head} (each array in memory of its own: {size(self.unshared)})", *lines])
+        head = f"plan of {self.name}: {len(self.body)} lines, {bytes_text(self.bytes)} in {len(self.blocks)} block{'s'[: len(self.blocks) != 1]}"
+        return "\n".join([f"{head} (each array in memory of its own: {bytes_text(self.unshared)})", *lines])
 
     def _about(self, name: str) -> str:
         """What an array is: its dtype, shape and memory."""
@@ -482,11 +483,6 @@ class Plan:
         )
         same = name in self.constants and array.size and (array == array.flat[0]).all()
         return f"{name}: {array.dtype} {array.shape}{place}{f', all {array.flat[0]:g}' if same else ''}"
-
-
-def size(count: int) -> str:
-    """A number of bytes, readable."""
-    return f"{count} B" if count < 2**10 else f"{count / 2**10:.1f} KiB" if count < 2**20 else f"{count / 2**20:.1f} MiB"
 
 
 def compares(line: Line, after: Line | None) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from ..ops.creation import tensor
 from ..ops.joining import stack
 from ..ops.random import Generator
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
@@ -33,7 +33,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Tensor):
         return stack(batch, 0)
     if isinstance(first, np.ndarray | np.number | np.bool_):
-        return Tensor(np.stack(batch))
+        return wrap(np.stack(batch))
     if isinstance(first, float):
         return Tensor(batch, dtype="float64")
     if isinstance(first, int):

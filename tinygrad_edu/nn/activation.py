@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar, dataclass_transform
 
-from ..ops import activation, elementwise, reduction
+from ..ops import activation, elementwise, softmax
 from ..ops.creation import full
 from ..tensor import Tensor
 from .inplace import honouring_inplace
@@ -396,7 +396,7 @@ class Softmax(Activation):
     dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
-        return reduction.softmax(input, self.dim)
+        return softmax.softmax(input, self.dim)
 
 
 @layer
@@ -409,7 +409,7 @@ class Softmin(Activation):
     dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
-        return reduction.softmin(input, self.dim)
+        return softmax.softmin(input, self.dim)
 
 
 @layer
@@ -422,7 +422,7 @@ class LogSoftmax(Activation):
     dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
-        return reduction.log_softmax(input, self.dim)
+        return softmax.log_softmax(input, self.dim)
 
 
 @layer
@@ -435,4 +435,4 @@ class Softmax2d(Activation):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected (N, C, H, W) or (C, H, W), but got a tensor of shape {input.shape}.")
-        return reduction.softmax(input, -3)
+        return softmax.softmax(input, -3)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..errors import kind
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -38,7 +39,7 @@ class _Listed(Module):
 
     def _checked(self, item: Any) -> Any:
         if not isinstance(item, self._kind):
-            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {type(item).__name__}.")
+            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {kind(item)}.")
         return item
 
     def __len__(self) -> int:
@@ -122,12 +123,15 @@ class Sequential(_Listed):
         before, module = self._items()[i - 1 : i + 1]
         plain = type(module).__module__.startswith(__package__) and not isinstance(module, _Listed)
         if hasattr(before, "hidden_size") and plain:
-            kind, state = type(before).__name__, "(h, c)" if type(before).__name__ == "LSTM" else "h"
+            layer, state = type(before).__name__, "(h, c)" if type(before).__name__ == "LSTM" else "h"
             raise TypeError(
-                f"Sequential: {kind} returns a tuple, (output, {state}), and {type(module).__name__} after it takes one tensor. "
-                f"Write a forward() of your own with `output, {state} = self.{kind.lower()}(x)`, and go on with output, or with "
+                f"Sequential: {layer} returns a tuple, (output, {state}), and {type(module).__name__} after it takes one tensor. "
+                f"Write a forward() of your own with `output, {state} = self.{layer.lower()}(x)`, and go on with output, or with "
                 "its last step, output[:, -1] (batch_first)."
             )
+
+    def __add__(self, other: Iterable[Module]) -> Sequential:
+        return Sequential(*self, *other)
 
     def _sliced(self, index: slice) -> Sequential:
         return Sequential(OrderedDict(list(self._own(Module))[index]))
@@ -201,7 +205,7 @@ class _Named(Module):
         if isinstance(value, Tensor) and self._kind is Parameter and not isinstance(value, Parameter):
             value = Parameter(value)
         if not isinstance(value, self._kind):
-            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {type(value).__name__}.")
+            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {kind(value)}.")
         self._register(key, value, self._kind)
 
     def __getitem__(self, key: str) -> Any:

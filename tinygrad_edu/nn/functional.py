@@ -11,6 +11,7 @@ from ..absent import missing
 from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.attention import *
+from ..ops.classification import *
 from ..ops.convolution import *
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.distance import *
@@ -18,6 +19,7 @@ from ..ops.dropout import gumbel_softmax
 from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import *
+from ..ops.likelihood import *
 from ..ops.loss import *
 from ..ops.normalization import (
     batch_norm,
@@ -31,8 +33,9 @@ from ..ops.normalization import (
 from ..ops.padding import pad
 from ..ops.pooling import *
 from ..ops.products import linear
-from ..ops.reduction import log_softmax, softmax, softmin
+from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
+from ..tensor import Tensor
 from .inplace import (
     alpha_dropout,
     celu,
@@ -57,4 +60,6 @@ from .inplace import (
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("celu_", "elu_", "hardtanh_", "leaky_relu_", "relu_", "selu_", "threshold_"):
+        return getattr(Tensor, name)
     raise missing(__name__, name)

@@ -22,7 +22,7 @@ from ..errors import ShapeError, describe
 from ..grad_mode import no_grad
 from ..ops.creation import eye
 from ..ops.random import rand, randn
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 
 
 def _in_place(fill: Callable) -> Callable:
@@ -78,6 +78,9 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
         raise ShapeError(f"fan-in and fan-out are of weights with at least 2 dims, and this is {describe(tensor)}.")
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
+
+
+_calculate_fan_in_and_fan_out = _fans  # its name in PyTorch, which layers of one's own ask for their first values
 
 
 def _fan(tensor: Tensor, mode: str) -> int:
@@ -154,7 +157,7 @@ def trunc_normal_(
         )
     low, high = ndtr((a - mean) / std), ndtr((b - mean) / std)
     u = rand(tensor.shape, generator=generator, dtype="float64", device="cpu").numpy()
-    return tensor.copy_(Tensor(np.clip(mean + std * ndtri(low + (high - low) * u), a, b)))
+    return tensor.copy_(wrap(np.clip(mean + std * ndtri(low + (high - low) * u), a, b)))
 
 
 # -- by fan-in and fan-out -------------------------------------------------------------------------------------------
@@ -215,7 +218,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Any:
     drawn = randn(rows, columns, generator=generator, dtype="float64", device="cpu").numpy()
     q, r = np.linalg.qr(drawn if rows >= columns else drawn.T)
     q = q * np.sign(np.diag(r))  # so that all of them are equally likely
-    return tensor.copy_(Tensor(gain * (q if rows >= columns else q.T)).reshape(tensor.shape))
+    return tensor.copy_(wrap(gain * (q if rows >= columns else q.T)).reshape(tensor.shape))
 
 
 @_in_place
@@ -230,7 +233,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     tensor.normal_(0, std, generator=generator)
     empty = math.ceil(sparsity * rows)
     order = np.argsort(rand(rows, columns, generator=generator, device="cpu").numpy(), axis=0)[:empty]
-    tensor[Tensor(order), Tensor(np.arange(columns))] = 0
+    tensor[wrap(order), wrap(np.arange(columns))] = 0
     return tensor
 
 

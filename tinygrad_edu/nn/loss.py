@@ -1,10 +1,10 @@
-"""Losses as modules: each keeps its settings and calls the function of the same name in ops/loss.py, where the formula stands."""
+"""Losses as modules: each keeps its settings and calls the function of the same name in ops/, where the formula stands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ops import loss
+from ..ops import classification, likelihood, loss
 from ..tensor import Tensor
 from .distance import PairwiseDistance
 from .module import Module
@@ -50,7 +50,9 @@ class CrossEntropyLoss(_WeightedLoss):
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.cross_entropy(input, target, self.weight, None, self.ignore_index, None, self.reduction, self.label_smoothing)
+        return classification.cross_entropy(
+            input, target, self.weight, None, self.ignore_index, None, self.reduction, self.label_smoothing
+        )
 
 
 class NLLLoss(_WeightedLoss):
@@ -71,7 +73,7 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        return classification.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class MultiMarginLoss(_WeightedLoss):
@@ -97,7 +99,7 @@ class MultiMarginLoss(_WeightedLoss):
         self.p, self.margin = p, margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
+        return classification.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
 
 
 class MultiLabelMarginLoss(_Loss):
@@ -107,7 +109,7 @@ class MultiLabelMarginLoss(_Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.multilabel_margin_loss(input, target, reduction=self.reduction)
+        return classification.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 # -- probabilities -------------------------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ class BCELoss(_WeightedLoss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+        return likelihood.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
@@ -141,7 +143,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.binary_cross_entropy_with_logits(
+        return likelihood.binary_cross_entropy_with_logits(
             input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
 
@@ -153,7 +155,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
+        return likelihood.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
 class SoftMarginLoss(_Loss):
@@ -163,7 +165,7 @@ class SoftMarginLoss(_Loss):
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.soft_margin_loss(input, target, reduction=self.reduction)
+        return likelihood.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class KLDivLoss(_Loss):
@@ -183,7 +185,7 @@ class KLDivLoss(_Loss):
         self.log_target = log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+        return likelihood.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
 
 class PoissonNLLLoss(_Loss):
@@ -205,7 +207,7 @@ class PoissonNLLLoss(_Loss):
         self.log_input, self.full, self.eps = log_input, full, eps
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
-        return loss.poisson_nll_loss(
+        return likelihood.poisson_nll_loss(
             log_input, target, log_input=self.log_input, full=self.full, eps=self.eps, reduction=self.reduction
         )
 
@@ -221,7 +223,7 @@ class GaussianNLLLoss(_Loss):
         self.full, self.eps = full, eps
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
-        return loss.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
+        return likelihood.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
 
 # -- regression ----------------------------------------------------------------------------------------------------------

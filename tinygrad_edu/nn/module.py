@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from weakref import ref
@@ -16,9 +16,9 @@ from weakref import ref
 from ..calls import Outline, calls, gone
 from ..clock import tick
 from ..grad_mode import no_grad
-from ..ops.creation import zeros_like
-from ..ops.shape import alias
+from ..ops.creation import as_tensor, zeros_like
 from ..tensor import HookHandle, Tensor
+from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
 
 
@@ -192,31 +192,30 @@ class Module:
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "layers.0.weight"."""
-        path, _, name = target.rpartition(".")
-        found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"{target!r} is not a parameter but a {type(found).__name__}.")
-        return found
+        return self._get(target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a path."""
+        return self._get(target, Buffer)
+
+    def _get(self, target: str, kind: type) -> Any:
         path, _, name = target.rpartition(".")
         found = getattr(self.get_submodule(path), name)
-        if not isinstance(found, Buffer):
-            raise AttributeError(f"{target!r} is not a buffer but a {type(found).__name__}.")
+        if not isinstance(found, kind):
+            raise AttributeError(f"{target!r} is not a {kind.__name__} but a {type(found).__name__}.")
         return found
 
     @property
-    def _parameters(self) -> dict[str, Parameter]:  # PyTorch programs read these three
-        return dict(self._own(Parameter))
+    def _parameters(self) -> _Held:  # PyTorch programs read and change these three
+        return _Held(self, Parameter)
 
     @property
-    def _buffers(self) -> dict[str, Tensor]:
-        return dict(self._own(Buffer))
+    def _buffers(self) -> _Held:
+        return _Held(self, Buffer)
 
     @property
-    def _modules(self) -> dict[str, Module]:
-        return dict(self._own(Module))
+    def _modules(self) -> _Held:
+        return _Held(self, Module)
 
     # -- adding ----------------------------------------------------------------------------------------------------
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -349,7 +348,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
         own = self.state_dict(keep_vars=True)
-        given = {name: value if isinstance(value, Tensor) else Tensor(value) for name, value in state_dict.items()}
+        given = {name: value if isinstance(value, Tensor) else as_tensor(value) for name, value in state_dict.items()}
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         wrong = [
@@ -410,7 +409,7 @@ class Module:
             replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if replaced is not None:
                 args, kwargs = replaced if with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
-        backward = _BackwardHooks(self) if self._backward_hooks else None
+        backward = BackwardHooks(self) if self._backward_hooks else None
         if backward:
             args = backward.inputs(args)
         output = self.forward(*args, **kwargs)
@@ -447,59 +446,34 @@ def keeping_mode(model: Module) -> Iterator[None]:
             module.training = mode
 
 
-class _BackwardHooks:
-    """Collects the gradients of one call's outputs and inputs for the module's backward hooks.
+class _Held(MutableMapping[str, Any]):
+    """A module's attributes of one kind, as a dict: `model._modules["fc"] = Linear(4, 2)`."""
 
-    Inputs and outputs pass through `alias`, so that a tensor used elsewhere too shows only what flows through this call.
-    """
+    def __init__(self, module: Module, kind: type) -> None:
+        self._module, self._kind = module, kind
 
-    def __init__(self, module: Module) -> None:
-        self.module = module
-        self.grad_input: list[Any] = []
-        self.grad_output: list[Any] = []
-        self.waiting = 0
+    def __getitem__(self, name: str) -> Any:
+        return dict(self._module._own(self._kind))[name]
 
-    def inputs(self, args: tuple) -> tuple:
-        self.grad_input = [None] * len(args)
-        passed = list(args)
-        for i, x in enumerate(args):
-            if isinstance(x, Tensor) and x.requires_grad:
-                passed[i] = alias(x)
-                if passed[i].requires_grad:
-                    self.waiting += 1
-                    passed[i].register_hook(lambda g, i=i: self._input_known(i, g))
-        return tuple(passed)
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self._kind is Buffer:
+            self._module.register_buffer(name, value)
+        else:
+            self._module._register(name, value, self._kind)
 
-    def outputs(self, output: Any) -> Any:
-        several = isinstance(output, tuple)
-        outputs = list(output) if several else [output]
-        self.grad_output = [None] * len(outputs)
-        for i, y in enumerate(outputs):
-            if isinstance(y, Tensor) and y.requires_grad:
-                outputs[i] = alias(y)
-                if outputs[i].requires_grad:
-                    outputs[i].register_hook(lambda g, i=i: self._output_known(i, g))
-        return tuple(outputs) if several else outputs[0]
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        delattr(self._module, name)
 
-    def _output_known(self, i: int, g: Tensor) -> None:
-        self.grad_output[i] = g
-        if not self.waiting:  # no input requires grad: the hooks run when the output's gradient is there
-            self._run()
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._module._own(self._kind))
 
-    def _input_known(self, i: int, g: Tensor) -> Tensor | None:
-        self.grad_input[i] = g
-        self.waiting -= 1
-        if self.waiting:
-            return None
-        return self._run()[i]
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
-    def _run(self) -> tuple:
-        grads = tuple(self.grad_input)
-        for hook in list((self.module._backward_hooks or {}).values()):
-            replaced = hook(self.module, grads, tuple(self.grad_output))
-            if replaced is not None:
-                grads = replaced if isinstance(replaced, tuple) else (replaced,)
-        return grads
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 def _say_where(error: Exception, around: Module) -> None:

@@ -70,7 +70,7 @@ class _Channels(_Scaled):
         self.reset_running_stats()
         super().reset_parameters()
 
-    def _check(self, x: Tensor) -> None:
+    def _check_input_dim(self, x: Tensor) -> None:
         if x.ndim not in self.dims:
             wanted = " or ".join(f"{n}D" for n in self.dims)
             raise ShapeError(f"{type(self).__name__}: expected {wanted} input, but got {x.ndim}D: {describe(x)}.")
@@ -86,7 +86,7 @@ class _BatchNorm(_Channels):
     """z = w·(x - mean) / √(variance + eps) + b, for each channel over the batch."""
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
@@ -152,7 +152,7 @@ class _InstanceNorm(_Channels):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
         alone = input.ndim == self.dims[0]  # one sample without a batch dim
         batch = input.unsqueeze(0) if alone else input
         if batch.shape[1] != self.num_features and self.affine:

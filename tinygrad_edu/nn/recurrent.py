@@ -25,9 +25,9 @@ from ..errors import DtypeError, ShapeError, describe
 from ..ops.arranging import flip
 from ..ops.creation import empty, tensor, zeros
 from ..ops.dropout import dropout
-from ..ops.indexing import index_select
 from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
+from ..ops.scatter import index_select
 from ..ops.shape import transpose, unsqueeze
 from ..ops.splitting import unbind
 from ..tensor import Tensor, wrap
@@ -98,6 +98,10 @@ class _Recurrent(Module):
         """weight_ih, weight_hh, bias_ih and bias_hh (None without biases) of one layer in one direction."""
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         return tuple(getattr(self, f"{kind}_l{layer}{direction}", None) for kind in kinds)
+
+    @property
+    def _flat_weights_names(self) -> list[str]:  # PyTorch programs that initialise the weights read it
+        return list(self._parameters)
 
     @property
     def all_weights(self) -> list[list[Parameter]]:

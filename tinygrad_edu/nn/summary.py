@@ -115,7 +115,7 @@ def summary(
     Layers' outputs for this input: 24 bytes
     """
     returned: dict[Module, list[Tensor]] = {}
-    inputs = _inputs(model, input_shape, input_data, dtypes, device)
+    inputs = inputs_for(model, input_shape, input_data, dtypes, device)
     if inputs is not None:
         _run(model, inputs, returned)
     rows: list[Row] = []
@@ -147,12 +147,16 @@ def summary(
     )
 
 
-def _inputs(model: Module, input_shape: Any, input_data: Any, kinds: Any, device: Any) -> tuple | None:
+def inputs_for(model: Module, input_shape: Any, input_data: Any, kinds: Any, device: Any) -> tuple | None:
     """The inputs to run the model with, or None."""
     if input_data is not None:
         return tuple(input_data) if isinstance(input_data, tuple | list) else (input_data,)
     if input_shape is None:
         return None
+    if isinstance(input_shape, Tensor):
+        raise TypeError(
+            f"summary(model, input_shape) takes a shape, {tuple(input_shape.shape)}, or the input itself as input_data=..."
+        )
     if isinstance(input_shape, int):
         input_shape = (input_shape,)
     shapes = [input_shape] if not input_shape or isinstance(input_shape[0], int) else list(input_shape)

@@ -1,9 +1,10 @@
 """Every operation, and the one list of what Tensor gets from them.
 
-Files, each importing at its head only from those before it: totals, shape, splitting, padding, joining, arranging, diagonal (where
-numbers are); indexing, creation, arithmetic, comparison, elementwise, activation, reduction, sorting (element by element and along
-dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices); convolution, pooling,
-upsampling, dropout, normalization, embedding, attention, recurrent, loss (layers).
+Files, each importing at its head only from those before it: totals, shape, indexing, splitting, padding, joining, arranging,
+diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax,
+sorting (element by element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors
+and matrices); convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+classification, likelihood (losses).
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ METHODS = {
     "joining": "diff",
     "arranging": "flip fliplr flipud repeat repeat_interleave roll rot90 tile",
     "diagonal": "diag diag_embed diagflat diagonal tril triu",
-    "indexing": "argwhere gather index_add index_copy index_fill index_put index_select masked_fill masked_scatter masked_select "
-    "nonzero put scatter scatter_add scatter_reduce take take_along_dim",
+    "indexing": "argwhere index_put masked_fill masked_scatter masked_select nonzero",
+    "scatter": "gather index_add index_copy index_fill index_select put scatter scatter_add scatter_reduce take take_along_dim",
     "arithmetic": "add addcdiv addcmul arctan2 atan2 copysign div divide float_power floor_divide fmax fmin fmod gcd hypot lcm lerp "
     "logaddexp logaddexp2 maximum minimum mul multiply neg negative positive pow reciprocal remainder sub subtract "
     "true_divide xlogy",
@@ -37,8 +38,9 @@ METHODS = {
     "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p "
     "log2 logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
     "activation": "hardshrink prelu relu",
-    "reduction": "all amax amin aminmax any argmax argmin count_nonzero cummax cummin cumprod cumsum log_softmax logcumsumexp "
-    "logsumexp max mean min nanmean nansum prod softmax std sum trace var",
+    "reduction": "all amax amin aminmax any argmax argmin count_nonzero max mean min nanmean nansum std sum trace var",
+    "cumulative": "cummax cummin cumprod cumsum logcumsumexp prod",
+    "softmax": "log_softmax logsumexp softmax",
     "sorting": "argsort bincount histc histogram kthvalue median mode msort nanmedian nanquantile quantile sort topk unique unique_consecutive",
     "einsum": "inner",
     "products": "addbmm addmm addmv addr baddbmm bmm cross dot ger kron matmul mm mv outer vdot",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -16,7 +15,6 @@ from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
-    "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
@@ -80,43 +78,6 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def _of_old(data: tuple, **options: Any) -> Tensor:
-    """A tensor of numbers, or of a size and then uninitialised: ([1, 2],) or (2, 3)."""
-    if len(data) == 1 and isinstance(data[0], tuple) and all(isinstance(n, int) for n in data[0]):
-        raise TypeError(
-            f"is {data[0]} a size, or are these the numbers? Write *{data[0]} for a size, {list(data[0])} for numbers."
-        )
-    if len(data) == 1 and not isinstance(data[0], int):
-        return tensor(data[0], **options)
-    return empty(*data or (0,), **options)
-
-
-class _OldType(type):
-    """What PyTorch called a kind of tensor before there were dtypes: it makes tensors, and isinstance() and `.type()` take it."""
-
-    dtype: np.dtype
-
-    def __call__(cls, *data: Any) -> Tensor:
-        return _of_old(data, dtype=cls.dtype)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, Tensor) and instance.dtype == cls.dtype
-
-
-def _old_type(name: str, dtype: np.dtype) -> Any:
-    words = f"PyTorch's old way to make a {dtype} tensor: {name}([1, 2]) of numbers, {name}(2, 3) of a size, uninitialised."
-    return _OldType(name, (), {"dtype": dtype, "__doc__": words})
-
-
-FloatTensor = _old_type("FloatTensor", dtypes.float32)
-DoubleTensor = _old_type("DoubleTensor", dtypes.float64)
-HalfTensor = _old_type("HalfTensor", dtypes.float16)
-LongTensor = _old_type("LongTensor", dtypes.int64)
-IntTensor = _old_type("IntTensor", dtypes.int32)
-ByteTensor = _old_type("ByteTensor", dtypes.uint8)
-BoolTensor = _old_type("BoolTensor", dtypes.bool_)
-
-
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor, of the default dtype unless another is given."""
     return tensor(value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
@@ -132,9 +93,18 @@ def _made(array: np.ndarray, device: Any, requires_grad: bool, name: str | None 
 
 def _sizes(size: tuple) -> tuple[int, ...]:
     shape = ints(size)
-    if builtins.any(n < 0 for n in shape):
+    if any(n < 0 for n in shape):
         raise RuntimeError(f"sizes must not be negative: {shape}.")
     return shape
+
+
+def _number(value: Any) -> Any:
+    """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
+    if isinstance(value, Tensor | np.generic):
+        return value.item()
+    if not isinstance(value, int | float):  # NumPy makes a NaN of None
+        raise TypeError(f"a number is needed here, not {value!r:.80}.")
+    return value
 
 
 def _float_default(dtype: Any) -> np.dtype:
@@ -148,7 +118,7 @@ def full(
 
     Source: https://pytorch.org/docs/stable/generated/torch.full.html
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     return _made(
         np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])),
         device,
@@ -210,7 +180,7 @@ def full_like(
 
     `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
     """
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _number(fill_value)
     array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
     return t.requires_grad_(True) if requires_grad else t
@@ -252,9 +222,7 @@ def arange(
 
     Source: https://pytorch.org/docs/stable/generated/torch.arange.html
     """
-    start, end, step = (
-        a.item() if isinstance(a, Tensor) else a for a in ((0, start, step) if end is None else (start, end, step))
-    )
+    start, end, step = map(_number, (0, start, step) if end is None else (start, end, step))
     if not step:
         raise RuntimeError("arange: the step must not be 0.")
     if (end - start) * step < 0:
@@ -275,7 +243,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
 
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
@@ -290,7 +258,7 @@ def logspace(
 
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
-    start, end = (a.item() if isinstance(a, Tensor) else a for a in (start, end))
+    start, end = _number(start), _number(end)
     _check_steps("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
@@ -399,8 +367,8 @@ def _caster(dtype: np.dtype) -> Any:
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`, also of an old type such as FloatTensor; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype.dtype if isinstance(dtype, _OldType) else dtype)
+    """`to(dtype)`; without a dtype, its name."""
+    return str(self.dtype) if dtype is None else to(self, dtype)
 
 
 def is_floating_point(input: Tensor) -> bool:
@@ -475,7 +443,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "pin_memory": lambda self: self,
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
-    "new": lambda self, *data: _of_old(data, dtype=self.dtype, device=self.device),
+    "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": lambda self: False,
 }

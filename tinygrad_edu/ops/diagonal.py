@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ def _diagonal_scatter(x: Any, *, shape: Any, offset: int, dim1: int, dim2: int) 
     z = np.zeros_like(x, shape=shape)
     moved = np.moveaxis(z, (dim1, dim2), (-2, -1))
     i = np.arange(x.shape[-1], like=x)
-    moved[..., i + builtins.max(-offset, 0), i + builtins.max(offset, 0)] = x
+    moved[..., i + max(-offset, 0), i + max(offset, 0)] = x
     return z
 
 
@@ -63,7 +62,7 @@ def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     a, b = one_dim(dim1, ndim), one_dim(dim2, ndim)
     if a == b:
         raise RuntimeError(f"diag_embed: dim1 and dim2 must differ; both are {a}.")
-    n = x.shape[-1] + builtins.abs(offset)
+    n = x.shape[-1] + abs(offset)
     rest = iter(x.shape[:-1])
     shape = tuple(n if i in (a, b) else next(rest) for i in range(ndim))
     return _diagonal_scatter(x, shape=shape, offset=offset, dim1=a, dim2=b)

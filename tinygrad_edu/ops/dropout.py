@@ -15,9 +15,10 @@ from ..op import op
 from ..tensor import Tensor, wrap
 from .creation import zeros_like
 from .elementwise import log
-from .indexing import scatter
 from .random import rand, rand_like
-from .reduction import argmax, floating, softmax
+from .reduction import argmax, floating
+from .scatter import scatter
+from .softmax import softmax
 
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "gumbel_softmax"]
 

@@ -18,7 +18,7 @@ from ..grad_mode import grad_mode
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
-from . import activation, arithmetic, comparison, creation, diagonal, elementwise, indexing, reduction, shape
+from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, scatter, shape
 from .indexing import normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -31,8 +31,9 @@ INPLACE = {
     "exp exp2 expm1 floor frac lgamma log log10 log1p log2 logit nan_to_num rad2deg round rsqrt sigmoid sgn sign sin sinc sinh sqrt "
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
-    indexing: "index_add index_copy index_fill index_put masked_fill masked_scatter put scatter scatter_add scatter_reduce",
-    reduction: "cumprod cumsum",
+    indexing: "index_put masked_fill masked_scatter",
+    scatter: "index_add index_copy index_fill put scatter scatter_add scatter_reduce",
+    cumulative: "cumprod cumsum",
     diagonal: "tril triu",
 }
 VIEWS = "squeeze swapaxes swapdims t transpose unsqueeze"  # name_(...) lets the tensor look at its numbers in another shape
@@ -86,10 +87,17 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
     if anchor is None:
         rebind(target, old, result)
     elif way is None:
-        raise InplaceError(
-            f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that is "
-            "recorded for backward; clone() it first."
-        )
+        if base is None or base.op is not None or target.array is not base.array:
+            raise InplaceError(
+                f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that "
+                "is recorded for backward; detach() what you put into it, or clone() it first."
+            )
+        _check_writable(target)  # p.data.copy_(w): the numbers go into the memory that it shares with p, the history only to it
+        memory = target.array
+        rebind(target, old, result)
+        memory[...] = result.array
+        mark_changed(memory)
+        target.array, target.base = memory, (anchor, None)
     elif base is None:  # nobody has it any more; other views of it could not follow
         anchor.changed_at = tick()
         rebind(target, old, result)
@@ -170,6 +178,8 @@ def _view_in_place(function: Any) -> Any:
 
 def _set_item(self: Tensor, index: Any, value: Any) -> None:
     """x[index] = value, with every index that x[index] takes."""
+    if value is None:  # NumPy makes a NaN of it
+        raise TypeError("x[...] = None: give a number or a tensor. Does the function that made this value return it?")
     _check_leaf(self)
     if _recorded(self, value):
         old = earlier(self)
@@ -207,7 +217,7 @@ def zero_(self: Tensor) -> Tensor:
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """The elements of another tensor, broadcast to this one's shape and brought to its dtype and device."""
-    found = src if isinstance(src, Tensor) else Tensor(src)
+    found = src if isinstance(src, Tensor) else creation.tensor(src)
     if self.dtype.kind != "f":
         found = found.detach()
     return assign(self, shape.broadcast_to(found.to(self.device).to(self.dtype), shape=self.shape))

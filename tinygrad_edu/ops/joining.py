@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import math
 from typing import Any
@@ -40,8 +39,8 @@ def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = N
         else x
     )
     for _ in range(n):
-        length = builtins.max(x.shape[dim] - 1, 0)
-        after, before = narrow(x, dim, builtins.min(1, x.shape[dim]), length), narrow(x, dim, 0, length)
+        length = max(x.shape[dim] - 1, 0)
+        after, before = narrow(x, dim, min(1, x.shape[dim]), length), narrow(x, dim, 0, length)
         x = after ^ before if x.dtype == np.bool_ else after - before
     return x
 
@@ -169,6 +168,6 @@ def block_diag(*tensors: Any) -> Any:
     if any(x.ndim > 2 for x in tensors):
         raise RuntimeError("block_diag takes tensors of at most 2 dims.")
     blocks = [atleast_2d(x) for x in tensors]
-    width = builtins.sum(b.shape[1] for b in blocks)
+    width = sum(b.shape[1] for b in blocks)
     ends = itertools.accumulate(b.shape[1] for b in blocks)
     return cat([pad(b, (end - b.shape[1], width - end)) for b, end in zip(blocks, ends, strict=True)], 0)

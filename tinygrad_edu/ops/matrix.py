@@ -9,12 +9,13 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..grad_mode import no_grad
 from ..op import op
+from .cumulative import prod
 from .diagonal import diag_embed, diagonal
 from .elementwise import log
 from .joining import cat
 from .linalg import check, identity, inv, is_vector, linalg_svd, svdvals
 from .products import matmul, mt
-from .reduction import prod, sum
+from .reduction import sum
 from .shape import reshape, squeeze, unsqueeze
 
 __all__ = ["det", "logdet", "matrix_exp", "matrix_power", "pinverse", "slogdet"]

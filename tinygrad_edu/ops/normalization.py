@@ -21,21 +21,24 @@ from ..op import cast, op
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
-from .reduction import _mean, floating, sum
+from .reduction import _mean, floating
 from .shape import ints, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
 
 # -- the two operations ----------------------------------------------------------------------------------------------
-def _unit(x: Any, dim: Any, eps: float, centre: bool = True) -> tuple[Any, Any]:
+def _unit(x: Any, dim: Any, eps: float, centre: bool = True, moments: Any = None) -> tuple[Any, Any]:
     """x̂, which has mean 0 and mean square 1 over `dim`, and the scale 1/σ that made it so."""
-    x = x - _mean(x, dim=dim, keepdim=True) if centre else x
-    scale = rsqrt(_mean(x * x, dim=dim, keepdim=True) + eps)
+    mean, variance = moments or (_mean(x, dim=dim, keepdim=True) if centre else None, None)
+    x = x if mean is None else x - mean
+    scale = rsqrt((_mean(x * x, dim=dim, keepdim=True) if variance is None else variance) + eps)
     return x * scale, scale
 
 
-def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
+def _standardize_gradients(
+    g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, moments: Any, unit: Any
+) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps)
     h = g if weight is None else g * weight
     return [
@@ -46,14 +49,17 @@ def _standardize_gradients(g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: 
 
 
 @op(joint=_standardize_gradients, dtype="same", keeps="unit")
-def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float) -> Any:
+def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps: float, moments: Any = None) -> Any:
     """Bring to mean 0 and variance 1 over some dims, then scale and shift; x's gradient loses its mean and its part along x̂,
     because shifting or stretching x changes nothing.
 
     z = w·x̂ + b with x̂ = (x - mean) / σ, σ = √(variance + eps);  ∂x = (h - mean(h) - x̂·mean(h·x̂)) / σ with h = g·w;
     ∂w = g·x̂;  ∂b = g
+
+    Args:
+        moments: mean and variance, if somebody has them.
     """
-    unit, scale = _unit(x, dim, eps)
+    unit, scale = _unit(x, dim, eps, moments=moments)
     z = unit.copy() if weight is None else unit * weight
     if bias is not None:
         z += bias
@@ -115,7 +121,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     """
     x, weight, bias = _enough_digits(floating("layer_norm", input), weight, bias)
     dim = _last_dims("layer_norm", x, normalized_shape, weight, bias)
-    return _back(_standardize(x, weight, bias, dim=dim, eps=eps), input.dtype)
+    return _back(_standardize(x, weight, bias, dim=dim, eps=eps, moments=None), input.dtype)
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -131,7 +137,7 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     """
     x, weight = _enough_digits(floating("rms_norm", input), weight)
     dim = _last_dims("rms_norm", x, normalized_shape, weight)
-    eps = float(dtypes.finfo(x.dtype).eps) if eps is None else eps
+    eps = dtypes.finfo(x.dtype).eps if eps is None else eps
     return _back(_standardize_rms(x, weight, dim=dim, eps=eps), input.dtype)
 
 
@@ -159,20 +165,25 @@ def _several(name: str, x: Any, count: int, what: str) -> None:
         )
 
 
-def _follow(running_mean: Any, running_var: Any, x: Any, over: tuple[int, ...], momentum: float) -> None:
-    """Let the running statistics move towards the batch's, without history: running ← (1 - m)·running + m·now."""
+def _follow(running_mean: Any, running_var: Any, x: Any, over: tuple[int, ...], momentum: float) -> Any:
+    """Let the running statistics move towards the batch's, without history: running ← (1 - m)·running + m·now.
+
+    Returns:
+        The mean and the variance of the batch, or None if there is nothing that follows them.
+    """
     if (running_mean is None and running_var is None) or not x.array.size:
-        return
-    now = _mean(x.array, dim=over, keepdim=True)
-    away = x.array - now
-    freedom = math.prod(x.shape[d] for d in over) - 1
-    for running, statistic in ((running_mean, now), (running_var, sum(away * away, over, True) / freedom)):
+        return None
+    mean = _mean(x.array, dim=over, keepdim=True)
+    away = x.array - mean
+    variance, n = _mean(away * away, dim=over, keepdim=True), math.prod(x.shape[d] for d in over)
+    for running, now in ((running_mean, mean), (running_var, variance * (n / (n - 1)))):
         if running is not None:
-            statistic = _mean(statistic, dim=0)  # of instance norm's, one for each sample
             array = running.array
+            now = now.reshape(-1, *array.shape)  # of instance norm one for each sample
             array *= 1 - momentum
-            array += momentum * statistic.reshape(array.shape)
+            array += momentum * (now[0] if len(now) == 1 else _mean(now, dim=0))
             mark_changed(array)
+    return mean, variance
 
 
 def batch_norm(
@@ -215,8 +226,8 @@ def batch_norm(
         return _back(z if shift is None else z + shift, input.dtype)
     over = (0, *range(2, x.ndim))
     _several("batch_norm", x, math.prod(x.shape[d] for d in over), "channel")
-    _follow(running_mean, running_var, x, over, momentum)
-    return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
+    moments = _follow(running_mean, running_var, x, over, momentum)
+    return _back(_standardize(x, scale, shift, dim=over, eps=eps, moments=moments), input.dtype)
 
 
 def instance_norm(
@@ -245,8 +256,8 @@ def instance_norm(
     scale, shift, _, _ = _per_channel("instance_norm", x, weight, bias, running_mean, running_var)
     _several("instance_norm", x, math.prod(x.shape[2:]), "channel of a sample")
     over = tuple(range(2, x.ndim))
-    _follow(running_mean, running_var, x, over, momentum)
-    return _back(_standardize(x, scale, shift, dim=over, eps=eps), input.dtype)
+    moments = _follow(running_mean, running_var, x, over, momentum)
+    return _back(_standardize(x, scale, shift, dim=over, eps=eps, moments=moments), input.dtype)
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -272,7 +283,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     _several("group_norm", x, x.shape[0] * size * math.prod(x.shape[2:]), "group")
     apart = (x.shape[0], num_groups, size, *x.shape[2:])
     scale, shift = (None if t is None else reshape(t, shape=(num_groups, size) + (1,) * (x.ndim - 2)) for t in (weight, bias))
-    z = _standardize(reshape(x, shape=apart), scale, shift, dim=tuple(range(2, len(apart))), eps=eps)
+    z = _standardize(reshape(x, shape=apart), scale, shift, dim=tuple(range(2, len(apart))), eps=eps, moments=None)
     return _back(reshape(z, shape=x.shape), input.dtype)
 
 

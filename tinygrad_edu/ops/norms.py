@@ -13,7 +13,7 @@ from .arithmetic import div, mul
 from .elementwise import abs, sign
 from .indexing import where
 from .linalg import inv, ratio, svdvals
-from .reduction import amax, amin, keep, sum
+from .reduction import _total, amax, amin, keep, sum
 from .shape import axes, one_dim, permute, reshape
 
 __all__ = ["norm", "renorm"]
@@ -22,10 +22,10 @@ INF = float("inf")
 
 
 def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
-    g = keep(g, x.shape, dim, keepdim)
-    t = ratio(x, keep(z, x.shape, dim, keepdim))  # 0 where the norm is 0
+    g, z = keep(g, x.shape, dim, keepdim), keep(z, x.shape, dim, keepdim)
     if ord == 2:
-        return g * t
+        return x * (g * (z != 0) / (z + (z == 0)))  # 0 where the norm is 0
+    t = ratio(x, z)
     return g * (t * abs(t) ** (ord - 2) if ord > 2 else ratio(t, abs(t) ** (2 - ord)))
 
 
@@ -37,7 +37,7 @@ def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
     """
     over = axes(dim, x.ndim)
     if ord == 2:
-        return np.sqrt(np.sum(x * x, axis=over, keepdims=keepdim))
+        return np.sqrt(_total(x * x, dim, keepdim))
     return np.sum(np.abs(x) ** ord, axis=over, keepdims=keepdim) ** (1 / ord)
 
 

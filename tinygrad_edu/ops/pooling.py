@@ -22,9 +22,11 @@ from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim
 from .elementwise import abs
-from .indexing import gather, largest_unsigned, raw, scatter, where
-from .joining import stack
+from .indexing import largest_unsigned, raw, where
+from .padding import slices
+from .reduction import max as max_along
 from .reduction import mean
+from .scatter import scatter
 from .shape import reshape
 
 __all__ = [
@@ -37,49 +39,54 @@ __all__ = [
 # -- windows ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Windows:
-    """Where windows lie on an input of these sizes, each dim for itself: window number p covers p·stride + k·dilation - padding
-    for k below `kernel`, and there are `out` of them; the last may reach beyond the padding (ceil_mode)."""
+    """Where windows lie on an input of these sizes, each dim for itself: `spans` has the places that every window covers, of which
+    some may lie outside, in the padding."""
 
     sizes: tuple[int, ...]
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    out: tuple[int, ...]
+    spans: tuple[tuple[range, ...], ...]
+
+    def __str__(self) -> str:
+        """How many windows, and how large: `4×4 of 2×2`."""
+        return " of ".join("×".join(map(str, counts)) for counts in (self.out, [max(map(len, spans)) for spans in self.spans]))
+
+    @cached_property
+    def out(self) -> tuple[int, ...]:
+        """How many windows there are."""
+        return tuple(map(len, self.spans))
+
+    @cached_property
+    def parts(self) -> list[list[tuple[Any, Any]]]:
+        """For each size, as slices: the k-th elements of windows, one k after the other, and which windows these are."""
+        found: list[list[tuple[Any, Any]]] = []
+        for size, spans in zip(self.sizes, self.spans, strict=True):
+            others = (slice(None),) * (len(found) + 2)
+            found.append([])
+            for k in range(max(map(len, spans), default=0)):
+                pairs = [(span[k], i) for i, span in enumerate(spans) if k < len(span) and 0 <= span[k] < size]
+                found[-1] += [((*others, place), (*others, met)) for place, met in slices(pairs)]
+        return found
 
     @cached_property
     def fit(self) -> bool:
-        """Whether every window lies within the input."""
-        ends = (s * (o - 1) + d * (k - 1) for k, s, d, o in zip(self.kernel, self.stride, self.dilation, self.out, strict=True))
-        return not any(self.padding) and all(end < n for end, n in zip(ends, self.sizes, strict=True))
+        """Whether every window lies within the input, and all are alike: each part is of all windows."""
+        return all(
+            parts and all(len(span) == len(parts) and span[0] >= 0 and span[-1] < n for span in spans)
+            for n, spans, parts in zip(self.sizes, self.spans, self.parts, strict=True)
+        )
 
     @cached_property
     def apart(self) -> bool:
         """Whether no two windows share an element."""
-        return all(s > d * (k - 1) for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True))
+        return all(sum(map(len, spans)) == len({*itertools.chain(*spans)}) for spans in self.spans)
 
     @cached_property
     def tile(self) -> bool:
         """Whether every element of the input lies in just one window."""
-        return self.fit and self.apart and all(n == k * o for n, k, o in zip(self.sizes, self.kernel, self.out, strict=True))
-
-    @cached_property
-    def parts(self) -> list[list[tuple[Any, Any]]]:
-        """For each size and each kernel offset along it: the elements of the input that it meets, and in which windows it does."""
-        found: list[list[tuple[Any, Any]]] = []
-        for n, k, s, p, d, out in zip(self.sizes, self.kernel, self.stride, self.padding, self.dilation, self.out, strict=True):
-            others = (slice(None),) * (len(found) + 2)
-            found.append([])
-            for first in range(-p, d * k - p, d):  # where the first window has this offset
-                start, stop = max(0, -(first // s)), min(out, -((first - n) // s))  # of the windows that have it within the input
-                if start < stop:
-                    place = slice(first + s * start, first + s * (stop - 1) + 1, s)
-                    found[-1].append(((*others, place), (*others, slice(start, stop))))
-        return found
+        return self.fit and self.apart and all(n == sum(map(len, s)) for n, s in zip(self.sizes, self.spans, strict=True))
 
     def stages(self, x: Any, function: Callable, start: Any) -> list[Any]:
         """x, then with the numbers of each window combined by a function of two (maximum, add) along the last size, the last two, ..."""
-        found = [x]
+        found = [_sizes_first(x)]
         for i, parts in reversed([*enumerate(self.parts)]):
             x = found[-1]
             if self.fit and len(parts) > 1:
@@ -91,6 +98,14 @@ class Windows:
                 function(z[met], x[place], out=z[met])
             found.append(z)
         return found
+
+
+def _sizes_first(x: Any) -> Any:
+    """x, in memory with samples and channels innermost if rows of them are longer: slices of it are several times as quick then."""
+    if x.strides[-1] != x.itemsize or x.shape[0] * x.shape[1] <= x.shape[-1]:
+        return x
+    sizes = range(2, x.ndim)
+    return x.transpose(*sizes, 0, 1).copy().transpose(-2, -1, *(d - 2 for d in sizes))
 
 
 # -- sums of windows -------------------------------------------------------------------------------------------------
@@ -109,6 +124,7 @@ def _window_spread(x: Any, *, windows: Windows) -> Any:
 
     z[p·stride + k - padding] += x[p] for all k;  ∂x = Σ g of the window
     """
+    x = _sizes_first(x)
     for i, (size, parts) in enumerate(zip(windows.sizes, windows.parts, strict=True)):
         larger = (np.empty_like if windows.tile else np.zeros_like)(x, shape=(*x.shape[: i + 2], size, *x.shape[i + 3 :]))
         for place, met in parts:
@@ -140,23 +156,23 @@ def _largest(x: Any, z: Any, parts: Any, nan: bool) -> Iterator[tuple[Any, Any, 
     yield from ((place, met, x[place] == z[met]) for place, met in parts)
 
 
-@op(keeps="between", dx=lambda g, z, x, windows, between: _max_spread(g, x, z, windows=windows, between=between))
+@op(keeps="stages", dx=lambda g, z, x, windows, stages: _max_spread(g, x, z, windows=windows, stages=stages))
 def _max_pool(x: Any, *, windows: Windows) -> Any:
     """The largest number of every window; its gradient goes to where that stands (the first of equals).
 
     z[p] = max x[p·stride + k·dilation - padding] over k;  ∂x = g at the largest element of the window
     """
-    _, *between, z = _maxima(x, windows)
-    return z, between
+    *stages, z = _maxima(x, windows)
+    return z, stages
 
 
-@op(dg=lambda gg, z, g, x, largest, windows, between: _max_pick(gg, x, largest, windows=windows))
-def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, between: Any = None) -> Any:
+@op(dg=lambda gg, z, g, x, largest, windows, stages: _max_pick(gg, x, largest, windows=windows))
+def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, stages: Any = None) -> Any:
     """Give a number back to the place of the window's largest element: the derivative of max pooling.
 
     z[where x is largest in window p] += g[p];  ∂g[p] = the gradient there
     """
-    stages = [x, *(_maxima(x, windows)[1:-1] if between is None else between), largest]
+    stages = [*(stages or _maxima(x, windows)[:-1]), largest]
     nan = _may_hold_nan(largest)
     alone = windows.apart and windows.fit and not nan
     left = np.empty_like(largest, dtype=g.dtype)
@@ -229,7 +245,11 @@ def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilat
         out.append(count - 1 if ceil_mode and (count - 1) * s >= n + p else count)  # a window must not begin behind the input
     if min(out) < 1:
         raise ShapeError(f"{name}: windows that cover {tuple(reach)} do not fit the sizes {sizes} with padding {padding}.")
-    return Windows(sizes, kernel, stride, padding, dilation, tuple(out))
+    spans = (
+        tuple(range(start, start + d * k, d) for start in range(-p, s * n - p, s))
+        for k, s, p, d, n in zip(kernel, stride, padding, dilation, out, strict=True)
+    )
+    return Windows(sizes, tuple(spans))
 
 
 def _batched(x: Any, dims: int, function: Callable) -> Any:
@@ -345,7 +365,8 @@ def _avg_pool_of(dims: int) -> Callable:
         windows = _windows(name, x, dims, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor_override must not be 0.")
-        return _batched(x, dims, lambda x: _averages(x, windows, count_include_pad, divisor_override))
+        beyond = per_dim(padding if count_include_pad else 0, dims, "padding")
+        return _batched(x, dims, lambda x: _averages(x, windows, beyond, divisor_override))
 
     def avg_pool_1d(
         x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
@@ -369,16 +390,16 @@ def _avg_pool_of(dims: int) -> Callable:
     )
 
 
-def _averages(x: Any, windows: Windows, count_padding: bool, divisor: int | None) -> Any:
-    """Sums of windows over the number of elements in each."""
+def _averages(x: Any, windows: Windows, beyond: tuple[int, ...], divisor: int | None = None) -> Any:
+    """Sums of windows over the number of elements in each, those included that lie so far beyond the input."""
     count: Any = divisor
     if count is None and windows.fit:
-        count = math.prod(windows.kernel)
+        count = math.prod(len(spans[0]) for spans in windows.spans)
     elif count is None:
-        per_dim_counts = []
-        for n, k, s, p, out in zip(windows.sizes, windows.kernel, windows.stride, windows.padding, windows.out, strict=True):
-            spans = ((i * s - p, min(i * s - p + k, n + p)) for i in range(out))
-            per_dim_counts.append([end - start if count_padding else min(end, n) - max(start, 0) for start, end in spans])
+        per_dim_counts = [
+            [sum(-b <= i < n + b for i in span) for span in spans]
+            for n, b, spans in zip(windows.sizes, beyond, windows.spans, strict=True)
+        ]
         counts = [math.prod(each) for each in itertools.product(*per_dim_counts)]
         count = wrap(np.reshape(np.asarray(counts, dtype=x.dtype, like=raw(x)), windows.out))
     z = _window_sum(x, windows=windows)
@@ -427,28 +448,23 @@ def _output_sizes(name: str, x: Any, dims: int, output_size: Any) -> tuple[int, 
     return found
 
 
-def _bins(size: int, count: int) -> list[slice]:
-    """The `count` windows that cover `size` elements as evenly as possible; they may overlap."""
-    return [slice(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+@lru_cache(maxsize=256)
+def _covering(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Windows:
+    """So many windows that cover the sizes as evenly as possible; they may overlap."""
+    spans = (
+        tuple(range(i * n // count, -(-(i + 1) * n // count)) for i in range(count))
+        for n, count in zip(sizes, counts, strict=True)
+    )
+    return Windows(sizes, tuple(spans))
 
 
 def _adaptive_avg_pool_of(dims: int) -> Callable:
-    avg_pool = _avg_pool_of(dims)
-
     def adaptive_avg_pool(x: Any, output_size: Any) -> Any:
         wanted = _output_sizes(name, x, dims, output_size)
-        sizes = x.shape[-dims:]
         if all(m == 1 for m in wanted):
             return mean(x, tuple(range(-dims, 0)), keepdim=True)
-        if all(m and n % m == 0 for n, m in zip(sizes, wanted, strict=True)):
-            return avg_pool(x, tuple(n // m for n, m in zip(sizes, wanted, strict=True)))
-        for dim, m in enumerate(wanted, x.ndim - dims):
-            before = (slice(None),) * dim
-            if not m:
-                x = x[(*before, slice(0, 0))]
-            elif m != x.shape[dim]:
-                x = stack([mean(x[(*before, part)], dim) for part in _bins(x.shape[dim], m)], dim)
-        return x
+        windows = _covering(tuple(x.shape[-dims:]), wanted)
+        return _batched(x, dims, lambda x: _averages(x, windows, (0,) * dims))
 
     name = f"adaptive_avg_pool{dims}d"
     return _named(
@@ -467,17 +483,18 @@ def _adaptive_avg_pool_of(dims: int) -> Callable:
 def _adaptive_max_pool_of(dims: int) -> Callable:
     def adaptive_max_pool(x: Any, output_size: Any, return_indices: bool = False) -> Any:
         wanted = _output_sizes(name, x, dims, output_size)
-        lead, sizes = tuple(x.shape[:-dims]), x.shape[-dims:]
-        array = raw(x)
-        places = np.reshape(np.arange(math.prod(sizes), like=array), sizes)
-        found = [
-            np.reshape(places[window], (-1,))[np.argmax(np.reshape(array[(..., *window)], (*lead, -1)), axis=-1)]
-            for window in itertools.product(*map(_bins, sizes, wanted))
-            if math.prod(lead)
-        ]
-        index = np.stack(found, -1) if found else np.zeros_like(places, shape=(*lead, math.prod(wanted)))
-        z = reshape(gather(reshape(x, shape=(*lead, math.prod(sizes))), -1, wrap(index)), shape=(*lead, *wanted))
-        return (z, wrap(np.reshape(index, z.shape))) if return_indices else z
+        lead, sizes = tuple(x.shape[:-dims]), tuple(x.shape[-dims:])
+        if all(m == 1 for m in wanted):
+            found = max_along(reshape(x, shape=(*lead, math.prod(sizes))), -1)
+            z, index = (reshape(part, shape=(*lead, *wanted)) for part in found)
+            return (z, index) if return_indices else z
+        windows = _covering(sizes, wanted)
+
+        def pool(x: Any) -> Any:
+            z = _max_pool(x, windows=windows)
+            return (z, _positions(x, z, windows)) if return_indices else z
+
+        return _batched(x, dims, pool)
 
     name = f"adaptive_max_pool{dims}d"
     return _named(

@@ -181,6 +181,7 @@ def _make(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    name: str | None = None,
 ) -> Tensor:
     """A tensor of `draw(shape, dtype, numbers)`, of the default dtype and on the default device if these are not given."""
     shape = ints(shape)
@@ -191,6 +192,7 @@ def _make(
     if draw in (_uniform, _normal) and wanted not in dtypes.FLOATS:
         raise DtypeError(f"random numbers of this kind are floats; dtype={wanted} cannot hold them. Use randint for integers.")
     t = wrap(backend.place(backend.as_array(draw(shape, wanted, _numbers(where, generator))), where))
+    t.name = name
     return t.requires_grad_(True) if requires_grad else t
 
 
@@ -199,7 +201,7 @@ def rand(*sizes: Any, size: Any = None, **options: Any) -> Tensor:
 
     Args:
         *sizes: the shape, as several integers or as one tuple.
-        **options: generator, dtype, device, requires_grad.
+        **options: generator, dtype, device, requires_grad, name.
 
     Source: https://pytorch.org/docs/stable/generated/torch.rand.html
     """
@@ -425,7 +427,7 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
         to = (
             2
             if kind == "b"
-            else 2 ** (dtypes.finfo(self.dtype).nmant + 1) + 1
+            else 2 ** (np.finfo(self.dtype).nmant + 1) + 1
             if kind == "f"
             else int(dtypes.iinfo(self.dtype).max) + 1
         )

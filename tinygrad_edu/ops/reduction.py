@@ -1,4 +1,4 @@
-"""Reductions: many numbers to few, and running totals."""
+"""Reductions: many numbers to few."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, numpy_names, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
-from .arranging import flip
 from .diagonal import diagonal
-from .elementwise import exp
-from .indexing import gather, where
-from .padding import _pad
+from .indexing import where
+from .scatter import _gather
 from .shape import axes, broadcast_to, one_dim, reshape, squeeze
-from .totals import largest, total
+from .totals import total
 
 __all__ = [
-    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum",
-    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "min", "nanmean", "nansum", "prod", "softmax", "softmin",
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanmean", "nansum",
     "std", "std_mean", "sum", "trace", "var", "var_mean",
 ]  # fmt: skip
 
@@ -164,142 +161,6 @@ def trace(x: Any) -> Any:
     return sum(diagonal(x))
 
 
-# -- running totals --------------------------------------------------------------------------------------------------
-def _part(x: Any, dim: int, start: int, stop: int | None = None) -> Any:
-    """x[start:stop] along a dim."""
-    return x[(slice(None),) * dim + (slice(start, stop),)]
-
-
-@op(dx=lambda g, z, x, dim: flip(_cumsum(flip(g, dim), dim=dim), dim))
-def _cumsum(x: Any, *, dim: int) -> Any:
-    """Running sums; each element gets the gradients of all sums from its own on.
-
-    zᵢ = x₁ + ... + xᵢ, in short z = cumsum(x);  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
-    """
-    return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-@numpy_names
-def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running sums along a dim.
-
-    zᵢ = x₁ + ... + xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumsum.html
-    """
-    return _in(along(_cumsum, _in(x, dtype), dim), dtype)
-
-
-def _from_front(g: Any, factors: Any, dim: int) -> Any:
-    """The gradient of `_from_behind`: the same sum in the other direction, tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁."""
-    return flip(_from_behind(flip(g, dim), flip(factors, dim), dim=dim), dim)
-
-
-@op(
-    dx=lambda g, z, x, factors, dim: _from_front(g, factors, dim),
-    dfactors=lambda g, z, x, factors, dim: _part(_from_front(g, factors, dim), dim, 0, -1) * _part(z, dim, 1),
-)
-def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
-    """Add up from the last element to the first, and multiply what is there so far by a factor before each step.
-
-    This is how gradients come back through running products, and, with both gradients, through itself.
-
-    zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
-    """
-    z = np.copy(x, order="C")
-    rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
-    for i in range(len(rows) - 2, -1, -1):
-        rows[i] += factors[i] * rows[i + 1]
-    return z
-
-
-def _before(z: Any, dim: int) -> Any:
-    """What stood before each element along a dim: z moved on by one, with 1 before the first."""
-    padded = _pad(z, sides=tuple((int(i == dim), 0) for i in range(z.ndim)), value=1)
-    return _part(padded, dim, 0, z.shape[dim])
-
-
-# With p the product before xᵢ: zⱼ = p·xᵢ·xᵢ₊₁ ··· xⱼ, so ∂xᵢ = p·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...))), which divides by no x.
-@op(dx=lambda g, z, x, dim: _before(z, dim) * _from_behind(g, _part(x, dim, 1), dim=dim))
-def _cumprod(x: Any, *, dim: int) -> Any:
-    """Running products; exact with zeros too.
-
-    zᵢ = x₁ · ... · xᵢ, in short z = cumprod(x);  ∂xᵢ = zᵢ₋₁·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...)))
-    """
-    return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-@numpy_names
-def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Running products along a dim.
-
-    zᵢ = x₁ · ... · xᵢ
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cumprod.html
-    """
-    return _in(along(_cumprod, _in(x, dtype), dim), dtype)
-
-
-def _running(combine: Callable, array: Any, dim: int) -> Any:
-    """combine(a₁, ..., aᵢ) for every i along a dim, reaching twice as far back with every step."""
-    z = np.moveaxis(array, dim, 0).copy()
-    step = 1
-    while step < len(z):
-        z[step:] = combine(z[step:], z[:-step])
-        step *= 2
-    return np.moveaxis(z, 0, dim).copy()
-
-
-# ∂zⱼ/∂xᵢ = e^(xᵢ - zⱼ), which is e^(xᵢ - zᵢ) times a factor e^(zₖ - zₖ₊₁) for each step from i to j; none of them overflows.
-@op(dx=lambda g, z, x, dim: exp(x - z) * _from_behind(g, exp(_part(z, dim, 0, -1) - _part(z, dim, 1)), dim=dim))
-def _logcumsumexp(x: Any, *, dim: int) -> Any:
-    """The logarithm of running sums of exponentials, without overflow.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ), in short z = ln(cumsum(eˣ));  ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ)
-    """
-    return _running(np.logaddexp, x, dim)
-
-
-@numpy_names
-def logcumsumexp(x: Any, dim: int) -> Any:
-    """The logarithm of running sums of exponentials along a dim.
-
-    zᵢ = ln(e^x₁ + ... + e^xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.logcumsumexp.html
-    """
-    return along(_logcumsumexp, floating("logcumsumexp", x), dim)
-
-
-# -- products --------------------------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, dim, keepdim: spread(g, x.shape, dim, keepdim) * _product_of_others(x, dim))
-def _prod(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Multiply all together; each element's gradient is the product of the others, exact with zeros too.
-
-    z = Π x over dim;  ∂x = g·Π of the others
-    """
-    return np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-
-
-def _product_of_others(x: Any, dim: int | None) -> Any:
-    """For each element the product of those before it and of those behind it along a dim."""
-    if dim is None:
-        return reshape(_product_of_others(reshape(x, shape=(math.prod(x.shape),)), 0), shape=x.shape)
-    return _before(_cumprod(x, dim=dim), dim) * flip(_before(_cumprod(flip(x, dim), dim=dim), dim), dim)
-
-
-@numpy_names
-def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """Multiply all elements, or those along a dim; each one's gradient is the product of the others.
-
-    z = Π x over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.prod.html
-    """
-    x = _in(x, dtype)
-    return _in(_prod(x) if dim is None else along(_prod, x, dim, keepdim=keepdim), dtype)
-
-
 # -- the largest and the smallest ------------------------------------------------------------------------------------
 def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     """g shared evenly by the elements that are equal to the result (or, if that is NaN, by the NaNs)."""
@@ -356,8 +217,8 @@ class MinMax(NamedTuple):
 
 def pick(x: Any, dim: int, index: Any, keepdim: bool = True) -> Picked:
     """The elements at an index along a dim, which each gradient goes back to; without keepdim the dim (of size 1) is left out."""
-    found = Picked(gather(x, dim, wrap(index)), wrap(index))
-    return found if keepdim else Picked(*(squeeze(part, dim) for part in found))
+    values, indices = _gather(x, dim=dim, index=index.copy()), wrap(index)  # copied: the caller may change the indices later
+    return Picked(values, indices) if keepdim else Picked(squeeze(values, dim), squeeze(indices, dim))
 
 
 @numpy_names
@@ -438,37 +299,6 @@ def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool, find: Any)
         raise DtypeError(f"{name} of bools is not offered, as in PyTorch; convert them with .long().")
     found = backend.as_array(find(x.array, axis=dim if x.ndim else None))
     return keep(wrap(found), x.shape, dim, not keepdim)
-
-
-def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
-    """The best element so far along a dim, the last one of several."""
-    array = x.array
-    extremes = _running(best, array, dim)
-    position = np.arange(x.shape[dim], like=array).reshape((-1,) + (1,) * (x.ndim - dim - 1))
-    reached = (array == extremes) | ((array != array) & (extremes != extremes))
-    return pick(x, dim, _running(np.maximum, np.where(reached, position, 0), dim))
-
-
-@numpy_names
-def cummax(x: Any, dim: int) -> Picked:
-    """The largest element so far along a dim, and its index, to which the gradient goes.
-
-    zᵢ = max(x₁, ..., xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cummax.html
-    """
-    return along(_running_extreme, x, dim, best=np.maximum)
-
-
-@numpy_names
-def cummin(x: Any, dim: int) -> Picked:
-    """The smallest element so far along a dim, and its index, to which the gradient goes.
-
-    zᵢ = min(x₁, ..., xᵢ)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.cummin.html
-    """
-    return along(_running_extreme, x, dim, best=np.minimum)
 
 
 # -- truth -----------------------------------------------------------------------------------------------------------
@@ -595,90 +425,3 @@ def std_mean(
     Source: https://pytorch.org/docs/stable/generated/torch.std_mean.html
     """
     return std(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
-
-
-# -- exponentials ----------------------------------------------------------------------------------------------------
-@op(dtype="float", dx=lambda g, z, x, dim, keepdim: keep(g, x.shape, dim, keepdim) * exp(x - keep(z, x.shape, dim, keepdim)))
-def logsumexp(x: Any, *, dim: Any, keepdim: bool = False) -> Any:
-    """The logarithm of the sum of exponentials, a smooth max, without overflow; each element's gradient is its softmax.
-
-    z = ln Σ eˣ over dim;  ∂x = g·e^(x - z)
-
-    Source: https://pytorch.org/docs/stable/generated/torch.logsumexp.html
-    """
-    over = axes(dim, x.ndim)
-    if not x.size:
-        return np.log(np.sum(x, axis=over, keepdims=keepdim))  # ln of an empty sum: minus infinity
-    top = np.max(x, axis=over, keepdims=True)
-    top = np.where(np.isinf(top), 0, top)
-    z = np.log(np.sum(np.exp(x - top), axis=over, keepdims=True)) + top
-    return z if keepdim else np.squeeze(z, over)
-
-
-@op(dx=lambda g, z, x, dim: z * (g - _sum(g * z, dim=dim, keepdim=True)))
-def _softmax(x: Any, *, dim: int) -> Any:
-    """Positive numbers that add up to 1, larger for larger elements; raising one lowers the others.
-
-    z = eˣ / Σ eˣ over dim;  ∂x = z·(g - Σ g·z)
-    """
-    if not x.size:
-        return x.copy()
-    z = x - largest(x, dim)
-    np.exp(z, out=z)
-    z /= _total(z, dim, True)
-    return z
-
-
-@op(dx=lambda g, z, x, dim: g - exp(z) * _sum(g, dim=dim, keepdim=True))
-def _log_softmax(x: Any, *, dim: int) -> Any:
-    """The logarithm of softmax, without overflow.
-
-    z = x - ln Σ eˣ over dim;  ∂x = g - softmax(x)·Σ g
-    """
-    if not x.size:
-        return x.copy()
-    z = x - largest(x, dim)
-    z -= np.log(_total(np.exp(z), dim, True))
-    return z
-
-
-def _usual_dim(x: Any, dim: int | None) -> int:
-    """What PyTorch assumes where no dim is given to softmax and its relatives."""
-    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
-
-
-@numpy_names
-def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """Positive numbers that add up to 1 along a dim, larger for larger elements.
-
-    z = eˣ / Σ eˣ over dim
-
-    >>> from tinygrad_edu import softmax, tensor
-    >>> softmax(tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
-    """
-    return along(_softmax, floating("softmax", x, dtype), _usual_dim(x, dim))
-
-
-@numpy_names
-def log_softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """The logarithm of softmax, without overflow.
-
-    z = x - ln Σ eˣ over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
-    """
-    return along(_log_softmax, floating("log_softmax", x, dtype), _usual_dim(x, dim))
-
-
-@numpy_names
-def softmin(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """softmax of -x: larger for smaller elements.
-
-    z = e⁻ˣ / Σ e⁻ˣ over dim
-
-    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softmin.html
-    """
-    return softmax(-x, dim, dtype=dtype)

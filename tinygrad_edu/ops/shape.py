@@ -1,8 +1,7 @@
-"""Shapes: other views of the same numbers, parts of them, joining and splitting."""
+"""Shapes: the same numbers with other dims, in another order, or repeated by broadcasting."""
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +25,7 @@ def one_dim(dim: Any, ndim: int) -> int:
     """A dimension as a non-negative int; IndexError if there is none such, TypeError if it is no int."""
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise TypeError(f"a dim must be an int, not {dim!r}.")
-    ndim = builtins.max(ndim, 1)
+    ndim = max(ndim, 1)
     dim = dim.__index__()
     if not -ndim <= dim < ndim:
         raise IndexError(f"dim {dim} is out of range: this tensor has dims {-ndim} to {ndim - 1}.")

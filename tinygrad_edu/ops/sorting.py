@@ -11,8 +11,8 @@ from .. import dtypes
 from ..errors import DtypeError, describe
 from ..op import numpy_names, op
 from ..tensor import Tensor, wrap
-from .indexing import gather
 from .reduction import Picked, along, pick, tied
+from .scatter import gather
 from .shape import movedim, one_dim, ravel, reshape
 
 __all__ = [

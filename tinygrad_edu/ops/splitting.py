@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from ..errors import GraphError, describe
 from ..op import op
 from ..tensor import Tensor
+from .indexing import _index
 from .shape import ints, one_dim, reshape
 
 __all__ = [
@@ -35,7 +35,7 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     start += n if start < 0 else 0
     if length < 0 or start + length > n:
         raise RuntimeError(f"narrow: {length} elements from {start} on do not fit in dim {dim} of size {n}.")
-    return x[(slice(None),) * dim + (slice(start, start + length),)]
+    return _index(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
 def select(x: Any, dim: int, index: Any) -> Any:
@@ -59,7 +59,7 @@ def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
     if not x.ndim:
         raise RuntimeError("unbind() of a 0-d tensor: it has no dim to take apart.")
     dim = one_dim(dim, x.ndim)
-    return tuple(x[(slice(None),) * dim + (i,)] for i in range(x.shape[dim]))
+    return tuple(_index(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
 def split_with_sizes(x: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
@@ -69,7 +69,7 @@ def split_with_sizes(x: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
     """
     dim = one_dim(dim, x.ndim)
     sizes = ints(split_sizes)
-    if not x.ndim or builtins.sum(sizes) != x.shape[dim] or any(n < 0 for n in sizes):
+    if not x.ndim or sum(sizes) != x.shape[dim] or any(n < 0 for n in sizes):
         raise RuntimeError(f"split: the sizes {sizes} must add up to the size of dim {dim} of {describe(x)}.")
     ends = itertools.accumulate(sizes)
     return tuple(narrow(x, dim, end - n, n) for n, end in zip(sizes, ends, strict=True))
@@ -88,7 +88,7 @@ def split(x: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     n = x.shape[dim]
     if size < 0 or (size == 0 and n):
         raise RuntimeError(f"split: the size of a part must be positive, not {size}.")
-    return tuple(narrow(x, dim, i, builtins.min(size, n - i)) for i in range(0, n, size or 1)) or (narrow(x, dim, 0, 0),)
+    return tuple(narrow(x, dim, i, min(size, n - i)) for i in range(0, n, size or 1)) or (narrow(x, dim, 0, 0),)
 
 
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:

@@ -58,7 +58,12 @@ def _as_product(shape: tuple[int, ...], dtype: Any, over: tuple[int, ...]) -> An
         return None
     rest = tuple(n for d, n in enumerate(shape) if d not in over)
     size = (math.prod(rest),) if rest else ()
-    return (*size, count) if last else (count, *size), np.ones(count, dtype), not last, rest
+    return (*size, count) if last else (count, *size), _ones(count, dtype), not last, rest
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(count: int, dtype: Any) -> np.ndarray:
+    return np.ones(count, dtype)
 
 
 def _total_around(x: Any, over: tuple[int, ...]) -> Any:

@@ -26,6 +26,8 @@ class LBFGS(Optimizer):
     Source: Nocedal, Wright, Numerical Optimization, 2nd ed., algorithms 7.4, 3.5 and 3.6; https://pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
     """
 
+    on_arrays = True
+
     def __init__(
         self,
         params: Any,
@@ -75,7 +77,7 @@ class LBFGS(Optimizer):
                 "LBFGS evaluates the loss several times in a step: pass a closure that zeroes gradients, calls backward and returns the loss."
             )
         group, state = self.param_groups[0], self.state[self.param_groups[0]["params"][0]]
-        memory = state.setdefault("steps", [])  # pairs (s, y), the oldest first
+        state.setdefault("steps", [])  # pairs (s, y), the oldest first
         state.setdefault("n_iter", 0)
 
         def evaluate() -> tuple[float, Any]:
@@ -91,14 +93,7 @@ class LBFGS(Optimizer):
             return first
         for iteration in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1
-            if state["n_iter"] == 1:
-                d = -g
-            else:
-                y, s = g - state["before"], state["d"] * state["t"]
-                if float(y @ s) > 1e-10:
-                    memory.append((s, y))
-                    del memory[: -group["history_size"]]
-                d = _two_loops(memory, g)
+            d = _direction(g, state, group["history_size"])
             loss_before, state["before"], state["d"] = loss, g, d
             t = min(1.0, 1.0 / float(np.abs(g).sum())) * group["lr"] if state["n_iter"] == 1 else group["lr"]
             slope = float(g @ d)
@@ -111,7 +106,6 @@ class LBFGS(Optimizer):
                 if iteration < group["max_iter"]:
                     loss, g = evaluate()
                     evaluations += 1
-                used = 1
             else:
 
                 def along(t: float, point: Any = point, d: Any = d) -> tuple[float, Any]:
@@ -131,6 +125,17 @@ class LBFGS(Optimizer):
             ):
                 break
         return first
+
+
+def _direction(g: Any, state: dict[str, Any], history_size: int) -> Any:
+    """Where to go: against the gradient at first, then by the curvature that the last steps have shown, which are noted."""
+    if state["n_iter"] == 1:
+        return -g
+    memory, y, s = state["steps"], g - state["before"], state["d"] * state["t"]
+    if float(y @ s) > 1e-10:
+        memory.append((s, y))
+        del memory[:-history_size]
+    return _two_loops(memory, g)
 
 
 def _two_loops(memory: list[tuple[Any, Any]], g: Any) -> Any:

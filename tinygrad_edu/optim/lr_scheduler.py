@@ -37,6 +37,7 @@ class LRScheduler:
                 raise KeyError(f"to go on from last_epoch={last_epoch}, group {i} of the optimizer must hold 'initial_lr'.")
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        self._step_count = 0  # calls of step(), which schedules in PyTorch's style read
         self.step()
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
@@ -57,6 +58,7 @@ class LRScheduler:
                 "for each batch, and scheduler.step() after it.",
                 stacklevel=2,
             )
+        self._step_count += 1
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = lr
@@ -82,33 +84,31 @@ def _holds_functions(value: Any) -> bool:
     return isinstance(value, list) and any(callable(v) for v in value)
 
 
-class LambdaLR(LRScheduler):
+class _ByFunction(LRScheduler):
+    """What LambdaLR and MultiplicativeLR share: one function for all groups, or one for each."""
+
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
+    ) -> None:
+        self.lr_lambdas = one_each(lr_lambda, optimizer, "lr_lambda")
+        super().__init__(optimizer, last_epoch)
+
+
+class LambdaLR(_ByFunction):
     """base · f(t), with one function for all groups or one for each.
 
     Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
     """
 
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
-    ) -> None:
-        self.lr_lambdas = _one_each(lr_lambda, optimizer, "lr_lambda")
-        super().__init__(optimizer, last_epoch)
-
     def next_lr(self, lr: float, base: float, index: int) -> float:
         return base * self.lr_lambdas[index](self.last_epoch)
 
 
-class MultiplicativeLR(LRScheduler):
-    """lr · f(t) at each step.
+class MultiplicativeLR(_ByFunction):
+    """lr · f(t) at each step, with one function for all groups or one for each.
 
     Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
     """
-
-    def __init__(
-        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
-    ) -> None:
-        self.lr_lambdas = _one_each(lr_lambda, optimizer, "lr_lambda")
-        super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
         return lr * self.lr_lambdas[index](self.last_epoch) if self.last_epoch > 0 else lr
@@ -310,16 +310,13 @@ class OneCycleLR(LRScheduler):
         else:
             self.phases += [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
-        for group, top in zip(optimizer.param_groups, _one_each(max_lr, optimizer, "max_lr"), strict=True):
+        for group, top in zip(optimizer.param_groups, one_each(max_lr, optimizer, "max_lr"), strict=True):
             if last_epoch == -1:
                 group.update(
                     lr=top / div_factor, initial_lr=top / div_factor, max_lr=top, min_lr=top / div_factor / final_div_factor
                 )
             if cycle_momentum:
-                if "momentum" not in group and "betas" not in group:
-                    raise ValueError(
-                        "OneCycleLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
-                    )
+                _check_momentum(self, group)
                 group.update(max_momentum=max_momentum, base_momentum=base_momentum)
         super().__init__(optimizer, last_epoch)
 
@@ -373,15 +370,13 @@ class CyclicLR(LRScheduler):
         self.scale_fn = scale_fn or scales[mode]
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
         self.up, self.down = float(step_size_up), float(step_size_up if step_size_down is None else step_size_down)
-        self.max_lrs = _one_each(max_lr, optimizer, "max_lr")
+        self.max_lrs = one_each(max_lr, optimizer, "max_lr")
         self.cycle_momentum, self.momenta = cycle_momentum, (base_momentum, max_momentum)
-        for group, low in zip(optimizer.param_groups, _one_each(base_lr, optimizer, "base_lr"), strict=True):
+        for group, low in zip(optimizer.param_groups, one_each(base_lr, optimizer, "base_lr"), strict=True):
             if last_epoch == -1:
                 group["lr"] = group["initial_lr"] = low
-            if cycle_momentum and "momentum" not in group and "betas" not in group:
-                raise ValueError(
-                    "CyclicLR: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
-                )
+            if cycle_momentum:
+                _check_momentum(self, group)
         super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
@@ -491,7 +486,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError('ReduceLROnPlateau: mode must be "min" or "max", threshold_mode "rel" or "abs".')
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
-        self.min_lrs = _one_each(min_lr, optimizer, "min_lr")
+        self.min_lrs = one_each(min_lr, optimizer, "min_lr")
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = [group["lr"] for group in optimizer.param_groups]
@@ -521,13 +516,20 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
-def _one_each(value: Any, optimizer: Optimizer, what: str) -> list[Any]:
+def one_each(value: Any, optimizer: Optimizer, what: str) -> list[Any]:
     """One value per group, from one for all or a list of them."""
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, list | tuple) else [value] * count
     if len(values) != count:
         raise ValueError(f"{what}: {len(values)} values for {count} parameter groups.")
     return values
+
+
+def _check_momentum(scheduler: LRScheduler, group: dict[str, Any]) -> None:
+    if "momentum" not in group and "betas" not in group:
+        raise ValueError(
+            f"{type(scheduler).__name__}: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
+        )
 
 
 def _set_momentum(group: dict[str, Any], momentum: float) -> None:

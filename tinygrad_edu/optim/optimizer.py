@@ -24,10 +24,13 @@ from typing import Any
 import numpy as np
 
 from ..clock import mark_changed
+from ..errors import kind
 from ..grad_mode import enable_grad
 from ..tensor import Tensor, wrap
 
 BLOCK = 64 * 1024
+
+required: Any = object()  # the default of a hyperparameter that has none, as optimizers in PyTorch's style write it: lr=required
 
 
 def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
@@ -56,6 +59,7 @@ class Optimizer:
     Source: https://pytorch.org/docs/stable/optim.html
     """
 
+    on_arrays = False  # whether a step() of one's own keeps arrays in the state, too
     stepped = False  # whether step() was called: a learning-rate schedule warns if it comes first
 
     def __init__(
@@ -94,13 +98,15 @@ class Optimizer:
         params = [pair[1] if isinstance(pair, tuple) else pair for pair in pairs]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {type(p).__name__}.")
+                raise TypeError(f"an optimizer takes tensors, such as those of model.parameters(), not a {kind(p)}.")
             if not p.is_leaf:
                 raise ValueError("an optimizer can only change leaves; this tensor was made by an operation. Detach it first.")
         held = {p for group in self.param_groups for p in group["params"]}
         if len({*params}) < len(params) or any(p in held for p in params):
             raise ValueError("a parameter is in the optimizer twice; it would be changed twice in each step.")
         group = {**self.defaults, **param_group, "params": params}
+        if open_ := [name for name, value in group.items() if value is required]:
+            raise ValueError(f"{type(self).__name__} needs a value for {', '.join(open_)}.")
         self.check(group)
         if names:
             group["param_names"] = names
@@ -175,10 +181,16 @@ class Optimizer:
         by_number = dict(zip(numbers, params, strict=True))
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, held in state_dict["state"].items():
-            state[by_number[number]] = {k: v.array.copy() if isinstance(v, Tensor) else deepcopy(v) for k, v in held.items()}
+            state[by_number[number]] = {k: self._kept(v) for k, v in held.items()}
         self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
             group.update({k: deepcopy(v) for k, v in saved.items() if k != "params"})
+
+    def _kept(self, value: Any) -> Any:
+        """A copy of a value for the state: arrays for `update`; tensors for a `step` of one's own, as PyTorch's optimizers have it."""
+        if not isinstance(value, Tensor):
+            return deepcopy(value)
+        return value.array.copy() if self.on_arrays or type(self).update is not Optimizer.update else value.detach().clone()
 
     def __repr__(self) -> str:
         lines = []

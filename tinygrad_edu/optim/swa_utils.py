@@ -15,7 +15,7 @@ from ..nn.module import Module
 from ..nn.normalization import _BatchNorm
 from ..ops.creation import tensor
 from ..tensor import Tensor
-from .lr_scheduler import LRScheduler
+from .lr_scheduler import LRScheduler, one_each
 from .optimizer import Optimizer
 
 __all__ = [
@@ -175,12 +175,7 @@ class SWALR(LRScheduler):
             raise ValueError(f'anneal_strategy must be "cos" or "linear", not {anneal_strategy!r}.')
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be an integer of at least 0, not {anneal_epochs!r}.")
-        swa_lrs = swa_lr if isinstance(swa_lr, list | tuple) else [swa_lr] * len(optimizer.param_groups)
-        if len(swa_lrs) != len(optimizer.param_groups):
-            raise ValueError(
-                f"swa_lr must hold a rate for each of {len(optimizer.param_groups)} groups; it holds {len(swa_lrs)}."
-            )
-        for group, lr in zip(optimizer.param_groups, swa_lrs, strict=True):
+        for group, lr in zip(optimizer.param_groups, one_each(swa_lr, optimizer, "swa_lr"), strict=True):
             group["swa_lr"] = lr
         self.anneal_epochs, self.anneal_strategy = anneal_epochs, anneal_strategy
         super().__init__(optimizer, last_epoch)

@@ -19,7 +19,7 @@ from typing import Any
 from graphviz import Digraph
 
 from ..nn.module import Module, keeping_mode
-from ..nn.summary import _inputs
+from ..nn.summary import inputs_for
 from ..tensor import Tensor
 from ..trees import tensors
 from .format import Node, Trace, frame
@@ -81,14 +81,14 @@ def draw(
     if isinstance(what, Module):
         title = type(what).__name__
         values = values and input_data is not None
-        what = _output(what, _inputs(what, input_shape, input_data, dtypes, None))
+        what = _output(what, inputs_for(what, input_shape, input_data, dtypes, None))
         traced = trace(what, title=title, backward=bool(gradients))
     elif isinstance(what, Trace):
         traced = what
     else:
         one = isinstance(what, Tensor) and what.array.size == 1
         traced = trace(what, backward=one if gradients is None else gradients)
-    return Drawing(traced, _depth_that_fits(traced, depth, max_nodes), values, gradients is not False, direction)
+    return Drawing(traced, depth_that_fits(traced, depth, max_nodes), values, gradients is not False, direction)
 
 
 def _output(model: Module, inputs: tuple | None) -> Tensor:
@@ -111,7 +111,7 @@ def fold(trace: Trace, depth: int) -> dict[str, str]:
     return shown
 
 
-def _depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
+def depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
     deepest = max((len(trace.groups_around(group.path)) for group in trace.modules), default=0)
     for tried in [depth] if depth is not None else range(deepest, -1, -1):
         count = len(set(fold(trace, tried).values()))
@@ -251,7 +251,10 @@ class Drawing:
         printed = numbers.data is not None and len(numbers.data) <= PRINTED and len(rows[0]) <= 10
         width, height = (27, 12) if printed else (8, 8)
         lines: list[list[str]] = []
-        for row in rows:
+        matrix = numbers.shape[-2] if len(numbers.shape) > 2 and numbers.data is not None else len(rows)
+        for i, row in enumerate(rows):
+            if i and i % matrix == 0:  # a gap between the matrices of a tensor of more than two dims
+                lines.append(['<TD HEIGHT="3"></TD>'])
             lines.append([])
             for number in row:
                 colour = shade(float(number), scale, ends)

@@ -1,9 +1,10 @@
 """The equation of one step, in numbers: incoming gradient and local derivative make what is handed on.
 
-Nothing here knows any operation. A rule is linear in the incoming gradient, so it is asked: with a gradient of ones it gives
-the local derivative of an operation that works element by element, and a second question, with another gradient, tells
-whether it does. What fails that is compared with products of the incoming gradient and the operation's own values. What is left,
-a convolution say, is asked for each element of the gradient alone, while that is not too much: that tells how much each counts.
+Nothing here knows any operation. A rule is linear in the incoming gradient, so it is asked what it makes of another gradient, one
+without zeros and equal numbers: from that can be seen whether it hands on what it gets, adds it up, or multiplies it. With a gradient
+of ones it gives the local derivative of an operation that works element by element. What fails that is compared with products of the
+gradient and the operation's own values. What is left, a convolution say, is asked for each element of the gradient alone, while that
+is not too much: that tells how much each counts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .. import backend
 from ..tensor import Tensor
 from .plain import WHOLE
 
-WEIGHTS = 2**10  # so many local derivatives, one for each element that goes in and each that comes out, are written down
+WEIGHTS = WHOLE**2  # so many local derivatives are written down: one for each element that goes in and each that comes out
 SEARCHED = 2**16  # up to this many, it is asked how a contribution came about
 
 
@@ -43,7 +44,8 @@ class Equation:
     kind "matmul": the matrix product of the two terms, in this order.
     kind "weighted": each element is a sum of all those of the first term, each times a local derivative. The second term has them:
         its shape is that of the result followed by that of the first term. Of the result of an operation, there may be a rest
-        that does not depend on the first term, such as a bias.
+        that does not depend on the first term, such as a bias. Further terms are the operation's other inputs: 1 where one of their
+        elements takes part in that of the result, else 0.
     kind "largest", "smallest": each element of the result is the largest (smallest) of some of the first term. The second term has
         1 for those it is chosen from, and 0 for the others, in the shape of the result followed by that of the first term.
     """
@@ -67,25 +69,23 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
     """The kind and the factors of what `node` sends to its input `slot`; None where it has no such simple form."""
     if max(g.size, raw.size, *(np.size(v) for v in node.values)) > SEARCHED:
         return None
-    gradient = Factor("gradient", g)
-    if g.shape == raw.shape and np.array_equal(g, raw, equal_nan=True):
+    gradient, probe = Factor("gradient", g), _plain_numbers(g)
+    answer = apply_rule(node, slot, probe)
+    if _equal(probe, answer):
         return "same", [gradient]
-    if g.ndim > raw.ndim and _close(g.sum(tuple(range(g.ndim - raw.ndim))), raw):
+    if g.ndim > raw.ndim and _close(probe.sum(tuple(range(g.ndim - raw.ndim))), answer):
         return "sum", [gradient]
     if g.shape == raw.shape or g.size == 1:
         local = apply_rule(node, slot, np.ones_like(g))
-        probe = backend.place(np.linspace(0.5, 2.0, g.size).reshape(g.shape).astype(g.dtype), backend.device_of(g))
-        if local is not None and local.shape == raw.shape:
-            expected = raw, apply_rule(node, slot, probe)
-            if all(_close(factor * local, found) for factor, found in zip((g, probe), expected, strict=True)):
-                same = [i for i, v in enumerate(node.values) if isinstance(node.inputs[i], Tensor) and _equal(v, local)]
-                return "times", [gradient, Factor("value" if same else "local", local, same[0] if same else None)]
-    for pair in _products(node, gradient):
-        if _is_product(pair, raw):
+        if _close(g * local, raw) and _close(probe * local, answer):
+            same = [i for i, v in enumerate(node.values) if isinstance(node.inputs[i], Tensor) and _equal(v, local)]
+            return "times", [gradient, Factor("value" if same else "local", local, same[0] if same else None)]
+    for pair, asked in zip(_products(node, gradient), _products(node, Factor("gradient", probe)), strict=True):
+        if _is_product(asked, answer) and _is_product(pair, raw):
             return "matmul", pair
     if not _few(g, raw):
         return None
-    weights = np.moveaxis(_derivatives(node, slot), range(g.ndim), range(-g.ndim, 0))
+    weights = np.moveaxis(_derivatives(node, slot, node.values), range(g.ndim), range(-g.ndim, 0))
     return ("weighted", [gradient, Factor("local", weights)]) if _close(_summed(weights, g), raw) else None
 
 
@@ -100,19 +100,38 @@ def equation_of_result(node: Tensor) -> tuple[str, list[Factor]] | None:
     if x.dtype.kind != "f" or not _few(x, z):
         return None
     try:
-        weights = _derivatives(node, 0)
+        weights = _derivatives(node, 0, node.values)
         half = this.forward(x * 0.5, *node.values[1:], **node.settings)
         for kind, far in (("largest", 1.0), ("smallest", -1.0)):
             among = _chosen_from(node, far)
             if among is not None:
                 return kind, [Factor("value", x, 0), Factor("among", among)]
+        if weights.shape != z.shape + x.shape or (np.count_nonzero(weights.reshape(z.size, -1), axis=1) < 2).all():
+            return None  # nothing is added up
+        if not _close(2 * (z - half), _summed(weights, x)):
+            return None
+        return "weighted", [Factor("value", x, 0), Factor("local", weights), *_taking_part(node)]
     except Exception:  # an operation of the learner's own that cannot be asked twice: then there is no equation
         return None
-    if weights.shape != z.shape + x.shape or (np.count_nonzero(weights.reshape(z.size, -1), axis=1) < 2).all():
-        return None  # nothing is added up
-    return (
-        ("weighted", [Factor("value", x, 0), Factor("local", weights)]) if _close(2 * (z - half), _summed(weights, x)) else None
-    )
+
+
+def _taking_part(node: Tensor) -> Iterator[Factor]:
+    """Of the inputs after the first: which elements take part in which of the result. A weight takes part where it meets a 0, too, so
+    the derivatives are those at other values, which have no zeros."""
+    values = [
+        _plain_numbers(v) if isinstance(x, Tensor) and v.dtype.kind == "f" else v
+        for x, v in zip(node.inputs, node.values, strict=True)
+    ]
+    this = node.op
+    assert this is not None
+    for slot, x in enumerate(node.inputs):
+        if slot and isinstance(x, Tensor) and _few(node.array, x.array) and (this.joint or this.rules[slot]):
+            yield Factor("among", _derivatives(node, slot, values) != 0, slot)
+
+
+def _plain_numbers(a: Any) -> Any:
+    """Numbers in place of those of an array: no zeros, and no two alike."""
+    return backend.place(np.linspace(0.5, 2.0, a.size).reshape(a.shape).astype(a.dtype), backend.device_of(a))
 
 
 def _chosen_from(node: Tensor, far: float) -> Any:
@@ -135,17 +154,17 @@ def _chosen_from(node: Tensor, far: float) -> Any:
 
 
 def _few(a: Any, b: Any) -> bool:
-    return 1 < max(a.size, b.size) <= WHOLE and 0 < a.size * b.size <= WEIGHTS
+    return 1 < max(a.size, b.size) <= WHOLE and min(a.size, b.size) > 0
 
 
-def _derivatives(node: Tensor, slot: int) -> Any:
-    """The derivative of each element of the result by each element of an input."""
+def _derivatives(node: Tensor, slot: int, values: Any) -> Any:
+    """The derivative of each element of the result by each element of an input, at these values."""
     z = node.array
     found = []
-    for i in range(z.size):
+    for at in np.ndindex(z.shape):
         one = np.zeros_like(z)
-        one.reshape(-1)[i] = 1
-        found.append(apply_rule(node, slot, one))
+        one[at] = 1
+        found.append(apply_rule(node, slot, one, z, values))
     return np.stack(found).reshape(z.shape + found[0].shape)
 
 
@@ -194,7 +213,9 @@ def _is_product(pair: list[Factor], raw: Any) -> bool:
     if left.shape[1] != right.shape[0]:
         return False
     product = left @ right
-    return product.size == raw.size and _close(product.reshape(raw.shape), raw)
+    if product.size != raw.size or (raw.ndim == 2 and product.shape != raw.shape):  # a row is no column; a vector may be either
+        return False
+    return _close(product.reshape(raw.shape), raw)
 
 
 def _close(a: Any, b: Any) -> bool:

@@ -18,7 +18,7 @@ from ..autograd import engine
 from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
-from .draw import Drawing, DrawingError, _depth_that_fits
+from .draw import Drawing, DrawingError, depth_that_fits
 from .equation import apply_rule
 from .format import Trace
 from .graphviz import GraphvizError
@@ -321,7 +321,7 @@ class GraphCheck:
                 marks.setdefault(
                     id, f"{'its rule' if marks else 'first wrong rule:'} d{rule.input}{' is wrong' if marks else ''}"
                 )
-        return Drawing(self._trace, _depth_that_fits(self._trace, None, max_nodes), True, True, "LR", marks)
+        return Drawing(self._trace, depth_that_fits(self._trace, None, max_nodes), True, True, "LR", marks)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:

@@ -56,7 +56,9 @@ class ExpressionError(ValueError):
 def functions() -> dict[str, Callable]:
     """What an expression may call, by name."""
     found: dict[str, Callable] = {}
-    for file in ops.METHODS | dict.fromkeys(("dropout", "embedding", "loss", "normalization", "padding", "pooling")):
+    for file in ops.METHODS | dict.fromkeys(
+        ("convolution", "dropout", "embedding", "classification", "likelihood", "loss", "normalization", "padding", "pooling")
+    ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
         names = MAKERS[file].split() if file in MAKERS else module.__all__
         found |= {name: getattr(module, name) for name in names if not name.endswith("_")}
@@ -260,5 +262,6 @@ def _choose(name: str, known: Mapping[str, Any], kind: str) -> Any:
     if name in known:
         return known[name]
     close = difflib.get_close_matches(name, known, 1)
-    hint = f" Did you mean {close[0]}?" if close else f" Give it a value: --let {name}=..." if kind == "variable" else ""
-    raise ExpressionError(f"there is no {kind} {name!r} in an expression.{hint}")
+    hint = f" Did you mean {close[0]}?" if close else f" Give it one: --let {name}=..." if kind == "variable" else ""
+    missing = f"the variable {name!r} has no value." if kind == "variable" else f"there is no {kind} {name!r} in an expression."
+    raise ExpressionError(missing + hint)

@@ -27,7 +27,7 @@ from ..nn import Module
 from ..nn.module import keeping_mode
 from ..ops.random import fork_rng
 from ..plot import animate_film, plot_film
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from ..train import Callback, Run, on_device
 from .page import Page
 from .plain import Numbers, from_text, number, numbers_of, on_cpu, plain, to_text
@@ -351,7 +351,7 @@ class Recording(Film, Callback):
             if self.plane is None:
                 self.plane = _plane(x, y)
             across, up = (np.linspace(low, high, GRID) for low, high in (self.plane.across, self.plane.up))
-            grid = Tensor(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(x.dtype.name)).to(x.device)
+            grid = wrap(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(x.dtype.name)).to(x.device)
             said = on_cpu(model(grid).array).astype(np.float64).reshape(GRID * GRID, -1)
         self.plane = dataclasses.replace(self.plane, outputs=said.shape[1])
         return found, _cells(said)

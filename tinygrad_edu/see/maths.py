@@ -48,9 +48,9 @@ def maths_of(name: str) -> Maths:
     this = registry[name]
     places = _places(this)
     known = {*this.inputs, *this.settings}
-    parts = _formula(this)
+    parts = formula_parts(this)
     # the forward formula is what stands before the first rule
-    rules = {i: text for i in range(len(this.inputs)) if (text := _rule_text(this, i, parts[1:])) is not None}
+    rules = {i: text for i in range(len(this.inputs)) if (text := rule_part(this, i, parts[1:])) is not None}
     return Maths(
         sentence=sentence_of(this),
         forward=mathml(parts[0], places, known),
@@ -123,7 +123,7 @@ def sentence_of(this: Op) -> str:
     return SENTENCES.get(this.name) or (words if words and not words.startswith("z =") else f"The operation {this.name}.")
 
 
-def _formula(this: Op) -> list[str]:
+def formula_parts(this: Op) -> list[str]:
     """The parts of the docstring's formula line: `z = x·y`, `∂x = g·y`, `∂y = g·x`."""
     for paragraph in this.formula.split("\n\n"):
         if re.match(r"z\w?'? ?(\[.*?\])* ?\+?=|z_\w+ =", paragraph):
@@ -133,7 +133,7 @@ def _formula(this: Op) -> list[str]:
     return [f"z = {this.name}({arguments})"]
 
 
-def _rule_text(this: Op, slot: int, parts: list[str]) -> str | None:
+def rule_part(this: Op, slot: int, parts: list[str]) -> str | None:
     """The rule for one input, as the docstring states it."""
     name = this.inputs[slot]
     if (this.name, name) in RULES:
@@ -166,7 +166,7 @@ def _own(this: Op, slot: int) -> dict[str, str]:
 
 
 # -- from the notation to MathML -------------------------------------------------------------------------------------
-_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ˣʸⁿᵀᵖᵗⁱʲ", "0123456789+-()xynTptij", strict=True))
+RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ˣʸⁿᵀᵖᵗⁱʲ", "0123456789+-()xynTptij", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋ᵢⱼₙ", "0123456789+-ijn", strict=True))
 _FUNCTION = re.compile(
     "a?(sin|cos|tan)h?|atan2|ln|log|exp|max|min|sign|erf|det|softmax|diag|skew|mean|trunc|cumsum|round|gcd|lcm|conv(_input|_weight)?|copyltu"
@@ -179,7 +179,7 @@ _SUM = {"+", "-", "±"}
 _STRUCTURE = {"=", "+=", "≠", "<", ">", "≤", "≥", "≈", "∈", "→", ",", ";", ":", "&", "~", "?", "!"}
 
 _TOKEN = re.compile(
-    rf"""(?P<space>\s+) | (?P<number>\d+(?:\.\d+)?) | (?P<raised>[{"".join(_RAISED)}]+) | (?P<lowered>[{"".join(_LOWERED)}]+)
+    rf"""(?P<space>\s+) | (?P<number>\d+(?:\.\d+)?) | (?P<raised>[{"".join(RAISED)}]+) | (?P<lowered>[{"".join(_LOWERED)}]+)
     | (?P<quoted>"[^"]*") | (?P<genitive>'s\b) | (?P<word>e\.g\.|[A-Za-z][A-Za-z0-9]+(?:[-_][A-Za-z]{{2,}})*|[A-Za-z]\u0302?)
     | (?P<mark>\.\.\.|\+=|.)""",
     re.VERBOSE,
@@ -339,11 +339,11 @@ class _Reader:
             token = self.next
             if token.kind == "lowered":
                 lower = _script(self.take().text, _LOWERED)
-                upper = _script(self.take().text, _RAISED, self.places) if self.next.kind == "raised" else ""
+                upper = _script(self.take().text, RAISED, self.places) if self.next.kind == "raised" else ""
                 tag = "msubsup" if upper else "msub"
                 base = f"<{tag}>{base}{lower}{upper}</{tag}>"
             elif token.kind == "raised":
-                base = f"<msup>{_row(base)}{_script(self.take().text, _RAISED, self.places)}</msup>"
+                base = f"<msup>{_row(base)}{_script(self.take().text, RAISED, self.places)}</msup>"
             elif token.text == "^":
                 self.take()
                 minus = _mo(self.take().text, prefix=True) if self.next.text == "-" else ""

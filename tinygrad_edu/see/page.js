@@ -69,7 +69,7 @@ function cells(numbers, kind, box, side = { width: 18, height: 15, text: 26 }) {
     const level = `${name}" style="--t:${Math.min(100, Math.round(t / 6) * 6)}%`;
     const x = left + j * w + gap, y = top + i * h + gap;
     paths.set(level, `${paths.get(level) ?? ""}M${x.toFixed(1)} ${y.toFixed(1)}h${(w - 2 * gap).toFixed(1)}v${(h - 2 * gap).toFixed(1)}h-${(w - 2 * gap).toFixed(1)}z`);
-    if (w >= side.text && h >= 10) written += `<text class="number" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
+    if (w >= side.text && h >= 12) written += `<text class="number${name === "odd" ? " nan" : ""}" x="${(left + (j + 0.5) * w).toFixed(1)}" y="${(top + (i + 0.5) * h).toFixed(1)}">${text(show(v))}</text>`;
   }));
   return [...paths].map(([level, d]) => `<path class="${level}" d="${d}"/>`).join("") + written;
 }

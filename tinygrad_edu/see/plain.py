@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Numbers:
-    """An array: whole (`data`, flat, row by row) up to 64 elements (the local derivatives of an equation: 1024), else a `sample`.
+    """An array: whole (`data`, flat, row by row) up to 64 elements (the local derivatives of an equation: 64²), else a `sample`.
     NaN and infinities are strings.
 
     min, max, mean, std: of the finite elements; nonfinite: how many others there are.

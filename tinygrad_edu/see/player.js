@@ -139,13 +139,16 @@ function fill(template, node, to) {
     const [left, right] = [...remark.querySelectorAll("mo")].filter((mo) => mo.textContent === "=").map((mo) => [mo.previousElementSibling, mo.nextElementSibling])[0] ?? [];
     if (left && left.textContent !== right.textContent) remark.remove();
   }
-  // lines can break between formulas: before a sign of the outermost level, behind a comma, and at words, which become text
-  let html = "", formula = "";
-  const end = () => { html += formula && math(formula); formula = ""; };
+  // lines can break between formulas: before a sign of the outermost level, behind a comma, and at words, which become text;
+  // one that is wider than a line, before a factor
+  let html = "", formula = "", factors = "";
+  const endFactor = () => { factors += formula && math(formula); formula = ""; };
+  const end = () => { endFactor(); html += factors && `<span class="part">${factors}</span>`; factors = ""; };
   for (const child of holder.firstElementChild.children) {
     const sign = child.localName === "mo" && !child.hasAttribute("form") && formula ? child.textContent : "";
-    if (BREAKS.has(sign)) {
-      end();
+    if (child.localName === "mrow" && child.querySelector("mtext") && formula) end();  // a remark in brackets
+    if (BREAKS.has(sign) || sign === "·") {
+      if (sign === "·") endFactor(); else end();
       child.setAttribute("form", "infix");  // with its space, though nothing stands before it now
     }
     if (child.localName === "mtext") { end(); html += `<span>${text(child.textContent).replaceAll("\u00a0", " ")}</span>`; }
@@ -421,12 +424,13 @@ function figure(numbers, kind, caption, { used = [], made = -1, role = "", pick 
   const m = matrix(numbers, most);
   if (!m.size) return `<figure><div class="say">no elements</div><figcaption>${caption} <small>${shapeText(numbers.shape)}</small></figcaption></figure>`;
   const compact = tight || m.rows.length > 5 || m.cols.length > 5;
+  const matrixOf = (r) => Math.floor(r / (numbers.shape.at(-2) ?? 1));  // of a tensor of more than two dims: a gap between its matrices
   let html = "";
-  for (const r of m.rows) for (const c of m.cols) {
+  m.rows.forEach((r, i) => m.cols.forEach((c) => {
     const k = r * m.width + c, v = m.at(k), [name, t] = colour(v, kind);
-    const mark = k === made ? "made" : used.includes(k) ? "used" : "";
-    html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""}>${text(show(v, compact ? 2 : 3))}</div>`;
-  }
+    const mark = (k === made ? "made" : used.includes(k) ? "used" : "") + (i && matrixOf(r) !== matrixOf(m.rows[i - 1]) ? " first" : "");
+    html += `<div class="num ${name} ${mark}" style="--t:${t}%" data-k="${k}"${pick ? ` data-pick="${pick}"` : ""} title="${placeOf(k, numbers.shape)}${text(String(v))}">${text(show(v, compact ? 2 : 3))}</div>`;
+  }));
   const left = m.rows.length < m.height || m.cols.length < m.width ? `, ${m.rows.length}×${m.cols.length} of it` : "";
   return `<figure class="${role}"><div class="grid ${compact ? "compact" : ""}" style="grid-template-columns:repeat(${m.cols.length},auto)">${html}</div><figcaption>${caption} <small>${shapeText(numbers.shape)}${left}</small></figcaption></figure>`;
 }
@@ -434,6 +438,9 @@ const sign = (s) => `<span class="sign">${s}</span>`;
 const worked = (html) => html.includes("–") ? "" : `<div class="worked"><span>One cell, worked</span>${html}</div>`;
 const T = (ref) => trace.tensors[ref];
 const strides = (shape) => shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+
+// Where the element at position k stands: [0, 2].
+const placeOf = (k, shape) => shape.length ? `[${strides(shape).map((step, i) => Math.floor(k / step) % shape[i]).join(", ")}] = ` : "";
 
 // The position in a tensor of shape `small` that is broadcast to position k of one of shape `large`.
 function broadcastFrom(k, large, small) {
@@ -454,10 +461,11 @@ function choose(numbers, most) {
 const several = (terms) => terms.length > 9 ? [...terms.slice(0, 7), "…", terms.at(-1)] : terms;
 const sumOf = (numbers) => several(numbers.map(inBrackets)).join(" + ");
 
-// (rows, inner) @ (inner, columns), as the positions of the two factors that make cell k of the product
+// (rows, inner) @ (inner, columns), as the positions of the two factors that make cell k of the product. A vector on the right is a
+// column, if that fits, else a row.
 function productCells(a, b, k) {
   const inner = a.shape.at(-1) ?? 1;
-  const cols = b.shape.length > 1 ? b.shape.at(-1) : 1;
+  const cols = b.shape.length === 1 && b.shape[0] === inner ? 1 : b.shape.at(-1) ?? 1;
   const row = Math.floor(k / cols), col = k % cols;
   return { left: [...Array(inner).keys()].map((j) => row * inner + j), right: [...Array(inner).keys()].map((j) => j * cols + col) };
 }
@@ -546,13 +554,13 @@ const COMPUTE = { add: "+", sub: "−", mul: "·", div: "/" };
 function computation(step) {
   const node = nodes.get(step.node), out = T(node.value), made = choose(out), whole = matrix(out).whole && matrix(out).size > 0;
   const inputs = node.inputs.map((id, k) => {
-    if (id) return { caption: math(nodeMath(id)), numbers: T(nodes.get(id).value) };
+    if (id) return { id, caption: math(nodeMath(id)), numbers: T(nodes.get(id).value) };
     const plain = node.attrs?.[trace.rules[node.op]?.inputs[k]];
     return typeof plain === "number" ? { plain } : null;
   }).filter(Boolean);
   const numbersOf = (x) => x.numbers ?? { shape: [], dtype: "float64", data: [x.plain] };
   const result = show(matrix(out).at(made));
-  const tight = Boolean(step.equation);  // so that all of it stays in sight
+  const tight = [...inputs.map(numbersOf), out].reduce((sum, numbers) => sum + matrix(numbers).cols.length + 2, 0) > 17;  // so that all of it stays in sight
   const z = figure(out, "value", math(nodeMath(node.id)), { made, pick: "value", tight });
   const all = inputs.every((x) => matrix(numbersOf(x)).whole) && whole;
   const draw = (used = []) => inputs.map((x, k) => x.numbers ? figure(x.numbers, "value", x.caption, { used: used[k] ?? [], tight }) : sign(inBrackets(x.plain)));
@@ -570,11 +578,13 @@ function computation(step) {
   }
   if (step.equation) {  // each cell adds up cells of the first input, or is one of them
     const x = numbersOf(inputs[0]), weights = weightsOf(step.equation.terms[1], made, x), total = matrix(out).at(made);
+    const others = new Map(step.equation.terms.slice(2).map((term) => [term.node, term]));
+    const used = inputs.map((input, k) => k === 0 ? weights.used : others.has(input.id) ? weightsOf(others.get(input.id), made, input.numbers).used : []);
     const choice = { largest: "max", smallest: "min" }[step.equation.kind];
-    if (choice) return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>` + worked(`${choice}(${several(weights.used.map((j) => show(x.data[j]))).join(", ")}) = <b>${result}</b>`);
+    if (choice) return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw(used).join(sign(","))}${sign("=")}${z}</div>` + worked(`${choice}(${several(weights.used.map((j) => show(x.data[j]))).join(", ")}) = <b>${result}</b>`);
     const rest = total - weights.used.reduce((sum, j) => sum + x.data[j] * weights.numbers.data[j], 0);
     const line = workedSum(x, weights, Math.abs(rest) > 1e-5 * Math.max(...x.data.map(Math.abs), Math.abs(total)) ? rest : 0, total);
-    return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw([weights.used]).join(sign(","))}${sign("=")}${z}</div>${line}`;
+    return `<h3>Computed</h3><div class="terms">${sign(`<i>${text(node.op)}</i>`)}${draw(used).join(sign(","))}${sign("=")}${z}</div>${line}`;
   }
   const each = maths[node.op]?.elementwise && all && inputs.every((x) => numbersOf(x).shape.length <= out.shape.length);
   const places = each ? inputs.map((x) => [broadcastFrom(made, out.shape, numbersOf(x).shape)]) : [];
@@ -790,13 +800,14 @@ function paint() {
   }
 }
 
-// A formula whose parts are wider than the panel is written smaller.
+// A formula whose parts are wider than the panel is written smaller; those that would be too small break at their products.
 function fitRule() {
   const rule = $("words").querySelector(".rule");
   if (!rule) return;
   const room = rule.clientWidth - 2 * parseFloat(getComputedStyle(rule).paddingLeft);
-  const widest = Math.max(...[...rule.querySelectorAll("math")].map((math) => math.getBoundingClientRect().width), 0);
-  if (widest > room) rule.style.fontSize = `${Math.max(0.6, room / widest)}em`;
+  const fits = (parts) => room / Math.max(room, ...[...rule.querySelectorAll(parts)].map((part) => part.getBoundingClientRect().width));
+  rule.classList.toggle("broken", fits(".part") < 0.7);
+  rule.style.fontSize = `${Math.max(0.6, fits(rule.matches(".broken") ? "math" : ".part"))}em`;
 }
 
 // -- hands --------------------------------------------------------------------------------------------------------------

@@ -7,15 +7,10 @@ nobody can press a key (a pipe, a notebook, CI) the steps are printed as text, o
 
 from __future__ import annotations
 
-import os
-import re
-import select
+import io
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.layout import Layout
@@ -28,9 +23,10 @@ from rich.text import Text
 
 from ..tensor import Tensor
 from .format import Frame, Node, Step, Trace, frame
-from .maths import _RAISED, ALIASES
-from .style import GRADIENT, VALUE, grid, ink, on_one_line, scales, shade, shape_text, short
+from .keys import Walk, keyboard, parse_keys
+from .style import GRADIENT, VALUE, grid, ink, scales, shade, shape_text, short
 from .trace import trace
+from .words import Row, as_text, computation, equations, formula_text, headline, rule_text, worked
 
 FORWARD, BACKWARD, MARK = "#6699ff", "#ff5c8d", "#ffd75f"
 GROUND = (44, 44, 54)  # of cells that hold 0
@@ -88,283 +84,19 @@ def step(what: Tensor | Trace, gradient: Any = None, *, start: int = 0, console:
                 walk.press(key)
 
 
-# -- keys ----------------------------------------------------------------------------------------------------------------
-class Walk:
-    """Where the learner is, and what each key does."""
-
-    def __init__(self, trace: Trace, i: int = 0) -> None:
-        self.trace, self.i, self.over = trace, i, False
-        self.typed: str | None = None  # the number typed after g
-
-    def press(self, key: str) -> None:
-        if self.typed is not None and key.isdigit():
-            self.typed += key
-        elif self.typed is not None and key == "backspace":
-            self.typed = self.typed[:-1]
-        elif self.typed is not None:
-            if key == "enter" and self.typed:
-                self._go(int(self.typed) - 1)
-            self.typed = None
-        elif key in ("right", "l", " "):
-            self._go(self.i + 1)
-        elif key in ("left", "h"):
-            self._go(self.i - 1)
-        elif key in ("down", "j", "up", "k"):
-            self._jump(1 if key in ("down", "j") else -1)
-        elif key == "home":
-            self._go(0)
-        elif key == "end":
-            self._go(len(self.trace.steps) - 1)
-        elif key == "g":
-            self.typed = ""
-        elif key in ("q", "escape"):
-            self.over = True
-
-    def _go(self, i: int) -> None:
-        self.i = min(max(i, 0), len(self.trace.steps) - 1)
-
-    def _jump(self, way: int) -> None:
-        """To the next step, that way, which is not a contribution: there another tensor has its turn."""
-        i = self.i + way
-        while 0 < i < len(self.trace.steps) - 1 and self.trace.steps[i].kind == "contribute":
-            i += way
-        self._go(i)
-
-
-_KEYS = {
-    "A": "up",
-    "B": "down",
-    "C": "right",
-    "D": "left",
-    "H": "home",
-    "F": "end",
-    "1~": "home",
-    "7~": "home",
-    "4~": "end",
-    "8~": "end",
-}
-_SEQUENCE = re.compile(r"\x1b(?:\[|O)([0-9;]*[A-Za-z~])")
-_PLAIN = {"\r": "enter", "\n": "enter", "\x7f": "backspace", "\b": "backspace", "\x03": "q", "\x04": "q"}
-
-
-def parse_keys(waiting: str, new: str) -> tuple[list[str], str]:
-    """The keys in what the terminal sent, and the beginning of one that has not arrived as a whole. A burst of arrows is many keys.
-
-    >>> parse_keys("", "\\x1b[C\\x1b[Cq\\x1b[")
-    (['right', 'right', 'q'], '\\x1b[')
-    """
-    text, keys = waiting + new, []
-    if waiting == "\x1b" and not new:  # nothing followed: the Escape key itself
-        return ["escape"], ""
-    while text:
-        found = _SEQUENCE.match(text)
-        if found:
-            keys.append(_KEYS.get(found[1], ""))
-            text = text[found.end() :]
-        elif text[0] == "\x1b" and len(text) < 3:
-            return keys, text
-        else:
-            keys.append(_PLAIN.get(text[0], text[0]))
-            text = text[1:]
-    return keys, ""
-
-
-@contextmanager
-def keyboard() -> Iterator[Any]:
-    """A function that waits a moment for keys and returns what came, "" if nothing did; keys are not echoed meanwhile."""
-    if os.name == "nt":
-        yield _read_windows
-        return
-    import termios
-    import tty
-
-    place = sys.stdin.fileno()
-    before = termios.tcgetattr(place)
-
-    def read() -> str:
-        try:
-            if not select.select([place], [], [], 0.2)[0]:
-                return ""
-            return os.read(place, 4096).decode(errors="ignore") or "q"  # nothing more will come
-        except KeyboardInterrupt:
-            return "q"
-
-    try:
-        tty.setcbreak(place)
-        yield read
-    finally:
-        termios.tcsetattr(place, termios.TCSADRAIN, before)
-
-
-def _read_windows() -> str:
-    import msvcrt
-    import time
-
-    windows: Any = msvcrt
-    if not windows.kbhit():
-        time.sleep(0.05)
-        return ""
-    key = windows.getwch()
-    if key not in ("\x00", "\xe0"):
-        return key
-    return "\x1b[" + {"H": "A", "P": "B", "M": "C", "K": "D", "G": "H", "O": "F"}.get(windows.getwch(), "Z")
-
-
-# -- what a step says ----------------------------------------------------------------------------------------------------
-def headline(trace: Trace, step: Step) -> str:
-    """A step in a few words: `mul sends to x, part 1 of 2`."""
-    node = trace.node(step.node)
-    if step.kind == "op":
-        return node.expr or node.name if node.name in (node.id, node.expr) else f"{node.name} = {node.expr}"
-    if step.kind == "seed":
-        return f"start at {node.name}"
-    if step.kind == "visit":
-        return f"the gradient of {node.name} is complete"
-    if step.kind == "done":
-        return "done"
-    part = f", part {step.got} of {step.uses}" if (step.uses or 0) > 1 else ""
-    return f"{node.op} sends to {trace.node(step.to or '').name}{part}"
-
-
-def slope(trace: Trace, name: str) -> str:
-    """`∂loss/∂w`."""
-    return f"∂{trace.node(trace.loss).name}/∂{name}"
-
-
-def rule_text(trace: Trace, step: Step) -> str | None:
-    """The rule of a contribution with the learner's names in it: `∂L/∂x += ∂L/∂z·y`."""
-    if step.kind != "contribute" or step.slot is None or step.rule is None:
-        return None
-    node, rule = trace.node(step.node), trace.rules[step.rule]
-    if len(rule.inputs) != len(node.inputs) or rule.inputs[step.slot] not in rule.derivatives:
-        return None
-    names = {"g": slope(trace, node.name), "z": node.name}
-    for parameter, x in zip(rule.inputs, node.inputs, strict=True):
-        name = trace.node(x).name if x else _in_brackets(node.attrs.get(parameter, parameter))
-        names |= {parameter: name, f"∂{parameter}": slope(trace, name)}
-    names |= {letter: names[meant] for letter, meant in ALIASES.get(rule.op, {}).items() if meant}
-    text = re.sub(f"[{''.join(_RAISED)}]+", lambda found: _raised(found[0], names), rule.derivatives[rule.inputs[step.slot]])
-    text = re.sub(r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
-    text = re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
-    over = f"Σ axis {', '.join(map(str, step.reduced_axes))} of " if step.reduced_axes else ""
-    return f"{slope(trace, trace.node(step.to or '').name)} += {over}{text}"
-
-
-def _in_brackets(value: Any) -> str:
-    """A number as a factor or a term: `2`, `(−2)`."""
-    text = short(value) if isinstance(value, int | float) else str(value)
-    return f"({text})" if text.startswith("−") else text
-
-
-def _raised(power: str, names: Mapping[str, str]) -> str:
-    """A power in which an input stands, so that its name can be put there: `ⁿ⁻¹` as `^(n-1)`."""
-    plain = "".join(_RAISED[letter] for letter in power)
-    if not any(letter in names for letter in plain):
-        return power
-    return f"^({plain})" if len(plain) > 1 else f"^{plain}"
-
-
-def _remark(found: re.Match) -> str:
-    """` (0 where n = 0)` is left out where n is another number."""
-    return found[0] if found[1] == found[2] or not re.fullmatch(r"\(?−?[\d.]+\)?", found[1]) else ""
-
-
-Row = list[tuple[str, int | None, str]]  # (sign in front, ref of a tensor, caption)
-
-
-def equations(trace: Trace, step: Step) -> list[Row]:
-    """The step in numbers: lines of tensors with signs between them."""
-    node = trace.node(step.node)
-    if step.kind == "op":
-        return [[("", node.value, node.name)]]
-    if step.kind == "seed":
-        return [[("", step.after, slope(trace, node.name))]]
-    if step.kind == "done":
-        return [[("", ref, slope(trace, trace.node(id).name))] for id, ref in (step.gradients or {}).items()]
-    if step.kind == "visit":
-        parts = step.parts or []
-        row: Row = []
-        if len(parts) > 1:
-            for part in parts:
-                row.append(("+" if row else "", part.tensor, f"from {trace.node(trace.edge(part.edge).dst).name}"))
-        return [[*row, ("=" if row else "", step.after, slope(trace, node.name))]]
-    to = trace.node(step.to or "")
-    row = []
-    weighted = step.equation is not None and step.equation.kind == "weighted"  # its derivatives fill no line; `worked` has some
-    if step.equation is not None:
-        sign = {"times": "·", "matmul": "@"}.get(step.equation.kind, "")
-        for term in step.equation.terms[: 1 if weighted else 2]:
-            name = {"gradient": slope(trace, node.name), "value": trace.node(term.node).name if term.node else ""}
-            caption = name.get(term.role, "local derivative") + (" transposed" if term.transposed else "")
-            row.append((sign if row else "", term.tensor, caption))
-        if step.equation.kind == "sum":
-            row[0] = ("Σ", *row[0][1:])
-    becomes = "" if not row else "· derivatives, Σ →" if weighted else "="
-    rows: list[Row] = [[*row, (becomes, step.raw, "contribution")]]
-    if step.reduced_axes:
-        rows[0].append((f"Σ axis {', '.join(map(str, step.reduced_axes))} →", step.reduced, f"fits {to.name}"))
-    if step.before is not None:
-        rows.append([("", step.before, "so far"), ("+", step.reduced, "contribution"), ("=", step.after, slope(trace, to.name))])
-    return rows
-
-
-def worked(trace: Trace, step: Step) -> str | None:
-    """The largest number of a result that is made of several, and how: `contribution[0, 1] = 0.5·2 + (−3) = −2`."""
-    if step.equation is None or step.equation.kind not in ("weighted", "largest", "smallest"):
-        return None
-    node = trace.node(step.node)
-    result = node.value if step.raw is None else step.raw
-    refs = (*(term.tensor for term in step.equation.terms), result)
-    numbers, factors, results = ([float(v) for v in trace.tensors[ref].data or []] for ref in refs)
-    at = max(range(len(results)), key=lambda k: abs(results[k]))
-    pairs = [(x, d) for x, d in zip(numbers, factors[at * len(numbers) :], strict=False) if d]
-    if step.equation.kind == "weighted":
-        terms = [_in_brackets(x) + ("" if d == 1 else f"·{_in_brackets(d)}") for x, d in pairs]
-        rest = results[at] - sum(x * d for x, d in pairs)  # a bias
-        if step.raw is None and abs(rest) > 1e-5 * max(abs(results[at]), *map(abs, numbers)):
-            terms.append(_in_brackets(rest))
-        made = " + ".join(_several(terms))
-    else:
-        made = f"{'max' if step.equation.kind == 'largest' else 'min'}({', '.join(_several([short(x) for x, _ in pairs]))})"
-    place = ", ".join(map(str, np.unravel_index(at, trace.tensors[result].shape)))
-    name = node.name if step.raw is None else "contribution"
-    return f"{name}{f'[{place}]' if place else ''} = {made} = {short(results[at])}"
-
-
-def _several(terms: list[str]) -> list[str]:
-    return terms if len(terms) <= 8 else [*terms[:6], "…", terms[-1]]
-
-
-# -- plain text ----------------------------------------------------------------------------------------------------------
-def as_text(trace: Trace, i: int) -> str:
-    """One step as a few lines of text."""
-    now = trace.steps[i]
-    where = f"{i + 1}/{len(trace.steps)}" + (f" {now.phase}:" if now.phase != "done" else "")
-    lines = [f"{where} {headline(trace, now)}"]
-    rule = rule_text(trace, now)
-    if rule:
-        lines.append(f"  {rule}")
-    for row in equations(trace, now):
-        named = len(row) == 1
-        parts = [f"{sign} {on_one_line(trace.tensors[ref])}".strip() for sign, ref, _ in row if ref is not None]
-        lines.append("  " + (f"{row[0][2]} = " if named else "") + " ".join(parts))
-    if cell := worked(trace, now):
-        lines.append(f"  {cell}")
-    return "\n".join(lines)
-
-
-# -- the screen ----------------------------------------------------------------------------------------------------------
 def screen(walk: Walk, width: int, height: int) -> RenderableType:
     """What the terminal shows."""
     t, i = walk.trace, walk.i
     now = frame(t, i)
-    left = min(46, width * 36 // 100)
+    left = min(46, max(42, width * 36 // 100))
     layout = Layout()
     layout.split_column(Layout(name="all"), Layout(_transport(walk, width), size=4))
     right = Layout()
     source = _source(t, now.step)
     lines = min(9, max(3, height // 4))
-    right.split_column(_what_happens(t, now.step, i, width - left if width >= 90 else width), Layout(source, size=lines))
+    right.split_column(
+        _what_happens(t, now.step, i, width - left if width >= 90 else width, height - 4 - lines), Layout(source, size=lines)
+    )
     if width >= 90:
         layout["all"].split_row(Layout(_tape(t, now, height - 4), size=left), right)
     else:
@@ -389,7 +121,7 @@ def _tape(t: Trace, now: Frame, height: int) -> Panel:
     first, last = _window([int(id[1:]) for id in (now.step.node, now.step.to) if id], len(t.nodes), max(1, height - 3))
     for node in t.nodes[first:last]:
         table.add_row(*_tape_row(t, now, node, largest), style=_tape_style(now, node))
-    return Panel(table, title="tensors, in the order of creation", border_style="dim")
+    return Panel(table, title="tensors, oldest first", border_style="dim")
 
 
 def _window(wanted: list[int], count: int, room: int) -> tuple[int, int]:
@@ -420,28 +152,34 @@ def _tape_style(now: Frame, node: Node) -> str:
     return "" if node.id in now.values else "dim"
 
 
-def _what_happens(t: Trace, now: Step, i: int, width: int) -> Panel:
+def _what_happens(t: Trace, now: Step, i: int, width: int, height: int) -> Panel:
     colour = FORWARD if now.phase == "forward" else BACKWARD
+    title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
+    pen = Console(width=width - 4, file=io.StringIO())
+    for most in (8, 4, 2):  # rows and columns of each tensor: as many as fit
+        inside = _in_words_and_numbers(t, now, colour, width - 4, most)
+        if len(pen.render_lines(inside)) <= height - 2:
+            break
+    return Panel(inside, title=Text(title, style=colour), border_style=colour)
+
+
+def _in_words_and_numbers(t: Trace, now: Step, colour: str, room: int, most: int) -> Group:
     parts: list[RenderableType] = [Text(now.sentence)]
-    rule = rule_text(t, now)
+    rule = rule_text(t, now) or formula_text(t, now)
     if rule:
         parts.append(Padding(Text(rule, style=f"bold {colour}"), (1, 2, 0, 2)))
-    largest = scales(t)
-    for row in equations(t, now):
-        value = now.kind == "op"
-        parts.append(Padding(_equation(t, row, largest, value, width - 4), (1, 0, 0, 0)))
+    largest, forward = scales(t), now.kind == "op"
+    rows = computation(t, now) if forward else equations(t, now)
+    parts += [Padding(_equation(t, row, largest, forward, room, most), (1, 0, 0, 0)) for row in rows]
     if cell := worked(t, now):
         parts.append(Padding(Text(cell), (1, 0, 0, 0)))
-    title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
-    return Panel(Group(*parts), title=Text(title, style=colour), border_style=colour)
+    return Group(*parts)
 
 
-def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, room: int) -> RenderableType:
+def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, room: int, most: int) -> RenderableType:
     """Tensors with signs between them, on as many lines as they need."""
     lines: list[list[Text]] = [[]]
     used = 0
-    sampled = any(ref is not None and t.tensors[ref].sample for _, ref, _ in row)
-    most = 4 if sampled and len(row) > 1 else 8  # so that the whole equation is in sight
     for sign, ref, caption in row:
         if ref is None:
             continue

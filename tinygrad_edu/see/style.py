@@ -20,15 +20,16 @@ _WHITE = (255, 255, 255)
 
 
 def shade(value: float, scale: float, ends: tuple[str, str], ground: tuple[int, int, int] = _WHITE) -> str:
-    """The colour of a number between -scale and scale, on a background.
+    """The colour of a number between -scale and scale, on a background. It goes with the root of the size: a hundredth of the largest
+    is still a tenth of the colour.
 
-    >>> shade(0.0, 1.0, VALUE), shade(1.0, 1.0, VALUE)
-    ('#ffffff', '#2f6fc9')
+    >>> shade(0.0, 1.0, VALUE), shade(0.01, 1.0, VALUE), shade(1.0, 1.0, VALUE)
+    ('#ffffff', '#eaf1fa', '#2f6fc9')
     """
     if not math.isfinite(value):
         return NONFINITE
     end = ends[value > 0]
-    amount = min(abs(value) / scale, 1.0) if scale else 0.0
+    amount = math.sqrt(min(abs(value) / scale, 1.0)) if scale else 0.0
     mixed = (round(g + amount * (int(end[i : i + 2], 16) - g)) for g, i in zip(ground, (1, 3, 5), strict=True))
     return "#" + "".join(f"{c:02x}" for c in mixed)
 

@@ -8,7 +8,6 @@ nothing: every `.grad` stays as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..tensor import Tensor
 from .equation import WEIGHTS, Equation, Factor, Term, equation_of, equation_of_result
 from .format import Edge, Node, Part, Rule, Span, Step, Trace
 from .groups import Groups, numbered
-from .maths import _formula, _rule_text, sentence_of
+from .maths import formula_parts, rule_part, sentence_of
 from .plain import WHOLE, Numbers, number, numbers_of
 from .source import (
     Place,
@@ -216,7 +215,7 @@ class Tracer:
         array = self.values.get(node, node.array)
         attrs: dict[str, Any] = {}
         if node.op is not None:
-            attrs = {k: attribute(v) for k, v in _settings(node) if not _same(v, node.op.settings.get(k))}
+            attrs = {k: attribute(v) for k, v in node.settings.items() if not _same(v, node.op.settings.get(k))}
             if not node.op.variadic:
                 plain = zip(node.op.inputs, node.inputs, strict=True)
                 attrs |= {k: attribute(v) for k, v in plain if v is not None and not isinstance(v, Tensor)}
@@ -405,8 +404,8 @@ def reduced_axes(raw: tuple[int, ...], shape: tuple[int, ...]) -> list[int]:
 
 def rule_of(op: Op) -> Rule:
     """What an operation's docstring says about it."""
-    parts = _formula(op)
-    texts = {name: _rule_text(op, slot, parts[1:]) for slot, name in enumerate(op.inputs)}
+    parts = formula_parts(op)
+    texts = {name: rule_part(op, slot, parts[1:]) for slot, name in enumerate(op.inputs)}
     derivatives = {name: text.partition("=")[2].strip() for name, text in texts.items() if text and "=" in text}
     return Rule(op.name, sentence_of(op), "; ".join(parts), op.inputs, derivatives)
 
@@ -423,12 +422,6 @@ def attribute(value: Any) -> Any:
     if hasattr(value, "dtype"):  # an array; a dtype itself has a shape too
         return f"{'×'.join(map(str, value.shape)) or 'scalar'} {value.dtype}"
     return "..." if value is Ellipsis else str(value)
-
-
-def _settings(node: Tensor) -> Iterator[tuple[str, Any]]:
-    """An operation's settings by name; one that is a dataclass (the windows of pooling) gives each of its fields."""
-    for name, value in node.settings.items():
-        yield from asdict(value).items() if is_dataclass(value) else [(name, value)]
 
 
 def _same(a: Any, b: Any) -> bool:

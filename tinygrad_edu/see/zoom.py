@@ -17,6 +17,7 @@ from ..autograd import engine
 from ..errors import GraphError
 from ..grad_mode import enable_grad
 from ..op import recording
+from ..ops.creation import tensor
 from ..ops.joining import cat
 from ..ops.recurrent import STEP, step_by_step, together
 from ..ops.shape import axes
@@ -168,7 +169,7 @@ def _in_numbers(z: Tensor, named: dict[Tensor, str], what: str) -> Tensor:
     parts = _computed(z, inputs, what)
     for index, part in np.ndenumerate(parts):
         if not isinstance(part, Tensor):  # a number that no input has a part in: the zeros of a triangle, or padding
-            parts[index] = Tensor(np.asarray([part], z.dtype), name=_spot(named[z], index))
+            parts[index] = tensor(np.asarray([part], z.dtype), name=_spot(named[z], index))
         elif part.op is not None:
             part.name = _spot(named[z], index)
     flat = parts.reshape(-1).tolist()
@@ -184,7 +185,7 @@ def _elements(x: Tensor, name: str) -> np.ndarray:
     """An array of tensors of one element each, called x[0, 0], x[0, 1] ..."""
     parts = np.empty(x.shape, object)
     for index, value in np.ndenumerate(x.numpy(force=True)):
-        parts[index] = Tensor(np.asarray([value]), requires_grad=x.requires_grad, name=_spot(name, index))
+        parts[index] = tensor(np.asarray([value]), requires_grad=x.requires_grad, name=_spot(name, index))
     return parts
 
 
@@ -289,10 +290,8 @@ def _steps_in_time(z: Tensor, named: dict[Tensor, str]) -> Tensor:
     inputs: list[Any] = []
     for argument, x, value in zip(z.op.inputs, z.inputs, z.values, strict=True):
         if isinstance(x, Tensor):
-            twice = any(
-                named[x] == tensor.name for tensor in inputs if tensor is not None
-            )  # the zeros that h and c begin with, say
-            inputs.append(Tensor(value, requires_grad=x.requires_grad, name=argument if twice else named[x]))
+            twice = any(named[x] == other.name for other in inputs if other is not None)  # the zeros that h and c begin with, say
+            inputs.append(tensor(value, requires_grad=x.requires_grad, name=argument if twice else named[x]))
         else:
             inputs.append(x)
     with enable_grad():

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..absent import missing
 from . import checkpoint, data
 
 __all__ = ["checkpoint", "data"]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

@@ -49,6 +49,18 @@ class Peer:
         return self.matmul(x, w) + b if self.linear_in_one is None else self.linear_in_one(x, w, b)
 
 
+def by_backward(tensor: Callable[[Any], Any], gradient: Callable[[Any], Any]) -> Callable[..., tuple[Any, list[Any]]]:
+    """The `gradients` of a library whose losses have `backward()`. tensor: makes one of an array; gradient: the array that it has then."""
+
+    def gradients(loss_of: Callable[[list[Any]], Any], parameters: list[Any]) -> tuple[Any, list[Any]]:
+        tensors = [tensor(p) for p in parameters]
+        loss = loss_of(tensors)
+        loss.backward()
+        return loss.data, [gradient(t) for t in tensors]
+
+    return gradients
+
+
 # -- models ----------------------------------------------------------------------------------------------------------
 def small_ops(peer: Peer, parameters: list[Any], x: Any, y: Any) -> Any:
     a, b = parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
@@ -11,10 +10,6 @@ from autograd import value_and_grad
 from autograd.scipy.signal import convolve
 
 from . import Peer
-
-
-def gradients(loss_of: Callable[[list[Any]], Any], parameters: list[Any]) -> tuple[Any, list[Any]]:
-    return value_and_grad(loss_of)(parameters)
 
 
 def cross_entropy(z: Any, labels: Any) -> Any:
@@ -34,7 +29,7 @@ def convolution(x: Any, w: Any, b: Any) -> Any:
 
 
 PEER = Peer(
-    gradients=gradients,
+    gradients=lambda loss_of, parameters: value_and_grad(loss_of)(parameters),
     total=anp.sum,
     tanh=anp.tanh,
     relu=lambda x: anp.maximum(x, 0),

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
 from unittest import mock
 
 import numpy as np
 
-from . import Peer
+from . import Peer, by_backward
 
 # It was written for an older NumPy, which had a name of its own for Python's int; it is needed while dezero is imported.
 with mock.patch.object(np, "int", int, create=True):
     import dezero
     from dezero import functions, functions_conv
 
-
-def gradients(loss_of: Callable[[list[Any]], Any], parameters: list[Any]) -> tuple[Any, list[Any]]:
-    variables = [dezero.Variable(p) for p in parameters]
-    loss = loss_of(variables)
-    loss.backward()
-    return loss.data, [p.grad.data for p in variables]
-
-
 PEER = Peer(
-    gradients=gradients,
+    gradients=by_backward(dezero.Variable, lambda p: p.grad.data),
     total=functions.sum,
     tanh=functions.tanh,
     relu=functions.relu,

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import MiniTorch
 import numpy as np
 
-from . import Peer
-
-
-def gradients(loss_of: Callable[[list[Any]], Any], parameters: list[Any]) -> tuple[Any, list[Any]]:
-    variables = [MiniTorch.Variable(p) for p in parameters]
-    loss = loss_of(variables)
-    loss.backward()
-    return loss.data, [p.grad.data for p in variables]
-
+from . import Peer, by_backward
 
 PEER = Peer(
-    gradients=gradients,
+    gradients=by_backward(MiniTorch.Variable, lambda p: p.grad.data),
     total=MiniTorch.sum,
     tanh=MiniTorch.tanh,
     relu=MiniTorch.relu,

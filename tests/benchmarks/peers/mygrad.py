@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import mygrad
 from mygrad.nnet import activations, layers, losses
 
-from . import Peer
+from . import Peer, by_backward
 
 mygrad.turn_memory_guarding_off()  # its faster mode
 
-
-def gradients(loss_of: Callable[[list[Any]], Any], parameters: list[Any]) -> tuple[Any, list[Any]]:
-    tensors = [mygrad.tensor(p, copy=False) for p in parameters]
-    loss = loss_of(tensors)
-    loss.backward()
-    return loss.data, [p.grad for p in tensors]
-
-
 PEER = Peer(
-    gradients=gradients,
+    gradients=by_backward(partial(mygrad.tensor, copy=False), lambda p: p.grad),
     total=mygrad.sum,
     tanh=mygrad.tanh,
     relu=activations.relu,

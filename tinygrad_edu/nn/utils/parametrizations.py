@@ -66,7 +66,7 @@ class _SpectralNorm(Module):
             self.iterate(matrix, 15)
 
     def unit(self, x: Tensor) -> Tensor:
-        return x / maximum(vector_norm(x), Tensor(self.eps, dtype=x.dtype, device=x.device))
+        return x / maximum(vector_norm(x), Tensor(float(self.eps), dtype=x.dtype, device=x.device))
 
     def matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.dim, 0).flatten(1) if weight.ndim > 1 else weight

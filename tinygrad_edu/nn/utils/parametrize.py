@@ -8,6 +8,8 @@ Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrize.reg
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ...errors import ShapeError
@@ -69,11 +71,37 @@ def _parametrized_class(module: Module) -> type:
     return type(f"Parametrized{cls.__name__}", (cls,), {"_computed": True})
 
 
+_computed: dict[Module, Tensor] | None = None  # inside `cached()`: what each parametrization has made
+
+
+@contextmanager
+def cached() -> Iterator[None]:
+    """Compute each parametrized tensor only once inside: `with cached():` around a model that reads one at every step of a loop."""
+    global _computed
+    before = _computed
+    _computed = {} if before is None else before
+    try:
+        yield
+    finally:
+        _computed = before
+
+
 def _property(name: str) -> property:
-    return property(
-        lambda self: self.parametrizations[name](),
-        lambda self, value: self.parametrizations[name].right_inverse(value),
-    )
+    def get(module: Any) -> Tensor:
+        parametrization = module.parametrizations[name]
+        if _computed is None:
+            return parametrization()
+        if parametrization not in _computed:
+            _computed[parametrization] = parametrization()
+        return _computed[parametrization]
+
+    def set_(module: Any, value: Tensor) -> None:
+        parametrization = module.parametrizations[name]
+        parametrization.right_inverse(value)
+        if _computed is not None:
+            _computed.pop(parametrization, None)
+
+    return property(get, set_)
 
 
 def register_parametrization(module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:

@@ -17,9 +17,9 @@ import numpy as np
 
 from ...errors import ShapeError, describe
 from ...ops.creation import full, tensor
-from ...ops.indexing import index_select
 from ...ops.joining import cat, stack
 from ...ops.padding import pad
+from ...ops.scatter import index_select
 from ...ops.shape import transpose
 from ...tensor import Tensor, wrap
 

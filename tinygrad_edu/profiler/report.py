@@ -1,0 +1,272 @@
+"""What `profile` found: plain data that prints itself, as text and in notebooks."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass, field
+from html import escape
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..printing import bytes_text
+from ..see.style import shape_text
+
+FORWARD, BACKWARD, OTHER = "#6699ff", "#ff5c8d", "#8a8f98"
+SHOWN = 15  # rows of a printed table; the data has all
+SHORT = 25e-6  # seconds; NumPy takes some for any call, however small its arrays are
+BAR = 10  # letters
+
+
+@dataclass
+class Row:
+    """An operation, or a module with all inside it. Times are seconds in one step; share is of the whole step.
+
+    calls: forward calls in one step; bytes: of the new arrays that these calls and their gradients made (a view makes none).
+    depth: how many modules are around it; kind: its class.
+    """
+
+    name: str
+    kind: str = ""
+    depth: int = 0
+    calls: int = 0
+    forward: float = 0.0
+    backward: float = 0.0
+    bytes: int = 0
+    share: float = 0.0
+
+
+@dataclass
+class Part:
+    """The finest that is measured: one operation in one module, forward, or the gradient of one of its inputs.
+
+    of: "" forward; the name of the input whose gradient it is; "all inputs" where one rule gives all gradients.
+    shape: of the largest result.
+    """
+
+    op: str
+    module: str
+    of: str
+    calls: int
+    seconds: float
+    bytes: int
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        where = f" in {self.module}" if self.module != OUTSIDE else ""
+        return f"the gradient of {self.op}'s {self.of}{where}" if self.of else f"{self.op}{where}, forward"
+
+
+OUTSIDE = "outside of modules"
+
+
+@dataclass
+class Profile:
+    """What `profile` found: plain data that prints itself. All times are seconds in one step: means over the faster half of `repeat`
+    steps, so that what else the machine did meanwhile hardly counts, and parts add up.
+
+    seconds: a whole step, measured without clocks; with_clocks: with them.
+    forward, backward: the operations' own computations; engine: the rest of the backward passes; python: the rest of the step.
+    These add up to about `seconds`: what the clocks cost is subtracted. bytes: of the new arrays that operations make in a step.
+    ops, modules: rows; parts: what they are sums of.
+    """
+
+    seconds: float
+    with_clocks: float
+    forward: float
+    backward: float
+    engine: float
+    optimizer: float
+    loader: float
+    python: float
+    bytes: int
+    repeat: int
+    ops: list[Row] = field(default_factory=list)
+    modules: list[Row] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def where(self) -> dict[str, float]:
+        """The parts of the whole step, in seconds."""
+        return {
+            "operations, forward": self.forward,
+            "operations, backward": self.backward,
+            "engine on the way back": self.engine,
+            "optimizer": self.optimizer,
+            "data loader": self.loader,
+            "other Python": self.python,
+        }
+
+    def conclusions(self) -> list[str]:
+        """What dominates and what one could do, in sentences."""
+        whole = sum(self.where().values())
+        found = []
+        if self.parts:
+            top = max(self.parts, key=lambda part: part.seconds)
+            times = "one call" if top.calls == 1 else f"{top.calls} calls, the largest"
+            result = f"an array of {shape_text(top.shape)}" if top.shape else "a single number"
+            found.append(f"The largest single part is {top}: {top.seconds / whole:.0%} of the step ({times} giving {result}).")
+        calls = sum(row.calls for row in self.ops)
+        around = (self.engine + self.python) / whole
+        each = (self.forward + self.backward) / max(1, sum(part.calls for part in self.parts))
+        if calls and (around >= 0.4 or each < SHORT):
+            found.append(
+                f"Python around the {calls} operations is {around:.0%} of the step, and an operation or gradient itself takes "
+                f"{_time(each)} on average, much of which is the call of NumPy: the arrays are small. A larger batch or "
+                "compile(step) would help."
+            )
+        elif calls:
+            found.append(
+                f"Python around the {calls} operations is only {around:.0%} of the step, and an operation or gradient takes "
+                f"{_time(each)} on average: what helps is less arithmetic (narrower layers, float32), not other Python."
+            )
+        if self.loader >= 0.2 * whole:
+            found.append(
+                f"The data loader takes {self.loader / whole:.0%}: num_workers=2 reads ahead while the step computes, and a "
+                "TensorDataset gives whole batches at once."
+            )
+        elif self.optimizer >= 0.2 * whole:
+            found.append(
+                f"The optimizer takes {self.optimizer / whole:.0%}: it goes over all weights in each step, whatever the batch "
+                "size, so a larger batch lets it do so less often."
+            )
+        elif self.forward and self.backward:
+            found.append(
+                f"Backward computes {self.backward / self.forward:.1f} times as long as forward; about 2 is usual, because a product has "
+                "two gradients, each a product of the same size."
+            )
+        return found
+
+    def to_json(self) -> str:
+        """Everything as JSON, with the sentences."""
+        return json.dumps({**asdict(self), "conclusions": self.conclusions()}, indent=2)
+
+    # -- how it looks ------------------------------------------------------------------------------------------------
+    def __rich__(self) -> RenderableType:
+        whole = sum(self.where().values())
+        tables = [_table("operation", self.ops), _table("module", self.modules), Table(box=None, header_style="dim")]
+        for name, align in (("where the time goes", "left"), ("time", "right"), ("share", "right"), ("", "left")):
+            tables[2].add_column(name, justify=align)  # type: ignore[arg-type]
+        for (name, seconds), colour in zip(self.where().items(), _COLOURS, strict=True):
+            tables[2].add_row(name, _time(seconds), f"{seconds / whole:.0%}", _bar([(seconds / whole, colour)]))
+        return Group(
+            Text(self._headline(), "bold"),
+            Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD)),
+            *(Padding(table, (1, 0, 0, 0)) for table in tables),
+            Padding(Text(self._cost(), "dim"), (1, 0)),
+            *(Text(f"• {sentence}") for sentence in self.conclusions()),
+        )
+
+    def _headline(self) -> str:
+        return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
+
+    def _cost(self) -> str:
+        total = sum(self.where().values())
+        uneven = not 2 / 3 < total / self.seconds < 3 / 2
+        return (
+            f"Means of the faster half of {self.repeat} steps. The times above add up to {_time(total)}, without what the clocks "
+            f"cost: a step took {_time(self.seconds)} without clocks, {_time(self.with_clocks)} with them."
+            + " These differ much, so the machine was busy with other things: measure again, or with a larger repeat."
+            * uneven
+        )
+
+    def __str__(self) -> str:
+        page = Console(file=io.StringIO(), width=110, color_system=None)
+        page.print(self)
+        return "\n".join(line.rstrip() for line in page.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return f"Profile({_time(self.seconds)} a step, {len(self.ops)} operations, {len(self.modules)} modules): print() shows it"
+
+    def _repr_html_(self) -> str:
+        whole = sum(self.where().values())
+        longest = max([row.share for row in self.ops + self.modules], default=1.0) or 1.0
+        body = [f"<p><b>{escape(self._headline())}</b> (<i class=f></i> forward, <i class=b></i> backward)</p>"]
+        for title, rows in (("operation", self.ops), ("module", self.modules)):
+            body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
+            for row in _shown(rows):
+                bars = [(row.forward / whole / longest, "f"), (row.backward / whole / longest, "b")]
+                cells = (row.calls or "", _time(row.forward), _time(row.backward), _size(row.bytes), f"{row.share:.0%}")
+                label = f"<td style='padding-left:{0.6 + 1.2 * row.depth}em'>{escape(row.name)} <small>{escape(row.kind)}</small>"
+                body.append(f"<tr>{label}" + "".join(f"<td>{cell}" for cell in cells) + f"<td>{_html_bar(bars)}</tr>")
+            body.append("</table>")
+        body.append("<table><tr><th>where the time goes<th>time<th>share<th></tr>")
+        for (name, seconds), kind in zip(self.where().items(), "fboooo", strict=True):
+            share = seconds / whole
+            body.append(f"<tr><td>{name}<td>{_time(seconds)}<td>{share:.0%}<td>{_html_bar([(share, kind)])}</tr>")
+        body.append(f"</table><p><small>{escape(self._cost())}</small></p><ul>")
+        body += [f"<li>{escape(sentence)}" for sentence in self.conclusions()]
+        return _STYLE + '<div class="tinygrad-edu-profile">' + "".join(body) + "</ul></div>"
+
+
+_COLOURS = (FORWARD, BACKWARD, OTHER, OTHER, OTHER, OTHER)
+_STYLE = """<style>
+.tinygrad-edu-profile{max-width:60em}
+.tinygrad-edu-profile table{border-collapse:collapse;margin:.8em 0;color:inherit;background:none}
+.tinygrad-edu-profile tr{background:none!important}
+.tinygrad-edu-profile :is(td,th){text-align:right!important;padding:.15em .6em;color:inherit;white-space:nowrap;font-variant-numeric:tabular-nums}
+.tinygrad-edu-profile th{border-bottom:1px solid #8a8f9888;font-weight:600}
+.tinygrad-edu-profile :is(td,th):first-child,.tinygrad-edu-profile :is(td,th):last-child{text-align:left!important}
+.tinygrad-edu-profile small{opacity:.7}
+.tinygrad-edu-profile i{display:inline-block;height:.75em;min-width:1px;vertical-align:baseline}
+.tinygrad-edu-profile p>i{width:.75em}
+.tinygrad-edu-profile i.f{background:#6699ff}.tinygrad-edu-profile i.b{background:#ff5c8d}.tinygrad-edu-profile i.o{background:#8a8f98}
+</style>"""
+
+
+def _html_bar(pieces: list[tuple[float, str]]) -> str:
+    return "".join(f'<i class={kind} style="width:{12 * share:.2f}em"></i>' for share, kind in pieces if share)
+
+
+def _shown(rows: list[Row]) -> list[Row]:
+    """The first rows, and one for the others."""
+    if len(rows) <= SHOWN:
+        return rows
+    shown, others = rows[: SHOWN - 1], rows[SHOWN - 1 :]
+    if others[0].depth or any(row.depth for row in others):  # modules: the rows above contain them
+        return [*shown, Row(f"({len(others)} more in .modules)")]
+    last = Row(f"({len(others)} others)")
+    for name in ("calls", "forward", "backward", "bytes", "share"):
+        setattr(last, name, sum(getattr(row, name) for row in others))
+    return [*shown, last]
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    table = Table(box=None, header_style="dim")
+    for name in (title, "calls", "forward", "backward", "memory", "share", ""):
+        if name in (title, ""):
+            table.add_column(name, no_wrap=True, overflow="ellipsis")
+        else:
+            table.add_column(name, justify="right", no_wrap=True, min_width=5 if name in ("calls", "share") else 8)
+    for row in _shown(rows):
+        seconds = row.forward + row.backward
+        pieces = [(row.share * s / seconds, c) for s, c in ((row.forward, FORWARD), (row.backward, BACKWARD)) if seconds]
+        label = Text.assemble("  " * row.depth, row.name, (f" {row.kind}" if row.kind else "", "dim"))
+        times = (_time(row.forward), _time(row.backward))
+        table.add_row(label, str(row.calls or ""), *times, _size(row.bytes), f"{row.share:.0%}", _bar(pieces))
+    return table
+
+
+def _bar(pieces: list[tuple[float, str]]) -> Text:
+    """A bar of coloured parts; all of the step is `BAR` letters long."""
+    text, done, drawn = Text(no_wrap=True), 0.0, 0
+    for share, colour in pieces:
+        done += share
+        letters = round(done * BAR) - drawn
+        text.append("▇" * letters, colour)
+        drawn += letters
+    return text if drawn or not done else text.append("▏", pieces[-1][1])
+
+
+def _time(seconds: float) -> str:
+    if not seconds:
+        return "-"
+    scale, unit = (1, "s") if seconds >= 1 else (1e-3, "ms") if seconds >= 1e-3 else (1e-6, "µs")
+    number = seconds / scale
+    return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
+
+
+def _size(count: float) -> str:
+    return bytes_text(count) if count else "-"
