@@ -27,7 +27,7 @@ from tinygrad_edu.nn import functional as F
 from tinygrad_edu.plot import Flipbook
 
 plt.style.use("tinygrad_edu.figures")
-tg.set_default_dtype(tg.float64)  # 16 digits: no rounding error grows until it decides
+tg.set_default_dtype(tg.float64)  # 16 digits: rounding decides nothing
 
 # %% [markdown]
 # ## The trouble with places
