@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import number, require
+from ..backend import as_array, number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
@@ -281,7 +281,7 @@ def _counts(name: str, input: Any, labels: Any, ignored: Any, weight: Any) -> An
 def _shares(labels: Any, counts: Any, reduction: str) -> Any:
     """The part that each sample's loss has in the reduced loss: a number, or an array with one for each."""
     if counts is not None:
-        return counts if reduction == "sum" else (counts / counts.sum(dtype=np.float64)).astype(counts.dtype)
+        return as_array(counts if reduction == "sum" else (counts / counts.sum(dtype=np.float64)).astype(counts.dtype))
     return 1.0 if reduction == "sum" else 1 / labels.size if labels.size else math.nan
 
 
