@@ -45,20 +45,23 @@ def _product_with_ones(x: Any, over: tuple[int, ...]) -> Any:
     if product is None:
         return None
     matrix, ones, ones_first, shape = product
-    x = x.reshape(matrix)
-    return (ones.dot(x) if ones_first else x.dot(ones)).reshape(shape)
+    x = x if matrix is None else x.reshape(matrix)
+    z = ones.dot(x) if ones_first else x.dot(ones)
+    return z if shape is None else z.reshape(shape)
 
 
 @functools.lru_cache(maxsize=512)
 def _as_product(shape: tuple[int, ...], dtype: Any, over: tuple[int, ...]) -> Any:
-    """Such a product: the shape of x as a matrix, the ones, whether these come first, and the shape of the result."""
+    """Such a product: the shape of x as a matrix, the ones, whether these come first, and the shape of the result; None for no other
+    shape than there is."""
     count, dims = math.prod(shape[d] for d in over), sorted(over)
     first, last = dims == [*range(len(dims))], dims == [*range(len(shape) - len(dims), len(shape))]
     if not over or not (first or last) or count > LONGEST or dtype not in _FAST:
         return None
     rest = tuple(n for d, n in enumerate(shape) if d not in over)
     size = (math.prod(rest),) if rest else ()
-    return (*size, count) if last else (count, *size), _ones(count, dtype), not last, rest
+    matrix = (*size, count) if last else (count, *size)
+    return None if matrix == shape else matrix, _ones(count, dtype), not last, None if size == rest else rest
 
 
 @functools.lru_cache(maxsize=64)
