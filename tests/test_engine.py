@@ -473,3 +473,11 @@ def test_steps_count_no_part_that_a_missing_rule_holds_back():
     steps = list(tg.autograd.steps(times_constant(c, y)))
     assert [(step.got, step.uses) for step in steps if step.kind == "contribute" and step.to is a] == [(1, 1)]
     del tg.op.__globals__["registry"]["times_constant"]
+
+
+def test_a_size_is_nothing_to_differentiate() -> None:
+    assert tg.Tensor(2, 3).shape == (2, 3)
+    for sizes in ((5,), (2, 3)):
+        with pytest.raises(TypeError, match="of that size"):
+            tg.Tensor(*sizes, requires_grad=True)
+    assert tg.Tensor(5.0, requires_grad=True).shape == ()

@@ -71,6 +71,11 @@ class Tensor:
         self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
         numbers = _numbers_or_size(data, dtype)
+        if requires_grad and data and numbers is not data[0]:
+            raise TypeError(
+                f"Tensor({', '.join(map(str, data))}) is uninitialised, of that size, as in PyTorch, and so nothing to differentiate. For a "
+                "number write tensor(5.0, requires_grad=True), for a size zeros(2, 3, requires_grad=True)."
+            )
         if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(numbers, dtype, device, copy=True)
