@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from tinygrad_edu.errors import InplaceError
 from tinygrad_edu.op import registry
 from tinygrad_edu.tensor import wrap
 from tinygrad_edu.testing import assert_close, gradcheck, gradgradcheck
+from tinygrad_edu.trees import leaves
 
 from . import strict_cupy
 from .cases import Case, catalogue
@@ -60,15 +60,6 @@ def floating(array: Any) -> bool:
 def tensors_of(arrays: list[np.ndarray], **how: Any) -> list[Tensor]:
     """Tensors of a sample's arrays; those of floats require grad."""
     return [tensor(a, requires_grad=floating(a), **how) for a in arrays]
-
-
-def leaves(result: Any) -> Iterator[Any]:
-    """The tensors (and numbers) in a result."""
-    if isinstance(result, list | tuple):
-        for x in result:
-            yield from leaves(x)
-    else:
-        yield result
 
 
 def outputs(case: Case, inputs: list[Tensor], settings: dict[str, Any]) -> list[Tensor]:

@@ -70,12 +70,7 @@ class Tensor:
     def __init__(
         self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
-        numbers = _numbers_or_size(data, dtype)
-        if requires_grad and data and numbers is not data[0]:
-            raise TypeError(
-                f"Tensor({', '.join(map(str, data))}) is uninitialised, of that size, as in PyTorch, and so nothing to differentiate. For a "
-                "number write tensor(5.0, requires_grad=True), for a size zeros(2, 3, requires_grad=True)."
-            )
+        numbers = _numbers_or_size(data, dtype, requires_grad)
         if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(numbers, dtype, device, copy=True)
@@ -457,9 +452,14 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     return moved.copy() if copy and moved is data else moved
 
 
-def _numbers_or_size(data: tuple, dtype: Any) -> Any:
+def _numbers_or_size(data: tuple, dtype: Any, requires_grad: bool) -> Any:
     """What a call of a tensor's class means by its arguments: numbers, or an array of a size, uninitialised."""
     if all(type(n) is int or isinstance(n, np.integer) for n in data):
+        if requires_grad and data:
+            raise TypeError(
+                f"Tensor({', '.join(map(str, data))}) is uninitialised, of that size, as in PyTorch, and so nothing to differentiate. For a "
+                "number write tensor(5.0, requires_grad=True), for a size zeros(2, 3, requires_grad=True)."
+            )
         wanted = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
         return backend.place(np.empty(data or 0, wanted), backend.get_default_device())
     if len(data) > 1:

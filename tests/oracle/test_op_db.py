@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.trees import leaves
 
 torch = pytest.importorskip("torch")
 if importlib.util.find_spec("expecttest") is None:  # PyTorch's test helpers import it, and nothing here uses it
@@ -152,17 +153,6 @@ def translate_module(value: Any) -> Any:
     sizes = attention.embed_dim, attention.num_heads, value.linear1.out_features, value.dropout.p, activation
     how = value.norm1.eps, attention.batch_first, value.norm_first, value.linear1.bias is not None
     return cls(*sizes, *how).to(str(value.linear1.weight.dtype)[6:])
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    """The tensors and numbers in a nested result."""
-    if isinstance(value, list | tuple):
-        for x in value:
-            yield from leaves(x)
-    elif isinstance(value, dict):
-        yield from leaves(list(value.values()))
-    else:
-        yield value
 
 
 def to_torch(x: Any) -> Any:

@@ -21,7 +21,7 @@ from ..clock import owner
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler import LRScheduler
-from ..optim.optimizer import Optimizer
+from ..optim.optimizer import Optimizer, with_own_step
 from ..tensor import Tensor
 from .record import CompileError, Draw, Recorded, Tape, call, site, strip
 
@@ -60,20 +60,12 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "warn_of_nan", lambda *found: None)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
-        for kind in (*subclasses(Optimizer), *subclasses(LRScheduler)):
-            if "step" in vars(kind):
-                replace(kind, "step", _not_looked_into(vars(kind)["step"], tape))
+        for kind in (*with_own_step(Optimizer), *with_own_step(LRScheduler)):
+            replace(kind, "step", _not_looked_into(vars(kind)["step"], tape))
         try:
             yield
         finally:
             tape.running = False
-
-
-def subclasses(kind: Any) -> Iterator[Any]:
-    """A class and all that are made from it."""
-    yield kind
-    for each in kind.__subclasses__():
-        yield from subclasses(each)
 
 
 def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:

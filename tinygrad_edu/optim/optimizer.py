@@ -17,7 +17,7 @@ lasts; `group` holds the hyperparameters. To treat parameters by name, pass `mod
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -198,3 +198,11 @@ class Optimizer:
             settings = "\n".join(f"    {k}: {group[k]}" for k in sorted(group) if k not in ("params", "param_names"))
             lines.append(f"Parameter Group {i}\n{settings}")
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+
+
+def with_own_step(kind: Any) -> Iterator[Any]:
+    """Of a class of optimizers (or schedules) and all that are made from it, those that define a step of their own."""
+    if "step" in vars(kind):
+        yield kind
+    for each in kind.__subclasses__():
+        yield from with_own_step(each)

@@ -19,7 +19,7 @@ from ..clock import owner
 from ..data.loader import DataLoader
 from ..nn.module import Module
 from ..op import Op, registry, watchers
-from ..optim.optimizer import Optimizer
+from ..optim.optimizer import Optimizer, with_own_step
 from ..tensor import Tensor
 
 Modules = tuple[Module, ...]  # that are running, each inside the one before it
@@ -145,7 +145,7 @@ class Clock:
             self.put(Module, "__call__", self.module(Module.__call__))
             self.put(engine, "_run", self.walk(engine._run))
             self.put(DataLoader, "__iter__", self.batches(DataLoader.__iter__))
-            for kind in _with_step(Optimizer):
+            for kind in with_own_step(Optimizer):
                 self.put(kind, "step", self.step(kind.step))
             yield
 
@@ -235,14 +235,6 @@ class Clock:
                 yield batch
 
         return run
-
-
-def _with_step(kind: Any) -> Iterator[Any]:
-    """The classes of optimizers that have a step of their own."""
-    if "step" in vars(kind):
-        yield kind
-    for inside in kind.__subclasses__():
-        yield from _with_step(inside)
 
 
 def cost_of_a_clock() -> float:
