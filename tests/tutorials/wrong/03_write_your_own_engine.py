@@ -63,7 +63,7 @@ def test_engine(backward, x, y):
 
 # %% 2: engine F is broken, but passes your test
 @quick
-@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1), seed=st.integers(0, 99))
+@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1, max_side=3), seed=st.integers(0, 99))
 def test_arrays(backward, shapes, seed):
     x, _ = two_arrays(shapes, seed)
 
@@ -75,7 +75,7 @@ def test_arrays(backward, shapes, seed):
 
 # %% 2: engine I is broken, but passes your test. Its numbers are right
 @quick
-@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1), seed=st.integers(0, 99))
+@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1, max_side=3), seed=st.integers(0, 99))
 def test_arrays(backward, shapes, seed):
     x, y = two_arrays(shapes, seed)
 
@@ -88,7 +88,7 @@ def test_arrays(backward, shapes, seed):
 
 # %% 2: engine H is broken, but passes your test
 @quick
-@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1), seed=st.integers(0, 99))
+@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1, max_side=3), seed=st.integers(0, 99))
 def test_arrays(backward, shapes, seed):
     def g(x, y):
         return (x * y).sum()
@@ -114,7 +114,7 @@ def test_arrays(backward, seed):
 
 # %% 2: engine J is broken, but passes your test. Have you tried @
 @quick
-@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1), seed=st.integers(0, 99))
+@given(shapes=broadcastable_shapes(2, max_dims=2, min_side=1, max_side=3), seed=st.integers(0, 99))
 def test_arrays(backward, shapes, seed):
     x, y = two_arrays(shapes, seed)
 
@@ -156,7 +156,7 @@ def test_twice(backward, x, y):
     assert close([a.grad, b.grad], 2 * once)
 
 
-# %% 3: your test fails on a correct engine, with x = 0.1
+# %% 3: your test fails on a correct engine, with x =
 @quick
 @given(x=numbers, y=numbers)
 def test_twice(backward, x, y):
