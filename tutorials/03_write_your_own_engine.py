@@ -3,10 +3,13 @@
 #
 # **Can you write a library that finds derivatives, in an afternoon and in less than 100 lines?**
 #
-# You have seen what an autograd engine does: it records ([tutorial 1](01_tensors_and_dynamic_graphs.ipynb)) and walks back
-# ([tutorial 2](02_backprop_step_by_step.ipynb)). Now we build one from nothing, first for single numbers, cell by cell, and train
-# something with it; then two small additions make it work with whole arrays. After each part you see where this package does the
-# same. At the end you hunt for mistakes in broken engines, as the package's own tests do.
+# You have seen what an autograd engine does: it records ([tutorial 1](01_tensors_and_dynamic_graphs.ipynb)), and it walks back
+# ([tutorial 2](02_backprop_step_by_step.ipynb)). Now you build one from nothing, cell by cell: first for single numbers, and it
+# trains a small network; then two additions make it work with whole arrays. After each section you see where this package does the
+# same. At the end you hunt for mistakes in broken engines.
+#
+# (The best known engine of this size is Andrej Karpathy's [micrograd](https://github.com/karpathy/micrograd). Ours is made like
+# this package, only smaller.)
 #
 # You need tutorials 1 and 2. About 30 minutes.
 
@@ -78,10 +81,13 @@ def mul(x, y):
     return x * y
 
 
-Value.__add__ = Value.__radd__ = lambda x, y: add(x, y)  # what + does with Values
+Value.__add__ = Value.__radd__ = lambda x, y: add(x, y)
 Value.__mul__ = Value.__rmul__ = lambda x, y: mul(x, y)
 
 # %% [markdown]
+# The last two lines tell Python what `+` and `*` shall do with Values (`__radd__` is for `2 + x`, where the Value stands at the
+# right).
+#
 # That is all it takes to record. Here is a function with two intermediate results; `a` is used twice, and so is `h`. Ask the loss
 # where it comes from:
 
@@ -159,13 +165,15 @@ tg.draw(
 # ## One rule for each input
 #
 # The chain rule needs to know of each operation how its result depends on each input. A rule gets the gradient `g` of the result,
-# the result `z` and the inputs, and returns what the input shall get: `g` times the local slope. We write the rules above the
-# function:
+# the result `z` and the inputs, and returns what one input shall get: `g` times the local slope.
+#
+# The rules shall stand above the function, as `@op(dx=..., dy=...)`: `op` takes them, waits for the function, and makes an `Op` of
+# both. Two more operations come along, `sub` and `tanh`.
 
 
 # %%
 def op(**rules):
-    """To be written above a function: makes it an operation with these rules."""
+    """To stand above a function: makes an operation of it, with these rules."""
     return lambda forward: Op(forward, list(rules.values()))
 
 
@@ -194,8 +202,8 @@ Value.__rsub__ = lambda x, y: sub(y, x)
 Value.tanh = lambda x: tanh(x)
 
 # %% [markdown]
-# (`tanh` has the slope $1 - \tanh^2 x$, and since $z$ *is* $\tanh x$, its rule uses $z$.) With $g = 1$ a rule returns the local
-# slope alone. Here they stand on the arrows:
+# The slope of tanh is $1 - \tanh^2 x$, and since $z$ *is* $\tanh x$, its rule needs only $z$. With $g = 1$ a rule returns the local
+# slope alone. Here the slopes stand on the arrows:
 
 # %% tags=["cover"]
 a, b = Value(1.0), Value(3.0)
@@ -217,14 +225,14 @@ plt.show()
 # %% [markdown]
 # Check one on paper: if `u` grows by 1, `loss = h * u` grows by `h`, which is 3.
 #
-# > **In the package:** [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py) declares `mul` with the very same line. There are
-# > hundreds of such operations in [ops](../tinygrad_edu/ops/__init__.py), and nothing else in the package knows a derivative.
+# > **In the package:** [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py) declares `mul` with the very same two rules, and all
+# > the other operations are declared so. `tanh` is in [ops/elementwise.py](../tinygrad_edu/ops/elementwise.py).
 #
 # ## The order
 #
 # A Value may hand its gradient on only when all of its parts have arrived. So on the walk back everything that was made *from* it
-# must have its turn before. Each Value was born after its inputs, and noted when. So: collect all results behind the loss, and sort
-# them by birth. From the end, that is the order we need.
+# must have its turn first. Each Value was born after its inputs, and noted when: collect all results behind the loss and sort them
+# by birth. Read from the end, that is the order we need.
 
 
 # %%
@@ -251,9 +259,11 @@ plt.show()
 #
 # ## The walk back
 #
-# Everything is there. Start with 1 at the loss; go through the results; let each rule make its part; add the part to the
-# input's gradient. `yield` hands out each part on the way, so that we can watch. Whoever does not want to watch just lets the
-# walk run to its end: that is `backward`.
+# Everything is there. Start with 1 at the loss; go through the results; let each rule make its part; add the part to the input's
+# gradient. (Results begin at 0 in every walk. Leaves keep what they have, and it adds up until you set it to 0: tutorial 2.)
+#
+# `yield` makes `steps` a generator: it hands out each part and pauses, so that we can watch. Whoever does not want to watch lets it
+# run to its end: that is `backward`.
 
 
 # %%
@@ -261,7 +271,7 @@ def steps(root):
     """Walk back from root by the chain rule; yields each part that arrives."""
     results = order(root)
     for z in results:
-        z.grad = 0.0  # results begin anew; leaves go on adding
+        z.grad = 0.0
     root.grad = 1.0
     for z in reversed(results):
         numbers = [x.data for x in z.inputs]
@@ -293,7 +303,7 @@ def walk_pages():
     yield page("the loss compared with itself: 1", {"loss": "grad 1"})
     for z, x, part in steps(loss):
         pair = names[x], names[z]
-        title = f"{pair[1]} sends {pair[0]}:  {z.grad:g} {slopes[pair]} = {part:g}"
+        title = f"{pair[1]} sends {pair[0]}:  {z.grad:g} · {local[x, z]:g} = {part:g}"
         if x.grad != part:
             title += f",  together {x.grad - part:g} + {part:g} = {x.grad:g}"
         inside = {name: f"grad {v.grad:g}" for name, v in values.items() if v.grad}
@@ -329,16 +339,19 @@ for (z, _, part), step in zip(steps(loss), theirs_steps, strict=True):
 #
 # ## Trust nobody
 #
-# Are the gradients right? A judge who knows no chain rule is the slope measured to both sides (tutorial 2). `measured` runs the
-# function twice for each input; `gradients` asks the engine. (Which engine? That is the last argument. We shall need it.)
+# Are the gradients right? Let slopes be the judge that are measured by small steps to both sides, as in tutorial 2: they know no
+# chain rule. `measured` runs the function twice for each input; `gradients` asks an engine. (Which one? That is its last argument;
+# we shall need it.)
 
 
 # %%
 def measured(f, inputs, eps=1e-5):
     """The slopes of f at these numbers, by small steps to both sides."""
     slopes = []
-    for i, x in enumerate(inputs):
-        up, down = ([*inputs[:i], x + step, *inputs[i + 1 :]] for step in (eps, -eps))
+    for i in range(len(inputs)):
+        up, down = list(inputs), list(inputs)
+        up[i] += eps
+        down[i] -= eps
         rise = f(*map(Value, up)).data - f(*map(Value, down)).data
         slopes.append(rise / (2 * eps))
     return slopes
@@ -361,17 +374,17 @@ print("measured:", [round(slope, 6) for slope in measured(f, [1.0, 3.0])])
 # %% [markdown]
 # One point proves little. Better would be: *at every point the two agree*. Such a sentence is a **property**, and the library
 # [Hypothesis](https://hypothesis.readthedocs.io) tests it: you say what the inputs are like, and it searches for some that break
-# your sentence. Here the inputs are tenths from -2 to 2. (`quick`: a hundred tries, the same ones every time.)
+# your sentence. Here the inputs are tenths from -2 to 2.
 
 # %%
 numbers = st.integers(-20, 20).map(lambda n: n / 10)
 quick = settings(
     max_examples=100,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    report_multiple_bugs=False,
-    phases=[Phase.generate, Phase.shrink],
+    derandomize=True,  # the same tries every time
+    phases=[Phase.generate, Phase.shrink],  # search; then look for something simpler
+    report_multiple_bugs=False,  # the first is enough
+    database=None,  # keep nothing on disk
+    deadline=None,  # a slow computer may take its time
 )
 
 tried = []
@@ -414,7 +427,7 @@ except AssertionError:
     print("measured:", [round(slope, 6) for slope in measured(f, [x, y])])
 
 # %% jupyter={"source_hidden": true} tags=["volatile"]
-figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.7), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(7.2, 3.5))
 for ax, pairs, title in [
     (axes[0], tried_on_ours, "your engine"),
     (axes[1], tried, "the forgetful engine"),
@@ -422,20 +435,20 @@ for ax, pairs, title in [
     for right, color in [(True, "C2"), (False, "C4")]:
         chosen = np.array([(x, y) for x, y, r in pairs if r == right])
         if len(chosen):
-            ax.plot(*chosen.T, color=color, linewidth=0.7, alpha=0.3)
+            if not right:  # the way to the simplest pair
+                ax.plot(*chosen.T, color=color, linewidth=0.7)
             label = "right" if right else "wrong"
             ax.scatter(*chosen.T, 22, color, label=label, zorder=3)
-    ax.set(title=f"{title}: {len(pairs)} tries", xlabel="x", aspect="equal")
-    ax.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=range(-2, 3), yticks=range(-2, 3))
-axes[0].set_ylabel("y")
+    ax.margins(0.15)
+    ax.set(title=f"{title}: {len(pairs)} tries", xlabel="x", ylabel="y")
 axes[1].scatter(*tried[-1][:2], 200, "none", edgecolors="C4", linewidths=2, zorder=4)
-axes[1].annotate("simplest", tried[-1][:2], (12, -16), textcoords="offset points")
+axes[1].annotate("simplest", tried[-1][:2], (14, 8), textcoords="offset points")
 axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# Each dot is a pair that Hypothesis tried. Where `x` is 0, even the forgetful engine is right: that is why one point, or a few nice
-# ones, prove little.
+# Each dot is a pair that Hypothesis tried; the line leads to the simplest one that breaks the sentence. Where `x` is 0, even the
+# forgetful engine is right: that is why a few nice numbers prove little.
 #
 # The same test with another function, `x * y`, finds nothing at all:
 
@@ -511,7 +524,7 @@ print(f"loss {losses[0]:.4f} before training, {losses[-1]:.4f} after 500 steps")
 # %% jupyter={"source_hidden": true}
 def training_pages():
     fine = np.linspace(-2.2, 2.2, 100)
-    for step in (0, 5, 20, 60, 150, 499):
+    for step in (0, 20, 100, 150, 250, 499):
         figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6))
         p = path[step]
         parts = np.tanh(np.outer(p[:4], fine) + p[4:8, None]) * p[8:12, None]
@@ -529,7 +542,7 @@ def training_pages():
 Flipbook(training_pages(), title="four neurons learn a wave with your engine")
 
 # %% [markdown]
-# Blue is the sum, grey are the four neurons that it is made of. Your own engine has trained a network!
+# Blue is the sum, grey are the four neurons that it is made of. A network, trained by your own engine!
 #
 # Does the package do the same? `train` never asks what it computes with, so give it tensors:
 
@@ -575,17 +588,41 @@ def try_it():
     x, W = Value(np.array([[1.0], [2.0], [3.0]])), Value(np.array([0.5, -1.0]))
     (x * W).sum().backward()
     for name, value in [("x", x), ("W", W)]:
-        print(
-            f"{name} has the shape {value.data.shape}, its gradient", value.grad.shape
-        )
+        print(f"{name}: shape {value.data.shape}, gradient {value.grad.shape}")
 
 
 try_it()
 
 # %% [markdown]
-# Forwards it works. Backwards the shapes are wrong. NumPy used each number of `W` three times, once for each row (that is
-# broadcasting, tutorial 1), and each use sends a part. They should add up! So after a rule has made its part, sum it over the axes
-# along which its input was repeated: those that were put in front, and those of size 1 that were stretched.
+# Forwards it works. Backwards both gradients have the shape of the result. NumPy used each number of `W` three times, once for each
+# row (that is broadcasting, tutorial 1), and each number of `x` twice; each use sends a part. The rules make tables of all these
+# parts, and they must still be added up:
+
+# %% jupyter={"source_hidden": true}
+x, W = np.array([[1.0], [2.0], [3.0]]), np.array([0.5, -1.0])
+g = np.ones((3, 2))  # from the sum
+figure, axes = plt.subplots(1, 2, figsize=(7, 2.7))
+for ax, name, rule, axis in zip(axes, "Wx", mul.rules[::-1], [0, 1], strict=True):
+    part = rule(g, x * W, x, W)
+    summed = part.sum(axis)
+    for (i, j), number in np.ndenumerate(part):
+        box = {"facecolor": "white", "edgecolor": "C5", "boxstyle": "square,pad=0.6"}
+        ax.text(j, -i, f"{number:4.1f}", ha="center", va="center", bbox=box)
+    for k, number in enumerate(summed):
+        end = (k, -3.5) if axis == 0 else (2.4, -k)
+        begin = (k, -2.4) if axis == 0 else (1.4, -k)
+        box = {"facecolor": "white", "edgecolor": "C2", "boxstyle": "square,pad=0.6"}
+        number = ax.text(*end, f"{number:4.1f}", ha="center", va="center", bbox=box)
+        look = {"arrowstyle": "-|>", "color": "C2", "patchB": number.get_bbox_patch()}
+        ax.annotate("", end, begin, arrowprops=look)
+    how = "down, to (2,)" if axis == 0 else "across, to (3, 1)"
+    ax.set(xlim=(-0.8, 3), ylim=(-4, 0.6), title=f"parts for {name}, summed {how}")
+    ax.axis("off")
+plt.show()
+
+# %% [markdown]
+# So after a rule has made its part, sum it over the axes along which the input was repeated: those that were put in front, and those
+# of size 1 that were stretched.
 
 
 # %%
@@ -608,7 +645,7 @@ def steps(root):
     """Walk back from root by the chain rule; yields each part that arrives."""
     results = order(root)
     for z in results:
-        z.grad = 0.0  # results begin anew; leaves go on adding
+        z.grad = 0.0
     root.grad = 1.0
     for z in reversed(results):
         numbers = [x.data for x in z.inputs]
@@ -622,16 +659,15 @@ try_it()
 
 # %% [markdown]
 # One line is new, and no rule had to change. That is why it is done here, once, and not in each rule.
-
-# %% [markdown]
-# Now the network in one line: nine samples in a column, four neurons in a row. From the same start it must go the same way, and
-# it records far less:
+#
+# Now the network is one line: nine samples in a column, four neurons in a row. From the same start it must go the same way, with far
+# fewer operations to record:
 
 
 # %%
 def network_error(x, y, W, b, V, c):
     error = (x @ W + b).tanh() @ V + c - y
-    return (error * error).sum() * (1 / len(xs))
+    return (error * error).sum() * (1 / len(y))
 
 
 X, Y = xs[:, None], ys[:, None]  # columns
@@ -667,7 +703,7 @@ for name, run in [
 
 # %% [markdown]
 # And once more beside the package: the gradients of your engine for three of the samples, and the same function of tensors in the
-# player. Watch `b` on the way back: its part is a table of three rows, summed to one.
+# player. Watch `b` on the way back: its part is a table of three rows, and summed to one.
 
 # %%
 few = slice(0, 9, 4)
@@ -702,14 +738,14 @@ for function in functions:
     for i, line in enumerate(lines):
         if line.strip():
             found[function.__code__.co_filename, first + i] = line
-count = len(found) + 4  # `class ...` and its docstring, twice
+count = len(found) + 7  # two classes' first two lines, the clock, and two of Value
 print(count, "lines")
 assert count < 100
 
 # %% [markdown]
-# What is the package's engine so much longer for? For derivatives of derivatives (rules run on tensors too), arrays changed in place
-# (noticed, never silently wrong), hooks, graphs freed while they are walked, GPUs, some hundreds of operations, and messages that
-# say what to do. But its heart you have just written.
+# Why is the package's engine so much longer? For derivatives of derivatives (rules run on tensors too), arrays changed in place
+# (noticed, never silently wrong), hooks, graphs freed while they are walked, GPUs, and messages that say what to do. But its heart
+# you have just written.
 #
 # ## What to take along
 #
@@ -724,6 +760,8 @@ assert count < 100
 # The exercises are about broken engines, A to M. Each is a `backward` with **one** mistake. They lie in the next cell, folded: do not
 # look, find them by testing! A check says "Right." only if your test passes on correct engines and fails on all broken ones, and it
 # shows the simplest numbers with which Hypothesis caught each of them.
+#
+# Your tests get an engine's `backward` as their first argument, as `test_f` and `test_product` do.
 
 # %% jupyter={"source_hidden": true}
 import re
@@ -828,13 +866,24 @@ def judge(test, broken):
     assert getattr(test, "is_hypothesis_test", False), (
         "leave @quick and @given above your test: Hypothesis shall choose the inputs."
     )
-    for correct in (lambda root: backward(root), recorded):
+    used = []
+
+    def ours(root):
+        used.append(root)
+        backward(root)
+
+    for correct in (ours, recorded):
         try:
             test(correct)
         except AssertionError as error:
             raise AssertionError(
-                f"your test fails on a correct engine, with {example(error)}. {error}"
+                f"your test fails on a correct engine, with {example(error)}. Is it true, what "
+                f"it says? (Measured slopes are not exact; close allows for that.) {error}"
             ) from None
+    assert used, (
+        "your test never calls the backward that it is given. "
+        "Pass it on, as in gradients(f, [x, y], backward)."
+    )
     for name, (walk, hint) in broken.items():
         try:
             test(walk)
@@ -910,7 +959,7 @@ with check():
 #
 # Now arrays. F to I do something wrong with broadcasting, J with the matrix product. Hypothesis gives you two shapes that fit together, such as
 # `(3,)` and `(2, 1)`, and a seed for random numbers; `x, y = two_arrays(shapes, seed)` makes arrays of them. `measured_arrays` is
-# `measured` for arrays.
+# `measured` for arrays. What you test must end in a single number, so sum it up.
 
 
 # %%
@@ -1038,7 +1087,9 @@ with check():
 # ```
 #
 # K forgets what leaves had; L lets results keep their old gradients and hands them on once more; M never visits a result again.
-# L's mistake is easily made: a small engine that adds to every `.grad`, of leaves and results alike, has it.
+# L's mistake is easily made: an engine that adds to every `.grad`, of leaves and results alike, has it. [micrograd's
+# `backward`](https://github.com/karpathy/micrograd/blob/master/micrograd/engine.py) is written so; whoever calls it once for each
+# loss never notices.
 #
 # </details>
 
