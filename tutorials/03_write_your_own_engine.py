@@ -702,25 +702,29 @@ for name, run in [
     print(f"{name}: {(time.perf_counter() - began) / 20 * 1000:.2f} ms for a step")
 
 # %% [markdown]
-# And once more beside the package: the gradients of your engine for three of the samples, and the same function of tensors in the
-# player. Watch `b` on the way back: its part is a table of three rows, and summed to one.
+# And once more beside the package, for three of the samples and two of the neurons, so that there is room: the gradients of your
+# engine, and the same function of tensors in the player.
 
 # %%
-few = slice(0, 9, 4)
-values = [Value(array) for array in start_arrays]
-network_error(X[few], Y[few], *values).backward()
+W, b, V, c = start_arrays
+small = [W[:, :2], b[:2], V[:2], c]
+values = [Value(array) for array in small]
+network_error(X[::4], Y[::4], *values).backward()
 for name, value in zip("WbVc", values, strict=True):
     print(name, np.round(value.grad, 3).tolist())
 
 # %%
-W, b, V, c = (
+tensors = [
     tg.tensor(array, requires_grad=True, name=name)
-    for name, array in zip("WbVc", start_arrays, strict=True)
-)
-x, y = tg.tensor(X[few], name="x"), tg.tensor(Y[few], name="y")
-tg.play(network_error(x, y, W, b, V, c), title="four neurons, by the package")
+    for name, array in zip("WbVc", small, strict=True)
+]
+x, y = tg.tensor(X[::4], name="x"), tg.tensor(Y[::4], name="y")
+tg.play(network_error(x, y, *tensors), title="two neurons, by the package")
 
 # %% [markdown]
+# Step to where `add` sends a gradient to `b`: the player shows how broadcasting is undone, three rows summed to one. At the end,
+# compare with the numbers of your engine.
+#
 # > **In the package:** `_fit` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py), which calls `sum_to` of
 # > [ops/shape.py](../tinygrad_edu/ops/shape.py); `matmul` is in [ops/products.py](../tinygrad_edu/ops/products.py).
 #
