@@ -87,10 +87,10 @@ def test_arrays(backward, shapes, seed):
     x, y = two_arrays(shapes, seed)
 
     def g(x, y):
-        return (x * y).sum() + x.sum()
+        return (x * y).sum()
 
     for ours, slopes in zip(gradients(g, [x, y], backward), measured_arrays(g, [x, y]), strict=True):
-        assert np.allclose(np.sum(ours), np.sum(slopes), rtol=1e-4, atol=1e-6)
+        assert close(np.ravel(ours), np.ravel(slopes))
 
 
 # %% 2: engine H is broken, but passes your test
