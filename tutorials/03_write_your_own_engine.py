@@ -771,13 +771,13 @@ assert count < 100
 import re
 
 
-def engine(order=order, rules=None, add=True, fit=fit, begin=0.0, twice=True):
+def engine(order=order, rules=None, add=True, fit=fit, anew=True, twice=True):
     """The walk back, with a place for each mistake."""
 
     def walk(root):
         results = order(root)
         for z in results:
-            z.grad = 0.0 if begin is not None else z.grad
+            z.grad = 0.0 if anew else z.grad
         root.grad = 1.0
         for z in reversed(results):
             numbers = [x.data for x in z.inputs]
@@ -1065,7 +1065,7 @@ with check():
         {
             "K": (forgets_leaves, "What happens to what is in a leaf's grad already?"),
             "L": (
-                engine(begin=None),
+                engine(anew=False),
                 "Its leaves are treated well. What about results between leaf and loss?",
             ),
             "M": (visits_once, "Call backward twice for one loss."),
