@@ -1,0 +1,665 @@
+# %% [markdown]
+# # 11. Your own layer, loss, optimizer and operation
+#
+# **A library hands you layers, losses, optimizers and operations. Which of them could you have written yourself?**
+#
+# All of them. First we write a layer, a loss, an optimizer and a training loop in plain NumPy, each with its own derivative, and
+# teach a network FizzBuzz with them. Then the same parts become parts of the library, and the derivatives disappear. Last, we go
+# one level deeper and make an *operation*, where a derivative must be written after all: we find it in five ways, get it wrong on
+# purpose, and write a test that finds a mistake nobody planted.
+#
+# You need tutorials [2](02_backprop_step_by_step.ipynb) and [5](05_three_classes_three_losses.ipynb). About 30 minutes.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from hypothesis import given, settings
+from matplotlib.colors import ListedColormap
+
+import tinygrad_edu as tg
+from tinygrad_edu import autograd, nn, optim
+from tinygrad_edu.exercises import check
+from tinygrad_edu.nn import functional as F
+from tinygrad_edu.plot import Flipbook
+from tinygrad_edu.testing import gradcheck, gradgradcheck, tensors
+
+plt.style.use("tinygrad_edu.figures")
+tg.set_default_dtype(tg.float64)  # 16 digits: derivatives will be checked
+
+# %% [markdown]
+# ## An interview question
+#
+# FizzBuzz: for each number from 1 to 100 say the number; but if it can be divided by 3, say *fizz*, if by 5, *buzz*, and if by
+# both, *fizzbuzz*. It takes three lines of Python. In 2016 Joel Grus [answered it with a neural
+# network](https://joelgrus.com/2016/05/23/fizz-buzz-in-tensorflow/), for fun; a year later he wrote, in a talk of 45 minutes, a
+# [whole small library](https://github.com/joelgrus/joelnet) to do it once more. We follow him, in code of our own.
+#
+# The network sees the ten binary digits of a number (he writes them as 0 and 1, we as −1 and +1), and gives a score to each of
+# the four answers. It learns from 101 to 1023, and is tested on 1 to 100, which it has never seen.
+
+
+# %%
+def bits(n):
+    return [1 if n >> k & 1 else -1 for k in range(10)]
+
+
+def answer(n):  # 0: the number, 1: fizz, 2: buzz, 3: fizzbuzz
+    return (n % 3 == 0) + 2 * (n % 5 == 0)
+
+
+learn, test = range(101, 1024), range(1, 101)
+X = np.array([bits(n) for n in learn], dtype=float)
+Y = np.eye(4)[[answer(n) for n in learn]]  # 2 becomes 0 0 1 0
+X_test = np.array([bits(n) for n in test], dtype=float)
+y_test = np.array([answer(n) for n in test])
+for name, count in zip(
+    ["the number", "fizz", "buzz", "fizzbuzz"], Y.sum(0), strict=True
+):
+    print(f"{name:10} {count:4.0f} of {len(Y)}, or {count / len(Y):.12f}")
+
+# %% jupyter={"source_hidden": true}
+COLORS = ["#d9d9e3", "C0", "C1", "C3"]
+NAMES = ["the number", "fizz", "buzz", "fizzbuzz"]
+figure, (above, below) = plt.subplots(
+    2, 1, figsize=(8, 2.8), sharex=True, height_ratios=[1, 8]
+)
+shown = range(101, 161)
+kinds = [answer(n) for n in shown]
+above.scatter(shown, [0] * 60, 30, [COLORS[k] for k in kinds])
+above.axis("off")
+below.imshow(
+    np.transpose([bits(n) for n in shown]),
+    cmap="Greys",
+    vmin=-1,
+    vmax=2,
+    aspect="auto",
+    extent=(100.5, 160.5, 9.5, -0.5),
+)
+below.set(xlabel="number", yticks=[0, 9], yticklabels=["bit of 1", "bit of 512"])
+below.grid(False)
+for k in range(4):
+    above.scatter([], [], 30, COLORS[k], label=NAMES[k])
+figure.legend(loc="outside upper center", ncols=4)
+plt.show()
+
+# %% [markdown]
+# Look at the picture: the colours repeat after 15 numbers, the bits after 2, 4, 8, 16 ... No single bit says anything about 3 or
+# 5. That is what makes it a good test.
+#
+# The first line of the table is a trap. Who always says "the number" is right in 0.534127843987 of all cases. It is the very
+# number that Grus's first network [printed](https://github.com/joelgrus/fizz-buzz-tensorflow) after epoch 1, and again after each
+# epoch until number 612. We shall meet it, too.
+#
+# ## Parts that know their own derivative
+#
+# joelnet's idea: a network is a chain of parts with the same two methods. `forward` computes. `backward` gets the gradient of what
+# the part gave out, and returns the gradient of what it took in; on the way it notes the gradients of its own weights. This is a
+# layer, with the two rules of [tutorial 2](02_backprop_step_by_step.ipynb):
+
+
+# %%
+class Dense:
+    def __init__(self, n_in, n_out, rng):
+        limit = 1 / np.sqrt(n_in)
+        self.w = rng.uniform(-limit, limit, (n_in, n_out))
+        self.b = rng.uniform(-limit, limit, n_out)
+
+    def forward(self, x):
+        self.x = x  # backward will need it
+        return x @ self.w + self.b
+
+    def backward(self, g):
+        self.gradients = {"w": self.x.T @ g, "b": g.sum(0)}
+        return g @ self.w.T
+
+
+class Tanh:
+    gradients = {}
+
+    def forward(self, x):
+        self.z = np.tanh(x)
+        return self.z
+
+    def backward(self, g):
+        return g * (1 - self.z**2)
+
+
+# %% [markdown]
+# A loss has two methods as well, but it is the end of the chain: its gradient is where the way back starts. An optimizer changes
+# each weight after its gradient. And that is all a training loop needs:
+
+
+# %%
+class SquaredError:
+    def value(self, said, wanted):
+        return ((said - wanted) ** 2).sum()
+
+    def gradient(self, said, wanted):
+        return 2 * (said - wanted)
+
+
+class Descent:
+    def __init__(self, lr):
+        self.lr = lr
+
+    def step(self, parts):
+        for part in parts:
+            for name, gradient in part.gradients.items():
+                weights = getattr(part, name)
+                weights -= self.lr * gradient
+
+
+def forward(parts, x):
+    for part in parts:
+        x = part.forward(x)
+    return x
+
+
+def batches():  # each number once, 32 at a time, in an order that is always the same
+    rng = np.random.default_rng(0)
+    while True:
+        yield np.array_split(rng.permutation(len(X)), 29)
+
+
+def train_parts(parts, loss, optimizer, epochs):
+    """The largest score's answer for 1 to 100, before training and after each epoch."""
+    said = [forward(parts, X_test).argmax(1)]
+    for _, epoch in zip(range(epochs), batches(), strict=False):
+        for batch in epoch:
+            g = loss.gradient(forward(parts, X[batch]), Y[batch])
+            for part in reversed(parts):
+                g = part.backward(g)
+            optimizer.step(parts)
+        said.append(forward(parts, X_test).argmax(1))
+    return np.array(said)
+
+
+rng = np.random.default_rng(0)
+parts = [Dense(10, 50, rng), Tanh(), Dense(50, 4, rng)]
+said = train_parts(parts, SquaredError(), Descent(lr=0.003), epochs=300)
+for epoch in (0, 10, 100, 200, 300):
+    print(f"epoch {epoch:3}: {(said[epoch] == y_test).sum():3} of 100 are right")
+
+# %% [markdown]
+# It can do it. Leaf through the training: each row is 15 numbers, so that a network which has understood draws stripes. A cross
+# marks a wrong answer.
+
+
+# %% tags=["cover"]
+def stripes(said, title):
+    figure, ax = plt.subplots(figsize=(6.5, 3.4))
+    table = np.full(105, np.nan)
+    table[:100] = said
+    ax.imshow(table.reshape(7, 15), cmap=ListedColormap(COLORS), vmin=0, vmax=3)
+    for n, (one, right) in enumerate(zip(said, y_test, strict=True), start=1):
+        row, column = divmod(n - 1, 15)
+        ax.text(
+            column,
+            row,
+            n if one == right else "✕",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="black" if one == 0 else "white",
+        )
+    wrong = (said != y_test).sum()
+    ax.set(xticks=[], yticks=[], title=f"{title}: {wrong} wrong")
+    ax.grid(False)
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color) for color in COLORS]
+    ax.legend(
+        handles, NAMES, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4, fontsize=8
+    )
+    return figure
+
+
+stripes(said[300], "after 300 epochs")
+plt.show()
+
+# %% jupyter={"source_hidden": true}
+def pages(said, epochs):
+    for epoch in epochs:
+        figure = stripes(said[epoch], f"epoch {epoch}")
+        plt.close(figure)
+        yield figure
+
+
+Flipbook(pages(said, [0, 5, 50, 100, 125, 150, 175, 200, 250, 300]), "learning FizzBuzz")
+
+# %% [markdown]
+# There is the trap: for a hundred epochs the network says "the number" to nearly everything. Then stripes grow, and in the end they are
+# clean. (Grus's network of 2016 had [four wrong](https://github.com/joelgrus/fizz-buzz-tensorflow) in the end: to 4, 23, 49 and 53
+# it said fizz. With other random numbers ours has some wrong, too.)
+#
+# ## The same parts without their derivatives
+#
+# Now the library's version of the same three parts. Autograd finds the gradients, so **only the way forward** is left to write:
+#
+# - A layer is a subclass of `nn.Module`. What it learns is an attribute made with `nn.Parameter`; that is how
+#   `model.parameters()` finds it.
+# - A loss is just a function.
+# - An optimizer is a subclass of `optim.Optimizer` that says in `update` what happens to *one* parameter. `p` and `g` are arrays,
+#   and `p` is changed in place.
+
+
+# %%
+class MyLinear(nn.Module):
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        limit = n_in**-0.5
+        self.w = nn.Parameter(tg.empty(n_in, n_out).uniform_(-limit, limit))
+        self.b = nn.Parameter(tg.empty(n_out).uniform_(-limit, limit))
+
+    def forward(self, x):
+        return x @ self.w + self.b
+
+
+def squared_error(said, wanted):
+    return ((said - wanted) ** 2).sum()
+
+
+class MyDescent(optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    def update(self, p, g, state, group):
+        p -= group["lr"] * g
+
+
+# %% [markdown]
+# The training loop keeps its shape: forward, backward, step. Is it still the same training? Both networks get the same first
+# weights and the same 29 batches of an epoch:
+
+
+# %%
+def train(model, loss, optimizer, epochs):
+    x, y, x_test = tg.tensor(X), tg.tensor(Y), tg.tensor(X_test)
+    said = [tg.predict(model, x_test).numpy().argmax(1)]
+    for _, epoch in zip(range(epochs), batches(), strict=False):
+        for batch in epoch:
+            optimizer.zero_grad()
+            loss(model(x[batch]), y[batch]).backward()
+            optimizer.step()
+        said.append(tg.predict(model, x_test).numpy().argmax(1))
+    return np.array(said)
+
+
+def my_network(activation):
+    """MyLinear, an activation, MyLinear, always with the same first weights."""
+    tg.manual_seed(0)
+    return nn.Sequential(MyLinear(10, 50), activation, MyLinear(50, 4))
+
+
+model = my_network(nn.Tanh())
+parts = [Dense(10, 50, rng), Tanh(), Dense(50, 4, rng)]
+for part, layer in [(parts[0], model[0]), (parts[2], model[2])]:
+    part.w, part.b = layer.w.numpy(force=True).copy(), layer.b.numpy(force=True).copy()
+
+train_parts(parts, SquaredError(), Descent(lr=0.003), epochs=1)
+train(model, squared_error, MyDescent(model.parameters(), lr=0.003), epochs=1)
+for name, p in model.named_parameters():
+    part = parts[int(name[0])]
+    same = np.allclose(p.numpy(force=True), getattr(part, name[2:]), rtol=0, atol=1e-10)
+    print(name, tuple(p.shape), "equal to ten digits:", same)
+
+# %% [markdown]
+# Number for number, and three `backward` methods less. What was gained is more than lines: `MyLinear` may be used twice, or in a
+# loop, or with a second input. The chain of parts could do none of that.
+#
+# These base classes have PyTorch's names, so what you write here you can write there:
+#
+# | your own | you write | in PyTorch |
+# |---|---|---|
+# | layer, model | a subclass of `nn.Module` with `forward` | the same |
+# | loss | a function of tensors | the same |
+# | optimizer | a subclass of `optim.Optimizer` with `update(p, g, state, group)` | the same with `step()`, which loops over the parameters; works here, too |
+# | operation | `@op`: the computation, and a rule for each input | a subclass of `autograd.Function`; works here, too |
+#
+# ## Another loss, another optimizer
+#
+# A part of your own can be exchanged without touching the others. Squared error is not the usual choice for classes; that is the
+# cross-entropy of [tutorial 5](05_three_classes_three_losses.ipynb), $-\ln p$ of the right answer. One line, with
+# $\ln p_j = s_j - \ln \sum_k e^{s_k}$:
+
+
+# %%
+def cross_entropy(said, wanted):
+    log_p = said - said.logsumexp(dim=1, keepdim=True)
+    return -(wanted * log_p).sum(dim=1).mean()
+
+
+scores, wanted = tg.randn(5, 4, requires_grad=True), tg.tensor(Y[:5])
+cross_entropy(scores, wanted).backward()
+by_formula = (scores.softmax(1) - wanted).detach() / 5  # from tutorial 5
+print("value as the library's:", tg.allclose(cross_entropy(scores, wanted), F.cross_entropy(scores, wanted)))
+print("gradient as on paper:  ", tg.allclose(scores.grad, by_formula))
+
+# %% [markdown]
+# And an optimizer that neither PyTorch nor this library has: *Lion*, which [a program found in
+# 2023](https://arxiv.org/abs/2302.06675) by searching through millions of others. It averages gradients as momentum does, and then
+# uses nothing of the result but the **sign**: each weight moves by `lr`, up or down. (The paper's Lion also shrinks the weights a
+# little; we leave that out.) `state` is a dictionary that belongs to the parameter and lasts from step to step:
+
+
+# %%
+class Lion(optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    def update(self, p, g, state, group):
+        m = state.get("m", 0.0)
+        p -= group["lr"] * np.sign(0.9 * m + 0.1 * g)
+        state["m"] = 0.99 * m + 0.01 * g
+
+
+runs = {"squared error, descent": said}
+model = my_network(nn.Tanh())
+descent = MyDescent(model.parameters(), lr=0.5)
+runs["cross-entropy, descent"] = train(model, cross_entropy, descent, epochs=100)
+model = my_network(nn.Tanh())
+lion = Lion(model.parameters(), lr=0.003)
+runs["cross-entropy, Lion"] = train(model, cross_entropy, lion, epochs=100)
+
+
+# %% jupyter={"source_hidden": true}
+def curves(runs, styles=None):
+    figure, ax = plt.subplots(figsize=(6.5, 3))
+    for k, (name, said) in enumerate(runs.items()):
+        right = (said[:101] == y_test).sum(1)
+        ax.plot(right, label=name, **(styles or {}).get(name, {}))
+    ax.axhline(53, color="C5", linewidth=1, linestyle="--")
+    ax.set(xlabel="epoch", ylabel="right, of 100", ylim=(0, 102))
+    ax.legend(fontsize=8)
+    plt.show()
+
+
+curves(runs)
+
+# %% [markdown]
+# The dashed line is "always the number". Each exchange leaves it earlier. (One run each, and learning rates that suit: it shows
+# that the parts work, not which is best. [Tutorial 8](08_iris.ipynb) tells how to compare fairly.)
+#
+# ## An operation of your own
+#
+# Layers and losses are put together from operations, and each operation brings its derivative along. What if the one you want does
+# not exist? Our example is a ReLU without a corner. As $\max(0, x) = (x + |x|) / 2$ and $|x| = \sqrt{x^2}$, put a small $e > 0$
+# under the root:
+#
+# $$z = \frac{x + \sqrt{x^2 + e}}{2}$$
+#
+# (Jon Barron [calls it squareplus](https://arxiv.org/abs/2112.11687).) The smaller $e$, the nearer to ReLU:
+
+
+# %% jupyter={"source_hidden": true}
+def bends():
+    x = np.linspace(-2, 2, 401)
+    for e in (1, 0.3, 0.1, 0.03, 0.01, 0.001):
+        figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8), sharex=True)
+        root = np.sqrt(x**2 + e)
+        for ax, smooth, sharp, what in [
+            (axes[0], (x + root) / 2, np.maximum(x, 0), "z"),
+            (axes[1], (1 + x / root) / 2, np.where(x > 0, 1.0, 0.0), "slope of z"),
+        ]:
+            ax.plot(x, sharp, "--", color="C5", linewidth=1, label="ReLU")
+            ax.plot(x, smooth, label=f"e = {e}")
+            ax.set(xlabel="x", title=what)
+        axes[0].legend(loc="upper left")
+        plt.close(figure)
+        yield figure
+
+
+Flipbook(bends(), "the smooth ReLU for smaller and smaller e")
+
+# %% [markdown]
+# ReLU's slope jumps; this one climbs, through 1/2 at 0. What is its formula? There are five ways to the same number.
+#
+# **1. On paper.** Call the root $s = \sqrt{x^2 + e}$. By the chain rule its slope is $2x / (2s) = x/s$, so
+#
+# $$\frac{\partial z}{\partial x} = \frac{1}{2}\left(1 + \frac{x}{s}\right)$$
+#
+# **2. Measured**, from both sides, as in [tutorial 2](02_backprop_step_by_step.ipynb). No idea needed, but two runs for each number.
+#
+# **3. Composed** of operations that the library has. Autograd does the paper work, one operation after the other; step through it:
+
+# %%
+e = 0.1
+
+
+def composed(x):
+    root = (x * x + e).sqrt()
+    return (x + root) / 2
+
+
+x = tg.tensor(-0.3, requires_grad=True)
+square = x * x
+root = (square + e).sqrt()
+z = (x + root) / 2
+tg.play(z, title="the smooth ReLU, composed")
+
+# %% [markdown]
+# Three parts meet in `x`, one for each use: two from `x * x`, one from the sum.
+#
+# **4. `autograd.Function`**, PyTorch's way to an operation of one's own. `forward` computes, and leaves in `ctx` what `backward` will
+# need. That is joelnet's idea once more, for a single operation:
+
+
+# %%
+class SmoothReLU(autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x + (x * x + e).sqrt()) / 2
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * (1 + x / (x * x + e).sqrt()) / 2
+
+
+# %% [markdown]
+# **5. `@op`**, this library's way: the computation on arrays, and one line for each input's derivative. The rule gets the gradient
+# `g` that arrives, the result `z`, the inputs and the settings (what comes after the `*`).
+#
+# As it gets `z`, we can refine the formula. Bring it to one fraction, $(s + x) / (2s)$; the numerator is $2z$. So the slope is
+# $z / s$, and since $s = 2z - x$, the rule needs no root:
+#
+# $$\frac{\partial z}{\partial x} = \frac{z}{2z - x}$$
+
+
+# %%
+@tg.op(dx=lambda g, z, x, e: g * z / (2 * z - x))
+def smooth_relu(x, *, e=0.1):
+    """z = (x + √(x² + e)) / 2;  ∂x = g·z / (2z - x)"""
+    return (x + np.sqrt(x * x + e)) / 2
+
+
+def slope_by(function, at):
+    x = tg.tensor(at, requires_grad=True)
+    function(x).sum().backward()
+    return x.grad.numpy()
+
+
+at = np.array([-2, -0.3, 0, 0.3, 2])
+tiny = 1e-5
+up, down = (composed(tg.tensor(at + d)).numpy() for d in (tiny, -tiny))
+ways = {
+    "on paper": (1 + at / np.sqrt(at**2 + e)) / 2,
+    "measured": (up - down) / (2 * tiny),
+    "composed": slope_by(composed, at),
+    "Function": slope_by(SmoothReLU.apply, at),
+    "@op": slope_by(smooth_relu, at),
+}
+print("x       ", *(f"{number:9.1f}" for number in at))
+for name, slopes in ways.items():
+    print(f"{name:8}", *(f"{number:9.6f}" for number in slopes))
+
+# %% [markdown]
+# Which one to take? Composed, as long as you can: there is nothing to get wrong. An own rule pays if the operation is used a lot,
+# because one node stands in the graph where there were five:
+
+# %%
+x = tg.tensor([-0.3, 0.3], requires_grad=True)
+z = smooth_relu(x)
+tg.draw(z)
+
+# %% [markdown]
+# ... or if the composed rule fails. For $e = 0$ ours should be ReLU, but at $x = 0$ the slope of the root is infinite, and infinity
+# times $2x = 0$ is not a number:
+
+# %%
+x = tg.tensor(0.0, requires_grad=True)
+((x + (x * x).sqrt()) / 2).backward()
+print(x.grad)
+
+# %% [markdown]
+# ## Wrong on purpose
+#
+# Nobody checks your rule when you write it. Let us make typical mistakes, and see who notices: `gradcheck`, which compares with
+# measured slopes.
+
+
+# %%
+def with_rule(rule):
+    @tg.op(dx=rule)
+    def smooth_relu(x, *, e=0.1):
+        """z = (x + √(x² + e)) / 2;  ∂x = ?"""
+        return (x + np.sqrt(x * x + e)) / 2
+
+    return smooth_relu
+
+
+wrong = {
+    "½ forgotten": with_rule(lambda g, z, x, e: 2 * g * z / (2 * z - x)),
+    "ReLU's slope": with_rule(lambda g, z, x, e: g * (x > 0)),
+    "sign of x": with_rule(lambda g, z, x, e: g * (z - x) / (2 * z - x)),
+}
+x = tg.tensor([-0.5, 0.1, 1.0], requires_grad=True)
+for name, operation in wrong.items():
+    try:
+        gradcheck(operation, x)
+    except RuntimeError as error:
+        print(f"{name}: {error}\n")
+
+# %% [markdown]
+# All three are found. In a larger computation `check_graph` tells which rule it is: it goes through the whole graph, compares each
+# rule by itself, and marks the first that is wrong.
+
+# %%
+W = tg.tensor([[0.5, -1.0], [1.5, 0.3]], requires_grad=True)
+x = tg.tensor([1.0, -0.4])
+hidden = wrong["sign of x"](W @ x)
+loss = (hidden * hidden).sum()
+tg.check_graph(loss)
+
+# %% [markdown]
+# Do such mistakes matter? Surely a network with a wrong derivative learns worse, so that one would notice? Here is FizzBuzz, with
+# the right rule and with the wrong ones:
+
+
+# %%
+class Activation(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+runs = {}
+for name, operation in {"right": smooth_relu, **wrong}.items():
+    model = my_network(Activation(operation))
+    lion = Lion(model.parameters(), lr=0.003)
+    runs[name] = train(model, cross_entropy, lion, epochs=60)
+curves(runs, {"½ forgotten": {"linestyle": ":", "linewidth": 3}})
+
+# %% [markdown]
+# Only one of three would be noticed! ReLU's slope learns as well as the right one. And the forgotten ½ gives *exactly* the same
+# curve: it doubles the gradients of the first layer, and Lion looks at nothing but their signs. Exchange the optimizer a month
+# later, and the same code will be wrong. **A training that works proves nothing about a derivative.**
+#
+# ## The second derivative
+#
+# There is a mistake that `gradcheck` does not see. It looks like a good idea: the root is computed in `forward` anyway, so why not
+# keep the slope?
+
+
+# %%
+class Thrifty(autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        root = (x * x + e).sqrt()
+        ctx.slope = (1 + x / root) / 2
+        return (x + root) / 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.slope
+
+
+x = tg.tensor([-0.5, 0.1, 1.0], requires_grad=True)
+print("gradcheck:", gradcheck(Thrifty.apply, x))
+try:
+    gradgradcheck(Thrifty.apply, x)
+except RuntimeError as error:
+    print(error)
+
+# %% [markdown]
+# `gradgradcheck` does with the gradient what `gradcheck` does with the value. In `forward` of a Function nothing is recorded, so
+# `ctx.slope` is a bare number that does not know it came from `x`, and its own slope is 0. Whoever needs second derivatives (to
+# measure curvature, or to punish steep functions) gets wrong ones, silently. `SmoothReLU` above computes the root anew from a
+# saved *input*, and so passes; so does our rule, which is made of `z` and `x`:
+
+# %%
+print(gradgradcheck(SmoothReLU.apply, x), gradgradcheck(smooth_relu, x))
+
+# %% [markdown]
+# ## A property test
+#
+# We checked three numbers. But which three? A *property test* says what must hold for **all** inputs, and lets a program look for
+# one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io); `tensors()` from
+# [tinygrad_edu.testing](../tinygrad_edu/testing.py) tells it how to make tensors, of all shapes, empty ones too. The derivatives
+# first:
+
+
+# %%
+@settings(max_examples=50, deadline=None, database=None, derandomize=True)
+@given(tensors(requires_grad=True))
+def test_derivatives(x):
+    assert gradcheck(smooth_relu, x)
+    assert gradgradcheck(smooth_relu, x)
+
+
+test_derivatives()
+print("no counterexample among 50")
+
+# %% [markdown]
+# And the values? It would be cheap to compare with the same formula once more. Better to find something that follows from it. Put $x$
+# and $-x$ in: the results are $(s + x)/2$ and $(s - x)/2$. So
+#
+# $$z(x) - z(-x) = x \qquad\text{and}\qquad z(x) \cdot z(-x) = \frac{s^2 - x^2}{4} = \frac{e}{4}$$
+#
+# for every $x$. Values may be large now, from minus to plus a million:
+
+
+# %%
+def mirrored(operation, x):
+    plus, minus = operation(x), operation(-x)
+    assert tg.allclose(plus - minus, x), "z(x) - z(-x) is not x"
+    assert tg.allclose(plus * minus, tg.full_like(x, 0.1 / 4)), (
+        f"z(x)·z(-x) is not e/4 for x = {x.tolist()}"
+    )
+
+
+@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@given(tensors(elements=(-1e6, 1e6)))
+def test_values(x):
+    mirrored(smooth_relu, x)
+
+
+try:
+    test_values()
+except AssertionError as error:
+    print(error)
+
+# %% [markdown]
+# Nobody planted that. Hypothesis found an input that breaks the second law, and then made it as simple as it could. ...
