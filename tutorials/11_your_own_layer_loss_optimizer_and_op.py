@@ -542,7 +542,8 @@ for name, operation in wrong.items():
 # %%
 W = tg.tensor([[0.5, -1.0], [1.5, 0.3]], requires_grad=True)
 x = tg.tensor([1.0, -0.4])
-hidden = wrong["sign of x"](W @ x)
+suspect = wrong["sign of x"]
+hidden = suspect(W @ x)
 loss = (hidden * hidden).sum()
 tg.check_graph(loss)
 
@@ -822,7 +823,7 @@ with check():
             f"with e = {bends} the first row should become {expected[0].numpy().round(4).tolist()}, "
             f"not {z[0].numpy(force=True).round(4).tolist()}."
         )
-    layer(x).sum().backward()
+    layer(x.requires_grad_()).sum().backward()
     assert held[0].grad is not None, (
         "no gradient reaches the parameter: compute with the tensor itself, without .item(), .numpy() or .detach()."
     )
@@ -929,16 +930,23 @@ def suspects():
 
 with check():
     for what, right, operation in suspects():
+        calls = []
+
+        def suspect(x, operation=operation, calls=calls):
+            calls.append(x)
+            return operation(x)
+
         try:
-            judge(operation)
+            judge(suspect)
             refused = None
         except NotImplementedError:
             raise
         except Exception as error:
             refused = error
-        assert right or refused, (
-            f"you let go {what}. If your test is a function inside of judge: is it called?"
+        assert calls or refused, (
+            "you have not called the operation once. If your test is a function inside of judge, call it."
         )
+        assert right or refused, f"you let go {what}."
         assert not right or not refused, (
             f"you refused {what}: {type(refused).__name__}: {refused}"
         )

@@ -108,7 +108,7 @@ class Bend(nn.Module):
         return (x + (x * x + self.log_e.detach().exp()).sqrt()) / 2
 
 
-# %% 3: Is it called
+# %% 3: not called the operation once
 def judge(operation):
     def holds(x):
         assert gradcheck(operation, x)
