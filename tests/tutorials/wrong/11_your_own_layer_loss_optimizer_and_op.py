@@ -151,3 +151,9 @@ def judge(operation):
 def judge(operation):
     x = tg.linspace(-2, 2, 5)
     assert tg.allclose(operation(x), x.relu())
+
+
+# %% 3: is never positive
+def judge(operation):
+    test_derivatives(operation)
+    test_values(operation)
