@@ -474,7 +474,10 @@ class SmoothReLU(autograd.Function):
 # %%
 @tg.op(dx=lambda g, z, x, e: g * z / (2 * z - x))
 def smooth_relu(x, *, e=0.1):
-    """z = (x + √(x² + e)) / 2;  ∂x = g·z / (2z - x)"""
+    """A ReLU without a corner: its slope climbs from 0 to 1.
+
+    z = (x + √(x² + e)) / 2;  ∂x = g·z / (2z - x)
+    """
     return (x + np.sqrt(x * x + e)) / 2
 
 
@@ -501,7 +504,7 @@ for name, slopes in ways.items():
 # %% [markdown]
 # Which one to take? Composed, as long as you can: there is no rule to get wrong. A rule of your own pays if the operation is used a
 # lot, because one node stands in the graph where there were five; and if the composed one computes badly, of which more below. The
-# player shows it like any other operation, with the formula from its docstring:
+# player shows it like any other operation, with sentence and formula from its docstring:
 
 # %%
 x = tg.tensor([-0.3, 0.3], requires_grad=True)
@@ -618,9 +621,10 @@ print(gradgradcheck(SmoothReLU.apply, x), gradgradcheck(smooth_relu, x))
 # ## A property test
 #
 # We checked at three numbers that came to mind. A *property test* says what must hold for **all** inputs, and lets a program look
-# for one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io); `tensors()` from
-# [tinygrad_edu.testing](../tinygrad_edu/testing.py) tells it how to make tensors, of all shapes, empty ones too. The derivatives
-# first:
+# for one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io). Under `@given` it calls a function again and
+# again, with tensors of its own invention: of all shapes, empty ones too, made by `tensors()` of
+# [tinygrad_edu.testing](../tinygrad_edu/testing.py). `@settings` says how often. (What `quiet` says makes a run repeatable and saves
+# nothing on disk.) The derivatives first:
 
 
 # %%
@@ -715,7 +719,7 @@ print("no counterexample")
 
 # %% [markdown]
 # The operations of this library are tested like that, too, in their values and their first and second derivatives
-# ([test_catalogue.py](../tests/test_catalogue.py)).
+# (`tests/test_catalogue.py`).
 #
 # ## What to take along
 #
