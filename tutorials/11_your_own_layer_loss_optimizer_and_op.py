@@ -3,10 +3,10 @@
 #
 # **A library hands you layers, losses, optimizers and operations. Which of them could you have written yourself?**
 #
-# All of them. First we write a layer, a loss, an optimizer and a training loop in plain NumPy, each with its own derivative, and
-# teach a network FizzBuzz with them. Then the same parts become parts of the library, and the derivatives disappear. Last, we go
-# one level deeper and make an *operation*, where a derivative must be written after all: we find it in five ways, get it wrong on
-# purpose, and write a test that finds a mistake nobody planted.
+# All of them. First we write a layer, a loss, an optimizer and a training loop in plain NumPy, derivatives included, and teach a
+# network FizzBuzz with them. Then the same parts become parts of the library, and the derivatives disappear. Last, we go one level
+# deeper and make an *operation*, where a derivative must be written after all: we find it in five ways, get it wrong on purpose, and
+# write a test that finds a mistake nobody planted.
 #
 # You need tutorials [2](02_backprop_step_by_step.ipynb) and [5](05_three_classes_three_losses.ipynb). About 30 minutes.
 
@@ -85,8 +85,8 @@ figure.legend(loc="outside upper center", ncols=4)
 plt.show()
 
 # %% [markdown]
-# Look at the picture: the colours repeat after 15 numbers, the bits after 2, 4, 8, 16 ... No single bit says anything about 3 or
-# 5. That is what makes it a good test.
+# Each column is a number, with a dot for its answer. The dots repeat after 15 numbers, the bits after 2, 4, 8, 16 ... No single bit
+# tells whether 3 or 5 divides the number: the network must put many together.
 #
 # The first line of the table is a trap. Whoever always says "the number" is right in 493 of 923 cases. Grus's network of 2016 fell
 # into it: its [printed log](https://github.com/joelgrus/fizz-buzz-tensorflow) says 0.534127843987 after epoch 1, and again after
@@ -95,8 +95,9 @@ plt.show()
 # ## Parts that know their own derivative
 #
 # joelnet's idea: a network is a chain of parts with the same two methods. `forward` computes. `backward` gets the gradient of what
-# the part gave out, and returns the gradient of what it took in; on the way it notes the gradients of its own weights. This is a
-# layer, with the two rules of [tutorial 2](02_backprop_step_by_step.ipynb):
+# the part gave out, and returns the gradient of what it took in; on the way it notes the gradients of its own weights. Here is a
+# layer, with the two rules for `@` from [tutorial 2](02_backprop_step_by_step.ipynb), and an activation, which has no weights and the
+# slope $1 - z^2$:
 
 
 # %%
@@ -155,7 +156,8 @@ class Descent:
 
 
 # %% [markdown]
-# That is all a training loop needs: forward, the loss's gradient, backward, a step.
+# That is all a training loop needs: forward, the loss's gradient, backward, a step. It makes a step after each *batch* of about 32
+# numbers.
 
 
 # %%
@@ -234,8 +236,8 @@ Flipbook(pages(said, [0, 10, 100, 130, 160, 200, 250, 300]), "learning FizzBuzz"
 
 # %% [markdown]
 # There is the trap: for more than a hundred epochs the network says "the number" to nearly everything. Then stripes grow, and in the
-# end they are clean. (Grus's network of 2016 had [four wrong](https://github.com/joelgrus/fizz-buzz-tensorflow) in the end: to 4, 23, 49 and 53
-# it said fizz. With other random numbers ours has some wrong, too.)
+# end they are clean. (Grus's network of 2016 had [four wrong](https://github.com/joelgrus/fizz-buzz-tensorflow) in the end: to
+# 4, 23, 49 and 53 it said fizz. With other random numbers ours has some wrong, too.)
 #
 # ## The same parts without their derivatives
 #
@@ -310,8 +312,8 @@ for part, layer in pairs:
         print(f"{theirs.size:3} numbers are equal to ten digits: {same}")
 
 # %% [markdown]
-# Number for number, with no `backward` and no `gradient` written. And more was gained than lines: `MyLinear` may be used twice, or in a loop,
-# or beside another layer. The chain of parts could do none of that.
+# Number for number, with no `backward` and no `gradient` written. And more was gained than lines: `MyLinear` may be used twice, or in
+# a loop, or beside another layer. The chain of parts could do none of that.
 #
 # These base classes are PyTorch's as well:
 #
@@ -610,12 +612,21 @@ except RuntimeError as error:
 
 # %% [markdown]
 # `gradgradcheck` does with the gradient what `gradcheck` does with the value: it compares the gradient's own gradient with measured
-# slopes. In `forward` of a Function nothing is recorded, so `ctx.slope` is a bare number that has forgotten `x`. Whoever needs second
-# derivatives (to measure how a function bends, say) gets 0, silently. `SmoothReLU` above computes the root anew from a saved *input*,
-# and so passes; so does our rule, which is made of `z` and `x`:
+# slopes. In `forward` of a Function nothing is recorded, so `ctx.slope` is a bare number that has forgotten `x`. In a larger
+# computation its part of a second derivative (which says how a function bends) is missing, without a word. `SmoothReLU` above computes
+# the root anew from a saved *input*; and our rule is made of `z` and `x`, which both know where they come from:
 
 # %%
-print(gradgradcheck(SmoothReLU.apply, x), gradgradcheck(smooth_relu, x))
+for name, function in [
+    ("Thrifty", Thrifty.apply),
+    ("SmoothReLU", SmoothReLU.apply),
+    ("smooth_relu", smooth_relu),
+]:
+    x = tg.tensor(0.5, requires_grad=True)
+    (slope,) = autograd.grad(function(x) ** 2, x, create_graph=True)
+    (bend,) = autograd.grad(slope, x)
+    right = gradgradcheck(function, x, raise_exception=False)
+    print(f"{name:11}  z²: slope {slope:.4f}, its slope {bend:.4f}  {right}")
 
 # %% [markdown]
 # ## A property test
@@ -710,7 +721,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# An error of 1 means that nothing is left of the result: it is 0. Now both tests for the new version:
+# To the right all digits of the first version are lost: its error is 1, for its result is 0. Now both tests for the new version:
 
 # %%
 test_derivatives(stable_relu)
@@ -790,7 +801,7 @@ with check(rule_for_e):
 #
 # Write the layer `Bend(features)`: the smooth ReLU of x, of shape (samples, features), with an own $e$ for each feature, which is
 # learnt and starts at 0.1. An optimizer may move a parameter anywhere, but $e$ must stay above 0. So store not $e$, but its
-# logarithm.
+# logarithm. (`tg.full((features,), 0.1)` makes a tensor; composed operations will do.)
 
 
 # %% tags=["exercise"]
