@@ -232,7 +232,7 @@ def pages(said, epochs):
         yield figure
 
 
-Flipbook(pages(said, [0, 10, 100, 130, 160, 200, 250, 300]), "learning FizzBuzz")
+Flipbook(pages(said, [0, 10, 100, 150, 200, 250, 300]), "learning FizzBuzz")
 
 # %% [markdown]
 # There is the trap: for more than a hundred epochs the network says "the number" to nearly everything. Then stripes grow, and in the
@@ -575,7 +575,7 @@ runs = {}
 for name, operation in {"right": smooth_relu, **wrong}.items():
     model = my_network(Activation(operation))
     lion = Lion(model.parameters(), lr=0.003)
-    runs[name] = train(model, cross_entropy, lion, epochs=40)
+    runs[name] = train(model, cross_entropy, lion, epochs=30)
 curves(runs, {"½ forgotten": {"linestyle": ":", "linewidth": 3}})
 
 # %% [markdown]
