@@ -380,7 +380,11 @@ def test_a_loaded_optimizer() -> None:
 def _with_adam(wrap: Any) -> tuple[list[Tensor], Any, Any]:
     """Two parameters in groups of their own, Adam, and a step; the second one takes part unless it is frozen."""
     a, b = tg.tensor([1.0, -2.0], requires_grad=True), tg.tensor([[0.5]], requires_grad=True)
-    optimizer = optim.AdamW([{"params": [a]}, {"params": [b], "lr": 0.05, "amsgrad": True}], lr=0.1, weight_decay=0.1)
+    groups = [
+        {"params": [("a", a)]},
+        {"params": [("b", b), ("never", tg.zeros(1, requires_grad=True))], "lr": 0.05, "amsgrad": True},
+    ]
+    optimizer = optim.AdamW(groups, lr=0.1, weight_decay=0.1)
 
     def step(frozen: bool) -> None:
         optimizer.zero_grad()

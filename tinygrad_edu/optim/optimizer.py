@@ -45,10 +45,11 @@ def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
 
 
 def steady(update: Any) -> Any:
-    """Mark an optimizer's `update` as one that does the same at every step, but for numbers that the optimizer's method `factors` computes.
+    """Mark an optimizer's `update` as one that does the same at every step, so that `compile` can write it out.
 
-    It counts steps in `state["step"]`, and reads that, "lr", "betas" and "eps" in `factors` only. So `compile` can write it out. An update
-    that replaces a marked one needs a mark of its own.
+    What may change is computed by the optimizer's method `factors(p, state, group)`, which returns numbers, as 0-d arrays for an array of
+    NumPy: all that depends on the count of steps, `state["step"]`, and on lr, betas and eps. An update that replaces a marked one needs a
+    mark of its own.
     """
     update.steady = True
     return update
