@@ -152,7 +152,7 @@ def _refused(what: str) -> Any:
     return method
 
 
-for _name in "__array__ __int__ __float__ __index__ __complex__ item tolist tobytes".split():
+for _name in ("__array__", "__int__", "__float__", "__index__", "__complex__", "item", "tolist", "tobytes"):
     setattr(Recorded, _name, _refused("reads numbers"))
 Recorded.__array_interface__ = property(_refused("reads numbers"))  # type: ignore[attr-defined]
 
