@@ -311,6 +311,17 @@ def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
     assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
 
 
+def test_a_decision_of_a_model_in_float64() -> None:
+    """The points of the plane have the samples' dtype."""
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import plot_decision
+
+    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=tg.float64), tg.tensor([0, 1])
+    asked = []
+    plot_decision(lambda x: asked.append(x.dtype) or x, x, y, steps=5)
+    assert asked == [tg.float64]
+
+
 def test_decisions_side_by_side() -> None:
     pytest.importorskip("matplotlib")
     from tinygrad_edu.plot import new_figure, plot_decision

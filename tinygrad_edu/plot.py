@@ -67,7 +67,7 @@ def plot_decision(
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
-    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype("float32")
+    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(points.dtype)
     regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
     figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1
