@@ -63,6 +63,7 @@ def plot_decision(
 
     It is a figure of its own, or that of the axes `ax`, into which it is drawn.
     """
+    x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
