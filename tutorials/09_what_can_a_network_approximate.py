@@ -94,8 +94,8 @@ axes[1].set(title="their sum")
 plt.show()
 
 # %% [markdown]
-# The bump is made of tensors, so it has gradients. If we wanted more of it at $x = 0.45$, which way should its edges and its height
-# move? (A gradient says by how much the result grows if a number grows.)
+# The bump is made of tensors, so it has gradients. If we wanted more of it at $x = 0.45$, which way should its edges and its
+# height move? (A gradient says by how much the result grows if a number grows.)
 
 
 # %%
@@ -113,8 +113,9 @@ slopes(20)
 slopes(1000)
 
 # %% [markdown]
-# With gentle slopes ($w = 20$) the left edge should go further left, the right edge a little to the right, and the height up. With
-# steep ones the edges say nothing: 0.45 lies on a flat part, and feels only the height. Keep that in mind for the training.
+# With gentle slopes ($w = 20$) the left edge should go further left (its gradient is negative), the right edge a little to the
+# right, and the height up. With steep ones the edges say nothing: 0.45 lies on a flat part, and feels only the height. Keep that
+# in mind for the training.
 #
 # ## Bumps are a function
 #
@@ -164,11 +165,12 @@ print("the step at 0.2 has the bias", five[0].bias[1].item())
 print(f"average deviation: {(five[:3](x) - wanted).abs().mean():.2f}")
 
 # %% [markdown]
-# On Nielsen's page you set five such bumps with the mouse, and have done it when the average deviation is 0.40 or below. Ours, 0.38,
-# would pass. (It must be measured before the last sigmoid: behind it, it is only 0.07. And the bias −200 is on his page too.)
+# On Nielsen's page you set five such bumps with the mouse, and have done it when the average deviation is 0.40 or below. Ours,
+# 0.38, would pass. (It must be measured before the last sigmoid: behind it, it is only 0.07. The bias −200 for the step at 0.2 is
+# on his page, too.)
 #
-# On the first pages the bumps come one after another. Then there are more and more of them. On the left is the sum of the
-# bumps, on the right what the output neuron makes of it.
+# On the first pages the bumps come one after another. Then there are more and more of them. On the left is the sum of the bumps,
+# on the right what the output neuron makes of it.
 
 
 # %% jupyter={"source_hidden": true}
@@ -208,8 +210,8 @@ Flipbook(growing(), title="a function from bumps")
 # ## Corners instead of steps
 #
 # Most networks of today have ReLUs, $\max(0, z)$, and these make no steps: a ReLU is 0 up to a **corner** and rises from there in
-# a straight line. A sum of ReLUs is made of straight pieces, with a corner at each neuron. We only have to choose by how much each
-# of them changes the slope. Then the network goes exactly through as many points of $f$ as we like:
+# a straight line. A sum of ReLUs is made of straight pieces, with a corner at each neuron. We only have to choose by how much
+# each of them changes the slope. Then the network goes exactly through as many points of $f$ as we like:
 
 
 # %%
@@ -274,8 +276,8 @@ plt.show()
 # What you have built is the core of the **universal approximation theorem**: for every continuous function on a bounded region,
 # with any number of inputs, and every error that you allow, however small, there is a network with *one* hidden layer that stays
 # within it everywhere. It was proved for sigmoids by [G. Cybenko](https://doi.org/10.1007/BF02551274) (1989) and
-# [others](https://doi.org/10.1016/0893-6080(89)90020-8); it holds for practically every activation that is not a polynomial, ReLU too
-# ([Leshno and others](https://doi.org/10.1016/S0893-6080(05)80131-5), 1993).
+# [others](https://doi.org/10.1016/0893-6080(89)90020-8); it holds for practically every activation that is not a polynomial, ReLU
+# too ([Leshno and others](https://doi.org/10.1016/S0893-6080(05)80131-5), 1993).
 #
 # It sounds like the end of all worries. So read again what it does *not* say:
 #
@@ -360,23 +362,24 @@ def learning():
 Flipbook(learning(), title="three beginnings")
 
 # %% [markdown]
-# - **Gentle bumps** learn fast. The same ten neurons soon are nearly three times closer than what we built: they move to where they
-#   are needed, and one slope does the work of many steps.
+# - **Gentle bumps** learn fast. The same ten neurons soon are nearly three times closer than what we built: they move to where
+#   they are needed, and one slope does the work of many steps.
 # - **Steep bumps** do not move at all. Each step is flat everywhere but in a tiny window, and no point happens to lie in one, so
-#   nothing tells a step where it should be: it sleeps, as in [tutorial 7](07_multilayer_perceptron_by_hand.ipynb). Only the heights
-#   learn. The network of the proof is the worst one to train.
+#   nothing tells a step where it should be: it sleeps, as in [tutorial 7](07_multilayer_perceptron_by_hand.ipynb). Only the
+#   heights learn. The network of the proof is the worst one to train.
 # - **Random** neurons begin as slopes so gentle that all of them look alike. They must first become different, and are late.
 #
-# That a good network *exists* is one thing, to find it is another. It depends on where you begin, on the optimizer
-# ([6. Walking downhill](README.md)) and on luck.
+# That a good network *exists* is one thing, to find it is another. It depends on where you begin, on the optimizer ([6. Walking
+# downhill](README.md)) and on luck.
 #
 # ## In the plane
 #
-# With two inputs a neuron is a slope along a straight line of the plane ([tutorial 4](04_perceptron_and_linear_classifiers.ipynb)),
-# and the more neurons there are, the more lines a network has to cut its regions with. How many are enough?
-# A. Karpathy's [ConvNetJS demo](https://cs.stanford.edu/people/karpathy/convnetjs/demo/classify2d.html) lets you try it, and
-# CS231n's [notes](https://cs231n.github.io/neural-networks-1/) show it for one hidden layer of 3, 6 and 20 neurons. We take one of
-# the demo's data sets: two spirals that wind 1¼ times around the centre and reach as far as 5, 100 points each. (Only its noise is
+# With two inputs a neuron is a slope along a straight line of the plane ([tutorial
+# 4](04_perceptron_and_linear_classifiers.ipynb)), and the more neurons there are, the more lines a network has to cut its regions
+# with. How many are enough? A. Karpathy's [ConvNetJS
+# demo](https://cs.stanford.edu/people/karpathy/convnetjs/demo/classify2d.html) lets you try it, and CS231n's
+# [notes](https://cs231n.github.io/neural-networks-1/) show it for one hidden layer of 3, 6 and 20 neurons. We take one of the
+# demo's data sets: two spirals that wind 1¼ times around the centre and reach as far as 5, 100 points each. (Only its noise is
 # made in another way.) The neurons are $\tanh$, as in the demo: a sigmoid that goes from −1 to 1.
 #
 # As in [tutorial 8](08_iris.ipynb), the network sees one part of the data, and another part, 1000 points that it never sees, says
@@ -429,10 +432,10 @@ plt.show()
 #
 # ## More neurons than data
 #
-# The third thing that the theorem does not say: what happens *between* the samples. Here are 14 measurements of a sine, with noise
-# (orange), and networks of 1, 3 and 20 neurons to explain them. Twenty neurons have 61 weights and biases: four for each sample.
-# The 100 grey points are unseen. The numbers are the mean squared errors of both. Follow the network on the right, and note when its
-# *unseen* error is smallest.
+# Back to the third thing that the theorem does not say: what happens where there are no samples, now *between* them. Here are 14
+# measurements of a sine, with noise (orange), and networks of 1, 3 and 20 neurons to explain them. Twenty neurons have 61 weights
+# and biases: four for each sample. The 100 grey points are unseen. The numbers are the mean squared errors of both. Follow the
+# network on the right, and note when its *unseen* error is smallest.
 
 # %%
 rng = np.random.default_rng(3)
@@ -458,7 +461,7 @@ def explaining():
     optimizers = [optim.Adam(m.parameters(), lr=0.01) for m in models.values()]
     line = tg.linspace(-5, 5, 200)[:, None]
     done = 0
-    for until in (0, 50, 200, 400, 1000):
+    for until in (0, 50, 200, 1000):
         figure, axes = page(3, width=6.4, height=2.7, top=0.76, sharey=True)
         for ax, optimizer, (name, model) in zip(
             axes, optimizers, models.items(), strict=True
@@ -486,11 +489,11 @@ Flipbook(explaining(), title="14 samples")
 # %% [markdown]
 # - **1 neuron** is too stiff. It misses the course of the sine, on both kinds of points: it *underfits*.
 # - **3 neurons** cannot reach every orange point, and that is good.
-# - **20 neurons** are best after 50 steps (unseen: 0.143). Then they learn the noise. In the end they go through every single orange
-#   point (seen: 0.001), and on the unseen ones they are worse than the single neuron. They *overfit*.
+# - **20 neurons** are best after 50 steps (unseen: 0.143). Then they learn the noise. In the end they go through every single
+#   orange point (seen: 0.001), and on the unseen ones they are worse than the single neuron. They *overfit*.
 #
-# An error of 0.001 is what universal approximation promised, and it is worth nothing. The network follows the samples as closely as
-# you like, but the samples are not what you want to know.
+# An error of 0.001 is what universal approximation promised, and it is worth nothing. The network follows the samples as closely
+# as you like, but the samples are not what you want to know.
 #
 # One way out you can see: stop after 50 steps (*early stopping*, tutorial 8). But let us look at overfitting in the plane first.
 # Two moons, 40 points, with so much noise that they mix:
@@ -511,8 +514,8 @@ plt.show()
 
 # %% [markdown]
 # 20 neurons make no mistake on what they have seen. For two orange strays among the blue points they have even made an island, as
-# in the picture of CS231n's notes. But most unseen points on the island are blue. The share of right answers changes little (one or
-# two percent are luck). The *loss* shows the damage: the more neurons, the surer is the network, also where it is wrong.
+# in the picture of CS231n's notes. But most unseen points on the island are blue. The share of right answers changes little (one
+# or two percent are luck). The *loss* shows the damage: the more neurons, the surer is the network, also where it is wrong.
 #
 # ## A price on weights
 #
@@ -526,8 +529,8 @@ plt.show()
 #
 # The derivative of the penalty is $\lambda w$. So nobody needs to compute the sum: an optimizer with the setting `weight_decay` =
 # λ [adds $\lambda w$ to each gradient](../tinygrad_edu/optim/adaptive.py), and thus pulls every weight a little towards 0 in each
-# step. (Exercise 1 of [tutorial 5](05_three_classes_three_losses.ipynb) caught a page doing this. Biases are pulled too, here and in
-# PyTorch.)
+# step. (Exercise 1 of [tutorial 5](05_three_classes_three_losses.ipynb) caught a page doing this. Biases are pulled too, here and
+# in PyTorch. `AdamW` makes the weights themselves smaller, and not by way of the gradient: that is another penalty.)
 #
 # The same moons, with 3, 6 and 20 neurons and three strengths λ:
 
@@ -547,8 +550,8 @@ grid(moon_seen, moon_unseen, [0.001, 0.01, 0.1])
 # %% [markdown]
 # Read it along the rows. With λ = 0.1 there is hardly a weight left, and all three sizes draw the same straight line: they
 # underfit. λ = 0.01 is too much for 3 neurons. But 6 and 20 now have the best losses of all, and 20 have lost their disadvantage:
-# **gentle slopes, yet enough of them to bend in the right places**. That is why the notes advise to take a large network and hold it
-# back, rather than to search for the right number of neurons.
+# **gentle slopes, yet enough of them to bend in the right places**. That is why the notes advise to take a large network and hold
+# it back, rather than to search for the right number of neurons.
 #
 # How strong shall the penalty be? Here are the losses of 20 neurons over λ, and below the sum of their squares:
 
@@ -568,9 +571,9 @@ plt.show()
 
 # %% [markdown]
 # Read it from right to left: the penalty gets weaker, the weights grow. The *seen* loss only ever falls. The *unseen* loss falls
-# with it at first, while the network learns the moons; then it rises again, while the network learns the noise. The lowest point is near
-# 0.01. None of the 40 samples could have told us: it takes others, that do not train. λ is a hyperparameter, and is searched in
-# powers of ten with validation data.
+# with it at first, while the network learns the moons; then it rises again, while the network learns the noise. The lowest point
+# is near 0.01. None of the 40 samples could have told us: it takes others, that do not train. λ is a hyperparameter, and is
+# searched in powers of ten with validation data.
 #
 # Now the spirals. They have hardly any noise:
 
@@ -584,12 +587,12 @@ grid(spiral_seen, spiral_unseen, [0.0001, 0.001, 0.01])
 # ## Dropout
 #
 # Another way to take freedom away: while training, switch every hidden neuron off with a probability $p$, at random and anew in
-# each step. Then no two neurons can build an island together, for one of them may be missing. What is to be known must be known by
-# many. ([N. Srivastava and others](https://jmlr.org/papers/v15/srivastava14a.html), 2014.)
+# each step. Then no two neurons can build an island together, for one of them may be missing. What is to be known must be known
+# by many. ([N. Srivastava and others](https://jmlr.org/papers/v15/srivastava14a.html), 2014.)
 #
-# Step through it: `a` is what four hidden neurons say, and `w` are their weights to an output. `dropout` multiplies each neuron by
-# 0 or, for $p = 0.5$, by 2. (Those that stay are doubled, so that their sum is right on average.) On the way back, a neuron that was
-# off gets the gradient 0, and so does its weight: they learn nothing in this step.
+# Step through it: `a` is what four hidden neurons say, and `w` are their weights to an output. `dropout` multiplies each neuron
+# by 0 or, for $p = 0.5$, by 2. (Those that stay are doubled, so that their sum is right on average.) On the way back, a neuron
+# that was off gets the gradient 0, and so does its weight: they learn nothing in this step.
 
 # %%
 tg.manual_seed(6)
@@ -615,8 +618,8 @@ plt.show()
 
 # %% [markdown]
 # With $p = 0.2$ and 0.5 the island of the moons is gone, and the unseen loss is less than half of what it was (0.79). The spiral
-# suffers: half of the neurons are missing in each step, every time others, and those that are left shall wind around nevertheless.
-# Dropout needs neurons to spare:
+# suffers: half of the neurons are missing in each step, every time others, and those that are left shall wind around
+# nevertheless. Dropout needs neurons to spare:
 
 # %%
 model = train(spiral_seen, neurons=100, dropout=0.5)
@@ -631,13 +634,15 @@ print(
 # - A neuron with a large weight is a step, two are a bump, and bumps follow any curve. So do the corners of ReLUs, and closer.
 # - That a network exists says nothing of how many neurons it takes, whether training finds it, or what it does between samples.
 # - A network with more numbers than samples can learn the noise. Only samples that it has not seen can tell.
-# - L2 makes steep steps expensive, dropout makes conspiracies unreliable. How much of them is right depends on the data.
+# - L2 makes steep steps expensive, dropout keeps neurons from relying on each other. How much of them is right depends on the
+#   data.
 # - Rather a large network, held back, than a small one.
 #
 # ## Exercise 1: a tent
 #
 # Build a tent from three ReLUs by hand: 0 until $x = 0.2$, from there straight up to 1 at $x = 0.5$, straight down to 0 at
-# $x = 0.8$, and 0 from there on. The corners are given. Which `heights` weight the three neurons?
+# $x = 0.8$, and 0 from there on. The corners $c_k$ are given. Which `heights` $h_k$ are needed, so that
+# $\sum_k h_k \max(0, x - c_k)$ is the tent?
 
 # %% tags=["exercise"]
 corners = [0.2, 0.5, 0.8]
@@ -680,8 +685,9 @@ with check(heights):
 # %% [markdown]
 # ## Exercise 2: your own dropout
 #
-# Write `drop(x, p)` for the training: each number of the tensor `x` becomes 0 with the probability $p$, independently of all others.
-# Those that stay become larger, so that the mean is the same as before. (`tg.rand(x.shape)` gives random numbers between 0 and 1.)
+# Write `drop(x, p)` for the training: each number of the tensor `x` becomes 0 with the probability $p$, independently of all
+# others. Those that stay become larger, so that the mean is the same as before. (`tg.rand(x.shape)` gives random numbers between
+# 0 and 1.)
 
 
 # %% tags=["exercise"]
@@ -748,8 +754,8 @@ with check():
 #
 # One hidden layer can follow everything. So why should a network have more? Here is a tent over 0 ... 1 from two ReLUs,
 # $2 \max(0, x) - 4 \max(0, x - \frac12)$. It goes up and down, two straight pieces. What comes out if you put it into the same
-# tent again, and that again? Write `zigzag(layers)`: a model (`nn.Sequential`) in which so many tents follow each other. Make
-# the tents' layers with `linear` from above; its weights are a matrix, with a row for each neuron.
+# tent again, and that again? Write `zigzag(layers)`: a model (`nn.Sequential`) in which so many tents follow each other. Make the
+# tents' layers with `linear` from above; its weights are a matrix, with a row for each neuron.
 
 
 # %% tags=["exercise"]
@@ -803,8 +809,8 @@ with check():
 # ```
 #
 # Each tent folds the line in two, and whatever comes later happens on both halves. So every layer doubles the pieces: 256 with 16
-# neurons. In a single hidden layer each neuron adds one corner, and it would take 256 of them. Depth is worth exponentially
-# much, where a function repeats itself ([M. Telgarsky](https://arxiv.org/abs/1602.04485), 2016).
+# neurons. In a single hidden layer each neuron adds one corner, and it would take 256 of them. Depth is worth exponentially much,
+# where a function repeats itself ([M. Telgarsky](https://arxiv.org/abs/1602.04485), 2016).
 #
 # </details>
 
