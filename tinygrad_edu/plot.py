@@ -61,7 +61,7 @@ def plot_decision(
 ) -> Any:
     """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure.
 
-    It is a figure of its own, or that of the axes `ax`, into which it is drawn.
+    It is a figure of its own, or that of the axes `ax`, into which it is drawn. The points have the dtype of x.
     """
     x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)

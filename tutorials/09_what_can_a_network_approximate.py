@@ -50,7 +50,12 @@ def page(columns=1, width=4.8, height=2.4, top=0.88, **options):
 def steps():
     line = tg.linspace(0, 1, 1001)
     for w, s in [
-        *((5, 0.4), (20, 0.4), (100, 0.4), (1000, 0.4), (1000, 0.2), (1000, 0.8)),
+        (5, 0.4),
+        (20, 0.4),
+        (100, 0.4),
+        (1000, 0.4),
+        (1000, 0.2),
+        (1000, 0.8),
     ]:
         figure, ax = page()
         ax.plot(line.numpy(), tg.sigmoid(w * line - w * s).numpy())
@@ -364,9 +369,10 @@ Flipbook(learning(), title="three beginnings")
 # %% [markdown]
 # - **Gentle bumps** learn fast. The same ten neurons soon are nearly three times closer than what we built: they move to where
 #   they are needed, and one slope does the work of many steps.
-# - **Steep bumps** do not move at all. Each step is flat everywhere but in a tiny window, and no point happens to lie in one, so
-#   nothing tells a step where it should be: it sleeps, as in [tutorial 7](07_multilayer_perceptron_by_hand.ipynb). Only the
-#   heights learn. The network of the proof is the worst one to train.
+# - **Steep bumps** hardly move. Each step is flat everywhere but in a tiny window, and no point happens to lie in one, so nothing
+#   tells a step where it should be: it sleeps, as in [tutorial 7](07_multilayer_perceptron_by_hand.ipynb). Only the heights
+#   learn. (The spikes stand in these windows too: where no point looks, a network may do anything.) The network of the proof is
+#   the worst one to train.
 # - **Random** neurons begin as slopes so gentle that all of them look alike. They must first become different, and are late.
 #
 # That a good network *exists* is one thing, to find it is another. It depends on where you begin, on the optimizer ([6. Walking
@@ -624,9 +630,7 @@ plt.show()
 # %%
 model = train(spiral_seen, neurons=100, dropout=0.5)
 X, y = spiral_unseen
-print(
-    f"100 neurons, p = 0.5: {accuracy(model(X), y):.0%} of the unseen spirals are right"
-)
+print(f"100 neurons, p = 0.5: unseen {accuracy(model(X), y):.0%} right")
 
 # %% [markdown]
 # ## What to take along
