@@ -167,7 +167,8 @@ def from_bumps(n, w=1000):
 
 five = from_bumps(5)
 print("the step at 0.2 has the bias", five[0].bias[1].item())
-print(f"average deviation: {(five[:3](x) - wanted).abs().mean():.2f}")
+bumps = five[:3]  # all but the last sigmoid
+print(f"average deviation: {(bumps(x) - wanted).abs().mean():.2f}")
 
 # %% [markdown]
 # On Nielsen's page you set five such bumps with the mouse, and have done it when the average deviation is 0.40 or below. Ours,
@@ -187,7 +188,8 @@ def curves(ax, output, goal, title):
 
 def two_views(model, title):
     figure, axes = page(2, width=6.2)
-    curves(axes[0], model[:3](x), wanted, title)
+    bumps = model[:3]
+    curves(axes[0], bumps(x), wanted, title)
     error = (model(x) - f(x)).abs().mean()
     curves(axes[1], model(x), f(x), f"output: on average {error:.3f} beside f")
     axes[0].set_ylim(-2.5, 2)
