@@ -319,16 +319,15 @@ plt.show()
 # %%
 def descend(model, samples, loss, optimizer, steps):
     """So many steps, each down the gradient of all samples together."""
-    tg.fit(
-        model,
-        samples,
-        loss=loss,
-        optimizer=optimizer,
-        epochs=steps,
-        batch_size=len(samples[0]),
-        compile=steps > 100,  # the same numbers, sooner
-        progress=False,
-    )
+
+    @tg.compile  # the same numbers, sooner
+    def one_step(X, y):
+        optimizer.zero_grad()
+        loss(model(X), y).backward()
+        optimizer.step()
+
+    for _ in range(steps):
+        one_step(*samples)
 
 
 def random_start():
@@ -356,8 +355,7 @@ def learning():
         for ax, optimizer, (name, model) in zip(
             axes, optimizers, learners.items(), strict=True
         ):
-            if until:
-                descend(model, samples, nn.MSELoss(), optimizer, until - done)
+            descend(model, samples, nn.MSELoss(), optimizer, until - done)
             error = (model(x) - f(x)).abs().mean()
             curves(ax, model(x), f(x), f"{name}\n{error:.3f} beside f")
             ax.set_ylim(0, 1)
@@ -474,8 +472,7 @@ def explaining():
         for ax, optimizer, (name, model) in zip(
             axes, optimizers, models.items(), strict=True
         ):
-            if until:
-                descend(model, sine_seen, nn.MSELoss(), optimizer, until - done)
+            descend(model, sine_seen, nn.MSELoss(), optimizer, until - done)
             errors = [F.mse_loss(model(X), y) for X, y in (sine_seen, sine_unseen)]
             for (X, y), look in [
                 (sine_unseen, {"color": "#c8c8d4", "markersize": 3}),
@@ -823,7 +820,8 @@ with check():
 # %% [markdown]
 # ## The code behind it
 #
-# - [`fit`](../tinygrad_edu/train.py), the loop in `descend`; [`plot_decision` and `Flipbook`](../tinygrad_edu/plot.py)
+# - [`plot_decision` and `Flipbook`](../tinygrad_edu/plot.py); [`compile`](../tinygrad_edu/compiler/README.md), which made our
+#   steps faster
 # - [`Adam` and its `weight_decay`](../tinygrad_edu/optim/adaptive.py); [`SGD`'s](../tinygrad_edu/optim/sgd.py)
 # - [`Dropout`](../tinygrad_edu/nn/dropout.py), the layer, and [`dropout`](../tinygrad_edu/ops/dropout.py), the operation
 # - [`moons`, `spirals`](../tinygrad_edu/data/made_up.py)
