@@ -175,8 +175,8 @@ print(f"average deviation: {(bumps(x) - wanted).abs().mean():.2f}")
 # 0.38, would pass. (It must be measured before the last sigmoid: behind it, it is only 0.07. The bias −200 for the step at 0.2 is
 # on his page, too.)
 #
-# On the first pages the bumps come one after another. Then there are more and more of them. On the left is the sum of the bumps,
-# on the right what the output neuron makes of it.
+# On the first three pages the five bumps come in, then there are more and more of them. On the left is the sum of the bumps, on
+# the right what the output neuron makes of it.
 
 
 # %% jupyter={"source_hidden": true}
@@ -275,8 +275,8 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# Twice as many steps: half the error. Twice as many corners: a *quarter* of it, once the pieces are shorter than the waves. A
-# slanted piece fits a smooth curve better than a flat one.
+# Once the pieces are shorter than the waves, twice as many steps make about half the error, and twice as many corners a *quarter*
+# of it. A slanted piece fits a smooth curve better than a flat one.
 #
 # ## The theorem, and what it does not say
 #
