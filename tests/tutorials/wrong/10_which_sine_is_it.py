@@ -84,16 +84,16 @@ def with_none(x, y):
     return tg.cat([tg.randn(200, 1000), x]), tg.cat([y, tg.full((200,), 10)])
 
 
-# %% 3: another noise
+# %% 3: all different
 def with_none(x, y):
-    return tg.cat([x, tg.zeros(200, 1000)]), tg.cat([y, tg.full((200,), 10)])
+    return tg.cat([x, tg.ones(200, 1000)]), tg.cat([y, tg.full((200,), 10)])
 
 
-# %% 3: another noise
+# %% 3: all different
 def with_none(x, y):
     return tg.cat([x, tg.randn(1, 1000).expand(200, 1000)]), tg.cat([y, tg.full((200,), 10)])
 
 
-# %% 3: another noise
+# %% 3: all different
 def with_none(x, y):
     return tg.cat([x, tg.rand(200, 1000)]), tg.cat([y, tg.full((200,), 10)])
