@@ -35,7 +35,7 @@ plt.style.use("tinygrad_edu.figures")
 # %%
 data = sine_waves()
 print(data)
-print("waves", data.x.shape, " classes", data.class_names)
+print("one of them:", data.x[0])
 
 # %% tags=["cover"]
 FREQUENCIES = range(1, 11)
@@ -93,7 +93,7 @@ plt.show()
 # %% [markdown]
 # In the plane of $\omega = 3$ the twenty waves with $\omega = 3$ stand on a ring, and all the others, 180 of them, lie in its
 # middle: they have nearly nothing of it. (Not exactly nothing, because no whole number of swings fits into the time from 0 to
-# 10.) So the task is: on which of the ten rings is this point?
+# 10. The small ring is that of the neighbours, 2 and 4.) So the task is: on which of the ten rings is this point?
 #
 # ## Why one layer cannot do it
 #
@@ -120,9 +120,9 @@ tg.fit(
 )
 right = layer(data.x).argmax(1) == data.y
 figure, ax = plt.subplots(figsize=(6, 2.2))
-ax.bar(range(1, 11), right.reshape(10, 20).sum(1).tolist(), color=SHADES)
+ax.bar(FREQUENCIES, right.reshape(10, 20).sum(1).tolist(), color=SHADES)
 ax.axhline(10, color="C5", linewidth=1, linestyle="--")
-ax.set(xticks=range(1, 11), ylim=(0, 20), xlabel="ω", ylabel="right, of 20")
+ax.set(xticks=FREQUENCIES, ylim=(0, 20), xlabel="ω", ylabel="right, of 20")
 plt.show()
 
 # %% [markdown]
@@ -136,21 +136,18 @@ plt.show()
 degrees = np.arange(361)
 weights = 2 * wave(3, np.radians([60, 180, 300])) / 1000  # three neurons, a row each
 figure, ax = plt.subplots(figsize=(7, 2.6))
-for omega, style in [(3, "-"), (4, "--")]:
+for omega, color in [(3, "C0"), (4, "C1")]:
     neurons = tg.relu(wave(omega, np.radians(degrees)) @ weights.T).numpy()
     if omega == 3:
         ax.plot(degrees, neurons, color="C5", linewidth=1)
-    total = neurons.sum(1)
-    ax.plot(
-        degrees, total, style, color=SHADES[omega - 1], label=f"waves with ω = {omega}"
-    )
+    ax.plot(degrees, neurons.sum(1), color=color, label=f"waves with ω = {omega}")
 ax.set(xlabel="phase in degrees", xticks=range(0, 361, 60), ylabel="said together")
 ax.legend(loc="center right", bbox_to_anchor=(1, 0.62))
 plt.show()
 
 # %% [markdown]
-# The thin lines are the three neurons. Their sum is near 1 for *every* wave with $\omega = 3$, and small for its neighbour 4: from
-# such a sum one layer more can decide. So 30 hidden neurons would do for ten frequencies. Nobody will tell the network that.
+# The thin lines are the three neurons. Their sum (blue) is near 1 for *every* wave with $\omega = 3$, and small for the neighbour 4
+# (orange). From such sums one more layer can decide. So 30 hidden neurons would do for ten frequencies. Nobody will tell the network that.
 #
 # ## The chain
 #
@@ -202,7 +199,7 @@ optimizer = optim.Adam(model.parameters(), lr=0.01)
 # ten scores, and the gradients come back to all eight arrays of parameters. (Of large arrays you see a sample of the numbers.)
 
 # %%
-two = [0, 190]  # a wave with ω = 1, one with ω = 10
+two = [0, 185]  # a wave with ω = 1, one with ω = 10
 x, y = data.x[two].to(device), data.y[two].to(device)
 tg.play(loss(model(x), y), title="one training step with two waves")
 
@@ -248,7 +245,8 @@ def pages():
         figure, ax = plt.subplots(figsize=(6.5, 2.6))
         answers(ax, p)
         count = int((p.argmax(1) == data.y.numpy()).sum())
-        ax.set_title(f"after {epoch} epochs: {count} of 200 right")
+        when = f"after {epoch} epochs" if epoch else "before training"
+        ax.set_title(f"{when}: {count} of 200 right")
         ax.set(xlabel="the waves, 20 for each ω")
         ax.set_xticks(np.arange(9.5, 200, 20), FREQUENCIES)
         plt.close(figure)  # the book shows it
@@ -300,7 +298,8 @@ for ax, lr in zip(axes, [0.01, 0.001], strict=True):
             progress=False,
         )
         ax.plot(range(1, 17), history["loss"], label=f"seed {seed}", linewidth=1.5)
-    ax.set(title=f"Adam, lr = {lr}", xlabel="epoch", yscale="log", ylim=(1e-6, 9))
+    ax.set(title=f"Adam, lr = {lr}", xlabel="epoch", yscale="log", ylim=(1e-4, 9))
+    ax.set_xticks(range(0, 17, 4))
 axes[0].set_ylabel("loss")
 axes[0].legend(fontsize=8)
 plt.show()
@@ -416,9 +415,9 @@ below.set_ylabel("how sure")
 plt.show()
 
 # %% [markdown]
-# Near every whole frequency there is a stair on which it is right and sure. In the gaps between it hesitates, but only on the
-# mean: it is sure for many single phases, and sometimes of something absurd. To 6.5 it answers 4 or 5 more often than 6 or 7. And
-# beyond 10 its words mean nothing, but they do not sound like it.
+# Around every whole frequency there is a stair on which it is right and sure. In the gaps between it *should* be in doubt, but the
+# curve below hardly dips there. For most phases it is sure of something, and sometimes of something absurd: to 6.5 it answers 4 or
+# 5 more often than 6 or 7. And beyond 10 its words mean nothing, but they do not always sound like it.
 #
 # ## The louder, the surer
 #
@@ -453,9 +452,9 @@ plt.show()
 #
 # ## The same on a GPU
 #
-# A graphics processor has thousands of small processors, and a layer is made for them: $64 \cdot 500$ sums of products that do not
-# depend on each other. To use one, change one word, `device="cpu"` to `device="cuda"` (the name of NVIDIA's language for it). What
-# happens then?
+# A graphics processor (GPU) has thousands of small processors, and a layer has work for them: our first one computes $64 \cdot 500$
+# sums for a batch, and none of them has to wait for another. To use a GPU of NVIDIA, change one word, `device = "cpu"` to `device =
+# "cuda"` (so NVIDIA calls its way of programming them). What happens then?
 #
 # - `model.to("cuda")` copies the 569,935 parameters into the memory of the GPU.
 # - `fit` and `predict` send each batch to where the model is.
