@@ -174,6 +174,18 @@ def test_pictures() -> None:
     assert notebooks.pixels_apart(blue, picture(color="C1")) > notebooks.PIXELS
 
 
+def test_what_a_player_packs_is_compared_as_numbers() -> None:
+    def shown(score: float) -> str:
+        scores = tg.tensor([[score, 0.5]], requires_grad=True)
+        loss = tg.nn.functional.cross_entropy(scores, tg.tensor([0]))
+        return notebooks._without_program(tg.play(loss)._repr_html_())
+
+    assert "H4sI" not in shown(1.0)
+    assert shown(1.0) != shown(1.000001)
+    assert notebooks.text_difference(shown(1.0), shown(1.000001)) is None
+    assert notebooks.text_difference(shown(1.0), shown(1.1)) is not None
+
+
 def test_a_changed_notebook_is_noticed() -> None:
     name = notebooks.NAMES[0]
 
