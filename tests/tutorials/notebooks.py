@@ -157,7 +157,7 @@ def _without_program(page: str) -> str:
 
 
 _PACKED = re.compile(r"H4sI[A-Za-z0-9+/]{20,}=*")  # so begins what is packed by gzip
-_NUMBER = re.compile(r"\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+")  # with a sign of its own: "-0.0" is "-" and "0.0"
+_NUMBER = re.compile(r"-?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)")
 
 
 def text_difference(was: str, now: str) -> tuple[str, str] | None:

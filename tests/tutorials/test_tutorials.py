@@ -147,6 +147,7 @@ def test_the_readme_links_them_in_order() -> None:
         ("loss 0.1234", "loss 0.1235", True),
         ("loss 0.1234", "loss 0.1236", False),
         ("loss -0.1234", "loss 0.1234", False),
+        ("mean -0.0000", "mean 0.0000", True),
         ("12 cards", "13 cards", False),
         ("1.0 and more", "1.0 and less", False),
         ("a\nb", "a\nb\nc", False),
