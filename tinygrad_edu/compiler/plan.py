@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,10 @@ import numpy as np
 from .. import clock
 from ..callsite import source_line
 from ..clock import mark_changed, record_of
+from ..optim.optimizer import Optimizer
 from ..printing import bytes_text
 from ..tensor import Tensor, wrap
-from .record import COPIES, Draw, Line, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
+from .record import COPIES, Draw, Line, Method, Operand, Tape, Value, call, check, copy, data, get, grad, operands, put
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
@@ -36,6 +36,10 @@ COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal
 METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
 LINE = 64  # bytes that a processor's cache takes at a time
 EFFECTS = {call, check, grad, data}
+
+
+class Outdated(Exception):
+    """Something outside of the arguments is not what it was when the plan was recorded; nothing was done yet."""
 
 
 class Changed(Exception):
@@ -184,31 +188,31 @@ def look(array: np.ndarray, x: Operand) -> np.ndarray:
 class Plan:
     """A recorded call as a flat Python function of NumPy's calls on buffers that are made once.
 
-    `replay(arrays)` runs it on new arguments; `print(plan)` shows it.
+    `replay(*arrays)` runs it on new arguments, unless it raises `Outdated` or `Changed`; `print(plan)` shows it.
     """
 
     def __init__(self, tape: Tape, name: str, results: Any, names: dict[int, str]) -> None:
         self.name = name
         self.outside = [(t, a, t._requires_grad) for t, a in tape.outside.items()]
         self.modes = list(tape.modes.items())
-        self.modes_set = list(tape.modes_set.items())
         self.grads_before = [(t, None if x is None else x.operand()) for t, x in tape.grads_before.items()]
-        self.optimizers = tape.looked_into
+        self.optimizers, self.same_steps = tape.looked_into, tape.same_steps
         self.settings = [
             (group, key, value)
             for optimizer in tape.looked_into
             for group, saved in zip(optimizer.param_groups, tape.settings[optimizer], strict=True)
             for key, value in saved.items()
         ]
-        self.quiet = tape.quiet
         self.names: dict[Any, str] = {}  # of operands, by operand, and of other objects, by id
         self.scope: dict[str, Any] = {
             "__name__": __package__ + ".plan",
             "tensor": returned,
+            "clock": clock,
+            "Outdated": Outdated,
             "Changed": Changed,
             "TooLate": TooLate,
         }
-        self.given = names
+        self.given = names | _names_of_states(tape.looked_into, names)
         self.constants: set[str] = set()
         self.shown: dict[str, str] = {}  # how a name is printed that is not the name itself
         self.looks: dict[str, tuple[str, Operand]] = {}  # views and the buffers that they look at
@@ -307,6 +311,8 @@ class Plan:
         if isinstance(f, Draw):
             self.given.setdefault(id(f.generator), "numbers")
             return f"{self.name_of(f.generator)}().{f.method}"
+        if isinstance(f, Method):
+            return f"{self.name_of(f.this)}.{f.name}"
         if getattr(f, "__self__", None) is not None and isinstance(f.__self__, np.ufunc):
             return f"{self.function(f.__self__)}.{f.__name__}"
         name = f.__name__
@@ -330,20 +336,44 @@ class Plan:
         for x, buffer in zip(tape.arguments, buffers, strict=True):
             if any(o.value is x.memory.value for line in lines for o in line.written):
                 body.append(("", f"given_{buffer}[...] = {buffer}"))
+        body += [("", f"{self.name_of(module)}.training = {mode}") for module, mode in tape.modes_set.items()]
         body.append(("", f"return {self._result(results)}"))
         self.body = body
-        source = f"def replay({', '.join('given_' + b for b in buffers)}):\n" + "".join(f"    {line}\n" for _, line in body)
-        exec(compile(source, f"<plan of {self.name}>", "exec"), self.scope)
-        self._replay = self.scope["replay"]
-        if self.quiet:
-            ignored: Any = dict.fromkeys(self.quiet, "ignore")
-            self._replay = np.errstate(**ignored)(self._replay)
-        exec(compile(f"def fits():\n    return {self._write_fits()}", f"<plan of {self.name}>", "exec"), self.scope)
-        self.fits = self.scope["fits"]
-        changed = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}.values()
-        for array in changed:
+        work, ending = [line for _, line in body[:-1]], body[-1][1]
+        source = [f"def replay({', '.join('given_' + b for b in buffers)}):", *self._guard(), *work, *self._marks(lines), ending]
+        exec(compile("\n    ".join(source), f"<plan of {self.name}>", "exec"), self.scope)
+        self.replay = self.scope["replay"]
+        if tape.quiet:
+            ignored: Any = dict.fromkeys(tape.quiet, "ignore")
+            self.replay = np.errstate(**ignored)(self.replay)
+
+    def _guard(self) -> list[str]:
+        """A line that raises unless everything that the plan found outside of its arguments is still there."""
+        conditions = []
+        for tensor, array, requires_grad in self.outside:
+            name = self.name_of(tensor)
+            conditions.append(f"{name}.array is {self.name_of(array)} and {name}._requires_grad is {requires_grad}")
+        conditions += [f"{self.name_of(module)}.training is {mode}" for module, mode in self.modes]
+        for tensor, before in self.grads_before:
+            conditions.append(f"{self.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
+        for optimizer in self.optimizers:
+            name, held = self.name_of(optimizer), self.name_of(optimizer.state)
+            conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
+            for p, state in optimizer.state.items():
+                conditions.append(f"{held}[{self.name_of(p)}] is {self.name_of(state)}")
+                arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
+                conditions += [f"{self.name_of(state)}[{k!r}] is {self.name_of(v)}" for k, v in arrays.items()]
+        conditions += [f"{self.name_of(a)}['step'] == {self.name_of(b)}['step']" for a, b in self.same_steps if a is not b]
+        conditions += [f"{self.name_of(group)}[{key!r}] == {self.text(value)}" for group, key, value in self.settings]
+        return [f"if not ({' and '.join(conditions)}): raise Outdated"] if conditions else []
+
+    def _marks(self, lines: list[Line]) -> list[str]:
+        """A line that notes when tensors from outside were changed."""
+        written = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}
+        for array in written.values():
             mark_changed(array)
-        self.changed = list(map(record_of, changed))  # what mark_changed would look up at each call
+        records = [self.name_of(record_of(array)) for array in written.values()]
+        return [f"clock.last_change = {''.join(f'{record}[0] = ' for record in records)}clock.tick()"] if records else []
 
     def _result(self, tree: Any) -> str:
         if isinstance(tree, Operand):
@@ -371,8 +401,7 @@ class Plan:
             late = f"TooLate({source_line(line.site)!r})" if done else "Changed"
             return f"if {'not ' if args[1] else ''}{decided}: raise {late}"
         if f is call:
-            method, this, *rest = args
-            return f"{self.name_of(this)}.{method.__name__}({', '.join(map(self.text, rest))})"
+            return f"{self.function(args[0])}({', '.join(map(self.text, args[1:]))})"
         if f is grad:
             return f"{self.name_of(args[0])}._grad = {'None' if args[1] is None else self.name_of(self._tensor(args[1]))}"
         if f is data:
@@ -407,36 +436,7 @@ class Plan:
             self.names[id(t)] = key[1] + "_tensor"
         return self.scope[self.names[key]]
 
-    # -- running
-    def _write_fits(self) -> str:
-        """The source of a function that says whether everything the plan found outside of its arguments is still there."""
-        conditions = []
-        for tensor, array, requires_grad in self.outside:
-            name = self.name_of(tensor)
-            conditions.append(f"{name}.array is {self.name_of(array)} and {name}._requires_grad is {requires_grad}")
-        conditions += [f"{self.name_of(module)}.training is {mode}" for module, mode in self.modes]
-        for tensor, before in self.grads_before:
-            conditions.append(f"{self.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
-        for optimizer in self.optimizers:
-            name, held = self.name_of(optimizer), self.name_of(optimizer.state)
-            conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
-            for p, state in optimizer.state.items():
-                arrays = {k: v for k, v in state.items() if k != "name"}
-                conditions += [f"{held}[{self.name_of(p)}][{k!r}] is {self.name_of(v)}" for k, v in arrays.items()]
-        conditions += [f"{self.name_of(group)}[{key!r}] == {self.text(value)}" for group, key, value in self.settings]
-        return " and ".join(conditions) or "True"
-
-    def replay(self, arrays: Iterable[Any]) -> Any:
-        """Run the plan; `Changed` says that a check failed."""
-        found = self._replay(*arrays)
-        if self.changed:
-            clock.last_change = now = clock.tick()
-            for record in self.changed:
-                record[0] = now
-        for module, mode in self.modes_set:
-            module.training = mode
-        return found
-
+    # -- to be compared
     def differs(self, other: Plan) -> str:
         """The first line in which two recordings of one call differ, as a message; the empty string if none does."""
         for (site, mine), (_, theirs) in zip(self.body, other.body, strict=False):
@@ -483,6 +483,16 @@ class Plan:
         )
         same = name in self.constants and array.size and (array == array.flat[0]).all()
         return f"{name}: {array.dtype} {array.shape}{place}{f', all {array.flat[0]:g}' if same else ''}"
+
+
+def _names_of_states(optimizers: list[Optimizer], names: dict[int, str]) -> dict[int, str]:
+    """What the settings of optimizers are called, and what they keep for parameters that have a name."""
+    found = {id(group): "group" for optimizer in optimizers for group in optimizer.param_groups}
+    for optimizer in optimizers:
+        for p, state in optimizer.state.items():
+            name = names.get(id(p.array), "state")
+            found |= {id(state): f"{name}_state"} | {id(x): f"{name}_{k}" for k, x in state.items() if isinstance(x, np.ndarray)}
+    return found
 
 
 def compares(line: Line, after: Line | None) -> bool:

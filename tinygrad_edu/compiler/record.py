@@ -165,12 +165,19 @@ class Draw(NamedTuple):
         return getattr(self.generator(), self.method)(*args, **kwargs)
 
 
+class Method(NamedTuple):
+    """A method of an object of Python's, called again at each call of the plan."""
+
+    this: Any
+    name: str
+
+
 def check(x: Any, expected: bool) -> None:
     """Raise unless a decision that the package made while recording would be the same again."""
 
 
 def call(function: Any, *args: Any) -> None:
-    """A call that is not looked into, such as an optimizer's step."""
+    """A call of Python's that is not looked into, such as a schedule's step."""
 
 
 def grad(tensor: Any, x: Any) -> None:
@@ -346,6 +353,7 @@ class Tape:
         self.numbers: dict[tuple, Recorded] = {}
         self.settings = settings  # of optimizers, at the recording before this one
         self.looked_into: list[Optimizer] = []
+        self.same_steps: list[tuple[dict, dict]] = []  # states of parameters that have counted as many steps
         self.refused: CompileError | None = None
         self.quiet: set[str] = set()  # the kinds of NumPy's warnings that were switched off somewhere
         self.quiet_before = _silenced()

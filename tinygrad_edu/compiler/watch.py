@@ -23,7 +23,7 @@ from ..ops import random
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer, with_own_step
 from ..tensor import Tensor
-from .record import CompileError, Draw, Recorded, Tape, call, site, strip
+from .record import CompileError, Draw, Method, Recorded, Tape, call, site, strip
 
 _one_at_a_time = threading.Lock()
 
@@ -169,30 +169,56 @@ def _as_one(function: Any, tape: Tape) -> Any:
     return lambda *args: tape.run(function, args, {}) if any(type(x) is Recorded for x in args) else function(*args)
 
 
-def _only_arrays(optimizer: Optimizer, settings: dict) -> bool:
-    """Whether the numbers in an optimizer's step are the same at each call, so that it can be recorded: it was called before, has the
-    settings that it had then, and counts nothing (as Adam counts steps)."""
-    now = [{k: v for k, v in group.items() if k not in ("params", "param_names")} for group in optimizer.param_groups]
+def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
+    """Whether an optimizer's step can be recorded: it was called before, has the settings that it had then, and all else that its
+    formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
+    known = ("step", "lr", "betas", "eps") if getattr(optimizer.update, "steady", False) else ()
+    apart = {"params", "param_names", *known}
+    now = [{k: v for k, v in group.items() if k not in apart} for group in optimizer.param_groups]
     before, settings[optimizer] = settings.get(optimizer), now
-    held = [v for state in optimizer.state.values() for k, v in state.items() if k != "name"]
+    held = [v for state in optimizer.state.values() for k, v in state.items() if k != "name" and k not in known]
     return before == now and all(isinstance(v, np.ndarray) for v in held)
 
 
 def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
     """Record an optimizer's step."""
     tape.looked_into.append(optimizer)
-    before = {p: {k: v for k, v in state.items() if k != "name"} for p, state in optimizer.state.items()}
+    before = {p: state.copy() for p, state in optimizer.state.items()}
+    counted: list[dict] = []
+    numbers: dict[Any, tuple[dict, list[Recorded]]] = {}
+    compute = getattr(optimizer, "factors", None)
+
+    def count_steps() -> None:
+        for state in counted:
+            state["step"] += 1
+
+    def factors(group: dict, state: dict, dtype: Any) -> list[Recorded]:
+        key = id(group), state["step"], dtype
+        if key not in numbers:
+            made = [tape.enter(x.copy(), "own") for x in compute(group, state, dtype)]
+            tape.note(Method(optimizer, "factors"), (group, state, dtype), results=[x.operand() for x in made])
+            numbers[key] = state, made
+        first, made = numbers[key]
+        tape.same_steps.append((state, first))
+        return made
+
     try:
-        for p, arrays in before.items():
-            optimizer.state[p].update({k: tape.twin(v) for k, v in arrays.items()})
+        if getattr(optimizer.update, "steady", False):
+            tape.note(call, (count_steps,))
+            optimizer.factors = factors  # type: ignore[attr-defined]
+        for p, state in before.items():
+            optimizer.state[p].update({k: tape.twin(v) for k, v in state.items() if isinstance(v, np.ndarray)})
         method(optimizer)
-        for p, arrays in before.items():
-            for k, v in arrays.items():
-                if optimizer.state[p][k] is not tape.twin(v):  # a new array: what it holds goes where the old one was
-                    tape.assign(tape.twin(v), optimizer.state[p][k])
+        for p, state in before.items():
+            for k, v in state.items():
+                if isinstance(v, np.ndarray) and optimizer.state[p][k] is not tape.twin(v):
+                    tape.assign(tape.twin(v), optimizer.state[p][k])  # a new array: what it holds goes where the old one was
+        counted += [state for p, state in optimizer.state.items() if state.get("step") != before.get(p, {}).get("step")]
     finally:
-        for p, arrays in before.items():
-            optimizer.state[p].update(arrays)
+        vars(optimizer).pop("factors", None)
+        for p, state in optimizer.state.items():
+            arrays = {k: v for k, v in before.get(p, {}).items() if isinstance(v, np.ndarray)}
+            state.update({k: v.held for k, v in state.items() if type(v) is Recorded} | arrays)
 
 
 def _not_looked_into(method: Any, tape: Tape) -> Any:
@@ -203,7 +229,7 @@ def _not_looked_into(method: Any, tape: Tape) -> Any:
             raise CompileError(
                 f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
             )
-        if isinstance(self, Optimizer) and _only_arrays(self, tape.settings):
+        if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
             return _look_into(self, method, tape)
         tape.settle()
         tape.running = False
@@ -211,7 +237,7 @@ def _not_looked_into(method: Any, tape: Tape) -> Any:
             result = method(self, *args)
         finally:
             tape.running = True
-        tape.note(call, (method, self, *args))
+        tape.note(call, (Method(self, "step"), *args))
         for memory in tape.memories.values():
             memory.value.writes += 1
         return result

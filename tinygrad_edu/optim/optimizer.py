@@ -44,6 +44,16 @@ def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
     return ([a[start : start + BLOCK] for a in flat] for start in range(0, len(flat[0]), BLOCK))
 
 
+def steady(update: Any) -> Any:
+    """Mark an optimizer's `update` as one that does the same at every step, but for numbers that the optimizer's method `factors` computes.
+
+    It counts steps in `state["step"]`, and reads that, "lr", "betas" and "eps" in `factors` only. So `compile` can write it out. An update
+    that replaces a marked one needs a mark of its own.
+    """
+    update.steady = True
+    return update
+
+
 class Optimizer:
     """Changes parameters after their gradients.
 
