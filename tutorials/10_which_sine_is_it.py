@@ -20,7 +20,6 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 from tinygrad_edu.data import DataLoader, sine_waves
 from tinygrad_edu.exercises import check
-from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.plot import Flipbook
 
 plt.style.use("tinygrad_edu.figures")
@@ -66,7 +65,8 @@ plt.show()
 # $(\cos\varphi, \sin\varphi)$, and these lie on a circle. **Each frequency has a plane of its own in that large space, and its waves
 # are a circle in it, around 0.**
 #
-# To look at a plane, we measure how much of its two waves is in each sample: multiply, and take (twice) the mean.
+# To look at a plane, we measure how much of its two waves is in each sample: multiply, and take the mean.
+# (Twice the mean, since that of $\sin^2$ is ½.)
 
 
 # %%
@@ -106,18 +106,24 @@ plt.show()
 # Add the two, and the weights are gone: $b_c > b_j$. Only *one* class can have the largest bias. Of every other class a layer gets
 # at most one of each pair right: 10 of 20.
 
+
 # %%
+def train(model, data, epochs, lr=0.001):
+    """Adam, cross-entropy, batches of 64; returns the history."""
+    return tg.fit(
+        model,
+        data,
+        loss=nn.CrossEntropyLoss(),
+        optimizer=optim.Adam(model.parameters(), lr=lr),
+        epochs=epochs,
+        batch_size=64,
+        progress=False,
+    )
+
+
 tg.manual_seed(0)
 layer = nn.Linear(1000, 10)
-tg.fit(
-    layer,
-    data,
-    loss=nn.CrossEntropyLoss(),
-    optimizer=optim.Adam(layer.parameters(), lr=0.001),
-    epochs=60,
-    batch_size=64,
-    progress=False,
-)
+train(layer, data, epochs=60)
 right = layer(data.x).argmax(1) == data.y
 figure, ax = plt.subplots(figsize=(6, 2.2))
 ax.bar(FREQUENCIES, right.reshape(10, 20).sum(1).tolist(), color=SHADES)
@@ -147,7 +153,8 @@ plt.show()
 
 # %% [markdown]
 # The thin lines are the three neurons. Their sum (blue) is near 1 for *every* wave with $\omega = 3$, and small for the neighbour 4
-# (orange). From such sums one more layer can decide. So 30 hidden neurons would do for ten frequencies. Nobody will tell the network that.
+# (orange). From such sums one more layer can decide, so 30 hidden neurons would do for ten frequencies. Nobody will tell the
+# network that.
 #
 # ## The chain
 #
@@ -276,7 +283,8 @@ plt.show()
 # %% [markdown]
 # There is none. The loss goes on falling, but look at the scale on the right: after ten epochs it is already below 0.0001. The
 # gradient of each score is *probability − target* ([tutorial 5](05_three_classes_three_losses.ipynb)). When a probability is 1 in
-# all seven digits that a `float32` has, that is 0, and there is nothing more to be learnt from this wave. **415 of the 425 epochs made the network surer, not wiser.**
+# all seven digits that a `float32` has, that is 0, and there is nothing more to be learnt from this wave. **415 of the 425 epochs
+# made the network surer, not wiser.**
 #
 # ## Other beginnings
 #
@@ -288,15 +296,7 @@ figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True)
 for ax, lr in zip(axes, [0.01, 0.001], strict=True):
     for seed in range(3):
         tg.manual_seed(seed)
-        other = chain()
-        history = tg.fit(
-            other,
-            loader,
-            loss=loss,
-            optimizer=optim.Adam(other.parameters(), lr=lr),
-            epochs=16,
-            progress=False,
-        )
+        history = train(chain(), data, epochs=16, lr=lr)
         ax.plot(range(1, 17), history["loss"], label=f"seed {seed}", linewidth=1.5)
     ax.set(title=f"Adam, lr = {lr}", xlabel="epoch", yscale="log", ylim=(1e-4, 9))
     ax.set_xticks(range(0, 17, 4))
@@ -311,7 +311,7 @@ plt.show()
 #
 # (If the curves on the left look different on your computer, that is no mistake. It adds up in another order, the last digit
 # differs, and where a training is thrown about like this, a difference in the last digit soon decides everything. What you can
-# rely on: 0.001 goes down quietly, from every beginning.)
+# rely on: with 0.001 it goes down quietly.)
 #
 # ## Phases it never heard
 #
@@ -333,18 +333,9 @@ print(f"{right.sum()} of {len(unseen)} right")
 figure, ax = plt.subplots(figsize=(7, 2.6))
 shares = []
 for count in range(1, 6):
-    few = sine_waves(phases=count)
     tg.manual_seed(0)
     learner = chain()
-    tg.fit(
-        learner,
-        few,
-        loss=loss,
-        optimizer=optim.Adam(learner.parameters(), lr=0.001),
-        epochs=40,
-        batch_size=64,
-        progress=False,
-    )
+    train(learner, sine_waves(phases=count), epochs=40)
     right = says(learner, unseen).argmax(1) == truth.numpy()
     shares.append(right.reshape(10, 100).mean(0))
     ax.plot(360 * np.arange(count) / count, np.full(count, count - 1), "o", color="C1")
@@ -462,32 +453,23 @@ plt.show()
 #   ([backend.py](../tinygrad_edu/backend.py), the only file that knows of it).
 # - What you want to print or draw has to come back: `.cpu()`, or `.numpy(force=True)` as in our `says`.
 #
-# Here is the whole program once more, as a function of that word. Without a GPU it ends with a message that says what is missing.
+# Here is the project once more, five epochs of it, as a function of that word. Without a GPU it ends with an error, which says what
+# is missing.
 
 
 # %%
-def project(device, epochs=5):
+def project(device):
     tg.manual_seed(42)
     model = chain().to(device)
-    return tg.fit(
-        model,
-        loader,
-        loss=loss,
-        optimizer=optim.Adam(model.parameters(), lr=0.01),
-        epochs=epochs,
-        metrics=[accuracy],
-        progress=False,
-    )
+    return train(model, data, epochs=5, lr=0.01)
 
 
 # %% tags=["volatile"]
 for name in ("cpu", "cuda"):
     try:
         history = project(name)
-        print(
-            f"{name}: {history['accuracy'][-1]:.0%} right in the last epoch,", end=" "
-        )
-        print(f"{1000 * min(history.seconds):.0f} ms for the quickest epoch")
+        quickest = 1000 * min(history.seconds)
+        print(f"{name}: loss {history['loss'][-1]:.3f}, {quickest:.0f} ms an epoch")
     except RuntimeError as error:
         print(f"{name}: {error}")
 
@@ -636,15 +618,7 @@ with check():
         "the 200 waves have changed, or their labels."
     )
     model_11 = chain(11)
-    tg.fit(
-        model_11,
-        (x, y),
-        loss=loss,
-        optimizer=optim.Adam(model_11.parameters(), lr=0.001),
-        epochs=20,
-        batch_size=64,
-        progress=False,
-    )
+    train(model_11, (x, y), epochs=20)
     none = (says(model_11, noise).argmax(1) == 10).mean()
     assert none > 0.9, (
         f"only {none:.0%} of the noise is called none of these. Are your 200 signals all different, "
