@@ -34,7 +34,7 @@ plt.style.use("tinygrad_edu.figures")
 # %%
 data = sine_waves()
 print(data)
-print("one of them:", data.x[0])
+print("the first begins:", data.x[0, :6])
 
 # %% tags=["cover"]
 FREQUENCIES = range(1, 11)
@@ -499,16 +499,16 @@ with check(parameters, last_batch, steps):
         "the weights are all there, but each of the 64 + 10 neurons has a bias too."
     )
     assert parameters == 501 * 64 + 65 * 10, (
-        f"the chain has not {parameters} parameters: each layer has (inputs + 1) · outputs."
+        f"the chain has not {parameters!r} parameters: each layer has (inputs + 1) · outputs."
     )
     assert last_batch != 32, "150 is no multiple of 32: the last batch is smaller."
     assert last_batch == 22, (
-        f"the last batch has not {last_batch} waves: what is left of 150 after the full batches?"
+        f"the last batch has not {last_batch!r} waves: what is left of 150 after the full batches?"
     )
     assert steps != 5, "that is one epoch; there are 30."
     assert steps != 4 * 30, "the last batch of an epoch is smaller, but a step too."
     assert steps == 5 * 30, (
-        f"the optimizer does not take {steps} steps: one for each batch, in each epoch."
+        f"the optimizer does not take {steps!r} steps: one for each batch, in each epoch."
     )
 
 # %% [markdown]
