@@ -148,7 +148,7 @@ for omega, color in [(3, "C0"), (4, "C1")]:
         ax.plot(degrees, neurons, color="C5", linewidth=1)
     ax.plot(degrees, neurons.sum(1), color=color, label=f"waves with ω = {omega}")
 ax.set(xlabel="phase in degrees", xticks=range(0, 361, 60), ylabel="said together")
-ax.legend(loc="center right", bbox_to_anchor=(1, 0.62))
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %% [markdown]
