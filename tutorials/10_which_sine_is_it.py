@@ -385,7 +385,7 @@ plt.show()
 # - The **square wave** is taken for the sine that swings with it. That is sensible.
 # - **Two waves at once**: both are in it, equally loud. The network says 3, with certainty, and gives 8 nothing.
 # - **6.5** should be "6 or 7, I cannot say". It is neither.
-# - **Noise**: it has an opinion on that, too. Only **silence** gives "I have no idea", 0.1 for each.
+# - **Noise**: it has an opinion on that, too. Only **silence** gives "I have no idea", about 0.1 for each.
 #
 # It has no other choice. Softmax divides a probability of 1 among ten answers, whatever comes in; "none of these" is not on the
 # list. A probability of 0.99 means *of these ten, this one by far*, and not *I know this*. **Softmax is not knowledge.**
@@ -444,8 +444,8 @@ plt.show()
 # ## The same on a GPU
 #
 # A graphics processor (GPU) has thousands of small processors, and a layer has work for them: our first one computes $64 \cdot 500$
-# sums for a batch, and none of them has to wait for another. To use a GPU of NVIDIA, change one word, `device = "cpu"` to `device =
-# "cuda"` (so NVIDIA calls its way of programming them). What happens then?
+# sums for a batch, and none of them has to wait for another. To use a GPU of NVIDIA, change one word: `"cpu"` becomes `"cuda"` (so
+# NVIDIA calls its way of programming them). What happens then?
 #
 # - `model.to("cuda")` copies the 569,935 parameters into the memory of the GPU.
 # - `fit` and `predict` send each batch to where the model is.
