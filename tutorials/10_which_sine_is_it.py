@@ -660,4 +660,4 @@ with check():
 # - [`backend.py`](../tinygrad_edu/backend.py): devices
 #
 # **Back:** [9. What can a network approximate?](README.md) **Next:** [11. Your own layer, loss, optimizer and
-# operation](README.md)
+# operation](11_your_own_layer_loss_optimizer_and_op.ipynb)

@@ -1,7 +1,9 @@
 """compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
 
-README.md beside this file explains what compilers for deep learning do, with what this one does as the example. `record` is the
-recorder, `watch` what it sees beside arrays, `plan` what is made of a recording, and here is when to record and when to replay.
+README.md beside this file explains what compilers for deep learning do, with what this one does as the example. Here is when to record
+and when to replay. A recording: `lines` (what it is made of), `recorded` (arrays that write down), `tape` (what they write on), `effects` and
+`optimizers` (what else happens to tensors), `watch` (how that is seen). What is made of it: `passes` (fewer lines), `memory` (where values
+lie), `source` and `plan`.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import mapped
+from .lines import CompileError, Operand
 from .plan import Changed, Outdated, Plan, TooLate
-from .record import CompileError, Operand, Tape
+from .tape import Tape
 from .watch import recording, somebody_records
 
 __all__ = ["CompileError", "compile"]
@@ -87,7 +90,7 @@ class Compiled:
             try:
                 found = self.function(*args, **kwargs)
                 operands = _results(found, tape)
-                tape.finish()
+                tape.effects.finish()
             except Exception:
                 if tape.refused is not None:
                     raise tape.refused from None
@@ -105,7 +108,7 @@ class Compiled:
         self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
             del found, operands
-            tape.refuse_leaks()
+            tape.effects.refuse_leaks()
             self.plans[key], self._tries[key] = plan, 0
             del self._candidates[key]
         elif self._tries[key] > 5:
@@ -159,7 +162,7 @@ def _results(found: Any, tape: Tape) -> Any:
         if not isinstance(x, Tensor):
             return x
         recorded = tape.twin(x.__dict__["array"])
-        return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
+        return recorded.operand() if tape.effects.is_new(x) or any(recorded is given for given in tape.arguments) else x
 
     return mapped(operand, found)
 
