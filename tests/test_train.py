@@ -334,6 +334,13 @@ def test_decisions_side_by_side() -> None:
     assert [len(ax.collections) for ax in axes] == [2, 2]  # regions and samples
 
 
+def test_matplotlib_draws_a_table_column_by_column() -> None:
+    """It looks for a first number with math.isfinite, and takes a ValueError for "this is a row"."""
+    ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
+    table = tg.arange(6.0).reshape(3, 2)
+    assert [line.get_ydata().tolist() for line in ax.plot(range(3), table)] == table.T.tolist()
+
+
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     image = pytest.importorskip("PIL.Image")
     from tinygrad_edu.plot import Flipbook, new_figure
