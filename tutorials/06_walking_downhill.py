@@ -1,0 +1,656 @@
+# %% [markdown]
+# # 6. Walking downhill
+#
+# **You stand on a hillside in thick fog and want to get down into the valley. All you can feel is the slope under your feet. How
+# long should your next step be, and should you always go straight down?**
+#
+# Every training is such a walk. The place is given by the weights, the height is the loss, and autograd feels the slope. What is
+# done with the slope is the *optimizer's* business. Here you look at whole landscapes from above, walk in them with steps that are
+# too short, right and too long, let seven optimizers race, and write one of your own in five lines.
+#
+# You need tutorials [1](01_tensors_and_dynamic_graphs.ipynb) and [2](02_backprop_step_by_step.ipynb). About 30 minutes.
+
+# %%
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import tinygrad_edu as tg
+from tinygrad_edu import optim
+from tinygrad_edu.autograd.functional import hessian
+from tinygrad_edu.exercises import check
+from tinygrad_edu.plot import Flipbook
+
+plt.style.use("tinygrad_edu.figures")
+tg.set_default_dtype(tg.float64)  # 16 digits: rounding decides nothing
+
+# %% [markdown]
+# ## A landscape
+#
+# Twelve points, and a line $a \cdot x + b$ that should run through them. Two weights, so every line is a *place* in a plane: $a$
+# says how far east, $b$ how far north. How badly the line fits, its mean squared error, is the *height* of the land at that place.
+
+# %%
+rng = np.random.default_rng(0)
+
+
+def points(f, low, high, noise, n):
+    """n points (x, y) near the curve y = f(x)."""
+    x = rng.uniform(low, high, n)
+    return tg.tensor(x), tg.tensor(f(x) + rng.normal(0, noise, n))
+
+
+def landscape(model, x, y):
+    """The height at each place w = (a, b): how badly model(x, a, b) fits y."""
+
+    def height(w, chosen=slice(None)):
+        a, b = w[..., None]  # a last axis for the points
+        return ((model(x[chosen], a, b) - y[chosen]) ** 2).mean(-1)
+
+    return height
+
+
+def line(x, a, b):
+    return a * x + b
+
+
+x, y = points(lambda x: 0.8 * x + 0.5, 0, 3, 0.4, 12)
+valley = landscape(line, x, y)
+valley(tg.tensor([-1.0, 3.2]))
+
+# %% [markdown]
+# That is how high the place $(-1, 3.2)$ lies. `height` also takes many places at once, so we can ask for a whole grid of them and
+# draw the land: once as you would see it from a plane, and once as a map. A line on the map joins places of the same height, and
+# the darker, the higher.
+
+# %% jupyter={"source_hidden": true} tags=["cover"]
+INK = "#1c1c28"
+
+
+def grid(box, n=81):
+    """All places in a box (west, east, south, north): an array (2, n, n)."""
+    return np.stack(
+        np.meshgrid(np.linspace(*box[:2], n), np.linspace(*box[2:], n)), axis=0
+    )
+
+
+def draw_map(ax, height, box, n=10):
+    """A map: lines of equal height, close to each other near the bottom."""
+    places = grid(box)
+    z = height(tg.tensor(places)).numpy()
+    levels = z.min() + np.ptp(z) * np.linspace(0, 1, n) ** 2
+    ax.contourf(*places, z, levels=levels, cmap="Greys", vmax=1.7 * z.max())
+    ax.contour(*places, z, levels=levels[1:], colors="#8a8a9a", linewidths=0.5)
+    ax.set(xlabel="a", ylabel="b", xlim=box[:2], ylim=box[2:])
+    ax.grid(False)
+
+
+VALLEY = (-2, 3, -2, 4)
+figure = plt.figure(figsize=(8, 3.7))
+view = figure.add_subplot(1, 2, 1, projection="3d")
+places = grid(VALLEY, 31)
+z = valley(tg.tensor(places)).numpy()
+view.plot_surface(*places, z, cmap="Blues_r", edgecolor="white", linewidth=0.3)
+view.set(xlabel="a", ylabel="b", zlabel="height")
+view.view_init(35, -35)
+ax = figure.add_subplot(1, 2, 2)
+draw_map(ax, valley, VALLEY)
+ax.set_aspect("equal")
+plt.show()
+
+# %% [markdown]
+# A long valley, with steep sides and a nearly level floor. Down there lies the best line.
+#
+# ## Feel the slope, take a step
+#
+# In the fog there is no map. But `backward` tells how fast the height grows eastwards ($\partial L / \partial a$) and northwards
+# ($\partial L / \partial b$). These two numbers together, the gradient, are an arrow that points *straight uphill*, and is long
+# where it is steep. So go the other way, a part $\eta$ (eta) of the arrow's length:
+#
+# $$w \leftarrow w - \eta\, g$$
+#
+# with $g$ for the gradient. This is **gradient descent**, $\eta$ is the **learning rate** (`lr` in programs), and the package
+# calls it `SGD`; the S comes later. Here is the walk, for any optimizer. (`partial(optim.SGD, lr=0.1)` is a function: `SGD` with
+# `lr` already filled in.)
+
+
+# %%
+def walk(height, start, make, steps):
+    """Where an optimizer leads from the start: all places, that of each step."""
+    w = tg.tensor(start, requires_grad=True)
+    optimizer = make([w])
+    path = [w.numpy(force=True).copy()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        height(w).sum().backward()
+        optimizer.step()
+        path.append(w.numpy(force=True).copy())
+    return np.array(path)
+
+
+start = [-1.0, 3.2]
+path = walk(valley, start, partial(optim.SGD, lr=0.1), 60)
+
+# %% [markdown]
+# Move the slider, or press ▶. On the right is the place on the map, on the left the line that belongs to it. The arrow is the next
+# step.
+
+
+# %% jupyter={"source_hidden": true}
+def heights(path, height):
+    """The height at every place of a path."""
+    return height(tg.tensor(np.moveaxis(path, 1, 0))).numpy()
+
+
+def line_page(step):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.1))
+    a, b = path[step]
+    left.scatter(x.numpy(), y.numpy(), 24, "C5", zorder=3)
+    ends = np.array([0, 3.1])
+    left.plot(ends, a * ends + b, color="C0")
+    left.set(xlim=(0, 3.1), ylim=(-0.5, 4), xlabel="x", ylabel="y")
+    left.set_title(f"the line {a:.2f}·x {b:+.2f}".replace("-", "−"))
+    draw_map(right, valley, VALLEY)
+    right.plot(*path[: step + 1].T, ".-", color="C0", linewidth=1, markersize=4)
+    right.scatter(a, b, 45, "C0", zorder=3)
+    if step + 1 < len(path):
+        arrow = {"arrowstyle": "->", "color": "C4", "lw": 2}
+        right.annotate("", path[step + 1], path[step], arrowprops=arrow)
+    right.set_title(f"step {step}: height {heights(path, valley)[step]:.3f}")
+    plt.close(figure)  # the book shows it
+    return figure
+
+
+Flipbook(
+    (line_page(step) for step in [0, 1, 2, 3, 4, 6, 10, 20, 40, 60]),
+    title="a line on its way down",
+)
+
+# %% [markdown]
+# Look at the arrows. Each stands at a right angle on the line of equal height through its place: that is what straight down
+# *means*. But straight down is not where the lowest point is! The first steps go down into the valley, with little swings to
+# and fro. Then there is only the gentle slope of the valley's floor left to follow, and the steps become tiny.
+#
+# ## Too short, right, too long
+#
+# How long should a step be? Leave $b$ where it belongs and let only $a$ move. The land is then a curve, and for a line it is a
+# parabola. How strongly it bends, its *curvature* $c$, is the derivative of the derivative. Autograd finds that too, by walking
+# back twice ([`hessian`](../tinygrad_edu/autograd/functional.py)):
+
+# %%
+best = np.linalg.lstsq(np.stack([x.numpy(), np.ones(12)], 1), y.numpy())[0]
+
+
+def bowl(a):
+    return valley(tg.stack([a, tg.full_like(a, best[1])]))
+
+
+c = hessian(bowl, tg.tensor(0.0)).item()
+print(f"curvature: {c:.3f}   1/c: {1 / c:.3f}   2/c: {2 / c:.3f}")
+
+# %% [markdown]
+# Here are four learning rates. Guess before you move the slider: which one arrives first?
+
+
+# %% jupyter={"source_hidden": true}
+def bowl_pages(rates, steps):
+    paths = [walk(bowl, -1.0, partial(optim.SGD, lr=lr), max(steps)) for lr in rates]
+    across = np.linspace(-2, 3.8, 100)
+    for step in steps:
+        figure, axes = plt.subplots(1, 4, figsize=(8, 2.5), sharey=True)
+        for ax, lr, path in zip(axes, rates, paths, strict=True):
+            ax.plot(across, bowl(tg.tensor(across)).numpy(), color="C5", linewidth=1)
+            past = path[: step + 1]
+            ax.plot(past, bowl(tg.tensor(past)).numpy(), ".-", color="C0", lw=1)
+            ax.scatter(past[-1], bowl(tg.tensor(past[-1])).item(), 50, "C0", zorder=3)
+            ax.set(xlim=(-2, 3.8), ylim=(-1, 22), xlabel="a", xticks=[-2, 0, 2])
+            ax.set_title(f"η = {lr:.3g}")
+        axes[0].set_ylabel("height")
+        figure.suptitle(f"step {step}")
+        plt.close(figure)
+        yield figure
+
+
+rates = [0.02 / c * 5, 1 / c, 1.8 / c, 2.05 / c]
+Flipbook(bowl_pages(rates, [0, 1, 2, 3, 4, 5, 8, 12, 20]), title="four learning rates")
+
+# %% [markdown]
+# - **Too low**: it creeps. Nothing goes wrong, it only takes for ever.
+# - **$1/c$**: there in one step. But who knows $c$?
+# - **Higher**: every step goes too far, up the other side (it *overshoots*), and the walk swings to and fro.
+# - **Above $2/c$**: each swing is larger than the one before, and the walk flies out of the valley. In a training that shows as a
+#   loss that grows and grows until it is `nan`.
+#
+# One line of algebra explains all four. In a parabola with its bottom at $a^*$ the slope is $c\,(a - a^*)$, so after a step
+#
+# $$a_{\text{new}} - a^* = (1 - \eta\, c)\,(a - a^*)$$
+#
+# Each step multiplies the distance from the bottom by $1 - \eta c$. Between 0 and 1 it shrinks; negative means the other side;
+# below −1 it grows. Measured:
+
+# %%
+print("   η      1 − η·c  measured")
+for lr in rates:
+    distance = walk(bowl, -1.0, partial(optim.SGD, lr=lr), 1) - best[0]
+    print(f"{lr:.4f} {1 - lr * c:9.3f} {distance[1] / distance[0] + 0:9.3f}")
+
+# %% [markdown]
+# You will find the rule "best near $1/c$, hopeless above $2/c$" in Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, [*Efficient
+# BackProp*](http://yann.lecun.com/exdb/publis/pdf/lecun-98b.pdf) (1998).
+#
+# ## Many valleys
+#
+# The land of a line has one valley. Now another model with one weight: a wave $\sin(a \cdot x)$, whose frequency $a$ is to be
+# found from 30 points ($a = 3$ is right). We let 117 walkers start at once, each at another place. They do not know of each other:
+# every operation and every optimizer here treats each number by itself.
+
+
+# %%
+def sine(x, a, b):
+    return tg.sin(a * x + b)
+
+
+hills = landscape(sine, *points(lambda x: np.sin(3 * x), -2, 2, 0.1, 30))
+
+
+def cut(a):  # the land along b = 0
+    return hills(tg.stack([a, tg.zeros_like(a)]))
+
+
+starts = np.linspace(0.3, 11.9, 117)
+gentle = walk(cut, starts, partial(optim.SGD, lr=0.02), 400)
+
+# %% jupyter={"source_hidden": true}
+figure, (above, below) = plt.subplots(
+    2, 1, figsize=(7, 3.8), sharex=True, height_ratios=[3, 2]
+)
+across = np.linspace(0, 12, 400)
+above.plot(across, cut(tg.tensor(across)).numpy(), color="C5", linewidth=1)
+for k, low in enumerate([3, 6.4, 10.1]):
+    here = abs(gentle[-1] - low) < 0.3
+    above.scatter(starts[here], cut(tg.tensor(starts[here])).numpy(), 12, f"C{k}")
+    below.plot([starts[here], gentle[-1][here]], [1, 0], color=f"C{k}", linewidth=0.6)
+    below.scatter(gentle[-1][here], 0 * starts[here], 30, f"C{k}", zorder=3)
+above.set(ylabel="height")
+below.set(xlabel="a", yticks=[0, 1], yticklabels=["end", "start"], xlim=(0, 12))
+plt.show()
+
+# %% [markdown]
+# Everyone goes down, and everyone is content in the end: no slope is left. But only the blue ones have found the wave. The others
+# sit in **local minima**, valleys that are not the deepest, and from inside nobody can tell. What decides is where you start. So
+# the oldest remedy is still a good one: start several times, from other random weights, and keep the best.
+#
+# (With millions of weights the land looks different: there is nearly always *some* direction that leads further down, so a walk
+# is slowed by *saddles*, of which more below, rather than held by local minima. Y. Dauphin and others, [*Identifying and attacking the
+# saddle point problem*](https://arxiv.org/abs/1406.2572), 2014.)
+#
+# ## The trouble with long valleys
+#
+# Back to the line. With two weights there are two curvatures: across the valley and along it. They are the eigenvalues of the
+# `hessian`, the matrix of second derivatives:
+
+# %%
+H = hessian(valley, tg.tensor(start)).numpy()
+along, across = np.linalg.eigvalsh(H)
+kappa = across / along
+print(
+    f"curvature along {along:.3f}, across {across:.3f}: κ = {kappa:.1f} times as much"
+)
+
+# %% [markdown]
+# One learning rate must do for both. Above $2/8.58 = 0.233$ the walk flies off across the valley; but along the valley even such a
+# step takes away only a tenth of the distance. Here are three rates: one too low, the best one, and one close to the limit.
+
+# %% jupyter={"source_hidden": true}
+figure, axes = plt.subplots(1, 3, figsize=(8, 3.4), sharey=True)
+for ax, lr in zip(axes, [0.03, 2 / (along + across), 0.232], strict=True):
+    draw_map(ax, valley, VALLEY)
+    path = walk(valley, start, partial(optim.SGD, lr=lr), 30)
+    ax.plot(*path.T, ".-", color="C0", linewidth=1, markersize=5)
+    ax.scatter(*best, 60, "C4", marker="x", zorder=3)
+    ax.set_title(f"η = {lr:.3f}, 30 steps\nheight {heights(path, valley)[-1]:.4f}")
+plt.show()
+
+# %% [markdown]
+# G. Goh's article [*Why momentum really works*](https://distill.pub/2017/momentum/) (2017) works out how good gradient descent can
+# be here. The best rate is $2 / (c_{\text{along}} + c_{\text{across}})$, and with it each step multiplies the distance by
+#
+# $$\frac{\kappa - 1}{\kappa + 1}$$
+#
+# where κ (kappa), the *condition number*, says how many times as steep the sides are as the floor. Does it?
+
+
+# %%
+def shrinks(path):
+    """By what a step multiplies the distance from the bottom: the mean of steps 20 to 40."""
+    distance = np.linalg.norm(path - best, axis=1)
+    return (distance[40] / distance[20]) ** (1 / 20)
+
+
+fastest = walk(valley, start, partial(optim.SGD, lr=2 / (along + across)), 60)
+print(f"Goh: {(kappa - 1) / (kappa + 1):.4f}   measured: {shrinks(fastest):.4f}")
+
+# %% [markdown]
+# A factor of 0.894 means 62 steps until the distance is a thousandth. And 18 is harmless: in networks κ may be in the thousands.
+# There are three ways out. The first is to change **the land**. Subtract the mean from the inputs and divide by their standard
+# deviation, and the same twelve points make another valley:
+
+# %%
+standard = (x - x.mean()) / x.std(correction=0)
+round_valley = landscape(line, standard, y)
+curvatures = np.linalg.eigvalsh(hessian(round_valley, tg.tensor(start)).numpy())
+print("curvatures:", curvatures.round(3))
+
+figure, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), sharey=True)
+for ax, height, name in zip(
+    axes, [valley, round_valley], ["x as it is", "x standardised"], strict=True
+):
+    draw_map(ax, height, VALLEY)
+    path = walk(height, start, partial(optim.SGD, lr=0.2), 15)
+    ax.plot(*path.T, ".-", color="C0", linewidth=1, markersize=5)
+    ax.set_title(f"{name}, 15 steps of η = 0.2")
+plt.show()
+
+# %% [markdown]
+# Round as a bowl: now straight down is where the lowest point is. This is why [tutorial 8](08_iris.ipynb) standardises its
+# columns, and why there are layers that do the same in the middle of a network
+# ([`BatchNorm`](../tinygrad_edu/nn/normalization.py)). The other two ways out change **the walk**.
+#
+# ## Momentum, or your own optimizer in five lines
+#
+# Give the walker weight. A heavy ball does not turn at every pebble: it keeps most of its velocity $v$, and the slope only adds to
+# it (B. Polyak, 1964). Across the valley the slopes change sign all the time and cancel; along it they add up.
+#
+# $$v \leftarrow \mu\, v + g \qquad w \leftarrow w - \eta\, v$$
+#
+# With $\mu = 0$ (mu) nothing is kept, and this is gradient descent. An optimizer of your own writes one method, `update`. It is
+# called for each parameter, with the array `p` to be changed, its gradient `g`, a dictionary `state` that belongs to this parameter and
+# lasts, and `group`, the settings:
+
+
+# %%
+class Momentum(optim.Optimizer):
+    def update(self, p, g, state, group):
+        state["v"] = group["mu"] * state.get("v", 0) + g
+        p -= group["lr"] * state["v"]
+
+
+root = np.sqrt(kappa)
+mu = ((root - 1) / (root + 1)) ** 2
+lr = (2 / (np.sqrt(along) + np.sqrt(across))) ** 2
+ours = partial(Momentum, defaults={"lr": lr, "mu": mu})
+theirs = partial(optim.SGD, lr=lr, momentum=mu)
+path = walk(valley, start, ours, 60)
+print("lr and mu:", lr.round(4), mu.round(4))
+print("the same as SGD's momentum:", np.allclose(path, walk(valley, start, theirs, 60)))
+
+# %% [markdown]
+# Four lines, even. `zero_grad`, the loop over the parameters, groups, saving and loading come from
+# [`Optimizer`](../tinygrad_edu/optim/optimizer.py). And it goes the same way, to the last digit, as the package's
+# [`SGD(momentum=...)`](../tinygrad_edu/optim/sgd.py), which computes what
+# [PyTorch's](https://pytorch.org/docs/stable/generated/torch.optim.SGD.html) does. (The values of `lr` and `mu` are Goh's best ones for this
+# valley. He says that a step then multiplies the distance by $(\sqrt\kappa - 1) / (\sqrt\kappa + 1)$.)
+
+# %% jupyter={"source_hidden": true}
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
+draw_map(left, valley, VALLEY)
+for color, name, way, rate in [
+    ("C5", "gradient descent", fastest, (kappa - 1) / (kappa + 1)),
+    ("C0", "momentum", path, (root - 1) / (root + 1)),
+]:
+    left.plot(*way[:16].T, ".-", color=color, linewidth=1, markersize=5)
+    distance = np.linalg.norm(way - best, axis=1)
+    right.plot(distance, color=color, label=name)
+    right.plot(distance[0] * rate ** np.arange(61), ":", color=color, linewidth=1.5)
+left.set_title("15 steps")
+right.set(
+    yscale="log", xlabel="step", ylabel="distance from the bottom", ylim=(1e-9, 9)
+)
+right.legend()
+plt.show()
+
+# %% [markdown]
+# The dotted lines are Goh's factors, 0.894 and 0.617. Momentum needs a quarter of the steps, with nothing more than a running sum.
+# It overshoots, and that is part of its charm.
+#
+# **Which formula?** In many books the learning rate stands in the first line: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$
+# (I. Sutskever and others, 2013). Is that the same? PyTorch's page says: not quite. Here both walk side by side, and after 10 steps
+# the learning rate is divided by ten:
+
+
+# %%
+class Sutskever(optim.Optimizer):
+    def update(self, p, g, state, group):
+        state["v"] = group["mu"] * state.get("v", 0) + group["lr"] * g
+        p -= state["v"]
+
+
+ways = {}
+for kind in (Momentum, Sutskever):
+    w = tg.tensor(start, requires_grad=True)
+    optimizer = kind([w], {"lr": 0.02, "mu": 0.9})
+    ways[kind.__name__] = []
+    for step in range(15):
+        if step == 10:
+            optimizer.param_groups[0]["lr"] /= 10
+        optimizer.zero_grad()
+        valley(w).backward()
+        optimizer.step()
+        ways[kind.__name__].append(w.detach().clone())
+for step in (0, 9, 10, 14):
+    print(step + 1, *(f"  {name} {way[step]}" for name, way in ways.items()))
+
+# %% [markdown]
+# The same as long as the rate stays the same. When it changes, PyTorch's formula brakes at once; in the other one the velocity was
+# collected at the old rate, and must first run out.
+#
+# ## The S in SGD
+#
+# A slope need not be exact. With a million samples, one honest gradient costs a million forward and backward passes. *Stochastic*
+# gradient descent asks only a few samples, drawn anew for each step. On the left are the arrows downhill that each of the twelve
+# points would choose by itself, and their mean, the true one. In the middle and on the right walks that ask two points each time:
+
+# %%
+dice = np.random.default_rng(1)
+
+
+def asked(height, n, size=2):
+    """The height according to a few points, drawn anew each time."""
+    return lambda w: height(w, dice.integers(0, n, size))
+
+
+noisy = {
+    lr: walk(asked(valley, 12), start, partial(optim.SGD, lr=lr), 150)
+    for lr in (0.1, 0.01)
+}
+
+# %% jupyter={"source_hidden": true}
+figure, axes = plt.subplots(1, 3, figsize=(8, 3.4), sharey=True)
+place = np.array([0.2, 1.0])
+for ax in axes:
+    draw_map(ax, valley, VALLEY)
+slopes = []
+for i in range(12):
+    w = tg.tensor(place, requires_grad=True)
+    valley(w, [i]).backward()
+    slopes.append(-0.3 * w.grad.numpy())
+to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
+axes[0].quiver(
+    *np.tile(place, (12, 1)).T, *np.array(slopes).T, color="C1", width=0.008, **to_scale
+)
+axes[0].quiver(*place, *np.mean(slopes, 0), color="C4", width=0.02, **to_scale)
+axes[0].set_title("each point's wish, and their mean")
+for ax, (lr, path) in zip(axes[1:], noisy.items(), strict=True):
+    ax.plot(*path.T, ".-", color="C1", linewidth=0.7, markersize=3)
+    ax.scatter(*best, 60, "C4", marker="x", zorder=3)
+    ax.set_title(f"η = {lr}, 150 steps")
+plt.show()
+
+# %% [markdown]
+# The points do not agree, but on average they are right. So SGD staggers downhill, at a sixth of the cost of each step. It never
+# comes to rest: the cloud at the end is the smaller, the lower the rate. Therefore one usually begins with a high rate and lowers
+# it on the way ([`lr_scheduler`](../tinygrad_edu/optim/lr_scheduler.py)).
+#
+# ## A rate for every weight
+#
+# The last way out: let each weight have a learning rate of its own, found from the gradients that it has seen. In a direction that
+# is always steep go carefully, in a flat one take long steps. Four classic ones (all operations are done for each weight by itself;
+# the real code of each is about as long as `Momentum`: [adaptive.py](../tinygrad_edu/optim/adaptive.py)):
+#
+# | | | in words |
+# |---|---|---|
+# | **Adagrad** (2011) | $s \leftarrow s + g^2$, $\; w \leftarrow w - \eta\, g / \sqrt{s}$ | divide by the root of all squared slopes so far; the steps become ever shorter |
+# | **RMSprop** (2012) | $s \leftarrow \alpha s + (1 - \alpha) g^2$, $\; w \leftarrow w - \eta\, g / \sqrt{s}$ | the same, but old slopes are forgotten: $s$ is a mean of the recent ones |
+# | **Adadelta** (2012) | RMSprop, with $\sqrt{u}$ in place of $\eta$: $u$ is the mean of its own recent squared steps | as long as lately; begins with tiny steps |
+# | **Adam** (2015) | RMSprop, with the mean of recent slopes in place of $g$ | momentum and RMSprop together; both means are corrected for beginning at 0 |
+#
+# Divided by its own size, a slope loses its size. See what that means: the very first step from our start, and from the same place in a land
+# that is a hundred times as high.
+
+# %%
+adaptive = {
+    "GD": partial(optim.SGD, lr=0.1),
+    "Adagrad": partial(optim.Adagrad, lr=0.1),
+    "RMSprop": partial(optim.RMSprop, lr=0.1, alpha=0.9),
+    "Adadelta": partial(optim.Adadelta, lr=0.1),
+    "Adam": partial(optim.Adam, lr=0.1),
+}
+
+
+def higher(w):
+    return 100 * valley(w)
+
+
+print("          first step           in the land 100 times as high")
+for name, make in adaptive.items():
+    steps = [
+        np.diff(walk(land, start, make, 1), axis=0)[0] for land in (valley, higher)
+    ]
+    print(f"{name:9}", *(f"a {a:+9.4f}  b {b:+9.4f}    " for a, b in steps))
+
+# %% [markdown]
+# Gradient descent takes a step a hundred times as long, and flies off. The others do not notice at all. Adagrad and Adam move each
+# weight by exactly $\eta$ in their first step, up or down, however large the slope is. That makes their $\eta$ easy to choose:
+# "how far shall a weight move in a step?" (Their paper calls this a *trust region*: D. Kingma and J. Ba,
+# [*Adam*](https://arxiv.org/abs/1412.6980), section 2.1.) The price: they do not go straight downhill, but at first diagonally.
+#
+# ## The race
+#
+# Three lands, two weights each. The valley you know; the other two are these models:
+#
+# - **a saddle**: a small network with one hidden neuron, $b \cdot \tanh(a \cdot x)$. Where both weights are 0 there is a pass between
+#   two valleys: up on two sides, down on the other two, and level in the middle. There are two valleys because changing both signs
+#   changes nothing: $(a, b)$ and $(-a, -b)$ are the same function.
+# - **hills**: the wave again, now $\sin(a \cdot x + b)$ with a phase.
+
+
+# %%
+def neuron(x, a, b):
+    return b * tg.tanh(a * x)
+
+
+saddle = landscape(neuron, *points(lambda x: 1.2 * np.tanh(1.5 * x), -2, 2, 0.2, 20))
+lands = {  # the land, its size, how many points it is made of, and where they start
+    "valley": (valley, VALLEY, 12, start),
+    "saddle": (saddle, (-1, 3, -1, 2.5), 20, [0.02, 0.03]),
+    "hills": (hills, (0, 8, -3.2, 3.2), 30, [5.6, -2.2]),
+}
+
+# %% jupyter={"source_hidden": true}
+figure = plt.figure(figsize=(8, 3))
+for k, (name, (height, box, *_)) in enumerate(lands.items()):
+    view = figure.add_subplot(1, 3, k + 1, projection="3d")
+    places = grid(box, 33)
+    z = height(tg.tensor(places)).numpy()
+    view.plot_surface(*places, z, cmap="Blues_r", edgecolor="white", linewidth=0.2)
+    view.set(xlabel="a", ylabel="b", title=name)
+    view.tick_params(labelsize=7)
+    view.view_init(45, -60)
+plt.show()
+
+# %% [markdown]
+# The racers, each with a learning rate that suits it (why not the same one for all? See below):
+
+# %%
+racers = {
+    "GD": partial(optim.SGD, lr=0.1),
+    "SGD": partial(optim.SGD, lr=0.1),  # asks only two points each time
+    "momentum": partial(optim.SGD, lr=0.05, momentum=0.9),
+    "Adagrad": partial(optim.Adagrad, lr=0.5),
+    "RMSprop": partial(optim.RMSprop, lr=0.05, alpha=0.9),
+    "Adadelta": partial(optim.Adadelta, lr=10),
+    "Adam": partial(optim.Adam, lr=0.2),
+}
+tracks = {
+    (land, name): walk(asked(height, n) if name == "SGD" else height, first, make, 60)
+    for land, (height, _, n, first) in lands.items()
+    for name, make in racers.items()
+}
+
+# %% jupyter={"source_hidden": true}
+LOOKS = dict(
+    zip(
+        racers,
+        [
+            ("C5", "o"),
+            ("C1", "X"),
+            ("C0", "s"),
+            ("C2", "^"),
+            ("C3", "v"),
+            ("#8a6d00", "P"),
+            ("C4", "D"),
+        ],
+        strict=True,
+    )
+)
+
+
+def race_pages(steps):
+    for step in steps:
+        figure, axes = plt.subplots(1, 3, figsize=(8, 3.7))
+        for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
+            draw_map(ax, height, box)
+            for name, (color, marker) in LOOKS.items():
+                past = tracks[land, name][: step + 1]
+                ax.plot(*past.T, color=color, linewidth=1.2)
+                ax.plot(
+                    *past[-1],
+                    marker,
+                    color=color,
+                    markeredgecolor="white",
+                    markersize=8,
+                    label=name,
+                )
+            ax.set_title(land)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(
+            handles,
+            labels,
+            ncols=7,
+            loc="outside lower center",
+            fontsize=8,
+            columnspacing=1,
+            handletextpad=0,
+        )
+        figure.suptitle(f"step {step}")
+        plt.close(figure)
+        yield figure
+
+
+Flipbook(
+    race_pages([*range(12), *range(12, 30, 2), *range(30, 61, 5)]),
+    title="seven optimizers race in three lands",
+)
+
+# %%
+print("height after 60 steps")
+print("        ", *(f"{name:>9}" for name in racers))
+for land, (height, *_) in lands.items():
+    ends = [heights(tracks[land, name], height)[-1] for name in racers]
+    print(f"{land:8}", *(f"{end:9.3f}" for end in ends))
+
+# %% [markdown]
+# What to see:
+#
+# - **Valley.** ...
