@@ -146,13 +146,17 @@ def with_palette(png: bytes, below: bytes | None = None) -> bytes:
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     if picture.getchannel("A").getextrema() != (255, 255):
         return png
-    small = picture.convert("RGB").quantize(127, dither=Image.Dither.NONE)
+    pixels, same = np.array(picture), None
+    if below is not None and (ground := np.asarray(Image.open(io.BytesIO(below)).convert("RGBA"))).shape == pixels.shape:
+        same = (pixels == ground).all(-1)
+        pixels[same] = 255  # so that the colours are chosen for the rest
+    small = Image.fromarray(pixels).convert("RGB").quantize(127, dither=Image.Dither.NONE)
     clear = None
-    if below is not None and (ground := Image.open(io.BytesIO(below)).convert("RGBA")).size == picture.size:
+    if same is not None:
         colours = small.getpalette() or []
         clear = len(colours) // 3
         small.putpalette([*colours, 255, 255, 255])
-        small.paste(clear, mask=Image.fromarray((np.asarray(picture) == np.asarray(ground)).all(-1)))
+        small.paste(clear, mask=Image.fromarray(same))
     file = io.BytesIO()
     small.save(file, "PNG", optimize=True, transparency=clear)
     return file.getvalue()

@@ -61,13 +61,12 @@ valley(tg.tensor([-1.0, 3.2]))
 
 # %% [markdown]
 # That is how high the place $(-1, 3.2)$ lies. `height` also takes many places at once, so we can ask for a whole grid of them and
-# draw the land: once as you would see it from a plane, and once as a map. A line on the map joins places of the same height, and
-# the darker, the higher.
-
-# %% jupyter={"source_hidden": true} tags=["cover"]
-INK = "#1c1c28"
+# draw the land, once as one would see it from an aeroplane, and once as a map. A line on the map joins places of the same height, and
+# the darker, the higher. (Between two lines there is always the same area, not the same height: otherwise you would see nothing of
+# the bottom.)
 
 
+# %% jupyter={"source_hidden": true}
 def grid(box, n=81):
     """All places in a box (west, east, south, north): an array (2, n, n)."""
     return np.stack(
@@ -75,25 +74,35 @@ def grid(box, n=81):
     )
 
 
-def draw_map(ax, height, box, n=10):
-    """A map: lines of equal height, close to each other near the bottom."""
+def draw_map(ax, height, box):
+    """A map with eight shades, all of the same area."""
     places = grid(box)
     z = height(tg.tensor(places)).numpy()
-    levels = z.min() + np.ptp(z) * np.linspace(0, 1, n) ** 2
-    ax.contourf(*places, z, levels=levels, cmap="Greys", vmax=1.7 * z.max())
-    ax.contour(*places, z, levels=levels[1:], colors="#8a8a9a", linewidths=0.5)
+    levels = np.quantile(z, np.linspace(0, 1, 9))
+    ranks = np.interp(z, levels, range(9))
+    ax.contourf(*places, ranks, levels=range(9), cmap="Greys", vmax=14)
+    ax.contour(*places, z, levels=levels[1:-1], colors="#8a8a9a", linewidths=0.5)
     ax.set(xlabel="a", ylabel="b", xlim=box[:2], ylim=box[2:])
     ax.grid(False)
 
 
+def draw_land(view, height, box):
+    """The same as a surface, seen from the side."""
+    places = grid(box, 31)
+    z = height(tg.tensor(places)).numpy()
+    colors = plt.get_cmap("Blues")(0.1 + 0.7 * z / z.max())
+    view.plot_surface(
+        *places, z, facecolors=colors, shade=False, edgecolor="#8a8a9a", lw=0.2
+    )
+    view.set(xlabel="a", ylabel="b")
+    view.tick_params(labelsize=7)
+
+
 VALLEY = (-2, 3, -2, 4)
-figure = plt.figure(figsize=(8, 3.7))
+figure = plt.figure(figsize=(7.5, 3.6))
 view = figure.add_subplot(1, 2, 1, projection="3d")
-places = grid(VALLEY, 31)
-z = valley(tg.tensor(places)).numpy()
-view.plot_surface(*places, z, cmap="Blues_r", edgecolor="white", linewidth=0.3)
-view.set(xlabel="a", ylabel="b", zlabel="height")
-view.view_init(35, -35)
+draw_land(view, valley, VALLEY)
+view.view_init(40, -35)
 ax = figure.add_subplot(1, 2, 2)
 draw_map(ax, valley, VALLEY)
 ax.set_aspect("equal")
@@ -133,8 +142,8 @@ start = [-1.0, 3.2]
 path = walk(valley, start, partial(optim.SGD, lr=0.1), 60)
 
 # %% [markdown]
-# Move the slider, or press ▶. On the right is the place on the map, on the left the line that belongs to it. The arrow is the next
-# step.
+# Move the slider, or press ▶. On the right is the place on the map, on the left the line that belongs to it. The next step is drawn
+# in red.
 
 
 # %% jupyter={"source_hidden": true}
@@ -143,34 +152,34 @@ def heights(path, height):
     return height(tg.tensor(np.moveaxis(path, 1, 0))).numpy()
 
 
-def line_page(step):
+def line_pages(steps):
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 3.1))
-    a, b = path[step]
     left.scatter(x.numpy(), y.numpy(), 24, "C5", zorder=3)
-    ends = np.array([0, 3.1])
-    left.plot(ends, a * ends + b, color="C0")
+    (rule,) = left.plot([], [], color="C0")
     left.set(xlim=(0, 3.1), ylim=(-0.5, 4), xlabel="x", ylabel="y")
-    left.set_title(f"the line {a:.2f}·x {b:+.2f}".replace("-", "−"))
     draw_map(right, valley, VALLEY)
-    right.plot(*path[: step + 1].T, ".-", color="C0", linewidth=1, markersize=4)
-    right.scatter(a, b, 45, "C0", zorder=3)
-    if step + 1 < len(path):
-        arrow = {"arrowstyle": "->", "color": "C4", "lw": 2}
-        right.annotate("", path[step + 1], path[step], arrowprops=arrow)
-    right.set_title(f"step {step}: height {heights(path, valley)[step]:.3f}")
+    look = {"markersize": 4, "linewidth": 1, "color": "C0"}
+    (trail,) = right.plot([], [], ".-", **look)
+    (here,) = right.plot([], [], "o", color="C0")
+    (ahead,) = right.plot([], [], color="C4", linewidth=2.5)
     plt.close(figure)  # the book shows it
-    return figure
+    for step in steps:
+        a, b = path[step]
+        rule.set_data([0, 3.1], [b, 3.1 * a + b])
+        left.set_title(f"the line {a:.2f}·x {b:+.2f}".replace("-", "−"))
+        trail.set_data(*path[: step + 1].T)
+        here.set_data([a], [b])
+        ahead.set_data(*path[step : step + 2].T)
+        right.set_title(f"step {step}: height {heights(path, valley)[step]:.3f}")
+        yield figure
 
 
-Flipbook(
-    (line_page(step) for step in [0, 1, 2, 3, 4, 6, 10, 20, 40, 60]),
-    title="a line on its way down",
-)
+Flipbook(line_pages([0, 1, 2, 3, 4, 6, 10, 20, 40, 59]), title="a line on its way down")
 
 # %% [markdown]
-# Look at the arrows. Each stands at a right angle on the line of equal height through its place: that is what straight down
-# *means*. But straight down is not where the lowest point is! The first steps go down into the valley, with little swings to
-# and fro. Then there is only the gentle slope of the valley's floor left to follow, and the steps become tiny.
+# Every step stands at a right angle on the line of equal height through its place: that is what straight down *means*. But straight
+# down is not where the lowest point is! The first steps go down the steep side. Then only the gentle slope of the valley's floor
+# is left to follow, and the steps become tiny.
 #
 # ## Too short, right, too long
 #
@@ -195,24 +204,28 @@ print(f"curvature: {c:.3f}   1/c: {1 / c:.3f}   2/c: {2 / c:.3f}")
 
 # %% jupyter={"source_hidden": true}
 def bowl_pages(rates, steps):
-    paths = [walk(bowl, -1.0, partial(optim.SGD, lr=lr), max(steps)) for lr in rates]
+    figure, axes = plt.subplots(1, 4, figsize=(8, 2.5), sharey=True)
     across = np.linspace(-2, 3.8, 100)
+    walks = []
+    for ax, lr in zip(axes, rates, strict=True):
+        path = walk(bowl, -1.0, partial(optim.SGD, lr=lr), max(steps))
+        ax.plot(across, bowl(tg.tensor(across)).numpy(), color="C5", linewidth=1)
+        (trail,) = ax.plot([], [], ".-", color="C0", linewidth=1)
+        (here,) = ax.plot([], [], "o", color="C0")
+        walks.append((path, bowl(tg.tensor(path)).numpy(), trail, here))
+        ax.set(xlim=(-2, 3.8), ylim=(-1, 22), xlabel="a", xticks=[-2, 0, 2])
+        ax.set_title(f"η = {lr:.3f}")
+    axes[0].set_ylabel("height")
+    plt.close(figure)
     for step in steps:
-        figure, axes = plt.subplots(1, 4, figsize=(8, 2.5), sharey=True)
-        for ax, lr, path in zip(axes, rates, paths, strict=True):
-            ax.plot(across, bowl(tg.tensor(across)).numpy(), color="C5", linewidth=1)
-            past = path[: step + 1]
-            ax.plot(past, bowl(tg.tensor(past)).numpy(), ".-", color="C0", lw=1)
-            ax.scatter(past[-1], bowl(tg.tensor(past[-1])).item(), 50, "C0", zorder=3)
-            ax.set(xlim=(-2, 3.8), ylim=(-1, 22), xlabel="a", xticks=[-2, 0, 2])
-            ax.set_title(f"η = {lr:.3g}")
-        axes[0].set_ylabel("height")
+        for path, up, trail, here in walks:
+            trail.set_data(path[: step + 1], up[: step + 1])
+            here.set_data(path[[step]], up[[step]])
         figure.suptitle(f"step {step}")
-        plt.close(figure)
         yield figure
 
 
-rates = [0.02 / c * 5, 1 / c, 1.8 / c, 2.05 / c]
+rates = [0.1 / c, 1 / c, 1.8 / c, 2.05 / c]
 Flipbook(bowl_pages(rates, [0, 1, 2, 3, 4, 5, 8, 12, 20]), title="four learning rates")
 
 # %% [markdown]
@@ -230,10 +243,10 @@ Flipbook(bowl_pages(rates, [0, 1, 2, 3, 4, 5, 8, 12, 20]), title="four learning 
 # below −1 it grows. Measured:
 
 # %%
-print("   η      1 − η·c  measured")
+print("η        1 − η·c  measured")
 for lr in rates:
     distance = walk(bowl, -1.0, partial(optim.SGD, lr=lr), 1) - best[0]
-    print(f"{lr:.4f} {1 - lr * c:9.3f} {distance[1] / distance[0] + 0:9.3f}")
+    print(f"{lr:.4f} {1 - lr * c:9.3f} {round(distance[1] / distance[0], 3) + 0:9.3f}")
 
 # %% [markdown]
 # You will find the rule "best near $1/c$, hopeless above $2/c$" in Y. LeCun, L. Bottou, G. Orr and K.-R. Müller, [*Efficient
@@ -242,7 +255,7 @@ for lr in rates:
 # ## Many valleys
 #
 # The land of a line has one valley. Now another model with one weight: a wave $\sin(a \cdot x)$, whose frequency $a$ is to be
-# found from 30 points ($a = 3$ is right). We let 117 walkers start at once, each at another place. They do not know of each other:
+# found from 30 points ($a = 3$ is right). We let 109 walkers start at once, each at another place. They do not know of each other:
 # every operation and every optimizer here treats each number by itself.
 
 
@@ -258,22 +271,22 @@ def cut(a):  # the land along b = 0
     return hills(tg.stack([a, tg.zeros_like(a)]))
 
 
-starts = np.linspace(0.3, 11.9, 117)
-gentle = walk(cut, starts, partial(optim.SGD, lr=0.02), 400)
+starts = np.linspace(1.1, 11.9, 109)
+ends = walk(cut, starts, partial(optim.SGD, lr=0.1), 300)[-1]
 
 # %% jupyter={"source_hidden": true}
 figure, (above, below) = plt.subplots(
     2, 1, figsize=(7, 3.8), sharex=True, height_ratios=[3, 2]
 )
-across = np.linspace(0, 12, 400)
+across = np.linspace(1, 12, 400)
 above.plot(across, cut(tg.tensor(across)).numpy(), color="C5", linewidth=1)
-for k, low in enumerate([3, 6.4, 10.1]):
-    here = abs(gentle[-1] - low) < 0.3
+for k, low in enumerate([3, 6.4, 11.2]):
+    here = abs(ends - low) < 0.3
     above.scatter(starts[here], cut(tg.tensor(starts[here])).numpy(), 12, f"C{k}")
-    below.plot([starts[here], gentle[-1][here]], [1, 0], color=f"C{k}", linewidth=0.6)
-    below.scatter(gentle[-1][here], 0 * starts[here], 30, f"C{k}", zorder=3)
+    below.plot([starts[here], ends[here]], [1, 0], color=f"C{k}", linewidth=0.6)
+    below.scatter(ends[here], 0 * starts[here], 30, f"C{k}", zorder=3)
 above.set(ylabel="height")
-below.set(xlabel="a", yticks=[0, 1], yticklabels=["end", "start"], xlim=(0, 12))
+below.set(xlabel="a", yticks=[0, 1], yticklabels=["end", "start"], xlim=(1, 12))
 plt.show()
 
 # %% [markdown]
@@ -505,6 +518,8 @@ plt.show()
 # | **Adadelta** (2012) | RMSprop, with $\sqrt{u}$ in place of $\eta$: $u$ is the mean of its own recent squared steps | as long as lately; begins with tiny steps |
 # | **Adam** (2015) | RMSprop, with the mean of recent slopes in place of $g$ | momentum and RMSprop together; both means are corrected for beginning at 0 |
 #
+# The last two keep means of the form "old · α + new · (1 − α)": with $\alpha = 0.9$ about the last ten steps count.
+#
 # Divided by its own size, a slope loses its size. See what that means: the very first step from our start, and from the same place in a land
 # that is a hundred times as high.
 
@@ -554,18 +569,17 @@ saddle = landscape(neuron, *points(lambda x: 1.2 * np.tanh(1.5 * x), -2, 2, 0.2,
 lands = {  # the land, its size, how many points it is made of, and where they start
     "valley": (valley, VALLEY, 12, start),
     "saddle": (saddle, (-1, 3, -1, 2.5), 20, [0.02, 0.03]),
-    "hills": (hills, (0, 8, -3.2, 3.2), 30, [5.6, -2.2]),
+    "hills": (hills, (0, 8, -3.2, 3.2), 30, [5.6, -1.2]),
 }
 
-# %% jupyter={"source_hidden": true}
+# %% jupyter={"source_hidden": true} tags=["cover"]
 figure = plt.figure(figsize=(8, 3))
-for k, (name, (height, box, *_)) in enumerate(lands.items()):
-    view = figure.add_subplot(1, 3, k + 1, projection="3d")
-    places = grid(box, 33)
-    z = height(tg.tensor(places)).numpy()
-    view.plot_surface(*places, z, cmap="Blues_r", edgecolor="white", linewidth=0.2)
-    view.set(xlabel="a", ylabel="b", title=name)
-    view.tick_params(labelsize=7)
+for k, (name, (height, box, _, first)) in enumerate(lands.items()):
+    view = figure.add_subplot(1, 3, k + 1, projection="3d", computed_zorder=False)
+    draw_land(view, height, box)
+    top = height(tg.tensor(first)).item()
+    view.plot(*first, top, "o", color="C1", markersize=6, zorder=5)
+    view.set_title(name)
     view.view_init(45, -60)
 plt.show()
 
@@ -589,57 +603,34 @@ tracks = {
 }
 
 # %% jupyter={"source_hidden": true}
-LOOKS = dict(
-    zip(
-        racers,
-        [
-            ("C5", "o"),
-            ("C1", "X"),
-            ("C0", "s"),
-            ("C2", "^"),
-            ("C3", "v"),
-            ("#8a6d00", "P"),
-            ("C4", "D"),
-        ],
-        strict=True,
-    )
-)
+COLORS = ["C5", "C1", "C0", "C2", "C3", "#8a6d00", "C4"]
+LOOKS = dict(zip(racers, zip(COLORS, "oXs^vPD", strict=True), strict=True))
 
 
 def race_pages(steps):
+    figure, axes = plt.subplots(1, 3, figsize=(8, 3.3))
+    trails = {}
+    for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
+        draw_map(ax, height, box)
+        ax.set(title=land, xlabel="", ylabel="", xticks=[], yticks=[])
+        for name, (color, marker) in LOOKS.items():
+            look = {"color": color, "marker": marker, "markeredgecolor": "white"}
+            (trails[land, name],) = ax.plot(
+                [], [], linewidth=1.2, markersize=8, markevery=[-1], label=name, **look
+            )
+    handles, labels = axes[0].get_legend_handles_labels()
+    place = {"loc": "outside lower center", "ncols": 7, "fontsize": 8}
+    figure.legend(handles, labels, columnspacing=1.2, handlelength=1, **place)
+    plt.close(figure)
     for step in steps:
-        figure, axes = plt.subplots(1, 3, figsize=(8, 3.7))
-        for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
-            draw_map(ax, height, box)
-            for name, (color, marker) in LOOKS.items():
-                past = tracks[land, name][: step + 1]
-                ax.plot(*past.T, color=color, linewidth=1.2)
-                ax.plot(
-                    *past[-1],
-                    marker,
-                    color=color,
-                    markeredgecolor="white",
-                    markersize=8,
-                    label=name,
-                )
-            ax.set_title(land)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles,
-            labels,
-            ncols=7,
-            loc="outside lower center",
-            fontsize=8,
-            columnspacing=1,
-            handletextpad=0,
-        )
+        for key, trail in trails.items():
+            trail.set_data(*tracks[key][: step + 1].T)
         figure.suptitle(f"step {step}")
-        plt.close(figure)
         yield figure
 
 
 Flipbook(
-    race_pages([*range(12), *range(12, 30, 2), *range(30, 61, 5)]),
+    race_pages([*range(10), 12, 14, 17, 20, 24, 28, 33, 40, 50, 60]),
     title="seven optimizers race in three lands",
 )
 
@@ -647,10 +638,260 @@ Flipbook(
 print("height after 60 steps")
 print("        ", *(f"{name:>9}" for name in racers))
 for land, (height, *_) in lands.items():
-    ends = [heights(tracks[land, name], height)[-1] for name in racers]
-    print(f"{land:8}", *(f"{end:9.3f}" for end in ends))
+    last = [heights(tracks[land, name], height)[-1] for name in racers]
+    print(f"{land:8}", *(f"{low:9.2f}" for low in last))
 
 # %% [markdown]
-# What to see:
+# - **Valley.** Momentum is the first at the bottom, shoots past it and comes back; Adam does nearly the same. Gradient descent
+#   creeps along the floor. SGD keeps up with it at a sixth of the cost, but cannot settle. A rate for each weight helps little
+#   here: the valley lies diagonally, so that both weights see the same steep sides. (In a valley along an axis they shine.)
+# - **Saddle.** On the pass it is almost level, and a step as long as a slope is nearly nothing: gradient descent and momentum stand
+#   around for some eight steps, Adagrad, RMSprop and Adam walk off at once. They divide by the size of the slope!
+# - **Hills.** Adagrad, Adam and momentum stride across a bump to the deepest valley. Gradient descent goes around it. RMSprop and
+#   Adadelta end in another valley, and SGD gets lost.
 #
-# - **Valley.** ...
+# Why is it so level on the pass? Step through the network with a single point. Backwards, the slope for `a` is multiplied by `b`, and the
+# one for `b` by `tanh(a·x)`: both are nearly 0. **Begin with all weights at 0, and nothing is ever learnt**; that is why weights
+# begin at random.
+
+# %%
+a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
+loss = (b * tg.tanh(a * 1.5) - 1.2) ** 2
+tg.play(loss, title="the network near the pass")
+
+# %% [markdown]
+# And the hills: is Adam cleverer than gradient descent? We chose one start, for a good show. Here are 500 others, all over the land:
+# how many of them are in the deepest valley after 100 steps?
+
+# %%
+everywhere = rng.uniform([[0], [-3.2]], [[8], [3.2]], (2, 500))
+for name, make in racers.items():
+    height = asked(hills, 30) if name == "SGD" else hills
+    last = hills(tg.tensor(walk(height, everywhere, make, 100)[-1]))
+    print(f"{name:9} {(last < 0.1).float().mean().item():.0%}")
+
+# %% [markdown]
+# Hardly a difference. None of them can see through a hill: they differ in how fast they get down, and what decides *where* is the start.
+#
+# ## Which rate, which optimizer?
+#
+# The racers had a rate each. What if they get another one? The valley again, 60 steps, and how high above the bottom each one is then:
+
+# %%
+rates = np.logspace(-3, 1.25, 18)
+bottom = valley(tg.tensor(best)).item()
+figure, ax = plt.subplots(figsize=(7, 3.4))
+for name, make in racers.items():
+    if name != "SGD":
+        color, marker = LOOKS[name]
+        tracks = [walk(valley, start, partial(make, lr=lr), 60) for lr in rates]
+        left = [heights(track, valley)[-1] - bottom for track in tracks]
+        ax.plot(rates, left, color=color, marker=marker, markersize=5, label=name)
+ax.set(xscale="log", yscale="log", ylim=(1e-7, 9))
+ax.set(xlabel="learning rate η", ylabel="height above the bottom")
+ax.legend(fontsize=8)
+plt.show()
+
+# %% [markdown]
+# - On the left all curves are high: too low a rate is bad for everybody.
+# - Gradient descent and momentum are best just before they fly off, and beyond that there is nothing but a cliff. That is an
+#   uncomfortable place for a best value.
+# - Adagrad forgives everything above 0.5: a rate that is too high makes its sum of squares large, and so corrects itself.
+# - "η = 0.1" means something else to everyone. Whoever compares optimizers at one rate compares nothing.
+#
+# So what do people use? Adam with 0.001 is where most begin, because it needs the least searching. SGD with momentum, with a rate
+# that was searched for and is lowered on the way, is often as good or better in the end (A. Wilson and others, [*The marginal value of
+# adaptive gradient methods*](https://arxiv.org/abs/1705.08292), 2017). And both do better on standardised data.
+#
+# ## What to take along
+#
+# - The weights are a place, the loss is the height, and the gradient points straight uphill. The lowest point is elsewhere.
+# - Best near 1 / curvature, hopeless above 2 / curvature. Long valleys have two curvatures and only one rate: the steep one sets
+#   the limit, the flat one makes you wait.
+# - Standardise (a rounder land), add momentum (a heavier walker), or give each weight a rate of its own (Adam and its relatives).
+# - Noise is cheap: SGD goes on a few samples. Lower the rate to settle.
+# - Nobody sees through a hill. Start again from elsewhere.
+# - An optimizer is a few lines around `p -= lr * something`.
+#
+# ## Exercise 1: by hand
+#
+# The loss is $L = 3\,(w - 2)^2$, and you stand at $w = 0$. Where are you after one step of gradient descent with $\eta = 0.1$? With
+# which $\eta$ would one step have taken you to the bottom? Above which $\eta$ does the walk fly off?
+
+# %% tags=["exercise"]
+after_one_step = ...
+to_the_bottom = ...
+flies_off_above = ...
+
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check(after_one_step, to_the_bottom, flies_off_above):
+    near = partial(np.isclose, rtol=0.01)
+    assert not near(after_one_step, -1.2), "that is uphill: subtract the gradient."
+    assert not near(after_one_step, 0.6), (
+        "0.6 comes from the slope 3·(w − 2); the derivative of a square brings a 2."
+    )
+    assert near(after_one_step, 1.2), (
+        f"not {after_one_step}: the slope is 2·3·(w − 2); which number is that at w = 0?"
+    )
+    assert not near(to_the_bottom, 1 / 3), (
+        "1/3 would be right for a curvature of 3. Take the derivative twice."
+    )
+    assert near(to_the_bottom, 1 / 6), (
+        f"with η = {to_the_bottom} the step ends at {12 * to_the_bottom:.3g}, and the bottom is at 2."
+    )
+    assert near(flies_off_above, 1 / 3), (
+        f"not {flies_off_above}: a step multiplies the distance by 1 − η·c. When is that below −1?"
+    )
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# The slope is 6·(w − 2), at w = 0 it is −12, so the step goes to 0 + 0.1 · 12. The curvature is 6: there in one step with 1/6, and
+# flying off above 2/6.
+#
+# ```python
+# after_one_step = 1.2
+# to_the_bottom = 1 / 6
+# flies_off_above = 1 / 3
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 2: your own Adam
+#
+# Write Adam. In words: `m` is a mean of recent slopes, `v` one of recent squared slopes, $t$ counts the steps, and
+#
+# $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 \qquad
+# p \leftarrow p - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \varepsilon}$$
+#
+# The settings are in `group["lr"]`, `group["betas"]` (a pair) and `group["eps"]`. Keep $t$, $m$ and $v$ in `state`, and change `p`
+# in place.
+
+
+# %% tags=["exercise"]
+class MyAdam(optim.Optimizer):
+    def update(self, p, g, state, group):
+        raise NotImplementedError  # your code here
+
+
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check():
+    settings = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-3}
+
+    def journey(make):
+        w = tg.tensor([1.0, -2.0], requires_grad=True)
+        u = tg.tensor(0.5, requires_grad=True)  # a second parameter
+        optimizer = make([w, u])
+        for step in range(6):
+            optimizer.zero_grad()
+            ((w**4).sum() + step * (u - 1) ** 2).backward()
+            optimizer.step()
+            yield [*w.tolist(), u.item()]
+
+    mine = list(journey(partial(MyAdam, defaults=settings)))
+    right = list(journey(partial(optim.Adam, **settings)))
+    assert mine[0] != [1.0, -2.0, 0.5], (
+        "nothing has moved: change p in place (p -= ...); p = p - ... only makes a new array."
+    )
+    first = np.subtract(mine[0], [1.0, -2.0, 0.5])
+    assert first[0] < 0 < first[1], "the first step goes uphill: subtract."
+    hints = {
+        0.1
+        * 0.1
+        / np.sqrt(
+            0.01
+        ): "Are both means corrected by 1 − βᵗ? At t = 1 that makes them g and g².",
+        0.1 / 4: "Is the root missing?",
+        0.1 * 0.1: "m is not corrected: divide it by 1 − β₁ᵗ.",
+    }
+    told = [
+        hint for size, hint in hints.items() if np.isclose(-first[0], size, rtol=0.02)
+    ]
+    assert np.allclose(mine[0], right[0]), " ".join(
+        [
+            f"the first step should move the first weight by −0.1, not {first[0]:.4f}.",
+            *told,
+        ]
+    )
+    assert np.allclose([row[:2] for row in mine], [row[:2] for row in right]), (
+        "the first step is right, a later one is not: does t count the steps, and are m and v kept in state?"
+    )
+    assert np.allclose(mine, right), (
+        "with one parameter it is right, with two it is not: keep everything in state, which each parameter has for itself."
+    )
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# ```python
+# class MyAdam(optim.Optimizer):
+#     def update(self, p, g, state, group):
+#         b1, b2 = group["betas"]
+#         t = state["t"] = state.get("t", 0) + 1
+#         m = state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
+#         v = state["v"] = b2 * state.get("v", 0) + (1 - b2) * g * g
+#         p -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + group["eps"])
+# ```
+#
+# The [package's own](../tinygrad_edu/optim/adaptive.py) does the same with fewer temporary arrays. It is longer, and twice as fast on
+# large weights.
+#
+# </details>
+
+# %% [markdown]
+# ## Exercise 3: Rosenbrock's valley
+#
+# Howard Rosenbrock made this land in 1960 to annoy optimizers: $(1 - a)^2 + 100\,(b - a^2)^2$, a bent valley with sides hundreds of times
+# as steep as its floor. The start is $(-1.2, 1)$, 24.2 high; the bottom is at $(1, 1)$, with height 0. Get below 0.01 in 200 steps, with any
+# optimizer of the package, or with one of your own. (Gradient descent alone cannot do it.)
+
+# %% tags=["exercise"]
+make = ...  # such as partial(optim.SGD, lr=0.001)
+
+# %% jupyter={"source_hidden": true} tags=["check"]
+with check(make), np.errstate(all="ignore"):
+
+    def banana(w):
+        a, b = w
+        return (1 - a) ** 2 + 100 * (b - a**2) ** 2
+
+    track = walk(banana, [-1.2, 1.0], make, 200)
+    up = heights(track, banana)
+    flown = np.flatnonzero(~(up < 1e3))
+    _, ax = plt.subplots(figsize=(4.5, 3.4))
+    draw_map(ax, banana, (-2, 2, -1, 3))
+    ax.plot(*track[: flown[0] if len(flown) else None].T, ".-", lw=1, markersize=4)
+    ax.scatter(1, 1, 60, "C4", marker="x", zorder=3)
+    plt.show()
+    assert not len(flown), f"it flew off in step {flown[0]}: a lower rate?"
+    assert up[-1] < 0.01, (
+        f"after 200 steps the height is {up[-1]:.3g}, at ({track[-1][0]:.2f}, {track[-1][1]:.2f}). "
+        + ("Still on its way: faster?" if up[-1] < up[-20] else "It swings: gentler?")
+    )
+
+# %% [markdown]
+# <details>
+# <summary>Solution</summary>
+#
+# Momentum that keeps nearly everything, with a rate that the steep sides allow (Nesterov's variant measures the slope a bit further
+# ahead, and swings less). Adam arrives with `lr=0.1` if it forgets faster than usual: `betas=(0.9, 0.9)`.
+#
+# ```python
+# make = partial(optim.SGD, lr=0.001, momentum=0.95, nesterov=True)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## The code behind it
+#
+# - [`Optimizer`](../tinygrad_edu/optim/optimizer.py), the base of all; [`SGD`](../tinygrad_edu/optim/sgd.py);
+#   [`Adagrad`, `RMSprop`, `Adadelta`, `Adam`](../tinygrad_edu/optim/adaptive.py) and their relatives
+# - [`lr_scheduler`](../tinygrad_edu/optim/lr_scheduler.py): rates that change on the way
+# - [`hessian`](../tinygrad_edu/autograd/functional.py): second derivatives; [`Flipbook`](../tinygrad_edu/plot.py)
+#
+# **Back:** [5. Three classes, three losses](05_three_classes_three_losses.ipynb). **Next:** [7. The multilayer perceptron by
+# hand](07_multilayer_perceptron_by_hand.ipynb) walks downhill with hidden neurons.
