@@ -94,14 +94,16 @@ class Flipbook:
         pages = [_png(figure) for figure in figures]
         if not pages:
             raise ValueError("a Flipbook needs at least one figure.")
-        self.pages = [with_palette(pages[0]), *(with_palette(page, pages[0]) for page in pages[1:])]
+        self.first = with_palette(pages[0])
+        self.pages = [with_palette(page, pages[0]) for page in pages]  # what changes
 
     def _repr_html_(self) -> str:
-        pages = [base64.b64encode(page).decode() for page in self.pages]
+        first, *pages = (base64.b64encode(page).decode() for page in (self.first, *self.pages))
         turn = (
             "const page = this.closest('div').querySelector('img');"
-            "page.style.background ||= `0 / 100% 100% url(${page.src})`;"  # the first page, under the changes of the others
-            "page.src = 'data:image/png;base64,' + page.dataset.pages.split(' ')[this.value];"
+            # the first page, under the changes of the others; those that let their ground through are whole
+            + ("page.style.background ||= `0 / 100% 100% url(${page.src})`;" if self.first != self.pages[0] else "")
+            + "page.src = 'data:image/png;base64,' + page.dataset.pages.split(' ')[this.value];"
             "this.nextElementSibling.value = +this.value + 1"
         )
         play = (
@@ -114,7 +116,7 @@ class Flipbook:
             f"this.timer = setInterval(() => slider.value === slider.max ? stop() : show(+slider.value + 1), {MILLISECONDS})"
         )
         return (
-            f'<div><img alt="{escape(self.title)}" src="data:image/png;base64,{pages[0]}" data-pages="{" ".join(pages)}" '
+            f'<div><img alt="{escape(self.title)}" src="data:image/png;base64,{first}" data-pages="{" ".join(pages)}" '
             f'style="display:block;max-width:100%;zoom:{100 / DPI:.2f}">'
             f'<button type="button" aria-label="play or stop" style="width:3em" onclick="{escape(play)}">▶</button> '
             f'<label>page <input type="range" min="0" max="{len(pages) - 1}" value="0" style="width:20em;vertical-align:middle" '

@@ -81,14 +81,22 @@ def draw_map(ax, height, box):
     levels = np.quantile(z, np.linspace(0, 1, 9))
     ranks = np.interp(z, levels, range(9))
     ax.contourf(*places, ranks, levels=range(9), cmap="Greys", vmax=14)
-    ax.contour(*places, z, levels=levels[1:-1], colors="#8a8a9a", linewidths=0.5)
+    look = {"colors": "#9a9aaa", "linewidths": 0.5, "antialiased": False}
+    ax.contour(*places, z, levels=levels[1:-1], **look)
     ax.set(xlabel="a", ylabel="b", xlim=box[:2], ylim=box[2:])
     ax.grid(False)
 
 
+def still(figure):
+    """Find a place for everything once, not for each page of a book again."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    plt.close(figure)  # the book shows it
+
+
 def draw_land(view, height, box):
     """The same as a surface, seen from the side."""
-    places = grid(box, 31)
+    places = grid(box, 23)
     z = height(tg.tensor(places)).numpy()
     colors = plt.get_cmap("Blues")(0.1 + 0.7 * z / z.max())
     view.plot_surface(
@@ -162,7 +170,8 @@ def line_pages(steps):
     (trail,) = right.plot([], [], ".-", **look)
     (here,) = right.plot([], [], "o", color="C0")
     (ahead,) = right.plot([], [], color="C4", linewidth=2.5)
-    plt.close(figure)  # the book shows it
+    right.set_title("step")
+    still(figure)
     for step in steps:
         a, b = path[step]
         rule.set_data([0, 3.1], [b, 3.1 * a + b])
@@ -174,7 +183,7 @@ def line_pages(steps):
         yield figure
 
 
-Flipbook(line_pages([0, 1, 2, 3, 4, 6, 10, 20, 40, 59]), title="a line on its way down")
+Flipbook(line_pages([0, 1, 2, 3, 6, 12, 25, 59]), title="a line on its way down")
 
 # %% [markdown]
 # Every step stands at a right angle on the line of equal height through its place: that is what straight down *means*. But straight
@@ -216,7 +225,8 @@ def bowl_pages(rates, steps):
         ax.set(xlim=(-2, 3.8), ylim=(-1, 22), xlabel="a", xticks=[-2, 0, 2])
         ax.set_title(f"η = {lr:.3f}")
     axes[0].set_ylabel("height")
-    plt.close(figure)
+    figure.suptitle("step")
+    still(figure)
     for step in steps:
         for path, up, trail, here in walks:
             trail.set_data(path[: step + 1], up[: step + 1])
@@ -226,7 +236,7 @@ def bowl_pages(rates, steps):
 
 
 rates = [0.1 / c, 1 / c, 1.8 / c, 2.05 / c]
-Flipbook(bowl_pages(rates, [0, 1, 2, 3, 4, 5, 8, 12, 20]), title="four learning rates")
+Flipbook(bowl_pages(rates, [0, 1, 2, 3, 5, 10, 20]), title="four learning rates")
 
 # %% [markdown]
 # - **Too low**: it creeps. Nothing goes wrong, it only takes for ever.
@@ -409,7 +419,7 @@ print("the same as SGD's momentum:", np.allclose(path, walk(valley, start, their
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
 draw_map(left, valley, VALLEY)
 for color, name, way, rate in [
-    ("C5", "gradient descent", fastest, (kappa - 1) / (kappa + 1)),
+    ("#1c1c28", "gradient descent", fastest, (kappa - 1) / (kappa + 1)),
     ("C0", "momentum", path, (root - 1) / (root + 1)),
 ]:
     left.plot(*way[:16].T, ".-", color=color, linewidth=1, markersize=5)
@@ -424,7 +434,8 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# The dotted lines are Goh's factors, 0.894 and 0.617. Momentum needs a quarter of the steps, with nothing more than a running sum.
+# The dotted lines are Goh's factors, 0.894 (hidden by its curve) and 0.617 (to which the curve comes closer and closer). Momentum
+# needs a quarter of the steps, with nothing more than a running sum.
 # It overshoots, and that is part of its charm.
 #
 # **Which formula?** In many books the learning rate stands in the first line: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$
@@ -487,7 +498,7 @@ slopes = []
 for i in range(12):
     w = tg.tensor(place, requires_grad=True)
     valley(w, [i]).backward()
-    slopes.append(-0.3 * w.grad.numpy())
+    slopes.append(-0.2 * w.grad.numpy())
 to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
 axes[0].quiver(
     *np.tile(place, (12, 1)).T, *np.array(slopes).T, color="C1", width=0.008, **to_scale
@@ -511,12 +522,12 @@ plt.show()
 # is always steep go carefully, in a flat one take long steps. Four classic ones (all operations are done for each weight by itself;
 # the real code of each is about as long as `Momentum`: [adaptive.py](../tinygrad_edu/optim/adaptive.py)):
 #
-# | | | in words |
+# | | | |
 # |---|---|---|
-# | **Adagrad** (2011) | $s \leftarrow s + g^2$, $\; w \leftarrow w - \eta\, g / \sqrt{s}$ | divide by the root of all squared slopes so far; the steps become ever shorter |
-# | **RMSprop** (2012) | $s \leftarrow \alpha s + (1 - \alpha) g^2$, $\; w \leftarrow w - \eta\, g / \sqrt{s}$ | the same, but old slopes are forgotten: $s$ is a mean of the recent ones |
-# | **Adadelta** (2012) | RMSprop, with $\sqrt{u}$ in place of $\eta$: $u$ is the mean of its own recent squared steps | as long as lately; begins with tiny steps |
-# | **Adam** (2015) | RMSprop, with the mean of recent slopes in place of $g$ | momentum and RMSprop together; both means are corrected for beginning at 0 |
+# | **Adagrad** (2011) | $s \leftarrow s + g^2$, $\quad w \leftarrow w - \eta\, g / \sqrt{s}$ | divides by the root of all squared slopes so far |
+# | **RMSprop** (2012) | $s \leftarrow \alpha s + (1 - \alpha) g^2$, $\quad w \leftarrow w - \eta\, g / \sqrt{s}$ | the same, but old slopes are forgotten |
+# | **Adadelta** (2012) | RMSprop, with $\eta \sqrt{u}$ for $\eta$ | $u$: the mean of its own squared steps of late |
+# | **Adam** (2015) | RMSprop, with the mean of recent slopes for $g$ | momentum too; both means corrected for beginning at 0 |
 #
 # The last two keep means of the form "old · α + new · (1 − α)": with $\alpha = 0.9$ about the last ten steps count.
 #
@@ -578,7 +589,7 @@ for k, (name, (height, box, _, first)) in enumerate(lands.items()):
     view = figure.add_subplot(1, 3, k + 1, projection="3d", computed_zorder=False)
     draw_land(view, height, box)
     top = height(tg.tensor(first)).item()
-    view.plot(*first, top, "o", color="C1", markersize=6, zorder=5)
+    view.plot(*first, top, "o", color="C4", markersize=8, zorder=5)
     view.set_title(name)
     view.view_init(45, -60)
 plt.show()
@@ -603,7 +614,7 @@ tracks = {
 }
 
 # %% jupyter={"source_hidden": true}
-COLORS = ["C5", "C1", "C0", "C2", "C3", "#8a6d00", "C4"]
+COLORS = ["#1c1c28", "C1", "C0", "C2", "C3", "#8a6d00", "C4"]
 LOOKS = dict(zip(racers, zip(COLORS, "oXs^vPD", strict=True), strict=True))
 
 
@@ -621,7 +632,8 @@ def race_pages(steps):
     handles, labels = axes[0].get_legend_handles_labels()
     place = {"loc": "outside lower center", "ncols": 7, "fontsize": 8}
     figure.legend(handles, labels, columnspacing=1.2, handlelength=1, **place)
-    plt.close(figure)
+    figure.suptitle("step")
+    still(figure)
     for step in steps:
         for key, trail in trails.items():
             trail.set_data(*tracks[key][: step + 1].T)
@@ -650,14 +662,15 @@ for land, (height, *_) in lands.items():
 # - **Hills.** Adagrad, Adam and momentum stride across a bump to the deepest valley. Gradient descent goes around it. RMSprop and
 #   Adadelta end in another valley, and SGD gets lost.
 #
-# Why is it so level on the pass? Step through the network with a single point. Backwards, the slope for `a` is multiplied by `b`, and the
-# one for `b` by `tanh(a·x)`: both are nearly 0. **Begin with all weights at 0, and nothing is ever learnt**; that is why weights
+# Why is it so level on the pass? Here is the network with a single point, and its slopes (the right halves of the cards). On the way back
+# the slope for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights at 0, and nothing is ever learnt**; that is why weights
 # begin at random.
 
 # %%
 a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
 loss = (b * tg.tanh(a * 1.5) - 1.2) ** 2
-tg.play(loss, title="the network near the pass")
+loss.backward()
+tg.draw(loss)
 
 # %% [markdown]
 # And the hills: is Adam cleverer than gradient descent? We chose one start, for a good show. Here are 500 others, all over the land:
@@ -671,23 +684,24 @@ for name, make in racers.items():
     print(f"{name:9} {(last < 0.1).float().mean().item():.0%}")
 
 # %% [markdown]
-# Hardly a difference. None of them can see through a hill: they differ in how fast they get down, and what decides *where* is the start.
+# Hardly a difference. None of them can see through a hill: they differ in how fast they get down, and what decides *where* is the
+# start. Only SGD has more luck, although it got lost in the race: its noise shakes it out of shallow valleys, now and then.
 #
 # ## Which rate, which optimizer?
 #
-# The racers had a rate each. What if they get another one? The valley again, 60 steps, and how high above the bottom each one is then:
+# The racers had a rate each. What if they get another one? The valley again, 60 steps, and how high above the bottom each one is during the last ten, at most:
 
 # %%
-rates = np.logspace(-3, 1.25, 18)
+rates = np.logspace(-3, 1.25, 14)
 bottom = valley(tg.tensor(best)).item()
 figure, ax = plt.subplots(figsize=(7, 3.4))
 for name, make in racers.items():
     if name != "SGD":
         color, marker = LOOKS[name]
         tracks = [walk(valley, start, partial(make, lr=lr), 60) for lr in rates]
-        left = [heights(track, valley)[-1] - bottom for track in tracks]
+        left = [heights(track, valley)[50:].max() - bottom for track in tracks]
         ax.plot(rates, left, color=color, marker=marker, markersize=5, label=name)
-ax.set(xscale="log", yscale="log", ylim=(1e-7, 9))
+ax.set(xscale="log", yscale="log", ylim=(1e-5, 9))
 ax.set(xlabel="learning rate η", ylabel="height above the bottom")
 ax.legend(fontsize=8)
 plt.show()
