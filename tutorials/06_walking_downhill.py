@@ -98,7 +98,7 @@ def draw_land(view, height, box):
     """The same as a surface, seen from the side."""
     places = grid(box, 23)
     z = height(tg.tensor(places)).numpy()
-    colors = plt.get_cmap("Blues")(0.1 + 0.7 * z / z.max())
+    colors = plt.get_cmap("Blues", 12)(0.1 + 0.6 * z / z.max())
     view.plot_surface(
         *places, z, facecolors=colors, shade=False, edgecolor="#8a8a9a", lw=0.2
     )
@@ -642,7 +642,7 @@ def race_pages(steps):
 
 
 Flipbook(
-    race_pages([*range(10), 12, 14, 17, 20, 24, 28, 33, 40, 50, 60]),
+    race_pages([*range(9), 10, 12, 14, 17, 20, 25, 30, 40, 50, 60]),
     title="seven optimizers race in three lands",
 )
 
@@ -658,13 +658,13 @@ for land, (height, *_) in lands.items():
 #   creeps along the floor. SGD keeps up with it at a sixth of the cost, but cannot settle. A rate for each weight helps little
 #   here: the valley lies diagonally, so that both weights see the same steep sides. (In a valley along an axis they shine.)
 # - **Saddle.** On the pass it is almost level, and a step as long as a slope is nearly nothing: gradient descent and momentum stand
-#   around for some eight steps, Adagrad, RMSprop and Adam walk off at once. They divide by the size of the slope!
-# - **Hills.** Adagrad, Adam and momentum stride across a bump to the deepest valley. Gradient descent goes around it. RMSprop and
-#   Adadelta end in another valley, and SGD gets lost.
+#   around for eight steps or so, Adagrad, RMSprop and Adam walk off at once. They divide by the size of the slope!
+# - **Hills.** Adagrad, Adam and momentum are soon in the deepest valley, and gradient descent is on its way. RMSprop and Adadelta
+#   slide into another one beyond the lower edge, and SGD gets lost.
 #
-# Why is it so level on the pass? Here is the network with a single point, and its slopes (the right halves of the cards). On the way back
-# the slope for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights at 0, and nothing is ever learnt**; that is why weights
-# begin at random.
+# Why is it so level on the pass? Here is the network with a single point, and its slopes (the right halves of the cards). On the
+# way back the slope for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights
+# at 0, and nothing is ever learnt**; that is why weights begin at random.
 
 # %%
 a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
@@ -692,7 +692,7 @@ for name, make in racers.items():
 # The racers had a rate each. What if they get another one? The valley again, 60 steps, and how high above the bottom each one is during the last ten, at most:
 
 # %%
-rates = np.logspace(-3, 1.25, 14)
+rates = np.logspace(-3, 1.25, 11)
 bottom = valley(tg.tensor(best)).item()
 figure, ax = plt.subplots(figsize=(7, 3.4))
 for name, make in racers.items():
@@ -708,10 +708,10 @@ plt.show()
 
 # %% [markdown]
 # - On the left all curves are high: too low a rate is bad for everybody.
-# - Gradient descent and momentum are best just before they fly off, and beyond that there is nothing but a cliff. That is an
-#   uncomfortable place for a best value.
-# - Adagrad forgives everything above 0.5: a rate that is too high makes its sum of squares large, and so corrects itself.
-# - "η = 0.1" means something else to everyone. Whoever compares optimizers at one rate compares nothing.
+# - Gradient descent is best just before it flies off, and then there is a cliff: an uncomfortable place for a best value.
+# - Momentum and Adam are good over a factor of ten or more. Adagrad forgives even rates that are far too high, since they make its
+#   sum of squares large, too.
+# - "η = 0.1" means something else to each of them. Whoever compares optimizers at one rate compares nothing.
 #
 # So what do people use? Adam with 0.001 is where most begin, because it needs the least searching. SGD with momentum, with a rate
 # that was searched for and is lowered on the way, is often as good or better in the end (A. Wilson and others, [*The marginal value of
