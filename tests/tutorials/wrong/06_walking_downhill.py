@@ -4,7 +4,7 @@ after_one_step, to_the_bottom, flies_off_above = -1.2, 1 / 6, 1 / 3
 # %% 1: 0.6 comes from the slope 3
 after_one_step, to_the_bottom, flies_off_above = 0.6, 1 / 6, 1 / 3
 
-# %% 1: not 12.0: the slope is
+# %% 1: not 12: the slope is
 after_one_step, to_the_bottom, flies_off_above = 12.0, 1 / 6, 1 / 3
 
 # %% 1: Take the derivative twice
@@ -29,13 +29,13 @@ class MyAdam(optim.Optimizer):
         p += group["lr"] * g / (np.sqrt(g * g) + group["eps"])
 
 
-# %% 2: does t count the steps
+# %% 2: Does t count the steps
 class MyAdam(optim.Optimizer):
     def update(self, p, g, state, group):
         p -= group["lr"] * g / (np.sqrt(g * g) + group["eps"])
 
 
-# %% 2: Are both means corrected
+# %% 2: Correct m and v by
 class MyAdam(optim.Optimizer):
     def update(self, p, g, state, group):
         b1, b2 = group["betas"]
@@ -64,17 +64,36 @@ class MyAdam(optim.Optimizer):
         p -= group["lr"] * m / (np.sqrt(v / (1 - b2**t)) + group["eps"])
 
 
-# %% 2: with one parameter it is right
+# %% 2: In self all parameters would share them
 class MyAdam(optim.Optimizer):
-    t = 0
+    t, m, v = 0, 0, 0
 
     def update(self, p, g, state, group):
         b1, b2 = group["betas"]
-        self.t += p.ndim  # counts for the first parameter only
-        t = self.t
+        self.t += 1
+        self.m = b1 * self.m + (1 - b1) * g
+        self.v = b2 * self.v + (1 - b2) * g * g
+        p -= group["lr"] * self.m / (1 - b1**self.t) / (np.sqrt(self.v / (1 - b2**self.t)) + group["eps"])
+
+
+# %% 2: v is not corrected
+class MyAdam(optim.Optimizer):
+    def update(self, p, g, state, group):
+        b1, b2 = group["betas"]
+        t = state["t"] = state.get("t", 0) + 1
         m = state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
         v = state["v"] = b2 * state.get("v", 0) + (1 - b2) * g * g
-        p -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + group["eps"]) * (2 - p.ndim)
+        p -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v) + group["eps"])
+
+
+# %% 2: Where does ε stand
+class MyAdam(optim.Optimizer):
+    def update(self, p, g, state, group):
+        b1, b2 = group["betas"]
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
+        v = state["v"] = b2 * state.get("v", 0) + (1 - b2) * g * g
+        p -= group["lr"] * m / (1 - b1**t) / np.sqrt(v / (1 - b2**t) + group["eps"])
 
 
 # %% 2: this raised KeyError: 'm'
@@ -93,7 +112,7 @@ make = partial(optim.SGD, lr=0.001)
 make = optim.Adam
 
 # %% 3: It swings
-make = partial(optim.Adam, lr=1.0)
+make = partial(optim.RMSprop, lr=0.5)
 
 # %% 3: this raised TypeError: 'SGD' object is not callable
 make = optim.SGD([tg.zeros(2, requires_grad=True)], lr=0.001)
