@@ -67,7 +67,7 @@ valley(tg.tensor([-1.0, 3.2]))
 
 
 # %% jupyter={"source_hidden": true}
-def grid(box, n=81):
+def grid(box, n=61):
     """All places in a box (west, east, south, north): an array (2, n, n)."""
     return np.stack(
         np.meshgrid(np.linspace(*box[:2], n), np.linspace(*box[2:], n)), axis=0
@@ -140,7 +140,7 @@ def walk(height, start, make, steps):
     path = [w.numpy(force=True).copy()]
     for _ in range(steps):
         optimizer.zero_grad()
-        height(w).sum().backward()
+        height(w).sum().backward()  # a sum, for many walkers at once
         optimizer.step()
         path.append(w.numpy(force=True).copy())
     return np.array(path)
@@ -197,6 +197,7 @@ Flipbook(line_pages([0, 1, 2, 3, 6, 12, 25, 59]), title="a line on its way down"
 # back twice ([`hessian`](../tinygrad_edu/autograd/functional.py)):
 
 # %%
+# the lowest place of all, from linear algebra
 best = np.linalg.lstsq(np.stack([x.numpy(), np.ones(12)], 1), y.numpy())[0]
 
 
@@ -413,7 +414,8 @@ print("the same as SGD's momentum:", np.allclose(path, walk(valley, start, their
 # [`Optimizer`](../tinygrad_edu/optim/optimizer.py). And it goes the same way, to the last digit, as the package's
 # [`SGD(momentum=...)`](../tinygrad_edu/optim/sgd.py), which computes what
 # [PyTorch's](https://pytorch.org/docs/stable/generated/torch.optim.SGD.html) does. (The values of `lr` and `mu` are Goh's best ones for this
-# valley. He says that a step then multiplies the distance by $(\sqrt\kappa - 1) / (\sqrt\kappa + 1)$.)
+# valley. He says that a step then multiplies the distance by $(\sqrt\kappa - 1) / (\sqrt\kappa + 1)$, in the long run. Notice
+# the rate: 0.3 is above the limit of gradient descent, but momentum bears it.)
 
 # %% jupyter={"source_hidden": true}
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4))
@@ -439,8 +441,9 @@ plt.show()
 # It overshoots, and that is part of its charm.
 #
 # **Which formula?** In many books the learning rate stands in the first line: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$
-# (I. Sutskever and others, 2013). Is that the same? PyTorch's page says: not quite. Here both walk side by side, and after 10 steps
-# the learning rate is divided by ten:
+# (I. Sutskever and others, [*On the importance of initialization and momentum in deep
+# learning*](https://proceedings.mlr.press/v28/sutskever13.html), 2013). Is that the same? PyTorch's page says: not quite. Here are the
+# lengths of the steps of both. After ten of them the learning rate is divided by ten:
 
 
 # %%
@@ -450,24 +453,26 @@ class Sutskever(optim.Optimizer):
         p -= state["v"]
 
 
-ways = {}
+lengths = {}
 for kind in (Momentum, Sutskever):
     w = tg.tensor(start, requires_grad=True)
     optimizer = kind([w], {"lr": 0.02, "mu": 0.9})
-    ways[kind.__name__] = []
-    for step in range(15):
-        if step == 10:
+    lengths[kind] = []
+    for step in range(1, 16):
+        if step == 11:
             optimizer.param_groups[0]["lr"] /= 10
+        before = w.detach().clone()
         optimizer.zero_grad()
         valley(w).backward()
         optimizer.step()
-        ways[kind.__name__].append(w.detach().clone())
-for step in (0, 9, 10, 14):
-    print(step + 1, *(f"  {name} {way[step]}" for name, way in ways.items()))
+        lengths[kind].append((w.detach() - before).norm().item())
+print("step  Momentum  Sutskever")
+for step in (1, 2, 9, 10, 11, 12, 15):
+    print(f"{step:4}", *(f"{long[step - 1]:9.4f}" for long in lengths.values()))
 
 # %% [markdown]
-# The same as long as the rate stays the same. When it changes, PyTorch's formula brakes at once; in the other one the velocity was
-# collected at the old rate, and must first run out.
+# Equal, as long as the rate is. When it falls, PyTorch's formula brakes at once; in the other one the velocity was collected at the
+# old rate, and must first run out.
 #
 # ## The S in SGD
 #
@@ -485,8 +490,8 @@ def asked(height, n, size=2):
 
 
 noisy = {
-    lr: walk(asked(valley, 12), start, partial(optim.SGD, lr=lr), 150)
-    for lr in (0.1, 0.01)
+    lr: walk(asked(valley, 12), start, partial(optim.SGD, lr=lr), 400)
+    for lr in (0.1, 0.02)
 }
 
 # %% jupyter={"source_hidden": true}
@@ -508,7 +513,7 @@ axes[0].set_title("each point's wish, and their mean")
 for ax, (lr, path) in zip(axes[1:], noisy.items(), strict=True):
     ax.plot(*path.T, ".-", color="C1", linewidth=0.7, markersize=3)
     ax.scatter(*best, 60, "C4", marker="x", zorder=3)
-    ax.set_title(f"η = {lr}, 150 steps")
+    ax.set_title(f"η = {lr}, 400 steps")
 plt.show()
 
 # %% [markdown]
@@ -519,8 +524,8 @@ plt.show()
 # ## A rate for every weight
 #
 # The last way out: let each weight have a learning rate of its own, found from the gradients that it has seen. In a direction that
-# is always steep go carefully, in a flat one take long steps. Four classic ones (all operations are done for each weight by itself;
-# the real code of each is about as long as `Momentum`: [adaptive.py](../tinygrad_edu/optim/adaptive.py)):
+# is always steep go carefully, in a flat one take long steps. Four classic ones, in which all is done for each weight by itself
+# (their code: [adaptive.py](../tinygrad_edu/optim/adaptive.py); in exercise 2 you write one):
 #
 # | | | |
 # |---|---|---|
@@ -529,7 +534,7 @@ plt.show()
 # | **Adadelta** (2012) | RMSprop, with $\eta \sqrt{u}$ for $\eta$ | $u$: the mean of its own squared steps of late |
 # | **Adam** (2015) | RMSprop, with the mean of recent slopes for $g$ | momentum too; both means corrected for beginning at 0 |
 #
-# The last two keep means of the form "old · α + new · (1 − α)": with $\alpha = 0.9$ about the last ten steps count.
+# All but the first keep means of the form "old · α + new · (1 − α)": with $\alpha = 0.9$ about the last ten steps count.
 #
 # Divided by its own size, a slope loses its size. See what that means: the very first step from our start, and from the same place in a land
 # that is a hundred times as high.
@@ -619,7 +624,8 @@ LOOKS = dict(zip(racers, zip(COLORS, "oXs^vPD", strict=True), strict=True))
 
 
 def race_pages(steps):
-    figure, axes = plt.subplots(1, 3, figsize=(8, 3.3))
+    figure, axes = plt.subplots(1, 3, figsize=(8, 3.3), layout="none")
+    figure.subplots_adjust(0.01, 0.1, 0.99, 0.84, wspace=0.03)
     trails = {}
     for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
         draw_map(ax, height, box)
@@ -627,13 +633,13 @@ def race_pages(steps):
         for name, (color, marker) in LOOKS.items():
             look = {"color": color, "marker": marker, "markeredgecolor": "white"}
             (trails[land, name],) = ax.plot(
-                [], [], linewidth=1.2, markersize=8, markevery=[-1], label=name, **look
+                [], [], linewidth=1.2, markersize=8, markevery=[-1], **look
             )
-    handles, labels = axes[0].get_legend_handles_labels()
-    place = {"loc": "outside lower center", "ncols": 7, "fontsize": 8}
-    figure.legend(handles, labels, columnspacing=1.2, handlelength=1, **place)
-    figure.suptitle("step")
-    still(figure)
+    for k, (name, (color, marker)) in enumerate(LOOKS.items()):
+        place = {"transform": figure.transFigure, "clip_on": False}
+        axes[0].plot(0.07 + 0.13 * k, 0.045, marker, color=color, **place)
+        figure.text(0.085 + 0.13 * k, 0.03, name, fontsize=9)
+    plt.close(figure)
     for step in steps:
         for key, trail in trails.items():
             trail.set_data(*tracks[key][: step + 1].T)
@@ -642,23 +648,27 @@ def race_pages(steps):
 
 
 Flipbook(
-    race_pages([*range(9), 10, 12, 14, 17, 20, 25, 30, 40, 50, 60]),
+    race_pages([*range(7), 8, 10, 12, 15, 18, 22, 28, 36, 48, 60]),
     title="seven optimizers race in three lands",
 )
 
+# %% [markdown]
+# How many steps did each need for nine tenths of the way down?
+
 # %%
-print("height after 60 steps")
 print("        ", *(f"{name:>9}" for name in racers))
 for land, (height, *_) in lands.items():
-    last = [heights(tracks[land, name], height)[-1] for name in racers]
-    print(f"{land:8}", *(f"{low:9.2f}" for low in last))
+    ups = np.array([heights(tracks[land, name], height) for name in racers])
+    left = (ups - ups.min()) / (ups[0, 0] - ups.min())  # of the way down
+    needed = [np.flatnonzero(row < 0.1)[:1] for row in left]
+    print(f"{land:8}", *(f"{steps[0] if len(steps) else '-':>9}" for steps in needed))
 
 # %% [markdown]
-# - **Valley.** Momentum is the first at the bottom, shoots past it and comes back; Adam does nearly the same. Gradient descent
-#   creeps along the floor. SGD keeps up with it at a sixth of the cost, but cannot settle. A rate for each weight helps little
-#   here: the valley lies diagonally, so that both weights see the same steep sides. (In a valley along an axis they shine.)
-# - **Saddle.** On the pass it is almost level, and a step as long as a slope is nearly nothing: gradient descent and momentum stand
-#   around for eight steps or so, Adagrad, RMSprop and Adam walk off at once. They divide by the size of the slope!
+# - **Valley.** Momentum is the first at the bottom, shoots past it and comes back; so does Adam. Gradient descent creeps along the
+#   floor. SGD keeps up with it at a sixth of the cost, but cannot settle. A rate for each weight helps little here: the valley lies
+#   diagonally, so that both weights feel the same steep sides. (In a valley along an axis it helps much.)
+# - **Saddle.** On the pass it is almost level, so a step in proportion to the slope is next to nothing: gradient descent and momentum
+#   stand around for eight steps or so. Adagrad, RMSprop and Adam divide by the size of the slope, and walk off at once.
 # - **Hills.** Adagrad, Adam and momentum are soon in the deepest valley, and gradient descent is on its way. RMSprop and Adadelta
 #   slide into another one beyond the lower edge, and SGD gets lost.
 #
@@ -670,7 +680,7 @@ for land, (height, *_) in lands.items():
 a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
 loss = (b * tg.tanh(a * 1.5) - 1.2) ** 2
 loss.backward()
-tg.draw(loss)
+tg.draw(loss, direction="TB")
 
 # %% [markdown]
 # And the hills: is Adam cleverer than gradient descent? We chose one start, for a good show. Here are 500 others, all over the land:
@@ -684,12 +694,12 @@ for name, make in racers.items():
     print(f"{name:9} {(last < 0.1).float().mean().item():.0%}")
 
 # %% [markdown]
-# Hardly a difference. None of them can see through a hill: they differ in how fast they get down, and what decides *where* is the
-# start. Only SGD has more luck, although it got lost in the race: its noise shakes it out of shallow valleys, now and then.
+# Hardly a difference. None of them can see through a hill: they differ in how fast they get down, and *where* is decided by the
+# start.
 #
 # ## Which rate, which optimizer?
 #
-# The racers had a rate each. What if they get another one? The valley again, 60 steps, and how high above the bottom each one is during the last ten, at most:
+# The racers had a rate each. What if they get another one? The valley again, 50 steps, and how high above the bottom each one is during the last ten, at most:
 
 # %%
 rates = np.logspace(-3, 1.25, 11)
@@ -698,8 +708,8 @@ figure, ax = plt.subplots(figsize=(7, 3.4))
 for name, make in racers.items():
     if name != "SGD":
         color, marker = LOOKS[name]
-        tracks = [walk(valley, start, partial(make, lr=lr), 60) for lr in rates]
-        left = [heights(track, valley)[50:].max() - bottom for track in tracks]
+        paths = [walk(valley, start, partial(make, lr=lr), 50) for lr in rates]
+        left = [heights(path, valley)[40:].max() - bottom for path in paths]
         ax.plot(rates, left, color=color, marker=marker, markersize=5, label=name)
 ax.set(xscale="log", yscale="log", ylim=(1e-5, 9))
 ax.set(xlabel="learning rate η", ylabel="height above the bottom")

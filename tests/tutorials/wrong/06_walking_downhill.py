@@ -112,7 +112,7 @@ make = partial(optim.SGD, lr=0.001)
 make = optim.Adam
 
 # %% 3: It swings
-make = partial(optim.RMSprop, lr=0.5)
+make = partial(optim.Adam, lr=0.5, betas=(0.9, 0.9))
 
 # %% 3: this raised TypeError: 'SGD' object is not callable
 make = optim.SGD([tg.zeros(2, requires_grad=True)], lr=0.001)
