@@ -624,8 +624,9 @@ LOOKS = dict(zip(racers, zip(COLORS, "oXs^vPD", strict=True), strict=True))
 
 
 def race_pages(steps):
-    figure, axes = plt.subplots(1, 3, figsize=(8, 3.3), layout="none")
-    figure.subplots_adjust(0.01, 0.1, 0.99, 0.84, wspace=0.03)
+    figure = plt.figure(figsize=(8, 3.3))
+    figure.set_layout_engine("none")
+    axes = [figure.add_axes((0.005 + 0.333 * k, 0.1, 0.323, 0.74)) for k in range(3)]
     trails = {}
     for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
         draw_map(ax, height, box)
@@ -665,8 +666,9 @@ for land, (height, *_) in lands.items():
 
 # %% [markdown]
 # - **Valley.** Momentum is the first at the bottom, shoots past it and comes back; so does Adam. Gradient descent creeps along the
-#   floor. SGD keeps up with it at a sixth of the cost, but cannot settle. A rate for each weight helps little here: the valley lies
-#   diagonally, so that both weights feel the same steep sides. (In a valley along an axis it helps much.)
+#   floor. SGD needs half as many steps again, but each at a sixth of the cost; it only cannot settle. A rate for each weight helps
+#   little here: the valley lies diagonally, so that both weights feel the same steep sides. (In a valley along an axis it helps
+#   much.)
 # - **Saddle.** On the pass it is almost level, so a step in proportion to the slope is next to nothing: gradient descent and momentum
 #   stand around for eight steps or so. Adagrad, RMSprop and Adam divide by the size of the slope, and walk off at once.
 # - **Hills.** Adagrad, Adam and momentum are soon in the deepest valley, and gradient descent is on its way. RMSprop and Adadelta
