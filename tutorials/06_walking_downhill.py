@@ -83,7 +83,7 @@ def draw_map(ax, height, box):
     ax.contourf(*places, ranks, levels=range(9), cmap="Greys", vmax=14)
     look = {"colors": "#9a9aaa", "linewidths": 0.5, "antialiased": False}
     ax.contour(*places, z, levels=levels[1:-1], **look)
-    ax.set(xlabel="a", ylabel="b", xlim=box[:2], ylim=box[2:])
+    ax.set(xlabel="a", ylabel="b", xlim=box[:2], ylim=box[2:], aspect="equal")
     ax.grid(False)
 
 
@@ -113,7 +113,6 @@ draw_land(view, valley, VALLEY)
 view.view_init(40, -35)
 ax = figure.add_subplot(1, 2, 2)
 draw_map(ax, valley, VALLEY)
-ax.set_aspect("equal")
 plt.show()
 
 # %% [markdown]
@@ -122,7 +121,7 @@ plt.show()
 # ## Feel the slope, take a step
 #
 # In the fog there is no map. But `backward` tells how fast the height grows eastwards ($\partial L / \partial a$) and northwards
-# ($\partial L / \partial b$). These two numbers together, the gradient, are an arrow that points *straight uphill*, and is long
+# ($\partial L / \partial b$; $L$ is the height). These two numbers together, the gradient, are an arrow that points *straight uphill*, and is long
 # where it is steep. So go the other way, a part $\eta$ (eta) of the arrow's length:
 #
 # $$w \leftarrow w - \eta\, g$$
@@ -311,8 +310,8 @@ plt.show()
 #
 # ## The trouble with long valleys
 #
-# Back to the line. With two weights there are two curvatures: across the valley and along it. They are the eigenvalues of the
-# `hessian`, the matrix of second derivatives:
+# Back to the line. With two weights there are two curvatures, one across the valley and one along it. The `hessian`, the matrix of
+# all second derivatives, knows them: they are its *eigenvalues*.
 
 # %%
 H = hessian(valley, tg.tensor(start)).numpy()
@@ -356,8 +355,9 @@ fastest = walk(valley, start, partial(optim.SGD, lr=2 / (along + across)), 60)
 print(f"Goh: {(kappa - 1) / (kappa + 1):.4f}   measured: {shrinks(fastest):.4f}")
 
 # %% [markdown]
-# A factor of 0.894 means 62 steps until the distance is a thousandth. And 18 is harmless: in networks κ may be in the thousands.
-# There are three ways out. The first is to change **the land**. Subtract the mean from the inputs and divide by their standard
+# A factor of 0.894 means 62 steps until the distance is a thousandth. And this valley is harmless: those of networks are far longer
+# (L. Sagun, L. Bottou, Y. LeCun, [*Eigenvalues of the Hessian in deep learning*](https://arxiv.org/abs/1611.07476), 2016). There are
+# three ways out. The first is to change **the land**. Subtract the mean from the inputs and divide by their standard
 # deviation, and the same twelve points make another valley:
 
 # %%
@@ -436,9 +436,8 @@ right.legend()
 plt.show()
 
 # %% [markdown]
-# The dotted lines are Goh's factors, 0.894 (hidden by its curve) and 0.617 (to which the curve comes closer and closer). Momentum
-# needs a quarter of the steps, with nothing more than a running sum.
-# It overshoots, and that is part of its charm.
+# The dotted lines are Goh's factors, 0.894 (hidden by its curve) and 0.617 (the curve becomes as steep as that in the end). Momentum
+# needs a third of the steps, for nothing more than a running sum.
 #
 # **Which formula?** In many books the learning rate stands in the first line: $v \leftarrow \mu v + \eta g$, $w \leftarrow w - v$
 # (I. Sutskever and others, [*On the importance of initialization and momentum in deep
@@ -525,7 +524,7 @@ plt.show()
 #
 # The last way out: let each weight have a learning rate of its own, found from the gradients that it has seen. In a direction that
 # is always steep go carefully, in a flat one take long steps. Four classic ones, in which all is done for each weight by itself
-# (their code: [adaptive.py](../tinygrad_edu/optim/adaptive.py); in exercise 2 you write one):
+# (their code, with the sources: [adaptive.py](../tinygrad_edu/optim/adaptive.py); in exercise 2 you write one):
 #
 # | | | |
 # |---|---|---|
@@ -568,7 +567,8 @@ for name, make in adaptive.items():
 #
 # ## The race
 #
-# Three lands, two weights each. The valley you know; the other two are these models:
+# Three lands, two weights each, and seven walkers. (Races like this became known by Alec Radford's animations; you find them in
+# [CS231n's notes](https://cs231n.github.io/neural-networks-3/).) The valley you know; the other two are these models:
 #
 # - **a saddle**: a small network with one hidden neuron, $b \cdot \tanh(a \cdot x)$. Where both weights are 0 there is a pass between
 #   two valleys: up on two sides, down on the other two, and level in the middle. There are two valleys because changing both signs
@@ -630,7 +630,7 @@ def race_pages(steps):
     trails = {}
     for ax, (land, (height, box, *_)) in zip(axes, lands.items(), strict=True):
         draw_map(ax, height, box)
-        ax.set(title=land, xlabel="", ylabel="", xticks=[], yticks=[])
+        ax.set(title=land, xlabel="", ylabel="", xticks=[], yticks=[], aspect="auto")
         for name, (color, marker) in LOOKS.items():
             look = {"color": color, "marker": marker, "markeredgecolor": "white"}
             (trails[land, name],) = ax.plot(
@@ -666,7 +666,7 @@ for land, (height, *_) in lands.items():
 
 # %% [markdown]
 # - **Valley.** Momentum is the first at the bottom, shoots past it and comes back; so does Adam. Gradient descent creeps along the
-#   floor. SGD needs half as many steps again, but each at a sixth of the cost; it only cannot settle. A rate for each weight helps
+#   floor. SGD needs half as many steps again, but each is six times cheaper; it only cannot settle. A rate for each weight helps
 #   little here: the valley lies diagonally, so that both weights feel the same steep sides. (In a valley along an axis it helps
 #   much.)
 # - **Saddle.** On the pass it is almost level, so a step in proportion to the slope is next to nothing: gradient descent and momentum
@@ -674,15 +674,15 @@ for land, (height, *_) in lands.items():
 # - **Hills.** Adagrad, Adam and momentum are soon in the deepest valley, and gradient descent is on its way. RMSprop and Adadelta
 #   slide into another one beyond the lower edge, and SGD gets lost.
 #
-# Why is it so level on the pass? Here is the network with a single point, and its slopes (the right halves of the cards). On the
-# way back the slope for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights
+# Why is it so level on the pass? Here is the network's answer for $x = 1.5$, with its slopes in the right halves of the cards. On
+# the way back the one for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights
 # at 0, and nothing is ever learnt**; that is why weights begin at random.
 
 # %%
 a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
-loss = (b * tg.tanh(a * 1.5) - 1.2) ** 2
-loss.backward()
-tg.draw(loss, direction="TB")
+answer = b * tg.tanh(a * 1.5)
+answer.backward()
+tg.draw(answer)
 
 # %% [markdown]
 # And the hills: is Adam cleverer than gradient descent? We chose one start, for a good show. Here are 500 others, all over the land:
@@ -701,7 +701,8 @@ for name, make in racers.items():
 #
 # ## Which rate, which optimizer?
 #
-# The racers had a rate each. What if they get another one? The valley again, 50 steps, and how high above the bottom each one is during the last ten, at most:
+# The racers had a rate each. What if they get another one? The valley again, 50 steps, and how high
+# above the bottom each one still is during the last ten, at most:
 
 # %%
 rates = np.logspace(-3, 1.25, 11)
@@ -713,9 +714,9 @@ for name, make in racers.items():
         paths = [walk(valley, start, partial(make, lr=lr), 50) for lr in rates]
         left = [heights(path, valley)[40:].max() - bottom for path in paths]
         ax.plot(rates, left, color=color, marker=marker, markersize=5, label=name)
-ax.set(xscale="log", yscale="log", ylim=(1e-5, 9))
+ax.set(xscale="log", yscale="log", ylim=(1e-3, 9))
 ax.set(xlabel="learning rate η", ylabel="height above the bottom")
-ax.legend(fontsize=8)
+ax.legend(fontsize=8, loc="lower left")
 plt.show()
 
 # %% [markdown]
@@ -726,8 +727,8 @@ plt.show()
 # - "η = 0.1" means something else to each of them. Whoever compares optimizers at one rate compares nothing.
 #
 # So what do people use? Adam with 0.001 is where most begin, because it needs the least searching. SGD with momentum, with a rate
-# that was searched for and is lowered on the way, is often as good or better in the end (A. Wilson and others, [*The marginal value of
-# adaptive gradient methods*](https://arxiv.org/abs/1705.08292), 2017). And both do better on standardised data.
+# that was searched for and is lowered on the way, often does better on unseen data in the end (A. Wilson and others, [*The marginal
+# value of adaptive gradient methods*](https://arxiv.org/abs/1705.08292), 2017).
 #
 # ## What to take along
 #
@@ -851,8 +852,7 @@ with check():
 #         p -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + group["eps"])
 # ```
 #
-# The [package's own](../tinygrad_edu/optim/adaptive.py) does the same with fewer temporary arrays. It is longer, and twice as fast on
-# large weights.
+# The [package's own](../tinygrad_edu/optim/adaptive.py) is longer only because it makes fewer temporary arrays, to be fast.
 #
 # </details>
 
