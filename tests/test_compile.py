@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, autograd, compiler, nn, optim
 from tinygrad_edu.compiler import Compiled, CompileError, compile
-from tinygrad_edu.compiler.plan import new_block, share
+from tinygrad_edu.compiler.memory import new_block, share
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.testing import assert_close
@@ -375,6 +375,108 @@ def test_a_loaded_optimizer() -> None:
         compiled()
         compiled()
         assert w.item() == before - 1.5 - 1.75
+
+
+def _with_adam(wrap: Any) -> tuple[list[Tensor], Any, Any]:
+    """Two parameters in groups of their own, Adam, and a step; the second one takes part unless it is frozen."""
+    a, b = tg.tensor([1.0, -2.0], requires_grad=True), tg.tensor([[0.5]], requires_grad=True)
+    groups = [
+        {"params": [("a", a)]},
+        {"params": [("b", b), ("never", tg.zeros(1, requires_grad=True))], "lr": 0.05, "amsgrad": True},
+    ]
+    optimizer = optim.AdamW(groups, lr=0.1, weight_decay=0.1)
+
+    def step(frozen: bool) -> None:
+        optimizer.zero_grad()
+        ((a * a).sum() if frozen else (a * b).sum() + (b * b).sum()).backward()
+        optimizer.step()
+
+    return [a, b], optimizer, wrap(step)
+
+
+ADAM_EVENTS = [
+    "step",
+    "step",
+    "step",
+    "step",
+    "frozen",
+    "frozen",
+    "lr",
+    "betas",
+    "weight_decay",
+    "count",
+    "moment",
+    "reload",
+    "reset",
+]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from(ADAM_EVENTS), max_size=25))
+@example(["step"] * 5 + ["frozen"] * 4 + ["step"] * 4 + ["count", "step", "step"])
+def test_whatever_happens_to_adam(events: list[str]) -> None:
+    """What is set between steps counts in the plan as it does without: rates, counts, moments, other states."""
+    both = [_with_adam(wrap) for wrap in (lambda f: f, compile)]
+    for i, event in enumerate(["step"] * 4 + events):
+        for (a, b), optimizer, step in both:
+            if event in ("step", "frozen"):
+                step(event == "frozen")
+            elif event in ("lr", "weight_decay"):
+                optimizer.param_groups[i % 2][event] = 0.01 * (i % 7)
+            elif event == "betas":
+                optimizer.param_groups[i % 2]["betas"] = (0.5, 0.9)
+            elif event == "count":
+                optimizer.state[a]["step"] += i
+            elif event == "moment":
+                optimizer.state[b]["exp_avg"] = optimizer.state[b]["exp_avg"] * 0.5
+            elif event == "reload":
+                optimizer.load_state_dict(optimizer.state_dict())
+            else:
+                optimizer.state[a] = optimizer.state[a].copy()
+        (eager, one, _), (compiled, two, _) = both
+        for p, q in zip(eager, compiled, strict=True):
+            np.testing.assert_allclose(q.array, p.array, rtol=1e-5, atol=1e-7)
+            held, also = one.state[p], two.state[q]
+            assert held.keys() == also.keys()
+            assert held["step"] == also["step"]
+            assert all(type(x) is type(held[k]) for k, x in also.items())
+            np.testing.assert_allclose(also["exp_avg_sq"], held["exp_avg_sq"], rtol=1e-5)
+
+
+def test_adam_is_written_out() -> None:
+    """Its numbers of this step are computed anew, so that another rate needs no other plan."""
+    _, optimizer, step = _with_adam(compile)
+    for _ in range(3):
+        step(False)
+    (plan,) = step.plans.values()
+    assert "optimizer.factors(" in str(plan)
+    assert "\n    optimizer.step()" not in str(plan)
+    for lr in (0.5, 0.25):
+        optimizer.param_groups[0]["lr"] = lr
+        step(False)
+    assert [*step.plans.values()] == [plan]
+
+
+def test_a_formula_of_ones_own_that_counts_steps() -> None:
+    """An update that replaces Adam's is not written out: nothing says that it does the same at every step."""
+
+    class Halving(optim.Adam):
+        def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+            state["step"] = state.get("step", 0) + 1
+            p -= g / 2 ** (state["step"] // 4)
+
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = Halving([w])
+
+    def step() -> None:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    compiled = compile(step)
+    for _ in range(8):
+        compiled()
+    assert w.item() == -(3 + 4 / 2 + 1 / 4)
 
 
 def test_compiled_within_compiled() -> None:
@@ -766,7 +868,7 @@ def test_a_plan_needs_less_memory() -> None:
 
     compiled = settled(chain, tg.ones(1000))
     (plan,) = compiled.plans.values()
-    assert plan.bytes <= 2 * 4000 < plan.unshared / 5
+    assert plan.memory.bytes <= 2 * 4000 < plan.memory.unshared / 5
 
 
 # -- the plan, to be read ----------------------------------------------------------------------------------------------

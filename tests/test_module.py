@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from typing import Any
 
@@ -387,3 +389,10 @@ def test_layers_can_still_be_copied() -> None:
     copied = copy.deepcopy(nn.LeakyReLU(0.3))
     assert copied.negative_slope == 0.3
     assert repr(copied) == "LeakyReLU(negative_slope=0.3)"
+
+
+def test_a_model_kept_to_the_last_goes_quietly() -> None:
+    """A library that Python takes down after this one may hold a model, as Hypothesis holds a test's globals."""
+    program = "import json; from tinygrad_edu import nn; json.kept = nn.Linear(2, 1)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

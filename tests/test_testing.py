@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -405,3 +406,13 @@ def test_a_function_that_changes_its_input_is_noticed() -> None:
     x = tg.zeros(3, dtype=tg.float64, requires_grad=True)
     with pytest.raises(GradcheckError, match=r"changed input 0, .* in place.*x \+ 1, and not x \+= 1"):
         gradcheck(careless, x)
+
+
+def test_a_notebooks_cell_is_called_as_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by the name of the file that stands for it."""
+    names = SimpleNamespace(format_code_name=lambda name: ("Cell", "In[3]") if name == "123.py" else None)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(compile=names)))
+    cell = "@op(dx=lambda g, z, x: g)\ndef wrong(x):\n    'z = 2·x;  ∂x = g'\n    return 2 * x\ngradcheck(wrong, x)"
+    x = tg.ones(2, dtype=tg.float64, requires_grad=True)
+    with pytest.raises(GradcheckError, match=r"wrong \(In\[3\]:5\) fails: see its rule dx"):
+        exec(compile(cell, "123.py", "exec"), {"__name__": "__main__", "op": op, "gradcheck": gradcheck, "x": x})

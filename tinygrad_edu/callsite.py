@@ -28,4 +28,20 @@ def source_line(where: Any) -> str:
     if line is None:
         return ""
     text = linecache.getline(code.co_filename, line).strip()
-    return f"{code.co_filename.rpartition('/')[2]}:{line}" + (f": {text}" if text else "")
+    return f"{label_of(code.co_filename)}:{line}" + (f": {text}" if text else "")
+
+
+def label_of(filename: str) -> str:
+    """What messages and pictures call a source: a file's own name, `In [3]` for a notebook's cell, `prompt`."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None and hasattr(shell.compile, "format_code_name"):
+        found = shell.compile.format_code_name(filename)
+        if found:
+            return found[1]
+    if filename.startswith(("<stdin>", "<python-input")):
+        return "prompt"
+    if filename == "<string>":
+        return "command"
+    if filename.startswith("<expression"):
+        return "expression"
+    return filename.strip("<>").replace("\\", "/").rpartition("/")[2]

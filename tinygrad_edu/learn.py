@@ -54,7 +54,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
     if options.copy_only:
         console.print(f"open next: {options.folder / first}", soft_wrap=True)
         return
-    missing = [name for name in ("jupyterlab", "matplotlib") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("jupyterlab", "matplotlib", "hypothesis") if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(f'to open them, install {" and ".join(missing)}: pip install "tinygrad-edu[tutorials]".')
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end JupyterLab

@@ -505,5 +505,5 @@ with check():
 # </details>
 
 # %% [markdown]
-# **Back:** [1. Tensors and dynamic graphs](01_tensors_and_dynamic_graphs.ipynb). All tutorials: [the map of the
-# course](README.md).
+# **Back:** [1. Tensors and dynamic graphs](01_tensors_and_dynamic_graphs.ipynb). **Next:** [3. Write your own
+# engine](03_write_your_own_engine.ipynb). All tutorials: [the map of the course](README.md).

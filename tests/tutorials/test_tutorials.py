@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import linecache
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -55,8 +56,9 @@ def wrong_answers(name: str) -> list[tuple[int, str, str]]:
 
 
 def run(code: str, names: dict[str, Any], label: str) -> str:
-    """Execute code, and return what it prints."""
+    """Execute code, and return what it prints; as in a notebook, its source can be asked for."""
     printed = StringIO()
+    linecache.cache[f"<{label}>"] = len(code), None, code.splitlines(True), f"<{label}>"
     with redirect_stdout(printed):
         exec(compile(code, f"<{label}>", "exec"), names)
     plt.close("all")  # as a notebook does

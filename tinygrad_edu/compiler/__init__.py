@@ -1,7 +1,9 @@
 """compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
 
-README.md beside this file explains what compilers for deep learning do, with what this one does as the example. `record` is the
-recorder, `watch` what it sees beside arrays, `plan` what is made of a recording, and here is when to record and when to replay.
+README.md beside this file explains what compilers for deep learning do, with what this one does as the example. Here is when to record
+and when to replay. A recording: `lines` (what it is made of), `recorded` (arrays that write down), `tape` (what they write on), `effects` and
+`optimizers` (what else happens to tensors), `watch` (how that is seen). What is made of it: `passes` (fewer lines), `memory` (where values
+lie), `source` and `plan`.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import mapped
-from .plan import Changed, Plan, TooLate
-from .record import CompileError, Operand, Tape
+from .lines import CompileError, Operand
+from .plan import Changed, Outdated, Plan, TooLate
+from .tape import Tape
 from .watch import recording, somebody_records
 
 __all__ = ["CompileError", "compile"]
@@ -34,7 +37,7 @@ MANY = 16  # kinds of arguments of one function; for more there is a warning
 class Compiled:
     """A function with a plan for each signature of its arguments."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Any) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
@@ -43,31 +46,20 @@ class Compiled:
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
 
-    def __getattr__(self, name: str) -> Any:
-        """A compiled module still has its parameters(), train(), state_dict() ..."""
-        if name.startswith("__") or not isinstance(vars(self).get("function"), Module):
-            raise AttributeError(f"a compiled function has no attribute {name!r}.")
-        return getattr(self.function, name)
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records():  # this function is part of another one, say, and is recorded as that
-            return self.function(*args, **kwargs)
-        if isinstance(self.function, Module) and grad_mode.enabled and any(p.requires_grad for p in self.function.parameters()):
-            warnings.warn(
-                f"a compiled {self.name} is replayed only under no_grad(), since a replay has no history to go back through; here it runs as "
-                "ever. To train faster, compile the whole step, from the loss to optimizer.step().",
-                stacklevel=2,
-            )
             return self.function(*args, **kwargs)
         arrays: list[np.ndarray] = []
         key: tuple = (grad_mode.enabled,)
         for x in (*args, kwargs) if kwargs else args:
             key += (_key(x, arrays),)
         plan = self.plans.get(key)
-        if plan is None or not plan.fits():
+        if plan is None:
             return self.record(key, arrays, args, kwargs)
         try:
-            return plan.replay(arrays)
+            return plan.replay(*arrays)
+        except Outdated:
+            return self.record(key, arrays, args, kwargs)
         except Changed:
             return self.function(*args, **kwargs)
         except TooLate as error:
@@ -98,7 +90,7 @@ class Compiled:
             try:
                 found = self.function(*args, **kwargs)
                 operands = _results(found, tape)
-                tape.finish()
+                tape.effects.finish()
             except Exception:
                 if tape.refused is not None:
                     raise tape.refused from None
@@ -116,7 +108,7 @@ class Compiled:
         self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
             del found, operands
-            tape.refuse_leaks()
+            tape.effects.refuse_leaks()
             self.plans[key], self._tries[key] = plan, 0
             del self._candidates[key]
         elif self._tries[key] > 5:
@@ -125,6 +117,25 @@ class Compiled:
                 "a constant of the plan. Make it a tensor and pass that as an argument."
             )
         return result
+
+
+class CompiledModule(Compiled):
+    """A module that still has its parameters(), train(), state_dict() ..."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "function" not in vars(self):
+            raise AttributeError(f"a compiled module has no attribute {name!r}.")
+        return getattr(self.function, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if somebody_records() or not grad_mode.enabled or not any(p.requires_grad for p in self.function.parameters()):
+            return super().__call__(*args, **kwargs)
+        warnings.warn(
+            f"a compiled {self.name} is replayed only under no_grad(), since a replay has no history to go back through; here it runs as "
+            "ever. To train faster, compile the whole step, from the loss to optimizer.step().",
+            stacklevel=2,
+        )
+        return self.function(*args, **kwargs)
 
 
 def _key(x: Any, arrays: list[np.ndarray]) -> Any:
@@ -151,7 +162,7 @@ def _results(found: Any, tape: Tape) -> Any:
         if not isinstance(x, Tensor):
             return x
         recorded = tape.twin(x.__dict__["array"])
-        return recorded.operand() if tape.is_new(x) or any(recorded is given for given in tape.arguments) else x
+        return recorded.operand() if tape.effects.is_new(x) or any(recorded is given for given in tape.arguments) else x
 
     return mapped(operand, found)
 
@@ -237,4 +248,6 @@ def compile(
     """
     if model is None:
         return functools.partial(compile, disable=disable)
-    return model if disable else Compiled(model)
+    if disable:
+        return model
+    return CompiledModule(model) if isinstance(model, Module) else Compiled(model)

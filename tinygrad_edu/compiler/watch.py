@@ -8,7 +8,6 @@ steps of optimizers and schedules, and what does not end in a call of NumPy are 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,13 +16,15 @@ import numpy as np
 
 from .. import backend
 from ..autograd import engine
-from ..clock import owner
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer, with_own_step
 from ..tensor import Tensor
-from .record import CompileError, Draw, Recorded, Tape, call, site, strip
+from .lines import Draw
+from .optimizers import as_lines
+from .recorded import Recorded, strip
+from .tape import Tape
 
 _one_at_a_time = threading.Lock()
 
@@ -47,9 +48,10 @@ def recording(tape: Tape) -> Iterator[None]:
             )
             setattr(target, name, new)
 
-        replace(Tensor, "array", _watched("array", tape, _array, _set_array))
-        replace(Tensor, "_grad", _watched("_grad", tape, _grad, _set_grad))
-        replace(Module, "training", _watched("training", tape, _training, _set_training))
+        effects = tape.effects
+        replace(Tensor, "array", _watched("array", tape, effects.array, effects.set_array))
+        replace(Tensor, "_grad", _watched("_grad", tape, effects.grad, effects.set_grad))
+        replace(Module, "training", _watched("training", tape, effects.training, effects.set_training))
         replace(Tensor, "numpy", _refused(Tensor.numpy, tape, "reads numbers"))
         for name in ("manual_seed", "get_state", "set_state"):
             replace(
@@ -61,7 +63,7 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(engine, "warn_of_nan", lambda *found: None)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
         for kind in (*with_own_step(Optimizer), *with_own_step(LRScheduler)):
-            replace(kind, "step", _not_looked_into(vars(kind)["step"], tape))
+            replace(kind, "step", as_lines(vars(kind)["step"], tape))
         try:
             yield
         finally:
@@ -77,63 +79,12 @@ def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:
 
     def read(self: Any) -> Any:
         value = self.__dict__.get(name, default)
-        return get(tape, self, value) if watched() else value
+        return get(self, value) if watched() else value
 
     def write(self: Any, value: Any) -> None:
-        self.__dict__[name] = set(tape, self, value) if watched() else value
+        self.__dict__[name] = set(self, value) if watched() else value
 
     return property(read, write)
-
-
-def _array(tape: Tape, tensor: Tensor, array: Any) -> Any:
-    if not isinstance(array, np.ndarray):
-        raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
-    recorded = tape.twin(array)
-    if not tape.is_new(tensor) and recorded.memory.made == "outside":
-        tape.outside.setdefault(tensor, array)
-    return recorded
-
-
-def _set_array(tape: Tape, tensor: Tensor, array: Any) -> Any:
-    held = strip(array)
-    if "array" not in tensor.__dict__:
-        tape.new[id(tensor)], tape.made_at[id(tensor)] = weakref.ref(tensor), site()
-    elif not tape.is_new(tensor):
-        tape.outside.setdefault(tensor, tensor.__dict__["array"])
-        tape.rebound[tensor] = held
-    if type(array) is not Recorded and tape.memories.get(id(owner(held))) is None:
-        tape.enter(held, "constant")  # made within the call from Python's numbers
-    return held
-
-
-def _grad(tape: Tape, tensor: Tensor, gradient: Any) -> Any:
-    if tensor not in tape.grads and tensor not in tape.grads_before and not tape.is_new(tensor):
-        tape.grads_before[tensor] = None
-        if gradient is not None:
-            array = gradient.__dict__["array"]
-            tape.grads_before[tensor] = tape.argument(array)
-            tape.outside.pop(gradient, None)
-            tape.new[id(gradient)] = weakref.ref(gradient)
-    return gradient
-
-
-def _set_grad(tape: Tape, tensor: Tensor, gradient: Any) -> Any:
-    if not tape.is_new(tensor):
-        tape.grads[tensor] = gradient
-    return gradient
-
-
-def _training(tape: Tape, module: Module, mode: Any) -> Any:
-    if mode is None:
-        raise AttributeError("training")
-    if module not in tape.modes_set:
-        tape.modes.setdefault(module, mode)
-    return mode
-
-
-def _set_training(tape: Tape, module: Module, mode: bool) -> bool:
-    tape.modes_set[module] = mode
-    return mode
 
 
 def _refused(function: Any, tape: Tape, what: str) -> Any:
@@ -167,53 +118,3 @@ def _drawing(numbers: Any, tape: Tape) -> Any:
 
 def _as_one(function: Any, tape: Tape) -> Any:
     return lambda *args: tape.run(function, args, {}) if any(type(x) is Recorded for x in args) else function(*args)
-
-
-def _only_arrays(optimizer: Optimizer, settings: dict) -> bool:
-    """Whether the numbers in an optimizer's step are the same at each call, so that it can be recorded: it was called before, has the
-    settings that it had then, and counts nothing (as Adam counts steps)."""
-    now = [{k: v for k, v in group.items() if k not in ("params", "param_names")} for group in optimizer.param_groups]
-    before, settings[optimizer] = settings.get(optimizer), now
-    held = [v for state in optimizer.state.values() for k, v in state.items() if k != "name"]
-    return before == now and all(isinstance(v, np.ndarray) for v in held)
-
-
-def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
-    """Record an optimizer's step."""
-    tape.looked_into.append(optimizer)
-    before = {p: {k: v for k, v in state.items() if k != "name"} for p, state in optimizer.state.items()}
-    try:
-        for p, arrays in before.items():
-            optimizer.state[p].update({k: tape.twin(v) for k, v in arrays.items()})
-        method(optimizer)
-        for p, arrays in before.items():
-            for k, v in arrays.items():
-                if optimizer.state[p][k] is not tape.twin(v):  # a new array: what it holds goes where the old one was
-                    tape.assign(tape.twin(v), optimizer.state[p][k])
-    finally:
-        for p, arrays in before.items():
-            optimizer.state[p].update(arrays)
-
-
-def _not_looked_into(method: Any, tape: Tape) -> Any:
-    def step(self: Any, *args: Any) -> Any:
-        if not tape.running or threading.get_ident() != tape.thread:
-            return method(self, *args)
-        if any(map(callable, args)):
-            raise CompileError(
-                f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
-            )
-        if isinstance(self, Optimizer) and _only_arrays(self, tape.settings):
-            return _look_into(self, method, tape)
-        tape.settle()
-        tape.running = False
-        try:
-            result = method(self, *args)
-        finally:
-            tape.running = True
-        tape.note(call, (method, self, *args))
-        for memory in tape.memories.values():
-            memory.value.writes += 1
-        return result
-
-    return step

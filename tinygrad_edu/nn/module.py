@@ -82,7 +82,8 @@ class Module:
         return Outline(type(self).__name__, *held)
 
     def __del__(self) -> None:
-        gone.append((ref(self), self._outline()))  # for pictures of graphs that are still there
+        if gone is not None:  # as it is when Python ends, for models that are kept to the last
+            gone.append((ref(self), self._outline()))  # for pictures of graphs that are still there
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__.get(name)

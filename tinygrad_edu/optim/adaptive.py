@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, in_blocks
+from .optimizer import Optimizer, in_blocks, steady
 
 
 class Adagrad(Optimizer):
@@ -157,20 +157,19 @@ class Adam(Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad, "maximize": maximize}
         super().__init__(params, {**defaults, "decoupled_weight_decay": decoupled_weight_decay or self.decoupled}, **options)
 
+    @steady
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "exp_avg" not in state:
             state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = state["exp_avg_sq"].copy()
         state["step"] += 1
+        beta1, new1, beta2, new2, eps, rate, keep = self.factors(p, state, group)
         if group["weight_decay"]:
             if group["decoupled_weight_decay"]:
-                p *= 1 - group["lr"] * group["weight_decay"]
+                p *= keep
             else:
                 g = g + group["weight_decay"] * p
-        beta1, new1, beta2, new2, eps, rate = _factors(
-            float(group["lr"]), *group["betas"], group["eps"], int(state["step"]), p.dtype if type(p) is np.ndarray else None
-        )
         largest = state.get("max_exp_avg_sq", p)  # of the second moments, with amsgrad
         for here, slope, m, v, top in in_blocks(p, g, state["exp_avg"], state["exp_avg_sq"], largest):
             m *= beta1
@@ -188,15 +187,20 @@ class Adam(Optimizer):
             change *= rate
             here -= change
 
+    def factors(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
+        """The numbers of this step: β₁, 1-β₁, β₂, 1-β₂, eps and rate with both corrections in them, 1 - lr·weight_decay."""
+        dtype = p.dtype if type(p) is np.ndarray else None
+        return _factors(float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], int(state["step"]), dtype)
+
 
 @functools.lru_cache(maxsize=64)
-def _factors(lr: float, beta1: float, beta2: float, eps: float, step: int, dtype: Any) -> tuple[Any, ...]:
-    """The numbers in Adam's formula, made once a step, not for each parameter: a quarter of its time for small ones.
+def _factors(lr: float, beta1: float, beta2: float, eps: float, decay: float, step: int, dtype: Any) -> tuple[Any, ...]:
+    """What `Adam.factors` returns, made once a step, not for each parameter: a quarter of its time for small ones.
 
     Both corrections are taken out of the root and the fraction: (lr·√c₂ / c₁) · m / (√v + eps·√c₂) with c = 1 - βᵗ.
     """
     unbias = math.sqrt(1 - beta2**step)
-    factors = beta1, 1 - beta1, beta2, 1 - beta2, eps * unbias, lr / (1 - beta1**step) * unbias
+    factors = beta1, 1 - beta1, beta2, 1 - beta2, eps * unbias, lr / (1 - beta1**step) * unbias, 1 - lr * decay
     return factors if dtype is None else tuple(np.array(factor, dtype) for factor in factors)  # see backend.number
 
 

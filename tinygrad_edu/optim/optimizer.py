@@ -44,6 +44,17 @@ def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
     return ([a[start : start + BLOCK] for a in flat] for start in range(0, len(flat[0]), BLOCK))
 
 
+def steady(update: Any) -> Any:
+    """Mark an optimizer's `update` as one that does the same at every step, so that `compile` can write it out.
+
+    What may change is computed by the optimizer's method `factors(p, state, group)`, which returns numbers, as 0-d arrays for an array of
+    NumPy: all that depends on the count of steps, `state["step"]`, and on lr, betas and eps. An update that replaces a marked one needs a
+    mark of its own.
+    """
+    update.steady = True
+    return update
+
+
 class Optimizer:
     """Changes parameters after their gradients.
 

@@ -220,22 +220,6 @@ def operand_names(node: Tensor) -> list[str | None]:
     return [*names, *unknown][: len(unknown)]
 
 
-def label_of(filename: str) -> str:
-    """What pictures call a source: a file's own name, `In [3]` for a notebook's cell, `prompt`."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None and hasattr(shell.compile, "format_code_name"):
-        found = shell.compile.format_code_name(filename)
-        if found:
-            return found[1]
-    if filename.startswith(("<stdin>", "<python-input")):
-        return "prompt"
-    if filename == "<string>":
-        return "command"
-    if filename.startswith("<expression"):
-        return "expression"
-    return filename.strip("<>").replace("\\", "/").rpartition("/")[2]
-
-
 # -- names of variables ----------------------------------------------------------------------------------------------
 def learners_frame() -> FrameType | None:
     """The frame that called into this package."""

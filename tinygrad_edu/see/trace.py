@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from ..autograd import engine
+from ..callsite import label_of
 from ..op import Op
 from ..tensor import Tensor
 from .equation import WEIGHTS, Equation, Factor, Term, equation_of, equation_of_result
@@ -23,7 +24,6 @@ from .source import (
     Place,
     Source,
     expression_at,
-    label_of,
     learners_frame,
     operand_names,
     place_of,

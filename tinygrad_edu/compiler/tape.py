@@ -1,33 +1,21 @@
-"""Recording: arrays that compute as NumPy's do and write down every call.
-
-NumPy hands each call with such an array among its arguments to that array (NEP 13 and NEP 18), as it does with CuPy's. So the
-operations, their rules and the engine run unchanged: they compute real numbers once, and leave a list of lines behind.
-
-A line reads and makes values. A value is a piece of memory with what was written to it at one time; a view of it is an operand:
-the value, an offset, a shape and strides. When an array is overwritten as a whole, that is a new value, which may or may not
-lie in the same memory: so `z += 1` is a line like `z + 1`, and the memory plan decides.
-"""
+"""The tape: everything that one call of a function did, as lines."""
 
 from __future__ import annotations
 
-import gc
 import inspect
 import math
-import sys
 import threading
-import weakref
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..callsite import OWN_FILES, source_line
+from ..callsite import source_line
 from ..clock import owner
-from ..errors import describe
-from ..nn.module import Module
 from ..optim.optimizer import Optimizer
-from ..tensor import Tensor
-from ..trees import leaves, mapped
+from ..trees import leaves
+from .effects import Effects
+from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
+from .recorded import Memory, Recorded, site, strip
 
 # Reductions, as NumPy's own methods compute them.
 REDUCTIONS = {
@@ -44,281 +32,6 @@ ABOUT_SHAPES = {np.result_type, np.shape, np.ndim, np.size, np.can_cast, np.may_
 SIZED_BY_DATA = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.compress, np.extract, np.bincount, np.ndarray.nonzero}
 
 
-NUMPY = np.__path__[0]
-
-
-class CompileError(RuntimeError):
-    """A function that cannot be recorded as a plan."""
-
-
-# -- what a recording is made of -------------------------------------------------------------------------------------
-class Value:
-    """Numbers in memory, as written at one time.
-
-    kind: "own" memory of the plan; "argument", where an argument is copied to; "outside", an array that was there before, such
-    as a parameter's; "constant", computed from nothing that can change.
-    fill: the number with which it is filled, of a constant; NaN in place of None means that it is not filled at all.
-    """
-
-    def __init__(self, kind: str, array: Any, fill: Any = None) -> None:
-        self.kind, self.array, self.fill, self.nbytes = kind, array, fill, array.nbytes
-        self.writes = 0  # how often it was written to in part
-        self.shared = False  # whether two arrays of the recorded function are this value, for as long as none is written to
-
-
-class Operand(NamedTuple):
-    """A value as an array looks at it."""
-
-    value: Value
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-    def is_rows(self) -> bool:
-        """Whether its numbers lie one after the other, row by row."""
-        return not self.size or self == self.as_rows(self.shape)
-
-    def as_rows(self, shape: tuple[int, ...]) -> Operand:
-        """The same numbers, row by row, in another shape."""
-        strides = tuple(self.dtype.itemsize * math.prod(shape[d + 1 :]) for d in range(len(shape)))
-        return Operand(self.value, self.offset, shape, strides, self.dtype)
-
-    def whole(self) -> bool:
-        """Whether it shows every byte of the value once."""
-        if not self.size:
-            return True
-        inner = sorted(((s, n) for s, n in zip(self.strides, self.shape, strict=True) if n != 1))
-        step = self.dtype.itemsize
-        for stride, n in inner:
-            if stride != step:
-                return False
-            step *= n
-        return step == self.value.nbytes and self.offset == 0
-
-
-class Line(NamedTuple):
-    """A call: `results` are made by it, `written` are changed by it in part. Arguments hold operands in place of arrays."""
-
-    function: Any
-    args: tuple
-    kwargs: dict[str, Any]
-    results: tuple[Operand, ...]
-    written: tuple[Operand, ...]
-    site: Any
-
-    def reads(self) -> Iterator[Operand]:
-        """The operands among the arguments."""
-        return operands((self.args, self.kwargs))
-
-
-def operands(tree: Any) -> Iterator[Operand]:
-    """Every operand in nested arguments."""
-    if isinstance(tree, Operand):
-        yield tree
-    elif isinstance(tree, tuple | list):
-        for x in tree:
-            yield from operands(x)
-    elif isinstance(tree, dict):
-        yield from operands(list(tree.values()))
-
-
-class Memory:
-    """What owns the memory of an array in the recorded function, and the value that is in it now."""
-
-    def __init__(self, held: np.ndarray, value: Value) -> None:
-        self.held, self.value, self.made, self.address = held, value, value.kind, address(held)
-        self.handle: Any = None
-
-
-def address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-# What a line does that is not a function of NumPy.
-def copy(x: Any) -> Any:
-    """target[...] = x"""
-    return x.copy()
-
-
-def get(x: Any, index: Any) -> Any:
-    """x[index], where an array is in the index"""
-    return x[index]
-
-
-def put(x: Any, index: Any, value: Any) -> None:
-    """x[index] = value, where an array is in the index"""
-    x[index] = value
-
-
-class Draw(NamedTuple):
-    """A method of a generator of random numbers, looked up at each call: manual_seed makes a new one."""
-
-    generator: Callable[[], Any]
-    method: str
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.generator(), self.method)(*args, **kwargs)
-
-
-def check(x: Any, expected: bool) -> None:
-    """Raise unless a decision that the package made while recording would be the same again."""
-
-
-def call(function: Any, *args: Any) -> None:
-    """A call that is not looked into, such as an optimizer's step."""
-
-
-def grad(tensor: Any, x: Any) -> None:
-    """tensor.grad = x"""
-
-
-def data(tensor: Any, x: Any) -> None:
-    """tensor.data = x"""
-
-
-# -- the array that records ------------------------------------------------------------------------------------------
-class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array of NumPy whose calls are written down.
-
-    It says that it is an `ndarray` when Python asks, so that the package takes it for one. NumPy's C code knows better: what would
-    read the numbers behind the recorder's back is refused.
-    """
-
-    def __init__(self, tape: Tape, held: np.ndarray, memory: Memory) -> None:
-        self.tape, self.held, self.memory = tape, held, memory
-
-    __class__ = property(lambda self: np.ndarray)
-    __hash__ = object.__hash__
-
-    shape = property(lambda self: self.held.shape)
-    dtype = property(lambda self: self.held.dtype)
-    ndim = property(lambda self: self.held.ndim)
-    size = property(lambda self: self.held.size)
-    nbytes = property(lambda self: self.held.nbytes)
-    itemsize = property(lambda self: self.held.itemsize)
-    strides = property(lambda self: self.held.strides)
-    flags = property(lambda self: self.held.flags)
-    T = property(lambda self: self.tape.run(np.ndarray.transpose, (self,), {}))
-
-    @property
-    def base(self) -> Any:
-        handle = self.tape.handle(self.memory)
-        return None if handle is self else handle
-
-    def operand(self) -> Operand:
-        """This array, as it is now."""
-        held, memory = self.held, self.memory
-        return Operand(memory.value, address(held) - memory.address, held.shape, held.strides, held.dtype)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(x, Tensor) for x in args):
-            return NotImplemented
-        return self.tape.run(ufunc if method == "__call__" else getattr(ufunc, method), args, kwargs)
-
-    def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
-        return self.tape.run(function, args, kwargs)
-
-    def __getitem__(self, index: Any) -> Any:
-        if holds_arrays(index):
-            return self.tape.run(get, (self, index), {})
-        found = self.held[index]
-        if isinstance(found, np.generic):  # one element is a view too
-            found = self.held[(*index, ...) if isinstance(index, tuple) else (index, ...)]
-        return self.tape.twin(found)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if holds_arrays(index):
-            self.tape.run(put, (self, index, value), {})
-        else:
-            self.tape.assign(self[index], value)
-
-    def __pow__(self, exponent: Any) -> Any:
-        if isinstance(exponent, int | float) and exponent in POWERS and self.dtype.kind == "f":  # as NumPy's own arrays do
-            return POWERS[exponent](self)
-        return self.tape.run(np.power, (self, exponent), {})
-
-    def __len__(self) -> int:
-        return len(self.held)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self.held)))
-
-    def __bool__(self) -> bool:
-        frame = sys._getframe(1)
-        if frame.f_code.co_filename not in OWN_FILES or not self.tape.running:
-            raise self.tape.refuse("decides after numbers")
-        value = bool(self.held)
-        self.tape.note(check, (self.operand(), value))
-        return value
-
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
-        if not copy and self.held.dtype == dtype:
-            return self
-        return self.tape.run(np.ndarray.astype, (self, np.dtype(dtype)), {})
-
-    def fill(self, value: Any) -> None:
-        self.tape.assign(self, value)
-
-    def dot(self, other: Any) -> Any:
-        return self.tape.run(np.dot, (self, other), {})
-
-    def __repr__(self) -> str:
-        return f"<recorded array {self.shape} {self.dtype}>"
-
-
-POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
-
-
-def _method(name: str) -> Any:
-    function = getattr(np, name) if name in AS_FUNCTIONS else getattr(np.ndarray, name)
-
-    def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
-        return self.tape.run(function, (self, *args), kwargs)
-
-    return method
-
-
-AS_FUNCTIONS = "all any argmax argmin clip cumprod cumsum max mean min prod put std sum var"
-AS_METHODS = """
-    argpartition argsort choose compress copy diagonal flatten nonzero partition ravel repeat reshape round sort squeeze swapaxes take
-    trace transpose view
-"""
-for _name in f"{AS_FUNCTIONS} {AS_METHODS}".split():
-    setattr(Recorded, _name, _method(_name))
-
-
-def _refused(what: str) -> Any:
-    def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
-        raise self.tape.refuse(what)
-
-    return method
-
-
-for _name in (
-    "__array__",
-    "__int__",
-    "__float__",
-    "__index__",
-    "__complex__",
-    "item",
-    "tolist",
-    "tobytes",
-    "__array_interface__",
-):
-    setattr(Recorded, _name, _refused("reads numbers") if _name != "__array_interface__" else property(_refused("reads numbers")))
-
-
-def holds_arrays(index: Any) -> bool:
-    """Whether an index holds arrays or lists, so that what it takes is a copy."""
-    return any(isinstance(i, Recorded | np.ndarray | list) for i in (index if isinstance(index, tuple) else (index,)))
-
-
-# -- the list of lines -----------------------------------------------------------------------------------------------
 def _silenced() -> set[str]:
     """The kinds of warnings that NumPy does not give now."""
     return {kind for kind, how in np.geterr().items() if how == "ignore"}
@@ -333,25 +46,18 @@ class Tape:
         self.known: dict[int, Recorded] = {}  # by the id of the real array
         self.keep: list[Any] = []  # real arrays, so that no id is used twice
         self.made: dict[tuple, tuple[Recorded, Operand, int]] = {}  # what was computed before, and from what
-        self.outside: dict[Tensor, np.ndarray] = {}  # tensors from before the call, and their arrays
-        self.new: dict[int, weakref.ref] = {}  # and from within, by id
-        self.made_at: dict[int, Any] = {}  # the learner's line that made each of these
-        self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
-        self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
-        self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
-        self.rebound: dict[Tensor, np.ndarray] = {}  # tensors whose data was replaced
-        self.modes: dict[Module, bool] = {}  # whether modules were in training mode
-        self.modes_set: dict[Module, bool] = {}  # and into which mode they were put
         self.constants: dict[tuple, Value] = {}  # by what is in them
         self.numbers: dict[tuple, Recorded] = {}
         self.settings = settings  # of optimizers, at the recording before this one
         self.looked_into: list[Optimizer] = []
+        self.same_steps: list[tuple[dict, dict]] = []  # states of parameters that have counted as many steps
         self.refused: CompileError | None = None
         self.quiet: set[str] = set()  # the kinds of NumPy's warnings that were switched off somewhere
         self.quiet_before = _silenced()
         self.running = True
         self.ended = None  # the last line of the function, once it has returned
         self.thread = threading.get_ident()
+        self.effects = Effects(self)
         self.arguments = [self.argument(x) for x in arguments]
 
     # -- arrays
@@ -506,69 +212,6 @@ class Tape:
         else:
             self.note(copy, (source,), {}, written=self._written([target]))
 
-    def settle(self) -> None:
-        """Note the gradients and data that tensors have by now: for what comes next and is not looked into, and at the end."""
-        for tensor, gradient in self.grads.items():
-            now = None if gradient is None else self.twin(gradient.__dict__["array"]).operand()
-            if tensor not in self.settled and now is None and tensor in self.grads_before and self.grads_before[tensor] is None:
-                continue
-            if tensor not in self.settled or self.settled[tensor] != now:
-                if now is not None and any(
-                    now.value is x.value for t, x in self.settled.items() if x is not None and t is not tensor
-                ):
-                    recorded = self.twin(gradient.__dict__["array"])
-                    self.before_write(recorded, False)
-                    now = recorded.operand()
-                self.settled[tensor] = now
-                self.note(grad, (tensor, now))
-        for tensor, array in self.rebound.items():
-            self.note(data, (tensor, self.twin(array).operand()))
-
-    def finish(self) -> None:
-        """Put into their own memory what tensors from outside got in place of it, and note the last gradients."""
-        for tensor, array in self.rebound.items():
-            before, now = self.outside[tensor], self.twin(array)
-            if before.shape != array.shape or before.dtype != array.dtype or now.memory.value.kind == "outside":
-                raise CompileError(
-                    f"{describe(tensor)} gets other data in every call: data of another shape or dtype, or memory that it then shares with "
-                    "another tensor. A plan keeps the memory of every tensor; write x.copy_(y)."
-                )
-            self.assign(self.twin(before), now)
-            if any(line.function is data for line in self.lines):
-                self.note(data, (tensor, self.twin(before).operand()))
-            tensor.__dict__["array"] = before
-        self.rebound.clear()
-        self.ended = self.lines[-1].site if self.lines else None
-        self.settle()
-        for tensor, array in self.outside.items():
-            if tensor.__dict__["array"] is not array:
-                raise CompileError(
-                    f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
-                    "Make a new tensor (y = x + 1 in place of x += 1)."
-                )
-
-    def refuse_leaks(self) -> None:
-        """Refuse tensors of the call that something still holds after it: a later call of the plan would make no new ones."""
-        known = {id(g) for g in self.grads.values()}
-
-        def alive() -> Any:
-            return next(
-                (t for t in (reference() for reference in self.new.values()) if t is not None and id(t) not in known), None
-            )
-
-        if alive() is not None:
-            gc.collect()
-            if (tensor := alive()) is not None:
-                raise CompileError(
-                    f"{source_line(self.made_at[id(tensor)])}\n  makes {describe(tensor)} anew in every call, and something that is not "
-                    "returned keeps it (a list, an attribute). A plan knows of no such thing. Return the tensor, or change one that is there in place: x.copy_(y)."
-                )
-
-    def is_new(self, tensor: Tensor) -> bool:
-        """Whether a tensor was made within the call."""
-        reference = self.new.get(id(tensor))
-        return reference is not None and reference() is tensor
-
     # -- writing
     def may_replace(self, target: Recorded) -> bool:
         """Whether overwriting an array gives its memory a new value: if it is the plan's own, and overwritten as a whole."""
@@ -643,23 +286,6 @@ class Tape:
         counts = function in (np.repeat, np.ndarray.repeat) and isinstance(args[1], np.ndarray)
         if masks or counts or function in SIZED_BY_DATA or (function is np.where and len(args) == 1):
             raise self.refuse("makes a tensor whose size depends on numbers")
-
-
-RESHAPES = (np.reshape, np.ndarray.reshape, np.ravel, np.ndarray.ravel, np.ndarray.flatten)
-COPIES = (copy, np.copy, np.positive, np.ndarray.copy, np.ndarray.astype, np.ascontiguousarray)
-
-
-def site() -> Any:
-    """The learner's line that is running: the first outside of this package and NumPy."""
-    frame: Any = sys._getframe(1)
-    while frame.f_back is not None and (frame.f_code.co_filename in OWN_FILES or frame.f_code.co_filename.startswith(NUMPY)):
-        frame = frame.f_back
-    return frame.f_code, frame.f_lasti
-
-
-def strip(tree: Any) -> Any:
-    """Nested arguments with real arrays in place of recorded ones."""
-    return mapped(lambda x: x.held if type(x) is Recorded else x, tree)
 
 
 def signature(tree: Any) -> Any:

@@ -1,0 +1,153 @@
+"""What a recorded call does to tensors and modules, beside computing arrays: who holds which array, gradients, training mode."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import backend
+from ..callsite import source_line
+from ..clock import owner
+from ..errors import describe
+from ..nn.module import Module
+from ..tensor import Tensor
+from .lines import CompileError, data, grad
+from .recorded import Recorded, site, strip
+
+if TYPE_CHECKING:
+    from .tape import Tape
+
+
+class Effects:
+    """What the watched attributes report: each method gets what is read or set, and returns what is handed on."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.outside: dict[Tensor, np.ndarray] = {}  # tensors from before the call, and their arrays
+        self.new: dict[int, weakref.ref] = {}  # those from within, by id
+        self.made_at: dict[int, Any] = {}  # the learner's line that made each of these
+        self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
+        self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
+        self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
+        self.rebound: dict[Tensor, np.ndarray] = {}  # tensors whose data was replaced
+        self.modes: dict[Module, bool] = {}  # whether modules were in training mode
+        self.modes_set: dict[Module, bool] = {}  # and into which mode they were put
+
+    # -- what is read and set
+    def array(self, tensor: Tensor, array: Any) -> Any:
+        """tensor.array"""
+        if not isinstance(array, np.ndarray):
+            raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
+        recorded = self.tape.twin(array)
+        if not self.is_new(tensor) and recorded.memory.made == "outside":
+            self.outside.setdefault(tensor, array)
+        return recorded
+
+    def set_array(self, tensor: Tensor, array: Any) -> Any:
+        """tensor.array = array"""
+        held = strip(array)
+        if "array" not in tensor.__dict__:
+            self.new[id(tensor)], self.made_at[id(tensor)] = weakref.ref(tensor), site()
+        elif not self.is_new(tensor):
+            self.outside.setdefault(tensor, tensor.__dict__["array"])
+            self.rebound[tensor] = held
+        if type(array) is not Recorded and self.tape.memories.get(id(owner(held))) is None:
+            self.tape.enter(held, "constant")  # made within the call from Python's numbers
+        return held
+
+    def grad(self, tensor: Tensor, gradient: Any) -> Any:
+        """tensor.grad"""
+        if tensor not in self.grads and tensor not in self.grads_before and not self.is_new(tensor):
+            self.grads_before[tensor] = None
+            if gradient is not None:
+                array = gradient.__dict__["array"]
+                self.grads_before[tensor] = self.tape.argument(array)
+                self.outside.pop(gradient, None)
+                self.new[id(gradient)] = weakref.ref(gradient)
+        return gradient
+
+    def set_grad(self, tensor: Tensor, gradient: Any) -> Any:
+        """tensor.grad = gradient"""
+        if not self.is_new(tensor):
+            self.grads[tensor] = gradient
+        return gradient
+
+    def training(self, module: Module, mode: Any) -> Any:
+        """module.training"""
+        if mode is None:
+            raise AttributeError("training")
+        if module not in self.modes_set:
+            self.modes.setdefault(module, mode)
+        return mode
+
+    def set_training(self, module: Module, mode: bool) -> bool:
+        """module.training = mode"""
+        self.modes_set[module] = mode
+        return mode
+
+    # -- what becomes of it
+    def settle(self) -> None:
+        """Note the gradients and data that tensors have by now: for what comes next and is not looked into, and at the end."""
+        for tensor, gradient in self.grads.items():
+            now = None if gradient is None else self.tape.twin(gradient.__dict__["array"]).operand()
+            if tensor not in self.settled and now is None and tensor in self.grads_before and self.grads_before[tensor] is None:
+                continue
+            if tensor not in self.settled or self.settled[tensor] != now:
+                if now is not None and any(
+                    now.value is x.value for t, x in self.settled.items() if x is not None and t is not tensor
+                ):
+                    recorded = self.tape.twin(gradient.__dict__["array"])
+                    self.tape.before_write(recorded, False)
+                    now = recorded.operand()
+                self.settled[tensor] = now
+                self.tape.note(grad, (tensor, now))
+        for tensor, array in self.rebound.items():
+            self.tape.note(data, (tensor, self.tape.twin(array).operand()))
+
+    def finish(self) -> None:
+        """Put into their own memory what tensors from outside got in place of it, and note the last gradients."""
+        for tensor, array in self.rebound.items():
+            before, now = self.outside[tensor], self.tape.twin(array)
+            if before.shape != array.shape or before.dtype != array.dtype or now.memory.value.kind == "outside":
+                raise CompileError(
+                    f"{describe(tensor)} gets other data in every call: data of another shape or dtype, or memory that it then shares with "
+                    "another tensor. A plan keeps the memory of every tensor; write x.copy_(y)."
+                )
+            self.tape.assign(self.tape.twin(before), now)
+            if any(line.function is data for line in self.tape.lines):
+                self.tape.note(data, (tensor, self.tape.twin(before).operand()))
+            tensor.__dict__["array"] = before
+        self.rebound.clear()
+        self.tape.ended = self.tape.lines[-1].site if self.tape.lines else None
+        self.settle()
+        for tensor, array in self.outside.items():
+            if tensor.__dict__["array"] is not array:
+                raise CompileError(
+                    f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
+                    "Make a new tensor (y = x + 1 in place of x += 1)."
+                )
+
+    def refuse_leaks(self) -> None:
+        """Refuse tensors of the call that something still holds after it: a later call of the plan would make no new ones."""
+        known = {id(g) for g in self.grads.values()}
+
+        def alive() -> Any:
+            return next(
+                (t for t in (reference() for reference in self.new.values()) if t is not None and id(t) not in known), None
+            )
+
+        if alive() is not None:
+            gc.collect()
+            if (tensor := alive()) is not None:
+                raise CompileError(
+                    f"{source_line(self.made_at[id(tensor)])}\n  makes {describe(tensor)} anew in every call, and something that is not "
+                    "returned keeps it (a list, an attribute). A plan knows of no such thing. Return the tensor, or change one that is there in place: x.copy_(y)."
+                )
+
+    def is_new(self, tensor: Tensor) -> bool:
+        """Whether a tensor was made within the call."""
+        reference = self.new.get(id(tensor))
+        return reference is not None and reference() is tensor

@@ -1,0 +1,107 @@
+"""An optimizer's step as lines of the plan, where Python does the same in every step; else as one line that calls it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..optim.optimizer import Optimizer
+from .lines import CompileError, Method, call
+from .recorded import Recorded
+from .tape import Tape
+
+
+def as_lines(method: Any, tape: Tape) -> Any:
+    """The step of an optimizer or a schedule as it is while a function is recorded."""
+
+    def step(self: Any, *args: Any) -> Any:
+        if not tape.running or threading.get_ident() != tape.thread:
+            return method(self, *args)
+        if any(map(callable, args)):
+            raise CompileError(
+                f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
+            )
+        if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
+            return _look_into(self, method, tape)
+        tape.effects.settle()
+        tape.running = False
+        try:
+            result = method(self, *args)
+        finally:
+            tape.running = True
+        tape.note(call, (Method(self, "step"), *args))
+        for memory in tape.memories.values():
+            memory.value.writes += 1
+        return result
+
+    return step
+
+
+def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
+    """Whether an optimizer's step can be recorded: it was called before, has the settings that it had then, and all else that its
+    formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
+    apart = {"params", "param_names", *_known(optimizer)}
+    now = [{k: v for k, v in group.items() if k not in apart} for group in optimizer.param_groups]
+    before, settings[optimizer] = settings.get(optimizer), now
+    held = [v for state in optimizer.state.values() for k, v in state.items() if k not in ("name", *_known(optimizer))]
+    return before == now and all(isinstance(v, np.ndarray) for v in held)
+
+
+def _known(optimizer: Optimizer) -> tuple[str, ...]:
+    """What the formula reads in `factors` only, of settings and state."""
+    return ("step", "lr", "betas", "eps") if getattr(optimizer.update, "steady", False) else ()
+
+
+def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
+    """Record an optimizer's step."""
+    tape.looked_into.append(optimizer)
+    held = [(state, k, v) for state in optimizer.state.values() for k, v in state.items() if isinstance(v, np.ndarray)]
+    try:
+        for state, k, v in held:
+            state[k] = tape.twin(v)
+        with _counting(optimizer, tape) if _known(optimizer) else nullcontext():
+            method(optimizer)
+        for state, k, v in held:
+            if state[k] is not tape.twin(v):  # a new array: what it holds goes where the old one was
+                tape.assign(tape.twin(v), state[k])
+    finally:
+        for state in optimizer.state.values():
+            state.update({k: v.held for k, v in state.items() if type(v) is Recorded})
+        for state, k, v in held:
+            state[k] = v
+
+
+@contextmanager
+def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
+    """Note that steps are counted, and that the numbers which depend on them come from the optimizer's `factors`."""
+    before = {id(state): state.get("step") for state in optimizer.state.values()}
+    counted: list[dict] = []
+    known: dict[Any, tuple[dict, list[Recorded]]] = {}
+    compute = optimizer.factors
+
+    def count_steps() -> None:
+        for state in counted:
+            state["step"] += 1
+
+    def factors(p: Recorded, state: dict, group: dict) -> list[Recorded]:
+        key = id(group), state["step"], p.dtype
+        if key not in known:
+            made = [tape.enter(x.copy(), "own") for x in compute(p.held, state, group)]
+            tape.note(Method(optimizer, "factors"), (p.operand(), state, group), results=[x.operand() for x in made])
+            known[key] = state, made
+        first, made = known[key]
+        if state is not first:
+            tape.same_steps.append((state, first))
+        return made
+
+    tape.note(call, (count_steps,))
+    optimizer.factors = factors
+    try:
+        yield
+    finally:
+        del optimizer.factors
+    counted += [state for state in optimizer.state.values() if state.get("step") != before.get(id(state))]

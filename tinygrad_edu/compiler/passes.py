@@ -1,0 +1,143 @@
+"""From a recording to fewer and quicker lines: what is not needed is dropped, checks go first, results go where they belong."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from .lines import COPIES, Draw, Line, Operand, Value, call, check, copy, data, grad
+
+# Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
+WITH_OUT = {
+    np.concatenate,
+    np.stack,
+    np.cumsum,
+    np.cumprod,
+    np.dot,
+    np.mean,
+    np.var,
+    np.std,
+    np.clip,
+    np.argmax,
+    np.argmin,
+    np.einsum,
+}
+COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!="}
+METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
+EFFECTS = {call, check, grad, data}
+
+
+def needed(lines: list[Line], kept: set[Value]) -> list[Line]:
+    """The lines whose results somebody reads: dead code goes, from the last line back."""
+    found = []
+    for line in reversed(lines):
+        touched = {x.value for x in (*line.results, *line.written)}
+        if line.function in EFFECTS or isinstance(line.function, Draw) or lasting(line) or touched & kept:
+            kept.update(x.value for x in line.reads())
+            kept.update(x.value for x in line.written)
+            found.append(line)
+    return found[::-1]
+
+
+def lasting(line: Line) -> bool:
+    """Whether a line writes to memory that is not the plan's."""
+    return any(x.value.kind in ("outside", "argument") for x in line.written)
+
+
+def checks_first(lines: list[Line]) -> list[Line]:
+    """The lines with every check that only looks at arguments moved to the front: when one fails, nothing was done yet."""
+    early: set[int] = set()
+    written = {x.value for line in lines for x in line.written}
+    for i, line in enumerate(lines):
+        if line.function is check:
+            wanted, chosen = {x.value for x in line.reads()}, {i}
+            for j in reversed(range(i)):
+                if any(x.value in wanted for x in lines[j].results):
+                    chosen.add(j)
+                    wanted.update(x.value for x in lines[j].reads())
+            made = {x.value for j in chosen for x in lines[j].results}
+            pure = not any(isinstance(lines[j].function, Draw) for j in chosen)
+            if pure and all(v not in written and (v in made or v.kind in ("argument", "constant")) for v in wanted):
+                early |= chosen
+    return [lines[i] for i in sorted(early)] + [line for i, line in enumerate(lines) if i not in early]
+
+
+def straight(lines: list[Line], returned: set[Value]) -> list[Line]:
+    """The lines with results put at once where the next line would only copy them to: `p -= g` is one call."""
+    found: list[Line] = []
+    reads = Counter(x.value for line in lines for x in line.reads())
+    for line in lines:
+        if line.function is copy and line.written and isinstance(line.args[0], Operand):
+            (source,), (target,) = line.args, line.written
+            maker = next((i for i in reversed(range(len(found))) if source in found[i].results), None)
+            between = found[(maker or 0) + 1 :]
+            if (
+                maker is not None
+                and reads[source.value] == 1
+                and source.value not in returned
+                and puts_out(found[maker])
+                and (source.shape, source.dtype) == (target.shape, target.dtype)
+                and (found[maker].function is not np.dot or target.strides == source.strides)
+                and len(found[maker].results) == 1
+                and (isinstance(found[maker].function, np.ufunc) or target.value not in {x.value for x in found[maker].reads()})
+                and not any(x.value is target.value for each in between for x in (*each.reads(), *each.written, *each.results))
+                and not any(each.function is call for each in between)
+                and (target.value.kind != "own" or any(x.value is target.value for each in found[:maker] for x in each.written))
+            ):
+                found[maker] = found[maker]._replace(results=(), written=(target,))
+                continue
+        found.append(line)
+    return found
+
+
+def as_product(line: Line) -> Line:
+    """A sum over the first or last dim as a product with ones, which takes NumPy a third of the time."""
+    if line.function != np.add.reduce or len(line.results) != 1 or set(line.kwargs) != {"axis"}:
+        return line
+    (x,), z, axis = line.args, line.results[0], line.kwargs["axis"]
+    dims = tuple(range(len(x.shape)))
+    over = dims if axis is None else tuple(d % len(dims) for d in (axis if isinstance(axis, tuple) else (axis,)))
+    count = math.prod(x.shape[d] for d in over)
+    if not (x.is_rows() and z.is_rows() and x.dtype == z.dtype and x.dtype.char in "fd" and 0 < count <= 4096 and z.size):
+        return line
+    array = np.ones(count, x.dtype)
+    ones = Operand(Value("constant", array, 1), 0, array.shape, array.strides, array.dtype)
+    args: tuple
+    shape: tuple[int, ...]
+    if over == dims:
+        args, shape = (x.as_rows((count,)), ones), ()
+    elif over == dims[-len(over) :]:
+        args, shape = (x.as_rows((z.size, count)), ones), (z.size,)
+    elif over == dims[: len(over)]:
+        args, shape = (ones, x.as_rows((count, z.size))), (z.size,)
+    else:
+        return line
+    return line._replace(function=np.dot, args=args, kwargs={}, results=(z.as_rows(shape),))
+
+
+def compares(line: Line, after: Line | None) -> bool:
+    """Whether a line compares one number with one of Python's for nothing but the check after it."""
+    if line.function not in COMPARED or after is None or after.function is not check or after.args[0] not in line.results:
+        return False
+    x, number = line.args
+    return isinstance(x, Operand) and not x.shape and isinstance(number, int)
+
+
+def puts_out(line: Line) -> bool:
+    """Whether a function can be told where to put its result."""
+    f = line.function
+    if isinstance(f, np.ufunc) or isinstance(getattr(f, "__self__", None), np.ufunc):
+        return getattr(f, "__name__", "") != "at"
+    if isinstance(f, Draw):
+        return False
+    if f is np.dot:
+        return (line.results or line.written)[0].is_rows()
+    return f in WITH_OUT or f in COPIES or (f in METHODS and f is not np.put)
+
+
+def elementwise(function: Any) -> bool:
+    """Whether a function makes each number of its result from those at the same place, so that the result may lie in their memory."""
+    return function is np.clip or (isinstance(function, np.ufunc) and function.signature is None)
