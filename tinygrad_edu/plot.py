@@ -158,7 +158,7 @@ def with_palette(png: bytes, below: bytes | None = None) -> bytes:
     small = Image.fromarray(pixels).convert("RGB").quantize(127, dither=Image.Dither.NONE)
     clear = None
     if same is not None:
-        colours = small.getpalette() or []
+        colours = (small.getpalette() or [])[: 3 * 127]
         clear = len(colours) // 3
         small.putpalette([*colours, 255, 255, 255])
         small.paste(clear, mask=Image.fromarray(same))

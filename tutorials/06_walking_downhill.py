@@ -96,7 +96,7 @@ def still(figure):
 
 def draw_land(view, height, box):
     """The same as a surface, seen from the side."""
-    places = grid(box, 23)
+    places = grid(box, 21)
     z = height(tg.tensor(places)).numpy()
     colors = plt.get_cmap("Blues", 12)(0.1 + 0.6 * z / z.max())
     view.plot_surface(
