@@ -182,7 +182,7 @@ def line_pages(steps):
         yield figure
 
 
-Flipbook(line_pages([0, 1, 2, 3, 6, 12, 25, 59]), title="a line on its way down")
+Flipbook(line_pages([0, 1, 2, 3, 6, 15, 59]), title="a line on its way down")
 
 # %% [markdown]
 # Every step stands at a right angle on the line of equal height through its place: that is what straight down *means*. But straight
@@ -236,7 +236,7 @@ def bowl_pages(rates, steps):
 
 
 rates = [0.1 / c, 1 / c, 1.8 / c, 2.05 / c]
-Flipbook(bowl_pages(rates, [0, 1, 2, 3, 5, 10, 20]), title="four learning rates")
+Flipbook(bowl_pages(rates, [0, 1, 2, 3, 5, 20]), title="four learning rates")
 
 # %% [markdown]
 # - **Too low**: it creeps. Nothing goes wrong, it only takes for ever.
@@ -649,7 +649,7 @@ def race_pages(steps):
 
 
 Flipbook(
-    race_pages([*range(7), 8, 10, 12, 15, 18, 22, 28, 36, 48, 60]),
+    race_pages([*range(6), 8, 10, 12, 15, 18, 22, 30, 40, 60]),
     title="seven optimizers race in three lands",
 )
 
