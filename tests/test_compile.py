@@ -457,6 +457,27 @@ def test_adam_is_written_out() -> None:
     assert [*step.plans.values()] == [plan]
 
 
+def test_large_parameters_are_updated_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the plan as without it: they stay in the processor's cache from line to line."""
+    monkeypatch.setattr(optim.optimizer, "BLOCK", 8)
+    found = []
+    for wrap in (lambda f: f, compile):
+        w = tg.arange(20.0).reshape(4, 5).requires_grad_()
+        optimizer = optim.Adam([w], lr=0.1)
+
+        def step(w: Tensor = w, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for _ in range(5):
+            step()
+        found.append(w.tolist())
+    assert found[0] == found[1]
+    assert str(step).count("sqrt(") == 3
+
+
 def test_a_formula_of_ones_own_that_counts_steps() -> None:
     """An update that replaces Adam's is not written out: nothing says that it does the same at every step."""
 

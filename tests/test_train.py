@@ -311,6 +311,19 @@ def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
     assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
 
 
+@pytest.mark.parametrize(("dtype", "asked"), [(tg.float32, tg.float32), (tg.float64, tg.float64), (tg.int64, tg.float32)])
+def test_the_points_of_a_decision_have_the_samples_dtype(dtype: tg.dtype, asked: tg.dtype) -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import plot_decision
+
+    def outputs(points: tg.Tensor) -> tg.Tensor:
+        assert points.dtype == asked
+        assert points.unique().numel() > 5  # and are not rounded to those of the samples
+        return points
+
+    plot_decision(outputs, tg.tensor([[0, 0], [1, 1]], dtype=dtype), tg.tensor([0, 1]), steps=7)
+
+
 def test_decisions_side_by_side() -> None:
     pytest.importorskip("matplotlib")
     from tinygrad_edu.plot import new_figure, plot_decision
@@ -319,6 +332,13 @@ def test_decisions_side_by_side() -> None:
     figure, axes = new_figure(ncols=2)
     assert all(plot_decision(lambda x: x, x, y, steps=5, ax=ax) is figure for ax in axes)
     assert [len(ax.collections) for ax in axes] == [2, 2]  # regions and samples
+
+
+def test_matplotlib_draws_a_table_column_by_column() -> None:
+    """It looks for a first number with math.isfinite, and takes a ValueError for "this is a row"."""
+    ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
+    table = tg.arange(6.0).reshape(3, 2)
+    assert [line.get_ydata().tolist() for line in ax.plot(range(3), table)] == table.T.tolist()
 
 
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:

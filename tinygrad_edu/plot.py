@@ -61,13 +61,14 @@ def plot_decision(
 ) -> Any:
     """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure.
 
-    It is a figure of its own, or that of the axes `ax`, into which it is drawn.
+    It is a figure of its own, or that of the axes `ax`, into which it is drawn. The points have the dtype of x.
     """
+    x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
-    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype("float32")
+    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(points.dtype)
     regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
     figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1

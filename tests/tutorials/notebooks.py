@@ -10,6 +10,7 @@ Tags of a cell, as in `# %% tags=["cover"]`:
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import io
 import math
@@ -160,12 +161,13 @@ def _laid_over(first: str, page: str) -> str:
 
 
 def _without_program(page: str) -> str:
-    """Of a player only what it shows: its program may be newer than the notebook."""
+    """Of a player only what it shows, unpacked: its program may be newer than the notebook."""
     found = re.search(r'<script [^>]*id="data"[^>]*>(.*?)</script>', html.unescape(page), re.DOTALL)
-    return found[1] if found else page
+    return _PACKED.sub(lambda part: gzip.decompress(base64.b64decode(part[0])).decode(), found[1]) if found else page
 
 
-_NUMBER = re.compile(r"\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+")  # with a sign of its own: "-0.0" is "-" and "0.0"
+_PACKED = re.compile(r"H4sI[A-Za-z0-9+/]{20,}=*")  # so begins what is packed by gzip
+_NUMBER = re.compile(r"-?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)")
 
 
 def text_difference(was: str, now: str) -> tuple[str, str] | None:

@@ -38,7 +38,7 @@ def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
 
     Adam takes 2.5 times as long on 570,000 numbers without it. Small arrays, and those of a GPU, come whole.
     """
-    if arrays[0].size <= BLOCK or not all(type(a) is np.ndarray and a.flags.c_contiguous for a in arrays):
+    if arrays[0].size <= BLOCK or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
         return (arrays,)
     flat = [a.reshape(-1) for a in arrays]
     return ([a[start : start + BLOCK] for a in flat] for start in range(0, len(flat[0]), BLOCK))
