@@ -343,23 +343,27 @@ def test_matplotlib_draws_a_table_column_by_column() -> None:
 
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     image = pytest.importorskip("PIL.Image")
-    from tinygrad_edu.plot import Flipbook, new_figure
+    from tinygrad_edu.plot import Flipbook, _png, new_figure, with_palette
 
-    def pages() -> Iterator[Any]:
+    def bars() -> Iterator[Any]:
         for height in (0, 1, 2):
             figure, ax = new_figure()
             ax.bar([0], [height], color="black")
             ax.set_ylim(0, 2)
             yield figure
 
-    book = Flipbook(pages(), title="<bars>")
+    figures = list(bars())
+    book = Flipbook(figures, title="<bars>")
     html = book._repr_html_()
-    found = re.search('data-pages="([^"]*)"', html)
+    found = re.search('base64,([^"]*)" data-pages="([^"]*)"', html)
     assert found
-    pictures = [image.open(io.BytesIO(base64.b64decode(page))).convert("L") for page in found[1].split()]
-    assert len({picture.size for picture in pictures}) == 1
-    dark = [np.asarray(picture).mean() for picture in pictures]
-    assert dark[0] > dark[1] > dark[2]  # each page is its figure, in their order
+    first, *pages = (image.open(io.BytesIO(base64.b64decode(page))).convert("RGBA") for page in (found[1], *found[2].split()))
+    pictures = [image.alpha_composite(first, page) for page in pages]  # over the first one, as a notebook shows them
+    for figure, picture in zip(figures, pictures, strict=True):
+        alone = image.open(io.BytesIO(with_palette(_png(figure)))).convert("RGBA")
+        assert np.abs(np.asarray(picture, float) - np.asarray(alone)).max() < 3  # each page is its figure, in their order
+    assert len(set(book.pages)) == 3
+    assert max(map(len, book.pages)) < len(book.first) / 2  # for they hold only their bars
     assert 'max="2"' in html
     assert "<bars>" not in html
     with pytest.raises(ValueError, match="at least one figure"):
