@@ -376,7 +376,7 @@ Flipbook(learning(), title="three beginnings")
 # - **Random** neurons begin as slopes so gentle that all of them look alike. They must first become different, and are late.
 #
 # That a good network *exists* is one thing, to find it is another. It depends on where you begin, on the optimizer ([6. Walking
-# downhill](README.md)) and on luck.
+# downhill](06_walking_downhill.ipynb)) and on luck.
 #
 # ## In the plane
 #
@@ -826,4 +826,4 @@ with check():
 # - [`Dropout`](../tinygrad_edu/nn/dropout.py), the layer, and [`dropout`](../tinygrad_edu/ops/dropout.py), the operation
 # - [`moons`, `spirals`](../tinygrad_edu/data/made_up.py)
 #
-# **Back:** [8. Iris](08_iris.ipynb). **Next:** [10. Which sine is it?](README.md)
+# **Back:** [8. Iris](08_iris.ipynb). **Next:** [10. Which sine is it?](10_which_sine_is_it.ipynb)

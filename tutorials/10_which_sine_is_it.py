@@ -306,7 +306,7 @@ plt.show()
 
 # %% [markdown]
 # With 0.01 the training falls and is thrown back, again and again. Adam moves every weight by about the learning rate, however
-# small the gradient ([tutorial 6](README.md) races it against others); with 569,935 weights moving at once, 0.01 is much. So our
+# small the gradient ([tutorial 6](06_walking_downhill.ipynb) races it against others); with 569,935 weights moving at once, 0.01 is much. So our
 # smooth run above was luck: 42 is a seed that we picked. Those who do not pick need patience, and many epochs.
 #
 # (If the curves on the left look different on your computer, that is no mistake. It adds up in another order, the last digit
@@ -659,5 +659,5 @@ with check():
 #   [`Adam`](../tinygrad_edu/optim/adaptive.py)
 # - [`backend.py`](../tinygrad_edu/backend.py): devices
 #
-# **Back:** [9. What can a network approximate?](README.md) **Next:** [11. Your own layer, loss, optimizer and
+# **Back:** [9. What can a network approximate?](09_what_can_a_network_approximate.ipynb) **Next:** [11. Your own layer, loss, optimizer and
 # operation](11_your_own_layer_loss_optimizer_and_op.ipynb)
