@@ -44,7 +44,7 @@ def points(f, low, high, noise, n):
 def landscape(model, x, y):
     """The height at each place w = (a, b): how badly model(x, a, b) fits y."""
 
-    def height(w, chosen=slice(None)):
+    def height(w, chosen=slice(None)):  # chosen points, or all
         a, b = w[..., None]  # a last axis for the points
         return ((model(x[chosen], a, b) - y[chosen]) ** 2).mean(-1)
 
@@ -341,7 +341,7 @@ plt.show()
 #
 # $$\frac{\kappa - 1}{\kappa + 1}$$
 #
-# where κ (kappa), the *condition number*, says how many times as steep the sides are as the floor. Does it?
+# where κ (kappa), the *condition number*, is $c_{\text{across}} / c_{\text{along}}$. Does it?
 
 
 # %%
@@ -390,7 +390,7 @@ plt.show()
 #
 # With $\mu = 0$ (mu) nothing is kept, and this is gradient descent. An optimizer of your own writes one method, `update`. It is
 # called for each parameter, with the array `p` to be changed, its gradient `g`, a dictionary `state` that belongs to this parameter and
-# lasts, and `group`, the settings:
+# lasts (it begins empty), and `group`, the settings:
 
 
 # %%
@@ -477,7 +477,8 @@ for step in (1, 2, 9, 10, 11, 12, 15):
 #
 # A slope need not be exact. With a million samples, one honest gradient costs a million forward and backward passes. *Stochastic*
 # gradient descent asks only a few samples, drawn anew for each step. On the left are the arrows downhill that each of the twelve
-# points would choose by itself, and their mean, the true one. In the middle and on the right walks that ask two points each time:
+# points would choose by itself, and in red their mean, the true one. In the middle and on the right are walks that ask two points
+# each time:
 
 # %%
 dice = np.random.default_rng(1)
@@ -495,19 +496,19 @@ noisy = {
 
 # %% jupyter={"source_hidden": true}
 figure, axes = plt.subplots(1, 3, figsize=(8, 3.4), sharey=True)
-place = np.array([0.2, 1.0])
+place = np.array([0.0, 1.7])
 for ax in axes:
     draw_map(ax, valley, VALLEY)
 slopes = []
 for i in range(12):
     w = tg.tensor(place, requires_grad=True)
     valley(w, [i]).backward()
-    slopes.append(-0.2 * w.grad.numpy())
+    slopes.append(-0.3 * w.grad.numpy())
 to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
 axes[0].quiver(
     *np.tile(place, (12, 1)).T, *np.array(slopes).T, color="C1", width=0.008, **to_scale
 )
-axes[0].quiver(*place, *np.mean(slopes, 0), color="C4", width=0.02, **to_scale)
+axes[0].quiver(*place, *np.mean(slopes, 0), color="C4", width=0.015, **to_scale)
 axes[0].set_title("each point's wish, and their mean")
 for ax, (lr, path) in zip(axes[1:], noisy.items(), strict=True):
     ax.plot(*path.T, ".-", color="C1", linewidth=0.7, markersize=3)
@@ -528,7 +529,7 @@ plt.show()
 #
 # | | | |
 # |---|---|---|
-# | **Adagrad** (2011) | $s \leftarrow s + g^2$, $\quad w \leftarrow w - \eta\, g / \sqrt{s}$ | divides by the root of all squared slopes so far |
+# | **Adagrad** (2011) | $s \leftarrow s + g^2$, $\quad w \leftarrow w - \eta\, g / \sqrt{s}$ | divides by the root of the sum of all squared slopes |
 # | **RMSprop** (2012) | $s \leftarrow \alpha s + (1 - \alpha) g^2$, $\quad w \leftarrow w - \eta\, g / \sqrt{s}$ | the same, but old slopes are forgotten |
 # | **Adadelta** (2012) | RMSprop, with $\eta \sqrt{u}$ for $\eta$ | $u$: the mean of its own squared steps of late |
 # | **Adam** (2015) | RMSprop, with the mean of recent slopes for $g$ | momentum too; both means corrected for beginning at 0 |
@@ -562,8 +563,9 @@ for name, make in adaptive.items():
 # %% [markdown]
 # Gradient descent takes a step a hundred times as long, and flies off. The others do not notice at all. Adagrad and Adam move each
 # weight by exactly $\eta$ in their first step, up or down, however large the slope is. That makes their $\eta$ easy to choose:
-# "how far shall a weight move in a step?" (Their paper calls this a *trust region*: D. Kingma and J. Ba,
-# [*Adam*](https://arxiv.org/abs/1412.6980), section 2.1.) The price: they do not go straight downhill, but at first diagonally.
+# "how far shall a weight move in a step?" (D. Kingma and J. Ba call this a *trust region*:
+# [*Adam*](https://arxiv.org/abs/1412.6980), section 2.1. RMSprop and Adadelta begin with a longer and with a tiny step, because
+# their means begin at 0 and are not corrected.) The price: they do not go straight downhill, but at first diagonally.
 #
 # ## The race
 #
@@ -675,8 +677,8 @@ for land, (height, *_) in lands.items():
 #   slide into another one beyond the lower edge, and SGD gets lost.
 #
 # Why is it so level on the pass? Here is the network's answer for $x = 1.5$, with its slopes in the right halves of the cards. On
-# the way back the one for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with all weights
-# at 0, and nothing is ever learnt**; that is why weights begin at random.
+# the way back the one for `a` is multiplied by `b`, and the one for `b` by `tanh(a·x)`: both are small. **Begin with
+# both weights at 0, and nothing is ever learnt**; that is one reason why weights begin at random.
 
 # %%
 a, b = (tg.tensor(v, requires_grad=True) for v in (0.02, 0.03))
@@ -722,7 +724,7 @@ plt.show()
 # %% [markdown]
 # - On the left all curves are high: too low a rate is bad for everybody.
 # - Gradient descent is best just before it flies off, and then there is a cliff: an uncomfortable place for a best value.
-# - Momentum and Adam are good over a factor of ten or more. Adagrad forgives even rates that are far too high, since they make its
+# - Momentum and Adam are good over a factor of about ten. Adagrad forgives even rates that are far too high, since they make its
 #   sum of squares large, too.
 # - "η = 0.1" means something else to each of them. Whoever compares optimizers at one rate compares nothing.
 #
@@ -804,7 +806,7 @@ class MyAdam(optim.Optimizer):
 
 
 # %% jupyter={"source_hidden": true} tags=["check"]
-with check():
+with check(), np.errstate(all="ignore"):
     settings = {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-3}
 
     def journey(make):
@@ -819,6 +821,9 @@ with check():
     mine = np.array(list(journey(partial(MyAdam, defaults=settings))))
     right = np.array(list(journey(partial(optim.Adam, **settings))))
     first = mine[0, :2] - [1.0, -2.0]
+    assert np.isfinite(first).all(), (
+        "the first step leads to nan: is t 1 then? (With t = 0 you divide 0 by 0.)"
+    )
     assert np.any(first != 0), (
         "nothing has moved. Change p in place (p -= ...): p = p - ... only makes a new array."
     )
@@ -834,8 +839,8 @@ with check():
     told = [f"the first step moves the first weight by {first[0]:.5f}.", *told]
     assert np.allclose(mine[0, :2], right[0, :2]), " ".join(told)
     assert np.allclose(mine, right), (
-        "the first step is right, later ones are not. Does t count the steps? Are t, m and v kept in state? "
-        "(In self all parameters would share them.)"
+        "the first step is right, later ones are not. Does t count the steps? Are t, m and v kept in state, m and v without "
+        "their corrections? (In self all parameters would share them.)"
     )
 
 # %% [markdown]

@@ -29,6 +29,27 @@ class MyAdam(optim.Optimizer):
         p += group["lr"] * g / (np.sqrt(g * g) + group["eps"])
 
 
+# %% 2: is t 1 then
+class MyAdam(optim.Optimizer):
+    def update(self, p, g, state, group):
+        b1, b2 = group["betas"]
+        t = state.get("t", 0)
+        m = state["m"] = b1 * state.get("m", 0) + (1 - b1) * g
+        v = state["v"] = b2 * state.get("v", 0) + (1 - b2) * g * g
+        p -= group["lr"] * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + group["eps"])
+        state["t"] = t + 1
+
+
+# %% 2: without their corrections
+class MyAdam(optim.Optimizer):
+    def update(self, p, g, state, group):
+        b1, b2 = group["betas"]
+        t = state["t"] = state.get("t", 0) + 1
+        m = state["m"] = (b1 * state.get("m", 0) + (1 - b1) * g) / (1 - b1**t)
+        v = state["v"] = (b2 * state.get("v", 0) + (1 - b2) * g * g) / (1 - b2**t)
+        p -= group["lr"] * m / (np.sqrt(v) + group["eps"])
+
+
 # %% 2: Does t count the steps
 class MyAdam(optim.Optimizer):
     def update(self, p, g, state, group):
