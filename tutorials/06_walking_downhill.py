@@ -656,7 +656,7 @@ Flipbook(
 )
 
 # %% [markdown]
-# How many steps did each need for nine tenths of the way down?
+# How many steps did each need for nine tenths of the way down? (A dash: more than 60.)
 
 # %%
 print("        ", *(f"{name:>9}" for name in racers))
@@ -790,7 +790,7 @@ with check(after_one_step, to_the_bottom, flies_off_above):
 # %% [markdown]
 # ## Exercise 2: your own Adam
 #
-# Write Adam. In words: `m` is a mean of recent slopes, `v` one of recent squared slopes, $t$ counts the steps, and
+# Write Adam. In words: `m` is a mean of recent slopes, `v` one of recent squared slopes, $t$ counts the steps (1 in the first), and
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 \qquad
 # p \leftarrow p - \eta\, \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \varepsilon}$$

@@ -1,23 +1,23 @@
 # %% 1: three neurons need three numbers
-heights = [1 / 0.3, -2 / 0.3]
+weights = [1 / 0.3, -2 / 0.3]
 
 # %% 1: three neurons need three numbers
-heights = 1
+weights = 1
 
 # %% 1: the first neuron makes the way up
-heights = [-1 / 0.3, 2 / 0.3, -1 / 0.3]
+weights = [-1 / 0.3, 2 / 0.3, -1 / 0.3]
 
 # %% 1: at 0.5 the tent is 0.300 high, not 1
-heights = [1, -2, 1]
+weights = [1, -2, 1]
 
 # %% 1: at 0.8 it is 1.000, not 0: behind 0.5 the slope is 3.333 + (-3.333) = 0.000
-heights = [1 / 0.3, -1 / 0.3, 0]
+weights = [1 / 0.3, -1 / 0.3, 0]
 
 # %% 1: at 1 it is -0.667: the third neuron must end the slope
-heights = [1 / 0.3, -2 / 0.3, 0]
+weights = [1 / 0.3, -2 / 0.3, 0]
 
 # %% 1: at 1 it is 1.333
-heights = [1 / 0.3, -2 / 0.3, 3 / 0.3]
+weights = [1 / 0.3, -2 / 0.3, 3 / 0.3]
 
 
 # %% 2: those that stay are as large as before
