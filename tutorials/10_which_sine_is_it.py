@@ -28,8 +28,8 @@ plt.style.use("tinygrad_edu.figures")
 # ## Two hundred waves
 #
 # Each sample is $\sin(\omega t + \varphi)$ at a thousand times $t$ from 0 to 10. The **frequency** $\omega$ (omega) is 1, 2, ... or
-# 10, and it is the class. The **phase** $\varphi$ (phi) says where in its swing the wave begins; there are 20 of them, all around
-# the circle. Ten times twenty, and nothing but the frequency counts.
+# 10, so many swings in a time of $2\pi$, and it is the class. The **phase** $\varphi$ (phi) says where in its swing the wave
+# begins; there are 20 of them, evenly spread over one swing. Ten times twenty, and nothing but the frequency counts.
 
 # %%
 data = sine_waves()
@@ -252,7 +252,8 @@ def pages():
         figure, ax = plt.subplots(figsize=(6.5, 2.6))
         answers(ax, p)
         count = int((p.argmax(1) == data.y.numpy()).sum())
-        when = f"after {epoch} epochs" if epoch else "before training"
+        epochs = f"{epoch} epoch" if epoch == 1 else f"{epoch} epochs"
+        when = f"after {epochs}" if epoch else "before training"
         ax.set_title(f"{when}: {count} of 200 right")
         ax.set(xlabel="the waves, 20 for each ω")
         ax.set_xticks(np.arange(9.5, 200, 20), FREQUENCIES)
@@ -338,7 +339,8 @@ for count in range(1, 6):
     train(learner, sine_waves(phases=count), epochs=40)
     right = says(learner, unseen).argmax(1) == truth.numpy()
     shares.append(right.reshape(10, 100).mean(0))
-    ax.plot(360 * np.arange(count) / count, np.full(count, count - 1), "o", color="C1")
+    heard = 360 * np.arange(count) / count
+    ax.plot(heard, np.full(count, count - 1), "o", color="C1", clip_on=False)
 ax.imshow(
     shares, cmap="Blues", vmin=0, vmax=1, aspect="auto", extent=(0, 360, 4.5, -0.5)
 )
@@ -406,9 +408,10 @@ below.set_ylabel("how sure")
 plt.show()
 
 # %% [markdown]
-# Around every whole frequency there is a stair on which it is right and sure. In the gaps between it *should* be in doubt, but the
-# curve below hardly dips there. For most phases it is sure of something, and sometimes of something absurd: to 6.5 it answers 4 or
-# 5 more often than 6 or 7. And beyond 10 its words mean nothing, but they do not always sound like it.
+# Around every whole frequency there is a stair on which it is right and sure. In the gaps between it *should* be in doubt, half
+# and half, but the curve below falls only to about 0.8 there. For most phases it is sure of something, and sometimes of something
+# absurd: to 6.5 it answers 4 or 5 more often than 6 or 7. And beyond 10 its words mean nothing, but they do not always sound like
+# it.
 #
 # ## The louder, the surer
 #
@@ -605,6 +608,7 @@ def with_none(x, y):
 with check():
     tg.manual_seed(1)
     x, y = with_none(data.x, data.y)
+    assert {type(x), type(y)} == {tg.Tensor}, "with_none should return two tensors."
     assert x.shape[1:] == (1000,), (
         f"the signals should have the shape (400, 1000), not {tuple(x.shape)}: append rows, dim=0."
     )
@@ -622,7 +626,7 @@ with check():
     none = (says(model_11, noise).argmax(1) == 10).mean()
     assert none > 0.9, (
         f"only {none:.0%} of the noise is called none of these. Are your 200 signals all different, "
-        "with positive and negative numbers?"
+        "with positive and negative numbers, and unlike any sine?"
     )
     right = (says(model_11, unseen).argmax(1) == truth.numpy()).mean()
     assert right > 0.98, (
@@ -643,10 +647,11 @@ with check():
 #     return tg.cat([x, noise]), tg.cat([y, tg.full((200,), 10)])
 # ```
 #
-# Better than one could hope: it says no to 6.5, too, which nobody showed it. Noise points in all directions, so the network had to
-# learn what is special about the rings. But the square wave still has a name, and so have two waves at once: they lie far out in
-# the planes of the rings, and of that it was shown no example. (Try others. Silence alone, `tg.zeros(200, 1000)`, does nearly as
-# well. The same noise 200 times, `tg.randn(1, 1000).expand(200, 1000)`, is useless: that one it learns by heart.)
+# Better than one could hope: it says no to 6.5, too, which nobody showed it. Noise points in all directions, so the network had
+# to learn what is special about the rings. But the square wave still has a name, and so have two waves at once, for they lie far
+# out in the planes of the rings, and perhaps even silence: of these it was shown no example. (Try others. Silence alone,
+# `tg.zeros(200, 1000)`, does nearly as well. The same noise 200 times, `tg.randn(1, 1000).expand(200, 1000)`, is useless: that
+# one it learns by heart.)
 #
 # </details>
 
