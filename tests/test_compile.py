@@ -380,7 +380,11 @@ def test_a_loaded_optimizer() -> None:
 def _with_adam(wrap: Any) -> tuple[list[Tensor], Any, Any]:
     """Two parameters in groups of their own, Adam, and a step; the second one takes part unless it is frozen."""
     a, b = tg.tensor([1.0, -2.0], requires_grad=True), tg.tensor([[0.5]], requires_grad=True)
-    optimizer = optim.AdamW([{"params": [a]}, {"params": [b], "lr": 0.05, "amsgrad": True}], lr=0.1, weight_decay=0.1)
+    groups = [
+        {"params": [("a", a)]},
+        {"params": [("b", b), ("never", tg.zeros(1, requires_grad=True))], "lr": 0.05, "amsgrad": True},
+    ]
+    optimizer = optim.AdamW(groups, lr=0.1, weight_decay=0.1)
 
     def step(frozen: bool) -> None:
         optimizer.zero_grad()
@@ -451,6 +455,27 @@ def test_adam_is_written_out() -> None:
         optimizer.param_groups[0]["lr"] = lr
         step(False)
     assert [*step.plans.values()] == [plan]
+
+
+def test_large_parameters_are_updated_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the plan as without it: they stay in the processor's cache from line to line."""
+    monkeypatch.setattr(optim.optimizer, "BLOCK", 8)
+    found = []
+    for wrap in (lambda f: f, compile):
+        w = tg.arange(20.0).reshape(4, 5).requires_grad_()
+        optimizer = optim.Adam([w], lr=0.1)
+
+        def step(w: Tensor = w, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for _ in range(5):
+            step()
+        found.append(w.tolist())
+    assert found[0] == found[1]
+    assert str(step).count("sqrt(") == 3
 
 
 def test_a_formula_of_ones_own_that_counts_steps() -> None:

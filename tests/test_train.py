@@ -311,6 +311,19 @@ def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
     assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
 
 
+@pytest.mark.parametrize(("dtype", "asked"), [(tg.float32, tg.float32), (tg.float64, tg.float64), (tg.int64, tg.float32)])
+def test_the_points_of_a_decision_have_the_samples_dtype(dtype: tg.dtype, asked: tg.dtype) -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import plot_decision
+
+    def outputs(points: tg.Tensor) -> tg.Tensor:
+        assert points.dtype == asked
+        assert points.unique().numel() > 5  # and are not rounded to those of the samples
+        return points
+
+    plot_decision(outputs, tg.tensor([[0, 0], [1, 1]], dtype=dtype), tg.tensor([0, 1]), steps=7)
+
+
 def test_decisions_side_by_side() -> None:
     pytest.importorskip("matplotlib")
     from tinygrad_edu.plot import new_figure, plot_decision
@@ -321,25 +334,36 @@ def test_decisions_side_by_side() -> None:
     assert [len(ax.collections) for ax in axes] == [2, 2]  # regions and samples
 
 
+def test_matplotlib_draws_a_table_column_by_column() -> None:
+    """It looks for a first number with math.isfinite, and takes a ValueError for "this is a row"."""
+    ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
+    table = tg.arange(6.0).reshape(3, 2)
+    assert [line.get_ydata().tolist() for line in ax.plot(range(3), table)] == table.T.tolist()
+
+
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     image = pytest.importorskip("PIL.Image")
-    from tinygrad_edu.plot import Flipbook, new_figure
+    from tinygrad_edu.plot import Flipbook, _png, new_figure, with_palette
 
-    def pages() -> Iterator[Any]:
+    def bars() -> Iterator[Any]:
         for height in (0, 1, 2):
             figure, ax = new_figure()
             ax.bar([0], [height], color="black")
             ax.set_ylim(0, 2)
             yield figure
 
-    book = Flipbook(pages(), title="<bars>")
+    figures = list(bars())
+    book = Flipbook(figures, title="<bars>")
     html = book._repr_html_()
-    found = re.search('data-pages="([^"]*)"', html)
+    found = re.search('base64,([^"]*)" data-pages="([^"]*)"', html)
     assert found
-    pictures = [image.open(io.BytesIO(base64.b64decode(page))).convert("L") for page in found[1].split()]
-    assert len({picture.size for picture in pictures}) == 1
-    dark = [np.asarray(picture).mean() for picture in pictures]
-    assert dark[0] > dark[1] > dark[2]  # each page is its figure, in their order
+    first, *pages = (image.open(io.BytesIO(base64.b64decode(page))).convert("RGBA") for page in (found[1], *found[2].split()))
+    pictures = [image.alpha_composite(first, page) for page in pages]  # over the first one, as a notebook shows them
+    for figure, picture in zip(figures, pictures, strict=True):
+        alone = image.open(io.BytesIO(with_palette(_png(figure)))).convert("RGBA")
+        assert np.abs(np.asarray(picture, float) - np.asarray(alone)).max() < 3  # each page is its figure, in their order
+    assert len(set(book.pages)) == 3
+    assert max(map(len, book.pages)) < len(book.first) / 2  # for they hold only their bars
     assert 'max="2"' in html
     assert "<bars>" not in html
     with pytest.raises(ValueError, match="at least one figure"):

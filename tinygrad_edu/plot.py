@@ -61,13 +61,14 @@ def plot_decision(
 ) -> Any:
     """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure.
 
-    It is a figure of its own, or that of the axes `ax`, into which it is drawn.
+    It is a figure of its own, or that of the axes `ax`, into which it is drawn. The points have the dtype of x.
     """
+    x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
-    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype("float32")
+    grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(points.dtype)
     regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
     figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1
@@ -80,7 +81,7 @@ def plot_decision(
 
 
 class Flipbook:
-    """Figures of matplotlib as the pages of a book, to leaf through with a slider (or its arrow keys) in a notebook.
+    """Figures of matplotlib as the pages of a book, to leaf through with a slider (or its arrow keys) or to play in a notebook.
 
     Where a notebook may not run anything, as on GitHub, the first page is seen.
 
@@ -91,22 +92,36 @@ class Flipbook:
 
     def __init__(self, figures: Iterable[Any], title: str = "pictures") -> None:
         self.title = title
-        self.pages = [_png(figure) for figure in figures]
-        if not self.pages:
+        pages = [_png(figure) for figure in figures]
+        if not pages:
             raise ValueError("a Flipbook needs at least one figure.")
+        self.first = with_palette(pages[0])
+        self.pages = [with_palette(page, pages[0]) for page in pages]  # what changes
 
     def _repr_html_(self) -> str:
-        pages = [base64.b64encode(page).decode() for page in self.pages]
+        first, *pages = (base64.b64encode(page).decode() for page in (self.first, *self.pages))
         turn = (
             "const page = this.closest('div').querySelector('img');"
-            "page.src = 'data:image/png;base64,' + page.dataset.pages.split(' ')[this.value];"
+            # the first page, under the changes of the others; those that let their ground through are whole
+            + ("page.style.background ||= `0 / 100% 100% url(${page.src})`;" if self.first != self.pages[0] else "")
+            + "page.src = 'data:image/png;base64,' + page.dataset.pages.split(' ')[this.value];"
             "this.nextElementSibling.value = +this.value + 1"
         )
+        play = (
+            "const slider = this.closest('div').querySelector('input'), stop = () => {"
+            "clearInterval(this.timer); this.timer = 0; this.textContent = '▶' };"
+            "const show = value => { slider.value = value; slider.dispatchEvent(new Event('input')) };"
+            "if (this.timer) return stop();"
+            "if (slider.value === slider.max) show(0);"
+            "this.textContent = '❚❚';"
+            f"this.timer = setInterval(() => slider.value === slider.max ? stop() : show(+slider.value + 1), {MILLISECONDS})"
+        )
         return (
-            f'<div><img alt="{escape(self.title)}" src="data:image/png;base64,{pages[0]}" data-pages="{" ".join(pages)}" '
+            f'<div><img alt="{escape(self.title)}" src="data:image/png;base64,{first}" data-pages="{" ".join(pages)}" '
             f'style="display:block;max-width:100%;zoom:{100 / DPI:.2f}">'
+            f'<button type="button" aria-label="play or stop" style="width:3em" onclick="{escape(play)}">▶</button> '
             f'<label>page <input type="range" min="0" max="{len(pages) - 1}" value="0" style="width:20em;vertical-align:middle" '
-            f'oninput="{turn}"> <output>1</output> of {len(pages)}</label></div>'
+            f'oninput="{escape(turn)}"> <output>1</output> of {len(pages)}</label></div>'
         )
 
     def __repr__(self) -> str:
@@ -114,26 +129,42 @@ class Flipbook:
 
 
 DPI = 120  # of a page; it is shown at the size of 100, so that it is sharp on fine screens too
+MILLISECONDS = 400  # that a page stays when a book is played
 
 
 def _png(figure: Any) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI)
-    return with_palette(file.getvalue())
+    return file.getvalue()
 
 
-def with_palette(png: bytes) -> bytes:
-    """The same picture with at most 128 colours: a third of the bytes, and the eye sees no difference in a plot.
+def with_palette(png: bytes, below: bytes | None = None) -> bytes:
+    """The same picture with at most 127 colours: a third of the bytes, and the eye sees no difference in a plot.
 
-    One that lets its ground through stays as it is.
+    Where it is as the picture `below`, if that is given, it lets that show through: half the bytes again. One that lets its
+    ground through stays as it is.
     """
     from PIL import Image  # comes with matplotlib
 
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
     if picture.getchannel("A").getextrema() != (255, 255):
         return png
+    pixels, same = np.array(picture), None
+    if below is not None and (ground := np.asarray(Image.open(io.BytesIO(below)).convert("RGBA"))).shape == pixels.shape:
+        changed = (pixels != ground).any(-1)
+        for axis in (0, 1):  # and a rim of two pixels around it: without, traces are left where a browser scales the pages
+            changed = np.any([np.roll(changed, k, axis) for k in range(-2, 3)], axis=0)
+        same = ~changed
+        pixels[same] = 255  # so that the colours are chosen for the rest
+    small = Image.fromarray(pixels).convert("RGB").quantize(127, dither=Image.Dither.NONE)
+    clear = None
+    if same is not None:
+        colours = (small.getpalette() or [])[: 3 * 127]
+        clear = len(colours) // 3
+        small.putpalette([*colours, 255, 255, 255])
+        small.paste(clear, mask=Image.fromarray(same))
     file = io.BytesIO()
-    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    small.save(file, "PNG", optimize=True, transparency=clear)
     return file.getvalue()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from . import backend, dtypes
 from .callsite import source_line
 from .clock import mark_changed, tick
-from .errors import DeviceError, DtypeError, GraphError
+from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .views import Anchor, note_view, refresh
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class Tensor:
         if self.base is not None:
             refresh(self)
         if self.array.size != 1:
-            raise GraphError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
+            raise ShapeError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
         return backend.place(self.array, backend.CPU).item()
 
     def tolist(self) -> Any:

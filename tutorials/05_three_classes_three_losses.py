@@ -743,4 +743,4 @@ with check():
 # - The page: [CS231n's demo](http://vision.stanford.edu/teaching/cs231n-demos/linear-classify/), and
 #   [the course's notes](https://cs231n.github.io/linear-classify/) on these losses
 #
-# Next: [6. Walking downhill](README.md) asks how to take the steps that we just took.
+# Next: [6. Walking downhill](06_walking_downhill.ipynb) asks how to take the steps that we just took.

@@ -694,4 +694,4 @@ with check(settings):
 # - [`Dropout`](../tinygrad_edu/nn/dropout.py), [`Adam` and its relatives](../tinygrad_edu/optim/adaptive.py),
 #   [`summary`](../tinygrad_edu/nn/summary.py)
 #
-# Next: [9. What can a network approximate?](README.md)
+# Next: [9. What can a network approximate?](09_what_can_a_network_approximate.ipynb)

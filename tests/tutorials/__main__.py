@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 from nbclient.exceptions import CellExecutionError
 
@@ -30,11 +31,12 @@ def main() -> int:
     names = [name for name in notebooks.NAMES if name.startswith(tuple(options.names or [""]))]
     if not names:
         parser.error(f"no tutorial begins with {', '.join(options.names)}; there are: {', '.join(notebooks.NAMES)}")
-    return max([check(name, options.update) for name in names])
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        return max(pool.map(check, names, [options.update] * len(names)))
 
 
 def worked() -> float:
-    """Seconds for which processors worked for the notebooks so far; a busy machine makes a tutorial wait, not work longer."""
+    """Seconds for which processors worked for this process's notebooks so far; a busy machine makes a tutorial wait, not work longer."""
     times = os.times()
     return times.children_user + times.children_system
 

@@ -10,6 +10,7 @@ Tags of a cell, as in `# %% tags=["cover"]`:
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import io
 import math
@@ -143,19 +144,30 @@ def _shown(output: Any) -> dict[str, str]:
         return {output.name: output.text}
     if output.output_type == "error":
         return {"error": f"{output.ename}: {output.evalue}"}
-    pages = re.search(r'data-pages="([^"]*)"', output.data.get("text/html", ""))  # of a Flipbook
-    if pages:
-        return {f"image {i}": page for i, page in enumerate(pages[1].split(), start=1)}
+    book = re.search(r'src="data:image/png;base64,([^"]*)" data-pages="([^"]*)"', output.data.get("text/html", ""))
+    if book:
+        return {f"image {i}": _laid_over(book[1], page) for i, page in enumerate(book[2].split(), start=1)}
     return {kind: _without_program(text) if kind == "text/html" else text for kind, text in output.data.items()}
 
 
+def _laid_over(first: str, page: str) -> str:
+    """A page of a Flipbook as one sees it: it holds only what has changed since the first."""
+    ground, changes = (Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA") for png in (first, page))
+    if ground.size == changes.size:
+        changes = Image.alpha_composite(ground, changes)
+    file = io.BytesIO()
+    changes.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def _without_program(page: str) -> str:
-    """Of a player only what it shows: its program may be newer than the notebook."""
+    """Of a player only what it shows, unpacked: its program may be newer than the notebook."""
     found = re.search(r'<script [^>]*id="data"[^>]*>(.*?)</script>', html.unescape(page), re.DOTALL)
-    return found[1] if found else page
+    return _PACKED.sub(lambda part: gzip.decompress(base64.b64decode(part[0])).decode(), found[1]) if found else page
 
 
-_NUMBER = re.compile(r"\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+")  # with a sign of its own: "-0.0" is "-" and "0.0"
+_PACKED = re.compile(r"H4sI[A-Za-z0-9+/]{20,}=*")  # so begins what is packed by gzip
+_NUMBER = re.compile(r"-?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)")
 
 
 def text_difference(was: str, now: str) -> tuple[str, str] | None:

@@ -149,6 +149,7 @@ def test_the_readme_links_them_in_order() -> None:
         ("loss 0.1234", "loss 0.1235", True),
         ("loss 0.1234", "loss 0.1236", False),
         ("loss -0.1234", "loss 0.1234", False),
+        ("mean -0.0000", "mean 0.0000", True),
         ("12 cards", "13 cards", False),
         ("1.0 and more", "1.0 and less", False),
         ("a\nb", "a\nb\nc", False),
@@ -174,6 +175,17 @@ def test_pictures() -> None:
     assert notebooks.pixels_apart(blue, blue) == 0
     assert notebooks.pixels_apart(blue, picture(color="C0", linewidth=1.52)) < notebooks.PIXELS
     assert notebooks.pixels_apart(blue, picture(color="C1")) > notebooks.PIXELS
+
+
+def test_what_a_player_packs_is_compared_as_numbers() -> None:
+    def shown(score: float) -> str:
+        scores = tg.tensor([[score, 0.5]], requires_grad=True)
+        loss = tg.nn.functional.cross_entropy(scores, tg.tensor([0]))
+        return notebooks._without_program(tg.play(loss)._repr_html_())
+
+    assert shown(0.7) != shown(0.7000001)
+    assert notebooks.text_difference(shown(0.7), shown(0.7000001)) is None
+    assert notebooks.text_difference(shown(0.7), shown(0.8)) is not None
 
 
 def test_a_changed_notebook_is_noticed() -> None:

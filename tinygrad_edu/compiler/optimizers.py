@@ -78,7 +78,7 @@ def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
 @contextmanager
 def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
     """Note that steps are counted, and that the numbers which depend on them come from the optimizer's `factors`."""
-    before = {id(state): state["step"] for state in optimizer.state.values() if "step" in state}
+    before = {id(state): state.get("step") for state in optimizer.state.values()}
     counted: list[dict] = []
     known: dict[Any, tuple[dict, list[Recorded]]] = {}
     compute = optimizer.factors
@@ -87,11 +87,11 @@ def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
         for state in counted:
             state["step"] += 1
 
-    def factors(group: dict, state: dict, dtype: Any) -> list[Recorded]:
-        key = id(group), state["step"], dtype
+    def factors(p: Recorded, state: dict, group: dict) -> list[Recorded]:
+        key = id(group), state["step"], p.dtype
         if key not in known:
-            made = [tape.enter(x.copy(), "own") for x in compute(group, state, dtype)]
-            tape.note(Method(optimizer, "factors"), (group, state, dtype), results=[x.operand() for x in made])
+            made = [tape.enter(x.copy(), "own") for x in compute(p.held, state, group)]
+            tape.note(Method(optimizer, "factors"), (p.operand(), state, group), results=[x.operand() for x in made])
             known[key] = state, made
         first, made = known[key]
         if state is not first:

@@ -12,19 +12,8 @@ from .lines import COPIES, Draw, Line, Operand, Value, call, check, copy, data, 
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
-    np.concatenate,
-    np.stack,
-    np.cumsum,
-    np.cumprod,
-    np.dot,
-    np.mean,
-    np.var,
-    np.std,
-    np.clip,
-    np.argmax,
-    np.argmin,
-    np.einsum,
-}
+    np.concatenate, np.stack, np.cumsum, np.cumprod, np.dot, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin, np.einsum,
+}  # fmt: skip
 COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!="}
 METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
 EFFECTS = {call, check, grad, data}

@@ -107,6 +107,8 @@ class Plan:
             name, held = write.name_of(optimizer), write.name_of(optimizer.state)
             conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
             for p, state in optimizer.state.items():
+                if not state:
+                    continue
                 conditions.append(f"{held}[{write.name_of(p)}] is {write.name_of(state)}")
                 arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
                 conditions += [f"{write.name_of(state)}[{k!r}] is {write.name_of(v)}" for k, v in arrays.items()]

@@ -152,18 +152,9 @@ def _refused(what: str) -> Any:
     return method
 
 
-for _name in (
-    "__array__",
-    "__int__",
-    "__float__",
-    "__index__",
-    "__complex__",
-    "item",
-    "tolist",
-    "tobytes",
-    "__array_interface__",
-):
-    setattr(Recorded, _name, _refused("reads numbers") if _name != "__array_interface__" else property(_refused("reads numbers")))
+for _name in ("__array__", "__int__", "__float__", "__index__", "__complex__", "item", "tolist", "tobytes"):
+    setattr(Recorded, _name, _refused("reads numbers"))
+Recorded.__array_interface__ = property(_refused("reads numbers"))  # type: ignore[attr-defined]
 
 
 def site() -> Any:

@@ -164,7 +164,7 @@ class Adam(Optimizer):
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = state["exp_avg_sq"].copy()
         state["step"] += 1
-        beta1, new1, beta2, new2, eps, rate, keep = self.factors(group, state, p.dtype if isinstance(p, np.ndarray) else None)
+        beta1, new1, beta2, new2, eps, rate, keep = self.factors(p, state, group)
         if group["weight_decay"]:
             if group["decoupled_weight_decay"]:
                 p *= keep
@@ -187,8 +187,9 @@ class Adam(Optimizer):
             change *= rate
             here -= change
 
-    def factors(self, group: dict[str, Any], state: dict[str, Any], dtype: Any) -> tuple[Any, ...]:
+    def factors(self, p: Any, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """The numbers of this step: β₁, 1-β₁, β₂, 1-β₂, eps and rate with both corrections in them, 1 - lr·weight_decay."""
+        dtype = p.dtype if type(p) is np.ndarray else None
         return _factors(float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], int(state["step"]), dtype)
 
 

@@ -38,17 +38,18 @@ def in_blocks(*arrays: Any) -> Iterable[Sequence[Any]]:
 
     Adam takes 2.5 times as long on 570,000 numbers without it. Small arrays, and those of a GPU, come whole.
     """
-    if arrays[0].size <= BLOCK or not all(type(a) is np.ndarray and a.flags.c_contiguous for a in arrays):
+    if arrays[0].size <= BLOCK or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
         return (arrays,)
     flat = [a.reshape(-1) for a in arrays]
     return ([a[start : start + BLOCK] for a in flat] for start in range(0, len(flat[0]), BLOCK))
 
 
 def steady(update: Any) -> Any:
-    """Mark an optimizer's `update` as one that does the same at every step, but for numbers that the optimizer's method `factors` computes.
+    """Mark an optimizer's `update` as one that does the same at every step, so that `compile` can write it out.
 
-    It counts steps in `state["step"]`, and reads that, "lr", "betas" and "eps" in `factors` only. So `compile` can write it out. An update
-    that replaces a marked one needs a mark of its own.
+    What may change is computed by the optimizer's method `factors(p, state, group)`, which returns numbers, as 0-d arrays for an array of
+    NumPy: all that depends on the count of steps, `state["step"]`, and on lr, betas and eps. An update that replaces a marked one needs a
+    mark of its own.
     """
     update.steady = True
     return update
