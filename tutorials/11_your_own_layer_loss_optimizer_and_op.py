@@ -1006,4 +1006,4 @@ with check():
 # - [`op.py`](../tinygrad_edu/op.py), [`autograd/function.py`](../tinygrad_edu/autograd/function.py): operations
 # - [`testing.py`](../tinygrad_edu/testing.py): `gradcheck`, `gradgradcheck`, `tensors`
 #
-# **Back:** [10. Which sine is it?](README.md) **Next:** [12. Convolutions](12_convolutions.ipynb)
+# **Back:** [10. Which sine is it?](10_which_sine_is_it.ipynb). **Next:** [12. Convolutions](12_convolutions.ipynb).
