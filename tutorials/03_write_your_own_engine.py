@@ -11,7 +11,7 @@
 # (The best known engine of this size is Andrej Karpathy's [micrograd](https://github.com/karpathy/micrograd). Ours is made like
 # this package, only smaller.)
 #
-# You need tutorials 1 and 2. About 30 minutes.
+# You need tutorials 1 and 2. About 30 minutes, and the exercises.
 
 # %%
 import inspect
