@@ -200,7 +200,7 @@ for epoch in (0, 10, 100, 200, 300):
 
 # %% jupyter={"source_hidden": true} tags=["cover"]
 def stripes(said, title):
-    figure, ax = plt.subplots(figsize=(6.5, 3.5))
+    figure, ax = plt.subplots(figsize=(6.5, 3.7))
     table = np.full(105, np.nan)
     table[:100] = said
     ax.imshow(table.reshape(7, 15), cmap=ListedColormap(COLORS), vmin=0, vmax=3)
