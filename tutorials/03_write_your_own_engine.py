@@ -11,7 +11,7 @@
 # (The best known engine of this size is Andrej Karpathy's [micrograd](https://github.com/karpathy/micrograd). Ours is made like
 # this package, only smaller.)
 #
-# You need tutorials 1 and 2. About 30 minutes.
+# You need tutorials 1 and 2. About 30 minutes, and the exercises.
 
 # %%
 import inspect
@@ -34,7 +34,7 @@ plt.style.use("tinygrad_edu.figures")
 # ## A number that remembers
 #
 # A `Value` holds a number and three notes: which operation made it, from which other Values, and when it was born. (The clock just
-# counts 0, 1, 2 ...; the births will be needed for the order.) The gradient comes later; until then it is 0.
+# counts 0, 1, 2 ...; we shall need the births to find an order.) Its gradient is 0 until we walk back.
 
 # %%
 clock = itertools.count()
@@ -55,8 +55,8 @@ class Value:
 Value(3.0)
 
 # %% [markdown]
-# Somebody must write those notes down: the operation itself, whenever it is called. An `Op` wraps a function of plain numbers. It
-# takes the numbers out of its inputs, computes, and puts the result into a new Value. (The `rules` come in the next section.)
+# Who writes those notes down? The operation, whenever it is called. An `Op` wraps a function of plain numbers. It takes the numbers
+# out of its inputs, computes, and puts the result into a new Value. (The `rules` come in the next section.)
 
 
 # %%
@@ -85,11 +85,10 @@ Value.__add__ = Value.__radd__ = lambda x, y: add(x, y)
 Value.__mul__ = Value.__rmul__ = lambda x, y: mul(x, y)
 
 # %% [markdown]
-# The last two lines tell Python what `+` and `*` shall do with Values (`__radd__` is for `2 + x`, where the Value stands at the
-# right).
+# The last two lines tell Python what `+` and `*` do with Values (`__radd__` is for `2 + x`, where the Value stands at the right). A
+# `lambda` looks up `add` only when it is called; so we may write a better `add` later, and `+` will use it.
 #
-# That is all it takes to record. Here is a function with two intermediate results; `a` is used twice, and so is `h`. Ask the loss
-# where it comes from:
+# That is all it takes to record. In this function `a` is used twice, and so is `h`. Ask its result, the loss, where it comes from:
 
 
 # %%
@@ -149,7 +148,7 @@ sketch(values, made_by, title="what the Values remember")
 plt.show()
 
 # %% [markdown]
-# Python's operators do not care what they work on, so `f` takes tensors just as well. The package records the same graph:
+# `f` says only `+` and `*`, so it takes tensors just as well. The package records the same graph:
 
 # %%
 tg.draw(
@@ -164,16 +163,17 @@ tg.draw(
 #
 # ## One rule for each input
 #
-# The chain rule needs to know of each operation how its result depends on each input. A rule gets the gradient `g` of the result,
-# the result `z` and the inputs, and returns what one input shall get: `g` times the local slope.
+# How fast does the result of an operation grow with one of its inputs? That is the *local slope*, and the chain rule needs it. A
+# rule gets the gradient `g` of the result, the result `z` and the inputs. It returns what one input gets: `g` times the local
+# slope.
 #
-# The rules shall stand above the function, as `@op(dx=..., dy=...)`: `op` takes them, waits for the function, and makes an `Op` of
-# both. Two more operations come along, `sub` and `tanh`.
+# We write the rules above the function, as `@op(dx=..., dy=...)`: `op` takes them, waits for the function, and makes an `Op` of
+# both. Two operations are new, `sub` and `tanh`.
 
 
 # %%
 def op(**rules):
-    """To stand above a function: makes an operation of it, with these rules."""
+    """Makes an operation of the function below it, with these rules."""
     return lambda forward: Op(forward, list(rules.values()))
 
 
@@ -202,8 +202,8 @@ Value.__rsub__ = lambda x, y: sub(y, x)
 Value.tanh = lambda x: tanh(x)
 
 # %% [markdown]
-# The slope of tanh is $1 - \tanh^2 x$, and since $z$ *is* $\tanh x$, its rule needs only $z$. With $g = 1$ a rule returns the local
-# slope alone. Here the slopes stand on the arrows:
+# The slope of tanh is $1 - \tanh^2 x$, and $z$ *is* $\tanh x$: its rule needs only $z$. With $g = 1$ a rule returns the local slope
+# alone. Here the slopes stand on the arrows:
 
 # %% tags=["cover"]
 a, b = Value(1.0), Value(3.0)
@@ -225,14 +225,14 @@ plt.show()
 # %% [markdown]
 # Check one on paper: if `u` grows by 1, `loss = h * u` grows by `h`, which is 3.
 #
-# > **In the package:** [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py) declares `mul` with the very same two rules, and all
-# > the other operations are declared so. `tanh` is in [ops/elementwise.py](../tinygrad_edu/ops/elementwise.py).
+# > **In the package:** [ops/arithmetic.py](../tinygrad_edu/ops/arithmetic.py) declares `mul` with the very same two rules. All
+# > other operations are declared so; `tanh` is in [ops/elementwise.py](../tinygrad_edu/ops/elementwise.py).
 #
 # ## The order
 #
-# A Value may hand its gradient on only when all of its parts have arrived. So on the walk back everything that was made *from* it
-# must have its turn first. Each Value was born after its inputs, and noted when: collect all results behind the loss and sort them
-# by birth. Read from the end, that is the order we need.
+# A Value may hand its gradient on only when all parts of it have arrived (tutorial 2). So on the walk back, everything that was
+# made *from* it must have its turn first. Each Value was born after its inputs. So collect all results that led to the loss, and
+# sort them by birth: read from the end, that is the order we need. (A leaf is no result; it hands nothing on.)
 
 
 # %%
@@ -254,16 +254,17 @@ plt.show()
 
 # %% [markdown]
 # > **In the package:** `topological_order` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py) does this, and the birth is
-# > called `serial`. Other small engines find an order by recursion; after a thousand operations in a row Python then gives up with a
-# > RecursionError. A loop does not mind.
+# > called `serial`. Other small engines find an order by recursion. With a thousand operations in a row Python then gives up with a
+# > RecursionError; a loop does not.
 #
 # ## The walk back
 #
-# Everything is there. Start with 1 at the loss; go through the results; let each rule make its part; add the part to the input's
-# gradient. (Results begin at 0 in every walk. Leaves keep what they have, and it adds up until you set it to 0: tutorial 2.)
+# Everything is there. Start with 1 at the loss. Go through the results, the youngest first. Let each rule make its part, and add
+# the part to the input's gradient. (Results begin at 0 in every walk. Leaves keep what they have; it adds up until you set it to
+# 0, as in tutorial 2.)
 #
-# `yield` makes `steps` a generator: it hands out each part and pauses, so that we can watch. Whoever does not want to watch lets it
-# run to its end: that is `backward`.
+# `yield` makes `steps` a generator: it hands out each part and pauses, so that we can watch. `backward` does not watch: it lets
+# `steps` run to its end.
 
 
 # %%
@@ -290,7 +291,7 @@ def backward(root):
 Value.backward = backward
 
 # %% [markdown]
-# Leaf through the walk. The red arrow is the use that reports; beside it stands its local slope.
+# Leaf through the walk. The red arrow shows who sends to whom. The part is the sender's gradient times the slope on the arrow.
 
 
 # %% jupyter={"source_hidden": true}
@@ -313,8 +314,8 @@ def walk_pages():
 Flipbook(walk_pages(), title="your engine walks back")
 
 # %% [markdown]
-# At `h` and at `a` two parts add up. And here is the same computation in the package's player. Step through it beside yours: the
-# same parts, in the same order. (**Why this order?** shows what other orders do.)
+# At `h` and at `a` two parts add up. Here is the same computation in the package's player. Step through it beside yours: the same
+# parts, in the same order.
 
 # %%
 ta = tg.tensor(1.0, requires_grad=True, name="a")
@@ -323,7 +324,7 @@ their_loss = f(ta, tb)
 tg.play(their_loss, title="f(a, b), by the package")
 
 # %% [markdown]
-# If you would rather trust numbers than pictures: both engines can be watched, so let them walk side by side.
+# The same in numbers: both engines can be watched, so let them walk side by side.
 
 # %%
 theirs_steps = (s for s in tg.autograd.steps(their_loss) if s.kind == "contribute")
@@ -334,14 +335,13 @@ for (z, _, part), step in zip(steps(loss), theirs_steps, strict=True):
 
 # %% [markdown]
 # > **In the package:** `_chain_rule` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py) is this loop, and a generator like
-# > ours: `backward` runs it to its end, `tg.autograd.steps` and the player look at what it yields. It is longer because it also
-# > frees memory on the way, notices tensors that were changed in the meantime, and can record itself, for second derivatives.
+# > ours: `backward` runs it to its end, `tg.autograd.steps` and the player look at what it yields. It also frees memory on the way,
+# > notices tensors that were changed in the meantime, and can record itself, for second derivatives.
 #
 # ## Trust nobody
 #
-# Are the gradients right? Let slopes be the judge that are measured by small steps to both sides, as in tutorial 2: they know no
-# chain rule. `measured` runs the function twice for each input; `gradients` asks an engine. (Which one? That is its last argument;
-# we shall need it.)
+# Are the gradients right? Compare with slopes measured by small steps to both sides, as in tutorial 2: they know no chain rule.
+# `measured` runs the function twice for each input. `gradients` asks an engine: the one whose `backward` is its last argument.
 
 
 # %%
@@ -372,9 +372,10 @@ print("engine:  ", gradients(f, [1.0, 3.0]))
 print("measured:", [round(slope, 6) for slope in measured(f, [1.0, 3.0])])
 
 # %% [markdown]
-# One point proves little. Better would be: *at every point the two agree*. Such a sentence is a **property**, and the library
-# [Hypothesis](https://hypothesis.readthedocs.io) tests it: you say what the inputs are like, and it searches for some that break
-# your sentence. Here the inputs are tenths from -2 to 2.
+# One point proves little. Better would be: *at every point the two agree*. Such a sentence is a **property**. You say what the
+# inputs are like, and the library [Hypothesis](https://hypothesis.readthedocs.io) searches for some that break your sentence. Here
+# they are tenths from -2 to 2. Under `@given`, the test is run again and again, with other `x` and `y`; `@quick` holds the
+# settings.
 
 # %%
 numbers = st.integers(-20, 20).map(lambda n: n / 10)
@@ -403,8 +404,8 @@ tried_on_ours = [*tried]
 print("nothing found that breaks it")
 
 # %% [markdown]
-# Would it have noticed a mistake? Only a broken engine can tell. Here is one with the most usual mistake of all: it replaces the
-# gradient where it should add. When a test fails, Hypothesis does not stop: it looks for the *simplest* numbers that break it.
+# Would it have noticed a mistake? Only a broken engine can tell. This one replaces the gradient where it should add. When a test
+# fails, Hypothesis does not stop: it looks for the *simplest* numbers that break it.
 
 
 # %%
@@ -447,8 +448,8 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# Each dot is a pair that Hypothesis tried; the line leads to the simplest one that breaks the sentence. Where `x` is 0, even the
-# forgetful engine is right: that is why a few nice numbers prove little.
+# Each dot is a pair that Hypothesis tried; the line leads to the simplest one that breaks the property. Where `x` is 0, even the
+# forgetful engine is right: so a few nice numbers prove little.
 #
 # The same test with another function, `x * y`, finds nothing at all:
 
@@ -470,17 +471,18 @@ print("nothing found that breaks it")
 # In `x * y` nothing is used twice, so there is nothing to add. A test that passes says something only if it *could* have failed.
 # Keep that in mind for the exercises.
 #
-# > **In the package:** `gradcheck` in [testing.py](../tinygrad_edu/testing.py) compares with measured slopes, and the same file has
-# > strategies for tensors and shapes. Every operation of the package is tested with them, on tensors of many shapes.
+# > **In the package:** `gradcheck` in [testing.py](../tinygrad_edu/testing.py) compares with measured slopes. The same file
+# > describes tensors and shapes for Hypothesis. Every operation of the package is tested so, on many shapes.
 #
 # ## Train something
 #
-# An engine is for training. Nine points lie on a wave, and four neurons shall learn it:
+# An engine is for training. Nine points lie on a wave, and a small network is to learn it. Each of its four *neurons* is one bent
+# line, $\tanh(w x + b)$; the network adds them up:
 #
 # $$ y = c + \sum_{k=1}^{4} v_k \tanh(w_k x + b_k) $$
 #
-# Thirteen numbers, which begin at random. Each step makes thirteen new Values of them (so there are no old gradients to forget),
-# walks back from the mean squared error, and moves each number against its slope.
+# These are thirteen numbers, which begin at random. Each step makes thirteen new Values of them (so there are no old gradients to
+# set to 0), walks back from the mean squared error, and moves each number against its slope.
 
 # %%
 xs = np.linspace(-2, 2, 9)
@@ -505,7 +507,7 @@ def mean_squared_error(p):
 
 
 def train(make, count, rate=0.1):
-    """Losses, and the thirteen numbers before each step; `make` says of what engine."""
+    """Losses, and the thirteen numbers before each step; `make` makes a Value of a number."""
     p, losses, path = start, [], []
     for _ in range(count):
         path.append(p)
@@ -517,14 +519,14 @@ def train(make, count, rate=0.1):
     return losses, path
 
 
-losses, path = train(Value, 500)
-print(f"loss {losses[0]:.4f} before training, {losses[-1]:.4f} after 500 steps")
+losses, path = train(Value, 501)
+print(f"loss {losses[0]:.4f} before training, {losses[500]:.4f} after 500 steps")
 
 
 # %% jupyter={"source_hidden": true}
 def training_pages():
     fine = np.linspace(-2.2, 2.2, 100)
-    for step in (0, 20, 100, 150, 250, 499):
+    for step in (0, 20, 100, 150, 250, 500):
         figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6))
         p = path[step]
         parts = np.tanh(np.outer(p[:4], fine) + p[4:8, None]) * p[8:12, None]
@@ -542,7 +544,8 @@ def training_pages():
 Flipbook(training_pages(), title="four neurons learn a wave with your engine")
 
 # %% [markdown]
-# Blue is the sum, grey are the four neurons that it is made of. A network, trained by your own engine!
+# The grey curves are the four neurons, each times its $v$. Blue is their sum with $c$; it moves to the points. A network, trained
+# by your own engine!
 #
 # Does the package do the same? `train` never asks what it computes with, so give it tensors:
 
@@ -558,9 +561,9 @@ print("equal to ten digits:", np.allclose(losses[:30], theirs, rtol=1e-10, atol=
 # %% [markdown]
 # ## The same with arrays
 #
-# Single numbers are slow: each step of that training records hundreds of Values. One array can hold them all, and nothing in our
-# engine says that `data` must be a single number! Two operations are missing: the matrix product, whose rules you know from tutorial
-# 2, and a sum over all numbers, which sends the same gradient to each of them.
+# Single numbers are slow: each step of that training records hundreds of Values. But nothing in our engine says that `data` must
+# be a single number; it may be an array. Two operations are missing: the matrix product, whose rules you know from tutorial 2, and
+# a sum over all numbers, which sends the same gradient to each of them.
 
 
 # %%
@@ -580,7 +583,7 @@ Value.sum = lambda x: total(x)
 Value.__array_ufunc__ = None  # so that array * Value is ours, and not NumPy's
 
 # %% [markdown]
-# Then just try. `W` are two weights in a row, `x` three samples in a column:
+# Now just try. `W` holds two weights in a row, `x` three samples in a column:
 
 
 # %%
@@ -594,9 +597,9 @@ def try_it():
 try_it()
 
 # %% [markdown]
-# Forwards it works. Backwards both gradients have the shape of the result. NumPy used each number of `W` three times, once for each
-# row (that is broadcasting, tutorial 1), and each number of `x` twice; each use sends a part. The rules make tables of all these
-# parts, and they must still be added up:
+# Forwards it works. Backwards both gradients are wrong: they have the shape of the result. NumPy used each number of `W` three
+# times, once for each row (that is broadcasting, tutorial 1), and each number of `x` twice. Each use sends a part. The rules make
+# tables of all these parts, which must still be added up:
 
 # %% jupyter={"source_hidden": true}
 x, W = np.array([[1.0], [2.0], [3.0]]), np.array([0.5, -1.0])
@@ -621,8 +624,8 @@ for ax, name, rule, axis in zip(axes, "Wx", mul.rules[::-1], [0, 1], strict=True
 plt.show()
 
 # %% [markdown]
-# So after a rule has made its part, sum it over the axes along which the input was repeated: those that were put in front, and those
-# of size 1 that were stretched.
+# So sum what a rule returns over the axes along which the input was repeated: those that were put in front, and those of size 1
+# that were stretched.
 
 
 # %%
@@ -658,10 +661,10 @@ def steps(root):
 try_it()
 
 # %% [markdown]
-# One line is new, and no rule had to change. That is why it is done here, once, and not in each rule.
+# One line is new, and no rule had to change: broadcasting is undone here, once, and not in each rule.
 #
-# Now the network is one line: nine samples in a column, four neurons in a row. From the same start it must go the same way, with far
-# fewer operations to record:
+# Now the network takes all points at once: nine samples in a column, four neurons in a row. From the same start it must go the same
+# way, with far fewer operations to record:
 
 
 # %%
@@ -702,8 +705,8 @@ for name, run in [
     print(f"{name}: {(time.perf_counter() - began) / 20 * 1000:.2f} ms for a step")
 
 # %% [markdown]
-# And once more beside the package, for three of the samples and two of the neurons, so that there is room: the gradients of your
-# engine, and the same function of tensors in the player.
+# And once more beside the package, for only three samples and two neurons, so that the picture has room: first the gradients of
+# your engine, then the same function of tensors in the player.
 
 # %%
 W, b, V, c = start_arrays
@@ -722,8 +725,7 @@ x, y = tg.tensor(X[::4], name="x"), tg.tensor(Y[::4], name="y")
 tg.play(network_error(x, y, *tensors), title="two neurons, by the package")
 
 # %% [markdown]
-# Step to where `add` sends a gradient to `b`: the player shows how broadcasting is undone, three rows summed to one. At the end,
-# compare with the numbers of your engine.
+# Step to where `add` sends a gradient to `b`: three rows are summed to one. At the end, compare with the numbers of your engine.
 #
 # > **In the package:** `_fit` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py), which calls `sum_to` of
 # > [ops/shape.py](../tinygrad_edu/ops/shape.py); `matmul` is in [ops/products.py](../tinygrad_edu/ops/products.py).
@@ -747,25 +749,24 @@ print(count, "lines")
 assert count < 100
 
 # %% [markdown]
-# Why is the package's engine so much longer? For derivatives of derivatives (rules run on tensors too), arrays changed in place
-# (noticed, never silently wrong), hooks, graphs freed while they are walked, GPUs, and messages that say what to do. But its heart
-# you have just written.
+# Why is the package's engine so much longer? It also finds derivatives of derivatives, notices arrays that were changed in place,
+# frees the graph while it walks, runs on GPUs, and explains errors. But its heart you have just written.
 #
 # ## What to take along
 #
 # - An engine is: a record, one rule for each input of each operation, an order, and a walk that adds up.
-# - An operation's rule knows nothing of the others. The walk knows nothing of mathematics.
+# - A rule knows nothing of other operations. The walk knows nothing of mathematics.
 # - Born later, visited earlier: that is the order.
-# - Undo broadcasting in one place. A gradient has the shape of its tensor.
+# - A gradient has the shape of its input: broadcasting is undone, in one place.
 # - A test is worth what it catches: try it on engines that you broke on purpose.
 #
 # ## The hunt
 #
-# The exercises are about broken engines, A to M. Each is a `backward` with **one** mistake. They lie in the next cell, folded: do not
-# look, find them by testing! A check says "Right." only if your test passes on correct engines and fails on all broken ones, and it
-# shows the simplest numbers with which Hypothesis caught each of them.
+# Thirteen engines, A to M, are broken. Each is a `backward` with **one** mistake. They lie in the next cell, folded: run it, but do
+# not look; find them by testing! A check says "Right." only if your test passes on correct engines and fails on all broken ones. It
+# shows the simplest inputs with which Hypothesis caught each.
 #
-# Your tests get an engine's `backward` as their first argument, as `test_f` and `test_product` do.
+# Your tests get an engine's `backward` as their first argument and pass it on, as `test_f` and `test_product` do.
 
 # %% jupyter={"source_hidden": true}
 import re
@@ -881,8 +882,8 @@ def judge(test, broken):
             test(correct)
         except AssertionError as error:
             raise AssertionError(
-                f"your test fails on a correct engine, with {example(error)}. Is it true, what "
-                f"it says? (Measured slopes are not exact; close allows for that.) {error}"
+                f"your test fails on a correct engine, with {example(error)}. Is what "
+                f"it says true? (Measured slopes are not exact; close allows for that.) {error}"
             ) from None
     assert used, (
         "your test never calls the backward that it is given. "
@@ -902,8 +903,8 @@ def judge(test, broken):
 # %% [markdown]
 # ## Exercise 1: engines A to E
 #
-# Engines for single numbers. `test_product` from above passes on all five, and `test_f` misses two. Write a test that
-# catches them all.
+# Engines for single numbers. `test_product` from above passes on all five, and `test_f` misses two. Write a test that catches them
+# all, by choosing a better function. Our operations are `+`, `-`, `*` and `.tanh()`.
 
 
 # %% tags=["exercise"]
@@ -961,9 +962,10 @@ with check():
 # %% [markdown]
 # ## Exercise 2: engines F to J
 #
-# Now arrays. F to I do something wrong with broadcasting, J with the matrix product. Hypothesis gives you two shapes that fit together, such as
-# `(3,)` and `(2, 1)`, and a seed for random numbers; `x, y = two_arrays(shapes, seed)` makes arrays of them. `measured_arrays` is
-# `measured` for arrays. What you test must end in a single number, so sum it up.
+# Now arrays. F to I do something wrong with broadcasting, J with the matrix product. Hypothesis gives you two shapes that fit
+# together, such as `(3,)` and `(2, 1)`, and a seed for random numbers; `x, y = two_arrays(shapes, seed)` makes arrays of them.
+# `gradients` takes arrays, too, and `measured_arrays` is `measured` for arrays. Your function must end in a single number, so sum
+# it up; and compare the gradients one array at a time (`zip`), for `close` wants equal shapes.
 
 
 # %%
@@ -1010,7 +1012,7 @@ with check():
             ),
             "J": (
                 engine(rules={"matmul": [matmul.rules[0], lambda g, z, x, y: g.T @ x]}),
-                "Have you tried @, with matrices that are not square?",
+                "Have you tried @?",
             ),
         },
     )
@@ -1046,9 +1048,9 @@ with check():
 # %% [markdown]
 # ## Exercise 3: engines K to M
 #
-# A property need not compare with measured slopes. What do you know about **two** walks back? These three engines are right the
-# first time; something is wrong when `backward` is called again. (Do not use `measured`, and do not use `gradients`: it makes new
-# Values each time.)
+# A property need not compare with measured slopes. These three engines are right the first time; something is wrong when `backward`
+# is called again. What do you know about the `grad` of leaves after **two** walks back? (Make the Values yourself, with `Value(x)`:
+# `gradients` makes new ones each time.)
 
 
 # %% tags=["exercise"]

@@ -4,11 +4,11 @@
 # **A library hands you layers, losses, optimizers and operations. Which of them could you have written yourself?**
 #
 # All of them. First we write a layer, a loss, an optimizer and a training loop in plain NumPy, derivatives included, and teach a
-# network FizzBuzz with them. Then the same parts become parts of the library, and the derivatives disappear. Last, we go one level
-# deeper and make an *operation*, where a derivative must be written after all: we find it in five ways, get it wrong on purpose, and
-# write a test that finds a mistake nobody planted.
+# network FizzBuzz with them. Then we write them once more as parts of this library, and need no derivatives. Last, we go one level
+# deeper and make an *operation*, where a derivative must be written after all: we find it in five ways, get it wrong on purpose,
+# and write a test that finds a mistake nobody planted.
 #
-# You need tutorials [2](02_backprop_step_by_step.ipynb) and [5](05_three_classes_three_losses.ipynb). About 30 minutes.
+# You need tutorials [2](02_backprop_step_by_step.ipynb) and [5](05_three_classes_three_losses.ipynb). About 30 minutes, and the exercises.
 
 # %%
 from decimal import Decimal, getcontext
@@ -33,7 +33,7 @@ tg.set_default_dtype(tg.float64)  # 16 digits: derivatives will be checked
 # ## An interview question
 #
 # FizzBuzz: for each number from 1 to 100 say the number; but if it can be divided by 3, say *fizz*, if by 5, *buzz*, and if by
-# both, *fizzbuzz*. It takes three lines of Python. In 2016 Joel Grus [answered it with a neural
+# both, *fizzbuzz*. It takes a few lines of Python. In 2016 Joel Grus [answered it with a neural
 # network](https://joelgrus.com/2016/05/23/fizz-buzz-in-tensorflow/), for fun; later he wrote, in a talk of 45 minutes, a
 # [whole small library](https://github.com/joelgrus/joelnet), joelnet, to do it once more. We follow him, in code of our own.
 #
@@ -42,7 +42,7 @@ tg.set_default_dtype(tg.float64)  # 16 digits: derivatives will be checked
 
 
 # %%
-def bits(n):
+def bits(n):  # n >> k & 1 is the binary digit that counts 2**k
     return [1 if n >> k & 1 else -1 for k in range(10)]
 
 
@@ -85,7 +85,7 @@ figure.legend(loc="outside upper center", ncols=4)
 plt.show()
 
 # %% [markdown]
-# Each column is a number, with a dot for its answer. The dots repeat after 15 numbers, the bits after 2, 4, 8, 16 ... No single bit
+# Each column is a number, with a dot for its answer. The dots repeat after 15 numbers, the bits after 2, 4, 8, 16 ... No bit alone
 # tells whether 3 or 5 divides the number: the network must put many together.
 #
 # The first line of the table is a trap. Whoever always says "the number" is right in 493 of 923 cases. Grus's network of 2016 fell
@@ -94,16 +94,16 @@ plt.show()
 #
 # ## Parts that know their own derivative
 #
-# joelnet's idea: a network is a chain of parts with the same two methods. `forward` computes. `backward` gets the gradient of what
-# the part gave out, and returns the gradient of what it took in; on the way it notes the gradients of its own weights. Here is a
-# layer, with the two rules for `@` from [tutorial 2](02_backprop_step_by_step.ipynb), and an activation, which has no weights and the
-# slope $1 - z^2$:
+# joelnet's idea: a network is a chain of parts with the same two methods. `forward` computes. `backward` gets the gradient of the
+# part's output and returns that of its input; on the way it notes the gradients of its own weights. Here is a layer, with the two
+# rules for `@` from [tutorial 2](02_backprop_step_by_step.ipynb), and the activation tanh, which has no weights and the slope
+# $1 - z^2$:
 
 
 # %%
 class Dense:
     def __init__(self, n_in, n_out, rng):
-        limit = 1 / np.sqrt(n_in)
+        limit = 1 / np.sqrt(n_in)  # the more inputs, the smaller the weights
         self.w = rng.uniform(-limit, limit, (n_in, n_out))
         self.b = rng.uniform(-limit, limit, n_out)
 
@@ -129,10 +129,10 @@ class Tanh:
 
 
 # %% [markdown]
-# (`g.sum(0)`: the bias was added to each of the samples, so all of them send it a gradient, and gradients add up.)
+# (`g.sum(0)`: the bias was added to each sample, so each sends it a gradient, and gradients add up.)
 #
-# A loss has two methods as well, but it is the end of the chain: its gradient is where the way back starts. And an optimizer moves
-# each weight a little against its gradient:
+# A loss is the end of the chain: its gradient is where the way back starts. And an optimizer moves each weight a little against its
+# gradient:
 
 
 # %%
@@ -156,7 +156,7 @@ class Descent:
 
 
 # %% [markdown]
-# That is all a training loop needs: forward, the loss's gradient, backward, a step. It makes a step after each *batch* of about 32
+# A training loop needs nothing else: forward, the loss's gradient, backward, a step. It makes a step after each *batch* of about 32
 # numbers.
 
 
@@ -167,16 +167,16 @@ def forward(parts, x):
     return x
 
 
-def batches():  # each number once, 32 at a time, in an order that is always the same
+def batches(epochs):
+    """For each epoch all places in X, mixed, in 29 batches; the same each time."""
     rng = np.random.default_rng(0)
-    while True:
-        yield np.array_split(rng.permutation(len(X)), 29)
+    return [np.array_split(rng.permutation(len(X)), 29) for _ in range(epochs)]
 
 
 def train_parts(parts, loss, optimizer, epochs):
-    """What is said to 1 to 100, before training and after each epoch."""
+    """The answers to 1 to 100, before training and after each epoch."""
     said = [forward(parts, X_test).argmax(1)]
-    for _, epoch in zip(range(epochs), batches(), strict=False):
+    for epoch in batches(epochs):
         for batch in epoch:
             g = loss.gradient(forward(parts, X[batch]), Y[batch])
             for part in reversed(parts):
@@ -193,14 +193,14 @@ for epoch in (0, 10, 100, 200, 300):
     print(f"epoch {epoch:3}: {(said[epoch] == y_test).sum():3} of 100 are right")
 
 # %% [markdown]
-# It can do it. In the next pictures each row is 15 numbers, and the colour is what the network says. As the answers repeat after 15
-# numbers, a network which has understood draws stripes. First the end, then the way there: leaf through it with the slider. A cross
-# marks a wrong answer.
+# It can do it. In the next pictures each row is 15 numbers, and the colour is what the network says. The answers repeat after 15
+# numbers, so a network that has understood draws stripes. A cross marks a wrong answer. First the end, then the way there: leaf
+# through it with the slider.
 
 
 # %% jupyter={"source_hidden": true} tags=["cover"]
 def stripes(said, title):
-    figure, ax = plt.subplots(figsize=(6.5, 3.5))
+    figure, ax = plt.subplots(figsize=(6.5, 3.7))
     table = np.full(105, np.nan)
     table[:100] = said
     ax.imshow(table.reshape(7, 15), cmap=ListedColormap(COLORS), vmin=0, vmax=3)
@@ -235,19 +235,18 @@ def pages(said, epochs):
 Flipbook(pages(said, [0, 10, 100, 150, 200, 250, 300]), "learning FizzBuzz")
 
 # %% [markdown]
-# There is the trap: for more than a hundred epochs the network says "the number" to nearly everything. Then stripes grow, and in the
-# end they are clean. (Grus's network of 2016 had [four wrong](https://github.com/joelgrus/fizz-buzz-tensorflow) in the end: to
+# There is the trap: for more than a hundred epochs the network says "the number" to nearly everything. Then stripes grow, and in
+# the end all is right. (Grus's network of 2016 had [four wrong](https://github.com/joelgrus/fizz-buzz-tensorflow) in the end: to
 # 4, 23, 49 and 53 it said fizz. With other random numbers ours has some wrong, too.)
 #
 # ## The same parts without their derivatives
 #
-# Now the library's version of the same three parts. Autograd finds the gradients, so **only the way forward** is left to write:
+# Now the same three parts, made for the library. Autograd finds the gradients, so **only the way forward** is left to write:
 #
-# - A layer is a subclass of `nn.Module`. What it learns is an attribute made with `nn.Parameter`; that is how
-#   `model.parameters()` finds it.
+# - A layer is a subclass of `nn.Module`. What it learns is an attribute made with `nn.Parameter`; so `model.parameters()` finds it.
 # - A loss is just a function.
-# - An optimizer is a subclass of `optim.Optimizer` that says in `update` what happens to *one* parameter. `p` and `g` are arrays,
-#   and `p` is changed in place.
+# - An optimizer is a subclass of `optim.Optimizer` that says in `update` what happens to *one* parameter. `p` is its array, which is
+#   changed in place, `g` the gradient; `group` is a dictionary with the settings, such as `lr`. (`state` comes later.)
 
 
 # %%
@@ -276,14 +275,14 @@ class MyDescent(optim.Optimizer):
 
 # %% [markdown]
 # The training loop keeps its shape: forward, backward, step. Is it still the same training? Both networks get the same first
-# weights and the same 29 batches of an epoch:
+# weights and the same 29 batches:
 
 
 # %%
 def train(model, loss, optimizer, epochs):
     x, y, x_test = tg.tensor(X), tg.tensor(Y), tg.tensor(X_test)
     said = [tg.predict(model, x_test).numpy().argmax(1)]
-    for _, epoch in zip(range(epochs), batches(), strict=False):
+    for epoch in batches(epochs):
         for batch in epoch:
             optimizer.zero_grad()
             loss(model(x[batch]), y[batch]).backward()
@@ -302,20 +301,20 @@ model = my_network(nn.Tanh())
 parts = [Dense(10, 50, rng), Tanh(), Dense(50, 4, rng)]
 pairs = [(parts[0], model[0]), (parts[2], model[2])]
 for part, layer in pairs:
-    part.w, part.b = layer.w.numpy(force=True).copy(), layer.b.numpy(force=True).copy()
+    part.w, part.b = layer.w.detach().clone().numpy(), layer.b.detach().clone().numpy()
 
 train_parts(parts, SquaredError(), Descent(lr=0.003), epochs=1)
 train(model, squared_error, MyDescent(model.parameters(), lr=0.003), epochs=1)
 for part, layer in pairs:
     for theirs, ours in [(part.w, layer.w), (part.b, layer.b)]:
-        same = np.allclose(theirs, ours.numpy(force=True), rtol=0, atol=1e-10)
+        same = np.allclose(theirs, ours.detach().numpy(), rtol=0, atol=1e-10)
         print(f"{theirs.size:3} numbers are equal to ten digits: {same}")
 
 # %% [markdown]
-# Number for number, with no `backward` and no `gradient` written. And more was gained than lines: `MyLinear` may be used twice, or in
-# a loop, or beside another layer. The chain of parts could do none of that.
+# Number for number, with no `backward` and no `gradient` written. And `MyLinear` may be used twice, or in a loop, or beside another
+# layer; a chain of parts can do none of that.
 #
-# These base classes are PyTorch's as well:
+# PyTorch's ways are the same or nearly so:
 #
 # | your own | you write | in PyTorch |
 # |---|---|---|
@@ -326,9 +325,9 @@ for part, layer in pairs:
 #
 # ## Another loss, another optimizer
 #
-# A part of your own can be exchanged without touching the others. Squared error is not the usual choice for classes; that is the
-# cross-entropy of [tutorial 5](05_three_classes_three_losses.ipynb): $-\ln p$ of the right answer. From scores $s$ it gets
-# $\ln p_j = s_j - \ln \sum_k e^{s_k}$, and the last term is what `logsumexp` computes:
+# Each part can be exchanged without touching the others. The usual loss for classes is the cross-entropy of [tutorial
+# 5](05_three_classes_three_losses.ipynb): $-\ln p$ of the right answer, where $\ln p_j = s_j - \ln \sum_k e^{s_k}$ for the scores
+# $s$. The last term is what `logsumexp` computes:
 
 
 # %%
@@ -337,20 +336,15 @@ def cross_entropy(said, wanted):
     return -(wanted * log_p).sum(dim=1).mean()
 
 
-scores, wanted = tg.randn(5, 4, requires_grad=True), tg.tensor(Y[:5])
-cross_entropy(scores, wanted).backward()
-by_formula = (scores.softmax(1) - wanted).detach() / 5  # from tutorial 5
-print(
-    "value as the library's:",
-    tg.allclose(cross_entropy(scores, wanted), F.cross_entropy(scores, wanted)),
-)
-print("gradient as on paper:  ", tg.allclose(scores.grad, by_formula))
+scores, wanted = tg.randn(5, 4), tg.tensor(Y[:5])
+same = tg.allclose(cross_entropy(scores, wanted), F.cross_entropy(scores, wanted))
+print("equal to the library's:", same)
 
 # %% [markdown]
-# And an optimizer that neither PyTorch nor this library has: *Lion*, which [a program found in
-# 2023](https://arxiv.org/abs/2302.06675) by trying out many. It keeps a running mean `m` of the gradients, and uses nothing of it but
-# the **sign**: each weight moves by `lr`, up or down. (The paper's Lion also shrinks the weights a little; we leave that out.)
-# `state` is a dictionary that belongs to the parameter and lasts from step to step:
+# And an optimizer that is not in the library: *Lion*, which [a program found in 2023](https://arxiv.org/abs/2302.06675) by trying
+# out many. It mixes the gradient with a running mean `m` of the earlier ones, and uses nothing of the mixture but its **sign**:
+# each weight moves by `lr`, up or down. (The paper's Lion also shrinks the weights a little; we leave that out.) `state` is a
+# dictionary that belongs to the parameter and lasts from step to step:
 
 
 # %%
@@ -388,14 +382,14 @@ def curves(runs, styles=None):
 curves(runs)
 
 # %% [markdown]
-# The dashed line is the trap, "always the number". With each exchange the network leaves it earlier. (One run each, with a learning
-# rate that suits it: this shows that the parts work, not which is best. [Tutorial 8](08_iris.ipynb) tells how to compare fairly.)
+# The dashed line is the trap, "always the number". With each exchange the network leaves it earlier. (This shows that the parts
+# work, not which is best: it is one run each. [Tutorial 8](08_iris.ipynb) tells how to compare fairly.)
 #
 # ## An operation of your own
 #
-# Layers and losses are put together from operations, and each operation brings its derivative along. What if the one you want does
-# not exist? Our example is a ReLU without a corner. As $\max(0, x) = (x + |x|) / 2$ and $|x| = \sqrt{x^2}$, put a small $e > 0$
-# under the root:
+# Layers and losses are made of operations, and each operation brings its derivative along. What if the one you want does not exist?
+# Our example is the activation *ReLU*, $\max(0, x)$, but without its corner. It is $(x + |x|) / 2$, and $|x| = \sqrt{x^2}$. Put a
+# small $e > 0$ under the root:
 #
 # $$z = \frac{x + \sqrt{x^2 + e}}{2}$$
 #
@@ -417,15 +411,16 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# ReLU's slope jumps; this one climbs, through 1/2 at 0. How do we get at it? There are five ways to the same number.
+# ReLU's slope jumps; this one climbs, through 1/2 at 0. There are five ways to find it.
 #
 # **1. On paper.** Call the root $s = \sqrt{x^2 + e}$. By the chain rule its slope is $2x / (2s) = x/s$, so
 #
 # $$\frac{\partial z}{\partial x} = \frac{1}{2}\left(1 + \frac{x}{s}\right)$$
 #
-# **2. Measured**, from both sides, as in [tutorial 2](02_backprop_step_by_step.ipynb). No idea needed, but two runs for each number.
+# **2. Measured**, from both sides, as in [tutorial 2](02_backprop_step_by_step.ipynb): no formula needed, but two runs for each
+# number.
 #
-# **3. Composed** of operations that the library has. Autograd does the paper work, one operation after the other; step through it:
+# **3. Composed** of operations that the library has. Autograd applies the chain rule for us; step through it:
 
 # %%
 e = 0.1
@@ -443,11 +438,11 @@ z = (x + root) / 2
 tg.play(z, title="the smooth ReLU, composed")
 
 # %% [markdown]
-# Three parts meet in `x`, one for each use: two from `x * x`, one from the sum. (And why must $e$ be above 0? With $e = 0$ the root
+# Three parts meet in `x`, one for each use: two from `x * x`, one from the sum. (Why must $e$ be above 0? With $e = 0$ the root
 # has an infinite slope at $x = 0$, and infinity times $2x = 0$ is not a number: the gradient would be `nan`.)
 #
-# **4. `autograd.Function`**, PyTorch's way to an operation of one's own. `forward` computes, and leaves in `ctx` what `backward` will
-# need. That is joelnet's idea once more, for a single operation:
+# **4. `autograd.Function`**, PyTorch's way to an operation of your own. `forward` computes, and leaves in `ctx` what `backward`
+# will need: joelnet's idea, for a single operation. It is called as `SmoothReLU.apply(x)`:
 
 
 # %%
@@ -464,11 +459,11 @@ class SmoothReLU(autograd.Function):
 
 
 # %% [markdown]
-# **5. `@op`**, this library's way: the computation on arrays, and one line for each input's derivative. The rule gets the gradient
-# `g` that arrives, the result `z`, the inputs and the settings (what comes after the `*`).
+# **5. `@op`**, this library's way: the computation on arrays, and a rule of one line for each input. A rule gets the gradient `g`
+# that arrives, the result `z`, the inputs and the settings (what comes after the `*`).
 #
-# As it gets `z`, we can refine the formula. Bring it to one fraction, $(s + x) / (2s)$; the numerator is $2z$. So the slope is
-# $z / s$, and since $s = 2z - x$, the rule needs no root:
+# With $z$ at hand, the formula from paper gets simpler. As one fraction it is $(s + x) / (2s)$, and the numerator is $2z$. So the
+# slope is $z / s$, and since $s = 2z - x$, the rule needs no root:
 #
 # $$\frac{\partial z}{\partial x} = \frac{z}{2z - x}$$
 
@@ -504,9 +499,9 @@ for name, slopes in ways.items():
     print(f"{name:8}", *(f"{number:9.6f}" for number in slopes))
 
 # %% [markdown]
-# Which one to take? Composed, as long as you can: there is no rule to get wrong. A rule of your own pays if the operation is used a
-# lot, because one node stands in the graph where there were five; and if the composed one computes badly, of which more below. The
-# player shows it like any other operation, with sentence and formula from its docstring:
+# Which one to take? Composed, as long as you can: there is no rule to get wrong. An operation of your own pays if it is used a
+# lot, because it is one operation where there were five; and if the composed one computes badly, as we shall see. The player shows
+# it like any other, with sentence and formula from its docstring:
 
 # %%
 x = tg.tensor([-0.3, 0.3], requires_grad=True)
@@ -517,7 +512,7 @@ tg.play(loss, title="an operation of our own")
 # %% [markdown]
 # ## Wrong on purpose
 #
-# Nothing checks your rule when you write it. So let us make three typical mistakes, and ask `gradcheck`, which compares with measured
+# Nobody checks a rule when you write it. So we make three typical mistakes, and ask `gradcheck`, which compares with measured
 # slopes:
 
 
@@ -544,9 +539,9 @@ for name, operation in wrong.items():
         print(fill(f"{name}: {error}", 90), "\n")
 
 # %% [markdown]
-# All three are found. (The numbers are not slopes of one element each: `gradcheck` weights the results at random, so that mistakes
-# cannot cancel.) In a larger computation `check_graph` tells *which* rule it is: it compares every rule of the graph by itself, and
-# marks the first that is wrong.
+# All three are found. (`gradcheck` gives each result another, random weight, so that mistakes cannot cancel.) In a larger
+# computation `check_graph` tells *which* rule it is: it checks every rule of the graph by itself, and marks the first that is
+# wrong.
 
 # %%
 W = tg.tensor([[0.5, -1.0], [1.5, 0.3]], requires_grad=True)
@@ -557,8 +552,8 @@ loss = (hidden * hidden).sum()
 tg.check_graph(loss)
 
 # %% [markdown]
-# But surely a network with a wrong derivative does not learn, so that one would notice? Here is FizzBuzz once more, now with layer,
-# operation, loss and optimizer of our own, with the right rule and with the wrong ones:
+# Would we not have noticed in training? Here is FizzBuzz once more, with our own layer, operation, loss and optimizer, with the
+# right rule and with the wrong ones:
 
 
 # %%
@@ -579,15 +574,15 @@ for name, operation in {"right": smooth_relu, **wrong}.items():
 curves(runs, {"½ forgotten": {"linestyle": ":", "linewidth": 3}})
 
 # %% [markdown]
-# Only the wrong sign would be noticed. With ReLU's slope the network learns a little less well; you would blame the learning rate. And
-# the forgotten ½ gives *exactly* the same curve as the right rule: it doubles the gradients of the first layer, and Lion looks at
-# nothing but their signs. With another optimizer, a month later, the same code does something else. **A training that works proves
-# nothing about a derivative.**
+# Only the wrong sign would be noticed. With ReLU's slope the network learns a little less well; you would blame the learning rate.
+# And the forgotten ½ gives *exactly* the same curve as the right rule: it doubles the gradients of the first layer, and Lion looks
+# only at their signs. **A training that works proves nothing about a derivative.**
 #
 # ## The second derivative
 #
-# There is a mistake that `gradcheck` does not see. It looks like a good idea: the root is computed in `forward` anyway, so why not
-# keep the slope?
+# The slope of a slope is the *second derivative*: it says how a function bends, and some methods of training need it. There is a
+# mistake in it that `gradcheck` does not see. It looks like a good idea: the root is computed in `forward` anyway, so why not keep
+# the slope?
 
 
 # %%
@@ -611,10 +606,10 @@ except RuntimeError as error:
     print(fill(str(error), 90))
 
 # %% [markdown]
-# `gradgradcheck` does with the gradient what `gradcheck` does with the value: it compares the gradient's own gradient with measured
-# slopes. In `forward` of a Function nothing is recorded, so `ctx.slope` is a bare number that has forgotten `x`. In a larger
-# computation its part of a second derivative (which says how a function bends) is missing, without a word. `SmoothReLU` above computes
-# the root anew from a saved *input*; and our rule is made of `z` and `x`, which both know where they come from:
+# `gradgradcheck` compares the gradient's own gradient with measured slopes. In `forward` of a Function nothing is recorded, so
+# `ctx.slope` is a bare number that has forgotten `x`. In a larger computation its part of a second derivative is missing, without
+# a word. The two from above do better: `SmoothReLU` computes the slope anew from the input, and our rule is made of `z` and `x`,
+# which both know where they come from. (`create_graph=True` records the walk back as well, so that we can walk back through it.)
 
 # %%
 for name, function in [
@@ -632,10 +627,10 @@ for name, function in [
 # ## A property test
 #
 # We checked at three numbers that came to mind. A *property test* says what must hold for **all** inputs, and lets a program look
-# for one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io). Under `@given` it calls a function again and
-# again, with tensors of its own invention: of all shapes, empty ones too, made by `tensors()` of
-# [tinygrad_edu.testing](../tinygrad_edu/testing.py). `@settings` says how often. (What `quiet` says makes a run repeatable and saves
-# nothing on disk.) The derivatives first:
+# for one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io). Under `@given` it calls a function again
+# and again with other inputs: here with tensors of all shapes, made by `tensors()` of
+# [tinygrad_edu.testing](../tinygrad_edu/testing.py). `@settings` says how often, and `quiet` makes each run the same. The
+# derivatives first:
 
 
 # %%
@@ -656,8 +651,8 @@ test_derivatives(smooth_relu)
 print("no counterexample among 30")
 
 # %% [markdown]
-# And the values? To compare with the same formula once more would prove little. Better to find something that *follows* from it. For
-# $x$ and $-x$ the results are $(s + x)/2$ and $(s - x)/2$. So
+# And the values? To compare with the same formula once more would prove little. Better to find something that *follows* from it.
+# With $s = \sqrt{x^2 + e}$, the results for $x$ and $-x$ are $(s + x)/2$ and $(s - x)/2$. So
 #
 # $$z(x) - z(-x) = x \qquad\text{and}\qquad z(x) \cdot z(-x) = \frac{s^2 - x^2}{4} = \frac{e}{4}$$
 #
@@ -683,14 +678,14 @@ except AssertionError as error:
     print(error)
 
 # %% [markdown]
-# Nobody planted that. Hypothesis met an input that breaks the second law, and then made it as simple as it could. (Which one it ends
-# with may differ from version to version.) What is wrong there? For $x$ far below 0 the root is almost $-x$, so $x + s$ is the
-# difference of two nearly equal numbers. Most of their 16 digits cancel, and what remains is mostly rounding. No formula is wrong; the
-# numbers are. The composed version has the same fault.
+# Nobody planted that. Hypothesis met an input that breaks the second law, and made it as simple as it could. (Yours may be
+# another: versions of Hypothesis differ.) What is wrong there? For $x$ far below 0 the root is almost $-x$, so $x + s$ is the
+# difference of two nearly equal numbers. Most of their 16 digits cancel, and what remains is mostly rounding. The formula is
+# right; the computed numbers are not. The composed version has the same fault.
 #
 # The law that found it also mends it. The larger of the two values, $(|x| + s)/2$, is a sum of positive numbers, in which nothing
-# cancels, and the smaller one is $e/4$ divided by it. The rule may stay: for negative $x$, $2z - x$ is such a sum as well. (In the
-# formula from paper, $1 + x/s$, digits cancel, too: refining it was worth while.)
+# cancels. The smaller one is $e/4$ divided by it. The rule may stay: for negative $x$, $2z - x$ is such a sum as well. (In the
+# formula from paper, $1 + x/s$, digits cancel, too.)
 
 
 # %%
@@ -721,7 +716,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# To the right all digits of the first version are lost: its error is 1, for its result is 0. Now both tests for the new version:
+# At the right the first version has lost all digits: its result is 0, its error 1. Now both tests for the new version:
 
 # %%
 test_derivatives(stable_relu)
@@ -729,21 +724,21 @@ test_values(stable_relu)
 print("no counterexample")
 
 # %% [markdown]
-# The operations of this library are tested like that, too, in their values and their first and second derivatives
-# (`tests/test_catalogue.py`).
+# The operations of this library are tested so, too: values, first and second derivatives (`tests/test_catalogue.py`).
 #
 # ## What to take along
 #
 # - Layer, loss, optimizer: small parts with an agreed way to talk to each other. Write your own and plug it in.
 # - With autograd only the way forward is written. `nn.Parameter` marks what is learnt, `update` says how it moves.
-# - Compose first. Write a rule of your own if you must, in `z` and the inputs, and refine it on paper.
-# - A wrong derivative need not harm the training that you happen to look at. `gradcheck`, `gradgradcheck` and `check_graph` see it.
-# - A property holds for all inputs; let a program search for the one that breaks it.
+# - Compose first. If you must write a rule, make it of `z` and the inputs.
+# - Training may hide a wrong derivative. `gradcheck`, `gradgradcheck` and `check_graph` see it.
+# - A property holds for all inputs; let a program search for one that breaks it.
 #
 # ## Exercise 1: a rule for e
 #
-# Let $e$ be a second input, so that it can be learnt as well. How fast does $z$ grow with $e$? Find $\partial z / \partial e$ on paper,
-# and write the rule with `g`, `z`, `x` and `e`; if you can, without a root.
+# Let $e$ be a second input, so that it can be learnt as well. How fast does $z$ grow with $e$? Find $\partial z / \partial e$ on
+# paper, and write the rule with `g`, `z`, `x` and `e`. (A rule gets arrays or tensors, so it must use what both can do: a root is
+# `** 0.5`. But you can do without one.)
 
 # %% tags=["exercise"]
 rule_for_e = ...  # lambda g, z, x, e: ...
@@ -786,7 +781,8 @@ with check(rule_for_e):
 # <details>
 # <summary>Solution</summary>
 #
-# The derivative of the root $s = \sqrt{x^2 + e}$ by $e$ is $1 / (2s)$. So that of $z = (x + s) / 2$ is $1 / (4s)$, and $s = 2z - x$:
+# The derivative of the root $s = \sqrt{x^2 + e}$ by $e$ is $1 / (2s)$. So that of $z = (x + s) / 2$ is $1 / (4s)$, and $s = 2z -
+# x$:
 #
 # ```python
 # rule_for_e = lambda g, z, x, e: g / (4 * (2 * z - x))
@@ -799,9 +795,9 @@ with check(rule_for_e):
 # %% [markdown]
 # ## Exercise 2: a layer that learns its bend
 #
-# Write the layer `Bend(features)`: the smooth ReLU of x, of shape (samples, features), with an own $e$ for each feature, which is
-# learnt and starts at 0.1. An optimizer may move a parameter anywhere, but $e$ must stay above 0. So store not $e$, but its
-# logarithm. (`tg.full((features,), 0.1)` makes a tensor; composed operations will do.)
+# Write the layer `Bend(features)`: the smooth ReLU of x, which has the shape (samples, features), with an $e$ for each feature.
+# Each $e$ is learnt and starts at 0.1. An optimizer may move a parameter anywhere, but $e$ must stay above 0. So store not $e$,
+# but its (natural) logarithm. (`tg.full((features,), 0.1)` makes a tensor; compose the rest.)
 
 
 # %% tags=["exercise"]
@@ -845,7 +841,8 @@ with check():
         )
     layer(x.requires_grad_()).sum().backward()
     assert held[0].grad is not None, (
-        "no gradient reaches the parameter: compute with the tensor itself, without .item(), .numpy() or .detach()."
+        "no gradient reaches the parameter: compute with the tensor itself, without .item(), .numpy() or .detach(). "
+        "(Nor does smooth_relu(x, e=...) send one: its e is a setting. Compose.)"
     )
 
 # %% [markdown]
@@ -869,9 +866,9 @@ with check():
 # %% [markdown]
 # ## Exercise 3: you are the judge
 #
-# Write `judge(operation)`. It gets a function that claims to be the smooth ReLU with $e = 0.1$, shall return if that is true, and
-# raise an error (a failed `assert` is one) if it is not. Among those that come before you, some compute wrong values, some have
-# wrong first or second derivatives, and some are right only for some numbers. Use what we have; but one of them passes both of our
+# Write `judge(operation)`. It gets a function that claims to be the smooth ReLU with $e = 0.1$. If that is false, it raises an
+# error (a failed `assert` is one); else it does nothing. Some of those that come before you compute wrong values, some have wrong
+# first or second derivatives, and some are right only for some numbers. Use what we have; but one of them passes both of our
 # tests.
 
 
@@ -963,12 +960,14 @@ with check():
             return operation(x)
 
         try:
-            judge(suspect)
-            refused = None
+            verdict, refused = judge(suspect), None
         except NotImplementedError:
             raise
         except Exception as error:
-            refused = error
+            verdict, refused = None, error
+        assert verdict is None, (
+            f"judge returned {verdict!r}. It need not return anything: let it raise an error, as assert does."
+        )
         assert calls or refused, (
             "you have not called the operation once. If your test is a function inside of judge, call it."
         )
@@ -988,8 +987,8 @@ with check():
 #     assert (operation(tg.linspace(-2, 2, 5)) > 0).all()
 # ```
 #
-# The two laws make a quadratic equation for $z(x)$. One of its solutions is the smooth ReLU, the other $(x - s) / 2$, which is negative
-# everywhere. So the laws and the sign leave only one function, and `test_derivatives` sees to its slopes.
+# The two laws make a quadratic equation for $z(x)$. One of its solutions is the smooth ReLU, the other is $(x - s) / 2$, which is
+# negative everywhere. So the laws and the sign leave only one function, and `test_derivatives` checks its slopes.
 #
 # </details>
 
@@ -1002,4 +1001,4 @@ with check():
 # - [`op.py`](../tinygrad_edu/op.py), [`autograd/function.py`](../tinygrad_edu/autograd/function.py): operations
 # - [`testing.py`](../tinygrad_edu/testing.py): `gradcheck`, `gradgradcheck`, `tensors`
 #
-# **Back:** [10. Which sine is it?](README.md) **Next:** [12. Convolutions](12_convolutions.ipynb)
+# **Back:** [10. Which sine is it?](10_which_sine_is_it.ipynb). **Next:** [12. Convolutions](12_convolutions.ipynb).

@@ -324,6 +324,16 @@ def test_the_source_is_highlighted(show):
         assert page.locator("#source mark").all_inner_texts() == [node.expr]
 
 
+def test_the_heading_of_the_source_stays_whole(show):
+    """At a notebook's width the panel has room for three lines, and scrolls to the one that runs."""
+    page = show(small()[0].html)
+    page.set_viewport_size({"width": 1080, "height": 760})
+    for key in ("Home", "ArrowRight", "End"):
+        page.keyboard.press(key)
+        heading, panel = page.locator("#source h3").bounding_box(), page.locator("#source").bounding_box()
+        assert heading["y"] > panel["y"]
+
+
 def test_dark_and_light(show):
     player, _ = small()
 

@@ -108,6 +108,26 @@ class Bend(nn.Module):
         return (x + (x * x + self.log_e.detach().exp()).sqrt()) / 2
 
 
+# %% 2: its e is a setting
+class Bend(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.log_e = nn.Parameter(tg.full((features,), 0.1).log())
+
+    def forward(self, x):
+        return smooth_relu(x, e=self.log_e.exp())
+
+
+# %% 3: judge returned True. It need not return anything
+def judge(operation):
+    try:
+        test_derivatives(operation)
+        test_values(operation)
+    except Exception:
+        return False
+    return True
+
+
 # %% 3: not called the operation once
 def judge(operation):
     def holds(x):
