@@ -98,7 +98,8 @@ def time_of(call: Call, times: int) -> float:
 
 def memory(call: Call) -> tuple[int, int]:
     """(the most bytes in use during a call beyond those before it, the bytes left after it), without the garbage collector."""
-    call()  # the optimizer makes its state in the first call
+    for _ in range(3):
+        call()  # the optimizer makes its state in the first call, and compile needs two more that do the same
     gc.collect()
     gc.disable()
     tracemalloc.start()

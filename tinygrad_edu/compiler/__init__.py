@@ -218,8 +218,9 @@ def compile(
 ) -> Any:
     """Record what a function of tensors does, usually a whole training step, and replay it without Python's work around it.
 
-    The first two calls are recorded; when they did the same, later calls run the plan. Another shape, dtype or number as an argument,
-    another array in a parameter, train or eval mode: each is noticed, and recorded anew. `print` shows the plan.
+    The first calls are recorded; when two in a row did the same, later ones run the plan. (With an optimizer that is from the fourth
+    call on, because in the first it makes its state.) Another shape, dtype or number as an argument, another array in a parameter, train or
+    eval mode: each is noticed, and recorded anew. `print` shows the plan.
 
     What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
     compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.
