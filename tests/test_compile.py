@@ -500,6 +500,51 @@ def test_a_formula_of_ones_own_that_counts_steps() -> None:
     assert w.item() == -(3 + 4 / 2 + 1 / 4)
 
 
+@pytest.mark.parametrize("kind", [optim.Adam, optim.SGD])
+def test_a_step_of_ones_own(kind: Any) -> None:
+    """It may do anything beside the formula, so it runs as ever."""
+
+    class Decaying(kind):
+        def step(self, closure: Any = None) -> Any:
+            self.param_groups[0]["lr"] *= 0.5
+            self.steps_taken = getattr(self, "steps_taken", 0) + 1
+            return super().step(closure)
+
+    found = []
+    for wrap in (lambda f: f, compile):
+        w = tg.ones(2, requires_grad=True)
+        optimizer = Decaying([w], lr=1.0)
+
+        def step(w: Tensor = w, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for _ in range(6):
+            step()
+        found.append((w.tolist(), optimizer.steps_taken, optimizer.param_groups[0]["lr"]))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, optim.SGD, optim.RMSprop])
+def test_a_rate_that_the_function_sets(kind: Any) -> None:
+    """A plan would not set it again, so that is refused, at the latest in the second call."""
+    w = tg.ones(2, requires_grad=True)
+    optimizer = kind([w], lr=1.0)
+
+    @compile
+    def step() -> None:
+        optimizer.param_groups[0]["lr"] *= 0.5
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    step()
+    with pytest.raises(CompileError, match=r"sets lr of .* outside of the compiled function, or with a schedule"):
+        step()
+
+
 def test_compiled_within_compiled() -> None:
     inner = compile(lambda x: x * 2)
     outer = settled(lambda x: inner(x) + 1, tg.ones(2))

@@ -24,6 +24,7 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import mapped
 from .lines import CompileError, Operand
+from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
 from .tape import Tape
 from .watch import recording, somebody_records
@@ -86,6 +87,7 @@ class Compiled:
                 stacklevel=3,
             )
         tape = Tape(arrays, self._settings)
+        settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
         with recording(tape):
             try:
                 found = self.function(*args, **kwargs)
@@ -95,6 +97,7 @@ class Compiled:
                 if tape.refused is not None:
                     raise tape.refused from None
                 raise
+        refuse_changed_settings(settings, tape)
         for x, array in zip(tape.arguments, arrays, strict=True):
             if x.memory.value.writes:
                 array[...] = x.held

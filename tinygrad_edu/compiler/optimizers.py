@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from .lines import CompileError, Method, call
 from .recorded import Recorded
@@ -42,13 +43,38 @@ def as_lines(method: Any, tape: Tape) -> Any:
 
 
 def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
-    """Whether an optimizer's step can be recorded: it was called before, has the settings that it had then, and all else that its
-    formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
-    apart = {"params", "param_names", *_known(optimizer)}
-    now = [{k: v for k, v in group.items() if k not in apart} for group in optimizer.param_groups]
+    """Whether an optimizer's step can be recorded: it is the one of all optimizers, was called before, has the settings that it had
+    then, and all else that its formula reads are arrays, or numbers that it computes by itself at each step (see
+    `optim.optimizer.steady`)."""
+    if _has_own_step(optimizer):
+        return False
+    now = settings_of(optimizer, apart=_known(optimizer))
     before, settings[optimizer] = settings.get(optimizer), now
     held = [v for state in optimizer.state.values() for k, v in state.items() if k not in ("name", *_known(optimizer))]
     return before == now and all(isinstance(v, np.ndarray) for v in held)
+
+
+def _has_own_step(optimizer: Optimizer) -> bool:
+    return next(kind for kind in type(optimizer).__mro__ if "step" in vars(kind)) is not Optimizer
+
+
+def settings_of(optimizer: Optimizer, apart: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The settings of an optimizer's groups, but for some."""
+    return [{k: v for k, v in group.items() if k not in ("params", "param_names", *apart)} for group in optimizer.param_groups]
+
+
+def refuse_changed_settings(before: dict[Optimizer, Any], tape: Tape) -> None:
+    """Refuse a function that sets an optimizer's settings by itself: a plan would not do it again, as it runs a schedule again."""
+    run_again = [line.args[0].this for line in tape.lines if line.function is call and isinstance(line.args[0], Method)]
+    if any(isinstance(this, LRScheduler) or _has_own_step(this) for this in run_again):
+        return
+    for optimizer, settings in before.items():
+        for was, now in zip(settings, settings_of(optimizer), strict=False):
+            if changed := [name for name in was if was[name] != now.get(name)]:
+                raise CompileError(
+                    f"the function sets {', '.join(changed)} of {type(optimizer).__name__} in every call, which a plan would not do again. "
+                    "Do it outside of the compiled function, or with a schedule of optim.lr_scheduler."
+                )
 
 
 def _known(optimizer: Optimizer) -> tuple[str, ...]:
