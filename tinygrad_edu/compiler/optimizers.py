@@ -43,9 +43,8 @@ def as_lines(method: Any, tape: Tape) -> Any:
 
 
 def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
-    """Whether an optimizer's step can be recorded: it is the one of all optimizers, was called before, has the settings that it had
-    then, and all else that its formula reads are arrays, or numbers that it computes by itself at each step (see
-    `optim.optimizer.steady`)."""
+    """Whether an optimizer's step can be recorded: it is that of `Optimizer`, was called before, has the settings that it had then, and
+    all else that its formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
     if _has_own_step(optimizer):
         return False
     now = settings_of(optimizer, apart=_known(optimizer))
@@ -55,6 +54,7 @@ def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:
+    """Whether its class defines a step, which may do anything beside the formula."""
     return next(kind for kind in type(optimizer).__mro__ if "step" in vars(kind)) is not Optimizer
 
 
