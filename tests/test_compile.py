@@ -337,17 +337,23 @@ def test_training_mode_and_no_grad() -> None:
         compiled()
 
 
+def descent(optimizer: Any, height: Any) -> Any:
+    """A training step down the gradient of height()."""
+
+    def step() -> None:
+        optimizer.zero_grad()
+        height().backward()
+        optimizer.step()
+
+    return step
+
+
 def test_a_changed_learning_rate() -> None:
     """Plain gradient descent is written into the plan, with its rate; another rate is noticed."""
     w = tg.zeros(1, requires_grad=True)
     optimizer = optim.SGD([w], lr=1.0)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        w.sum().backward()
-        optimizer.step()
-
-    compiled = settled(step)
+    compiled = settled(descent(optimizer, w.sum))
     assert "optimizer.step()" not in "\n".join(line for line in str(compiled).splitlines() if "#" not in line)
     before = w.item()
     for lr in (0.5, 0.5, 0.5, 0.5, 0.25, 0.5):
@@ -362,13 +368,8 @@ def test_a_loaded_optimizer() -> None:
     w = tg.zeros(1, requires_grad=True)
     optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        w.sum().backward()
-        optimizer.step()
-
     start = {"state": {0: {"momentum_buffer": tg.ones(1)}}, "param_groups": optimizer.state_dict()["param_groups"]}
-    compiled = settled(step)
+    compiled = settled(descent(optimizer, w.sum))
     for _ in range(4):
         optimizer.load_state_dict(start)
         before = w.item()
@@ -394,21 +395,7 @@ def _with_adam(wrap: Any) -> tuple[list[Tensor], Any, Any]:
     return [a, b], optimizer, wrap(step)
 
 
-ADAM_EVENTS = [
-    "step",
-    "step",
-    "step",
-    "step",
-    "frozen",
-    "frozen",
-    "lr",
-    "betas",
-    "weight_decay",
-    "count",
-    "moment",
-    "reload",
-    "reset",
-]
+ADAM_EVENTS = ["step"] * 4 + ["frozen"] * 2 + ["lr", "betas", "weight_decay", "count", "moment", "reload", "reset"]
 
 
 @settings(max_examples=20, deadline=None)
@@ -464,13 +451,7 @@ def test_large_parameters_are_updated_in_blocks(monkeypatch: pytest.MonkeyPatch)
     for wrap in (lambda f: f, compile):
         w = tg.arange(20.0).reshape(4, 5).requires_grad_()
         optimizer = optim.Adam([w], lr=0.1)
-
-        def step(w: Tensor = w, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            (w * w).sum().backward()
-            optimizer.step()
-
-        step = wrap(step)
+        step = wrap(descent(optimizer, lambda w=w: (w * w).sum()))
         for _ in range(5):
             step()
         found.append(w.tolist())
@@ -489,12 +470,7 @@ def test_a_formula_of_ones_own_that_counts_steps() -> None:
     w = tg.zeros(1, requires_grad=True)
     optimizer = Halving([w])
 
-    def step() -> None:
-        optimizer.zero_grad()
-        w.sum().backward()
-        optimizer.step()
-
-    compiled = compile(step)
+    compiled = compile(descent(optimizer, w.sum))
     for _ in range(8):
         compiled()
     assert w.item() == -(3 + 4 / 2 + 1 / 4)
@@ -514,13 +490,7 @@ def test_a_step_of_ones_own(kind: Any) -> None:
     for wrap in (lambda f: f, compile):
         w = tg.ones(2, requires_grad=True)
         optimizer = Decaying([w], lr=1.0)
-
-        def step(w: Tensor = w, optimizer: Any = optimizer) -> None:
-            optimizer.zero_grad()
-            (w * w).sum().backward()
-            optimizer.step()
-
-        step = wrap(step)
+        step = wrap(descent(optimizer, lambda w=w: (w * w).sum()))
         for _ in range(6):
             step()
         found.append((w.tolist(), optimizer.steps_taken, optimizer.param_groups[0]["lr"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -20,7 +19,7 @@ def as_lines(method: Any, tape: Tape) -> Any:
     """The step of an optimizer or a schedule as it is while a function is recorded."""
 
     def step(self: Any, *args: Any) -> Any:
-        if not tape.running or threading.get_ident() != tape.thread:
+        if not tape.watches():
             return method(self, *args)
         if any(map(callable, args)):
             raise CompileError(

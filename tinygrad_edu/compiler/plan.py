@@ -41,26 +41,17 @@ class Plan:
 
     def __init__(self, tape: Tape, name: str, results: Any, names: dict[int, str]) -> None:
         self.name = name
-        self.outside = [(t, a, t._requires_grad) for t, a in tape.effects.outside.items()]
-        self.modes = list(tape.effects.modes.items())
-        self.grads_before = [(t, None if x is None else x.operand()) for t, x in tape.effects.grads_before.items()]
-        self.optimizers, self.same_steps = tape.looked_into, tape.same_steps
-        self.settings = [
-            (group, key, value)
-            for optimizer in tape.looked_into
-            for group, saved in zip(optimizer.param_groups, tape.settings[optimizer], strict=True)
-            for key, value in saved.items()
-        ]
-        lines = needed(tape.lines, {x.value for x in operands(results)})
-        lines = [as_product(line) for line in straight(checks_first(lines), {x.value for x in operands(results)})]
+        returned = set(operands(results))
+        lines = needed(tape.lines, {x.value for x in returned})
+        lines = [as_product(line) for line in straight(checks_first(lines), {x.value for x in returned})]
         kept = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
-        self.memory = Layout(lines, kept, set(operands(results)))
+        self.memory = Layout(lines, kept, returned)
         scope = {
             "clock": clock,
             "Outdated": Outdated,
             "Changed": Changed,
             "TooLate": TooLate,
-            "tensor": returned,
+            "tensor": copied,
             "__name__": __name__,
         }
         self.source = Source(self.memory, names | _names_of_states(tape.looked_into, names), scope)
@@ -72,14 +63,14 @@ class Plan:
         body: list[tuple[str, str]] = []  # (the learner's line, ours)
         buffers = [write.name_of(x.operand()) for x in tape.arguments]
         body += [("", f"{buffer}[...] = given_{buffer}") for buffer in buffers]
-        for tensor, before in self.grads_before:
+        for tensor, before in tape.effects.grads_before.items():
             if before is not None:
-                body.append(("", f"{write.name_of(before)}[...] = {write.name_of(tensor)}._grad.array"))
+                body.append(("", f"{write.name_of(before.operand())}[...] = {write.name_of(tensor)}._grad.array"))
         read = Counter(x.value for line in lines for x in line.reads())
         for i, (line, after) in enumerate(zip(lines, [*lines, None][1:], strict=True)):
             if compares(line, after) and read[line.results[0].value] == 1:
                 continue  # the check compares by itself
-            body.append((source_line(line.site), write.line(line, lines[:i])))
+            body.append((source_line(line.site), write.line(lines, i)))
         for x, buffer in zip(tape.arguments, buffers, strict=True):
             if any(o.value is x.memory.value for line in lines for o in line.written):
                 body.append(("", f"given_{buffer}[...] = {buffer}"))
@@ -87,23 +78,29 @@ class Plan:
         body.append(("", f"return {write.result(results)}"))
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
-        source = [f"def replay({', '.join('given_' + b for b in buffers)}):", *self._guard(), *work, *self._marks(lines), ending]
+        source = [
+            f"def replay({', '.join('given_' + b for b in buffers)}):",
+            *self._guard(tape),
+            *work,
+            *self._marks(lines),
+            ending,
+        ]
         exec(compile("\n    ".join(source), f"<plan of {self.name}>", "exec"), write.scope)
         self.replay = write.scope["replay"]
         if tape.quiet:
             ignored: Any = dict.fromkeys(tape.quiet, "ignore")
             self.replay = np.errstate(**ignored)(self.replay)
 
-    def _guard(self) -> list[str]:
+    def _guard(self, tape: Tape) -> list[str]:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
-        for tensor, array, requires_grad in self.outside:
+        for tensor, array in tape.effects.outside.items():
             name = write.name_of(tensor)
-            conditions.append(f"{name}.array is {write.name_of(array)} and {name}._requires_grad is {requires_grad}")
-        conditions += [f"{write.name_of(module)}.training is {mode}" for module, mode in self.modes]
-        for tensor, before in self.grads_before:
+            conditions.append(f"{name}.array is {write.name_of(array)} and {name}._requires_grad is {tensor._requires_grad}")
+        conditions += [f"{write.name_of(module)}.training is {mode}" for module, mode in tape.effects.modes.items()]
+        for tensor, before in tape.effects.grads_before.items():
             conditions.append(f"{write.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
-        for optimizer in self.optimizers:
+        for optimizer in tape.looked_into:
             name, held = write.name_of(optimizer), write.name_of(optimizer.state)
             conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
             for p, state in optimizer.state.items():
@@ -112,8 +109,10 @@ class Plan:
                 conditions.append(f"{held}[{write.name_of(p)}] is {write.name_of(state)}")
                 arrays = {k: v for k, v in state.items() if isinstance(v, np.ndarray)}
                 conditions += [f"{write.name_of(state)}[{k!r}] is {write.name_of(v)}" for k, v in arrays.items()]
-        conditions += [f"{write.name_of(a)}['step'] == {write.name_of(b)}['step']" for a, b in self.same_steps]
-        conditions += [f"{write.name_of(group)}[{key!r}] == {write.text(value)}" for group, key, value in self.settings]
+        conditions += [f"{write.name_of(a)}['step'] == {write.name_of(b)}['step']" for a, b in tape.same_steps]
+        for optimizer in tape.looked_into:
+            for group, saved in zip(optimizer.param_groups, tape.settings[optimizer], strict=True):
+                conditions += [f"{write.name_of(group)}[{key!r}] == {write.text(value)}" for key, value in saved.items()]
         return [f"if not ({' and '.join(conditions)}): raise Outdated"] if conditions else []
 
     def _marks(self, lines: list[Line]) -> list[str]:
@@ -186,6 +185,6 @@ def _names_of_states(optimizers: list[Optimizer], names: dict[int, str]) -> dict
     return found
 
 
-def returned(array: Any) -> Tensor:
+def copied(array: Any) -> Tensor:
     """What a plan returns: a copy, which the next call does not overwrite."""
     return wrap(np.array(array))

@@ -28,7 +28,6 @@ class Memory:
 
     def __init__(self, held: np.ndarray, value: Value) -> None:
         self.held, self.value, self.made, self.address = held, value, value.kind, address(held)
-        self.handle: Any = None
 
 
 def address(array: np.ndarray) -> int:

@@ -105,10 +105,12 @@ class Source:
             return "{" + ", ".join(f"{k!r}: {self.result(x)}" for k, x in tree.items()) + "}"
         return self.text(tree)
 
-    def line(self, line: Line, before: list[Line]) -> str:
-        """The source of one line, after those before it."""
+    def line(self, lines: list[Line], i: int) -> str:
+        """The source of line i."""
+        line = lines[i]
         f, args, kwargs = line.function, line.args, line.kwargs
         if f is check:
+            before = lines[:i]
             decided = self.text(args[0])
             if before and compares(before[-1], line):
                 x, number = before[-1].args

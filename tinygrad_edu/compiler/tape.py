@@ -60,6 +60,10 @@ class Tape:
         self.effects = Effects(self)
         self.arguments = [self.argument(x) for x in arguments]
 
+    def watches(self) -> bool:
+        """Whether what happens now is to be noted: in this thread, and not within what is called as one."""
+        return self.running and threading.get_ident() == self.thread
+
     # -- arrays
     def enter(self, array: np.ndarray, kind: str, fill: Any = None) -> Recorded:
         """The recorded twin of an array whose memory was not met before."""

@@ -74,22 +74,19 @@ def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:
     """An attribute that reports to the tape when the recorded thread reads or writes it."""
     default = getattr(Tensor if name != "training" else Module, name, None)
 
-    def watched() -> bool:
-        return tape.running and threading.get_ident() == tape.thread
-
     def read(self: Any) -> Any:
         value = self.__dict__.get(name, default)
-        return get(self, value) if watched() else value
+        return get(self, value) if tape.watches() else value
 
     def write(self: Any, value: Any) -> None:
-        self.__dict__[name] = set(self, value) if watched() else value
+        self.__dict__[name] = set(self, value) if tape.watches() else value
 
     return property(read, write)
 
 
 def _refused(function: Any, tape: Tape, what: str) -> Any:
     def method(*args: Any, **how: Any) -> Any:
-        if tape.running and threading.get_ident() == tape.thread:
+        if tape.watches():
             raise tape.refuse(what)
         return function(*args, **how)
 
@@ -113,7 +110,7 @@ def _drawing(numbers: Any, tape: Tape) -> Any:
 
             return method
 
-    return lambda *which: Draws(*which) if tape.running and threading.get_ident() == tape.thread else numbers(*which)
+    return lambda *which: Draws(*which) if tape.watches() else numbers(*which)
 
 
 def _as_one(function: Any, tape: Tape) -> Any:
