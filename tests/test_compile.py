@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import re
 import runpy
 import textwrap
@@ -22,7 +23,7 @@ from tinygrad_edu.compiler.memory import new_block, share
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.metrics import accuracy
 from tinygrad_edu.testing import assert_close
-from tinygrad_edu.train import ClipGradients
+from tinygrad_edu.train import ClipGradients, Schedule
 
 from .cases import Case
 from .test_catalogue import every_row, leaves, tensors_of, what
@@ -195,16 +196,28 @@ def test_training(name: str, kind: str) -> None:
     same_state(a, b)
 
 
-def test_fit() -> None:
-    """fit(compile=True) is fit: history, weights, and a callback between gradients and step."""
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        lambda o: [ClipGradients(0.1)],  # between the gradients and the optimizer's step
+        lambda o: [],
+        lambda o: [optim.lr_scheduler.StepLR(o, 1, 0.7)],
+        lambda o: [Schedule(optim.lr_scheduler.ExponentialLR(o, 0.97), every="batch")],
+    ],
+    ids=["clipped", "plain", "rate by epoch", "rate by batch"],
+)
+@pytest.mark.parametrize("kind", [optim.Adam, optim.SGD, optim.Adadelta])
+def test_fit(callbacks: Any, kind: Any) -> None:
+    """fit(compile=True) is fit: history and weights."""
     found = []
     for how in (False, True):
         tg.manual_seed(0)
         model = mlp()
         x, y = tg.randn(50, 6), tg.randint(3, (50,))
+        optimizer = kind(model.parameters(), lr=0.01)
         history = tg.fit(
-            model, (x, y), loss=nn.CrossEntropyLoss(), optimizer=optim.Adam(model.parameters(), lr=0.01), epochs=5, batch_size=16,
-            metrics=[accuracy], validation=(x, y), callbacks=[ClipGradients(0.1)], progress=False, compile=how,
+            model, (x, y), loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=7, batch_size=16, metrics=[accuracy],
+            validation=(x, y), callbacks=callbacks(optimizer), progress=False, compile=how,
         )  # fmt: skip
         found.append((history, model.state_dict()))
     (eager, weights), (compiled, others) = found
@@ -213,6 +226,22 @@ def test_fit() -> None:
         np.testing.assert_allclose(eager[name], compiled[name], rtol=1e-5)
     for name, p in weights.items():
         np.testing.assert_allclose(p.numpy(force=True), others[name].numpy(force=True), rtol=1e-4, atol=1e-6)
+
+
+def test_a_rate_that_is_set_often_is_no_longer_part_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+    compiled = settled(descent(optimizer, w.sum))
+    for lr in (0.5, 0.25, 0.125, 0.0625):
+        optimizer.param_groups[0]["lr"] = lr
+        settled(compiled)
+    found = recordings(compiled, monkeypatch)
+    for lr in (0.75, 0.5, 0.25):
+        before = w.item()
+        optimizer.param_groups[0]["lr"] = lr
+        compiled()
+        assert w.item() == before - lr
+    assert not found
 
 
 # -- when it records again ---------------------------------------------------------------------------------------------
@@ -363,6 +392,37 @@ def test_a_changed_learning_rate() -> None:
         before = w.item()
 
 
+@pytest.mark.parametrize("kind", [optim.SGD, optim.RMSprop, optim.Adam])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: optim.lr_scheduler.StepLR(o, 2, 0.5),
+        lambda o: optim.lr_scheduler.ExponentialLR(o, 0.9),
+        lambda o: optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=20),
+    ],
+)
+def test_a_schedule_in_every_step(kind: Any, schedule: Any) -> None:
+    """Its rates are not written down as numbers: they are others in every call."""
+    found = []
+    for compiled in (False, True):
+        w = tg.tensor([1.0, -2.0, 3.0], requires_grad=True)
+        optimizer = kind([w], lr=0.1, **({"betas": (0.9, 0.99)} if kind is optim.Adam else {"momentum": 0.5}))
+        rates = schedule(optimizer)
+
+        def step(w: Tensor = w, optimizer: Any = optimizer, rates: Any = rates) -> Tensor:
+            loss = (w**2).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            rates.step()
+            return loss
+
+        run = compile(step) if compiled else step
+        found.append([run().item() for _ in range(12)] + w.tolist() + rates.get_last_lr())
+        assert not compiled or len(run.plans) == 1
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def test_a_loaded_optimizer() -> None:
     """Momentum is memory that the plan writes to; other memory in its place is noticed."""
     w = tg.zeros(1, requires_grad=True)
@@ -435,13 +495,13 @@ def test_adam_is_written_out() -> None:
     _, optimizer, step = _with_adam(compile)
     for _ in range(3):
         step(False)
-    (plan,) = step.plans.values()
+    ((plan,),) = step.plans.values()
     assert "optimizer.factors(" in str(plan)
     assert "\n    optimizer.step()" not in str(plan)
     for lr in (0.5, 0.25):
         optimizer.param_groups[0]["lr"] = lr
         step(False)
-    assert [*step.plans.values()] == [plan]
+    assert [*step.plans.values()] == [[plan]]
 
 
 def test_large_parameters_are_updated_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -609,6 +669,267 @@ def test_a_view_of_an_argument_follows_it() -> None:
     assert compiled(x)[1].tolist() == [4, 4]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: nn.utils.clip_grad_norm_([w], 1.0),
+        lambda w: nn.utils.clip_grad_value_([w], 1.0),
+        lambda w: w.grad.mul_(0.1),
+        lambda w: w.grad.data.zero_(),
+    ],
+)
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop])
+def test_gradients_from_before_the_call_that_it_changes(change: Any, kind: Any) -> None:
+    """An update of its own: the gradients come from elsewhere, and are clipped in place before the step."""
+    found = []
+    for compiled in (False, True):
+        w = tg.zeros(2, requires_grad=True)
+        optimizer = kind([w], lr=0.1)
+
+        def update(w: Tensor = w, optimizer: Any = optimizer) -> None:
+            change(w)
+            optimizer.step()
+
+        run, numbers = compile(update) if compiled else update, []
+        for i in range(8):
+            w.grad = tg.tensor([30.0 + i, 40.0])
+            run()
+            numbers += w.tolist() + w.grad.tolist()
+        found.append(numbers)
+        assert not compiled or run.plans
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [optim.Adam, lambda p, lr: optim.SGD(p, lr, momentum=0.9), optim.RMSprop])
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_an_optimizer_that_begins_anew(kind: Any, every: int) -> None:
+    """The step that makes its state is no other step's plan."""
+    found = []
+    for compiled in (False, True):
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+        optimizer = kind([w], lr=0.1)
+        step = descent(optimizer, lambda w=w: (w**2).sum())
+        run, numbers = compile(step) if compiled else step, []
+        for i in range(4 * every):
+            if i % every == 0:
+                optimizer.state.clear()
+            run()
+            numbers += w.tolist()
+        found.append(numbers)
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+
+
+factor = 1.0
+
+
+def scaled(x: Tensor) -> Tensor:
+    return x * factor
+
+
+def test_what_python_holds_around_a_function_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers in variables around it, and around functions that it calls, attributes of a method's object, settings and layers of modules."""
+    beta = 1.0
+    model = nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU(0.1), nn.BatchNorm1d(2))
+    loss = nn.CrossEntropyLoss()
+
+    class Trainer:
+        def __init__(self) -> None:
+            self.weight, self.calls, self.x = 1.0, 0, tg.zeros(0)
+
+        def step(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return scaled(self.weighted(loss(model(x), tg.tensor([0, 1])))) * beta
+
+        def weighted(self, x: Tensor) -> Tensor:
+            return x * self.weight
+
+    trainer = Trainer()
+    compiled = compile(trainer.step)
+    trainer.x = x = tg.tensor([[1.0, -5.0], [2.0, 1.0]])  # which the method does not read by itself
+
+    def check() -> None:
+        for _ in range(4):
+            expected = trainer.step(x).item()
+            assert compiled(x).item() == pytest.approx(expected, rel=1e-5)
+        assert compiled.plans
+
+    def becomes(kind: Any, name: str, value: Any) -> None:
+        setattr(kind, name, value)
+        check()
+
+    check()
+    beta = 2.0
+    check()
+    monkeypatch.setitem(globals(), "factor", 3.0)
+    check()
+    becomes(trainer, "weight", 0.5)
+    becomes(model[1], "negative_slope", 0.7)
+    becomes(loss, "label_smoothing", 0.2)
+    becomes(model[2], "eps", 0.1)
+    model[1] = nn.Tanh()
+    check()
+    model.append(nn.ReLU())
+    check()
+    del model[3]
+    check()
+    model[0].register_forward_hook(lambda module, inputs, output: output * 2)
+    check()
+    model = nn.Linear(2, 2)
+    check()
+
+
+def test_a_number_that_is_another_in_every_call_is_refused() -> None:
+    rate = 0.0
+
+    def run() -> None:
+        nonlocal rate
+        compiled = compile(lambda x: x * rate)
+        for _ in range(12):
+            rate += 0.1
+            compiled(tg.ones(2))
+
+    with pytest.raises(CompileError, match="something else in every call"):
+        run()
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_random_numbers_of_others_are_refused(draw: Any) -> None:
+    compiled = compile(lambda x: x * 2 if draw() < 0.5 else x * 3)
+    with pytest.raises(CompileError, match="draws random numbers of Python's or NumPy's"):
+        compiled(tg.ones(2))
+
+
+def test_backward_of_what_a_plan_returned() -> None:
+    w = tg.ones(2, requires_grad=True)
+    compiled = settled(lambda x: (w * x).sum(), tg.ones(2))
+    with pytest.raises(GraphError, match=r"What a compiled function returns has no history: call backward\(\) in it."):
+        compiled(tg.ones(2)).backward()
+
+
+def test_a_compiled_module_is_no_layer() -> None:
+    model = nn.Module()
+    with pytest.raises(TypeError, match="Compile the whole model"):
+        model.body = compile(nn.Linear(2, 2))
+
+
+def test_one_tensor_for_two_arguments() -> None:
+    """f(x, x) is not taken for f(x, y), whichever came first; nor is what is written to through one name, and read through another."""
+    x, y = tg.tensor([1.0, 2.0]), tg.tensor([5.0, 7.0])
+    for calls in ([(x, x)] * 4 + [(x, y)] * 4, [(x, y)] * 4 + [(x, x)] * 4, [(x, x), (x, y)] * 6):
+        compiled = compile(lambda a, b: (a - 2 * b).sum())
+        for a, b in calls:
+            assert compiled(a, b).item() == (a - 2 * b).sum().item()
+
+    def grown(a: Tensor, b: Tensor) -> Tensor:
+        a.add_(1)
+        return (a * b).sum()
+
+    compiled, p, q = compile(grown), tg.ones(2), tg.ones(2)
+    for a, b in [(p, q)] * 4 + [(p, p)] * 4:
+        expected = grown(a.clone(), b.clone()) if a is not b else ((a + 1) ** 2).sum()
+        assert compiled(a, b).item() == expected.item()
+
+
+def test_an_argument_that_the_function_reads_by_itself() -> None:
+    w, y = tg.ones(3), tg.zeros(3)
+    compiled = compile(lambda a: (a - 2 * w).sum())
+    with pytest.warns(UserWarning, match="gets as an argument what it also reads by itself, as w"):
+        assert [compiled(w).item() for _ in range(4)] == [-3.0] * 4
+    assert [compiled(y).item() for _ in range(4)] == [-6.0] * 4
+    assert compiled(w).item() == -3.0
+
+    def grow(a: Tensor) -> Tensor:
+        w.add_(1)
+        return a.sum()
+
+    compiled = compile(grow)
+    assert [compiled(y).item() for _ in range(4)] == [0.0] * 4
+    before = w[0].item()
+    with pytest.warns(UserWarning, match="as w; a plan could not tell the two apart"):  # a view of what is written to
+        assert compiled(w[:2]).item() == 2 * (before + 1)
+    for _ in range(4):
+        compiled(tg.zeros(2))
+    assert compiled(w[:2]).item() == 2 * (before + 6)
+
+
+def test_states_that_alternate_are_recorded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train and eval, frozen and not, gradients that are there and not: each has its plan, and comes back to it."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.5), nn.Linear(3, 1))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    @compile
+    def step(x: Tensor) -> Tensor:
+        loss = model(x).mean()
+        loss.backward()
+        return loss
+
+    def round(x: Tensor) -> None:
+        for training in (True, False):
+            model.train(training)
+            for _ in range(3):
+                step(x)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    for _ in range(3):
+        round(tg.ones(4, 2))
+    found = recordings(step, monkeypatch)
+    for _ in range(3):
+        round(tg.ones(4, 2))
+    assert not found
+
+
+def test_a_state_that_no_guard_sees_is_refused() -> None:
+    """Every other call does something else: two equal recordings are not enough, they must come in a row."""
+    calls = []
+
+    @compile
+    def step(x: Tensor) -> Tensor:
+        calls.append(0)
+        return x * 2 if len(calls) % 2 else x * 3
+
+    def run() -> None:
+        for _ in range(12):
+            step(tg.ones(2))
+
+    with pytest.raises(CompileError, match="something else in every call"):
+        run()
+
+
+def test_names_that_a_plan_uses_itself() -> None:
+    """A learner may call things as the plan's source calls its own, and layers have numbers for names."""
+    for name in (
+        "replay",
+        "len",
+        "id",
+        "given_x",
+        "x_tensor",
+        "a1",
+        "c1",
+        "w1",
+        "o1",
+        "float32",
+        "float",
+        "slice",
+        "multiply",
+        "clock",
+        "Outdated",
+        "Changed",
+        "tensor",
+        "lambda_",
+        "written",
+    ):
+        given: dict[str, Any] = {"tg": tg, name: tg.full((3,), 7.0)}
+        exec(f"def step(x, {name}):\n    return (x * {name} - {name}.float()).sum()", given)
+        compiled = settled(given["step"], tg.ones(3), given[name])
+        assert compiled(tg.full((3,), 2.0), given[name]).item() == 21.0
+    model = compile(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)))
+    with tg.no_grad():
+        for _ in range(4):
+            assert model(tg.ones(2, 4)).shape == (2, 3)
+    assert model.plans
+
+
 def test_gradients_add_up() -> None:
     """Without zero_grad, as they do in eager; and when it stands at the end."""
     for zero_at_end in (False, True):
@@ -631,6 +952,30 @@ def test_gradients_add_up() -> None:
                 assert_close(w.grad, v.grad)
 
 
+def test_gradients_add_up_over_batches_of_several_sizes() -> None:
+    """The gradient that one plan left is what another one adds to."""
+    x, y = tg.randn(10, 4), tg.randn(10, 1)
+    found = []
+    for how in (lambda f: f, compile):
+        tg.manual_seed(0)
+        model = nn.Linear(4, 1)
+
+        def step(x: Tensor, y: Tensor, model: Any = model) -> Tensor:
+            loss = ((model(x) - y) ** 2).mean()
+            loss.backward()
+            return loss
+
+        run = how(step)
+        numbers = []
+        for _ in range(5):
+            for batch in (slice(4), slice(4, 8), slice(8, 10)):
+                run(x[batch], y[batch])
+                numbers += [p.grad.clone().flatten() for p in model.parameters()]
+        found.append(tg.cat(numbers))
+    assert len(run.plans) == 2
+    assert_close(*found)
+
+
 def test_assigning_data() -> None:
     """p.data = p.data - ..., as some write a step: the parameter keeps its memory, and has the new values."""
     found = []
@@ -647,6 +992,56 @@ def test_assigning_data() -> None:
         step = wrap(step)
         found.append([step().tolist() for _ in range(5)] + [w.tolist()])
     np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+def by_subtraction(p: Tensor) -> None:
+    with tg.no_grad():
+        p.sub_(0.1 * p.grad)
+
+
+def by_an_operator(p: Tensor) -> None:
+    with tg.no_grad():
+        p -= 0.1 * p.grad
+
+
+def by_its_data(p: Tensor) -> None:
+    p.data += -0.1 * p.grad
+
+
+def by_new_data(p: Tensor) -> None:
+    p.data = p.data - 0.1 * p.grad
+
+
+@pytest.mark.parametrize("change", [by_subtraction, by_an_operator, by_its_data, by_new_data])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_step_written_by_hand(change: Any, first: bool) -> None:
+    """As learners write it, with gradients forgotten before or after; nothing of it stays behind."""
+    x, y = tg.rand(20, 3), tg.rand(20)
+
+    def descent(compiled: bool) -> tuple[list[float], Tensor, Tensor]:
+        w, b = tg.zeros(3, requires_grad=True), tg.zeros(1, requires_grad=True)
+
+        def step() -> Tensor:
+            loss = ((x @ w + b - y) ** 2).mean()
+            if first:
+                w.grad = b.grad = None
+            loss.backward()
+            for p in (w, b):
+                change(p)
+            if not first:
+                w.grad = b.grad = None
+            return loss
+
+        run = compile(step) if compiled else step
+        losses = [run().item() for _ in range(5)]
+        assert not compiled or run.plans
+        return losses, w, b
+
+    eager, compiled = descent(False), descent(True)
+    np.testing.assert_allclose(compiled[0], eager[0], rtol=1e-5)
+    for p, q in zip(compiled[1:], eager[1:], strict=True):
+        assert_close(p, q)
+        assert (p.grad is None) == (q.grad is None) == (not first)
 
 
 def test_graphs_from_before_notice_the_change() -> None:
@@ -903,7 +1298,7 @@ def test_a_plan_needs_less_memory() -> None:
         return x
 
     compiled = settled(chain, tg.ones(1000))
-    (plan,) = compiled.plans.values()
+    ((plan,),) = compiled.plans.values()
     assert plan.memory.bytes <= 2 * 4000 < plan.memory.unshared / 5
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.ops.totals import LARGE, total_of_products
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
@@ -20,8 +21,27 @@ def test_any_dims_in_any_order_in_memory(order: tuple[int, ...]) -> None:
                 np.testing.assert_allclose(tg.tensor(x).sum(dims, keepdim).numpy(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(5000, 2, 3, 100), (3, 2, 50, 6000), (100, 2, 150, 100)])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_sums_of_products_of_large_arrays(order: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = (rng.uniform(0, 1, (40, 30, 20)).astype("float32").transpose(order) for _ in range(2))
+    assert x.size >= LARGE
+    for count in range(4):
+        for dims in itertools.combinations(range(3), count):
+            expected = (x.astype(float) * y).sum(dims)
+            np.testing.assert_allclose(total_of_products(x, y, dims), expected, rtol=1e-6)
+            np.testing.assert_allclose(total_of_products(x, y.copy(), dims), expected, rtol=1e-6)  # lies otherwise in memory
+            np.testing.assert_allclose(total_of_products(x[:, ::2], y[:, ::2], dims), (x * y)[:, ::2].sum(dims), rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "shape", [(5000, 2, 3, 100), (3, 2, 50, 6000), (100, 2, 150, 100), (4096, 3), (60_000,), (997, 10), (2, 5003, 3)]
+)
 def test_many_numbers_lose_no_digits(shape: tuple[int, ...]) -> None:
-    """Added one by one in float32, so many tenths would be wrong in the third or fourth digit."""
-    for x in (tg.full(shape, 0.1), tg.full((shape[2], shape[1], shape[3], shape[0]), 0.1).permute(3, 1, 0, 2)):
-        np.testing.assert_allclose(x.sum((0, 2, 3)).numpy(), np.float32(0.1) * float(x.numel() // 2), rtol=3e-6)
+    """Added one by one in float32, so many tenths would be wrong in the third or fourth digit; PyTorch's tests allow 1.3e-6."""
+    x = tg.full(shape, 0.1)
+    for count in range(1, len(shape) + 1):
+        for dims in itertools.combinations(range(len(shape)), count):
+            expected = np.float32(0.1) * float(np.prod([shape[d] for d in dims]))
+            for y in (x, x.mT.contiguous().mT if len(shape) > 1 else x):
+                np.testing.assert_allclose(y.sum(dims).numpy(), expected, rtol=1.3e-6)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 from pathlib import Path
 from typing import Any
 
-# Files whose frames are not the user's: the source line of a tensor is the first one outside this package.
-OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")}
+# Files whose frames are not the user's: the source line of a tensor is the first one outside this package, and outside contextlib, through
+# which calls of functions under @no_grad() go.
+OWN_FILES = {str(path) for path in Path(__file__).parent.rglob("*.py")} | {contextlib.__file__}
 
 
 def call_site(depth: int = 1) -> Any:

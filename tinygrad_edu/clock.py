@@ -13,6 +13,7 @@ tick = itertools.count(1).__next__
 
 _changes: dict[int, list] = {}  # id of the array that owns the memory -> [time of its last change, weak reference to it]
 last_change = 0
+last_setting = 0  # when an attribute of some module was set last
 
 
 def owner(array: Any) -> Any:
@@ -28,6 +29,12 @@ def mark_changed(array: Any) -> None:
     global last_change
     last_change = tick()
     record_of(array)[0] = last_change
+
+
+def mark_setting() -> None:
+    """Note that an attribute of some module was set now; whoever relies on modules' settings looks at them again."""
+    global last_setting
+    last_setting = tick()
 
 
 def record_of(array: Any) -> list:

@@ -104,7 +104,8 @@ def fit(
         validation: data to evaluate after every epoch.
         metrics: functions of (prediction, target), or a dict of names and functions; see `tinygrad_edu.metrics`.
         callbacks: `Callback`s; a learning-rate schedule in this list is stepped after every epoch.
-        compile: record prediction, loss and gradients once, and replay them; see `tinygrad_edu.compile`.
+        compile: record a step once, and replay it; see `tinygrad_edu.compile`. (Without the optimizer's part of it if a callback is
+            to see the gradients before that.)
         progress: show a progress bar.
 
     Returns:
@@ -122,17 +123,21 @@ def fit(
     actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
     run = Run(model, optimizer, epochs)
 
-    def gradients(x: Any, y: Any) -> tuple[Any, Tensor]:
+    between = [each for each in actions if type(each).after_backward is not Callback.after_backward]
+
+    def step(x: Any, y: Any) -> tuple[Any, Tensor]:
         optimizer.zero_grad()
         prediction = model(x)
         value = loss(prediction, y)
         value.backward()
+        if not between:
+            optimizer.step()
         return prediction, value
 
     if compile:
         from .compiler import compile as plan_of  # only where it is asked for: a tenth of this package's import time
 
-        gradients = plan_of(gradients)
+        step = plan_of(step)
     with bar(loader, epochs, progress, console) as show, keeping_mode(model), on_ctrl_c(run):
         for action in actions:
             action.begin(run)
@@ -140,11 +145,12 @@ def fit(
             started, run.means = time.perf_counter(), Means()
             model.train()
             for x, y in on_device(loader, model):
-                prediction, value = gradients(x, y)
+                prediction, value = step(x, y)
                 run.loss = value
-                for action in actions:
-                    action.after_backward(run)
-                optimizer.step()
+                if between:
+                    for action in between:
+                        action.after_backward(run)
+                    optimizer.step()
                 with no_grad():
                     run.count(prediction, y, value, measured)
                 show(run)

@@ -3,7 +3,7 @@
 import numpy as np
 
 import tinygrad_edu as tg
-from tinygrad_edu.ops.reduction import _root
+from tinygrad_edu.ops.reduction import _root, sum_of_products
 
 from . import Case, boolean, distinct, integers, positive, real
 
@@ -50,6 +50,14 @@ CASES = [
     Case("sum", by(np.sum), shapes=SHAPES, settings=[*SETTINGS, *EMPTY]),
     Case("mean", by(np.mean), shapes=SHAPES, settings=[*SETTINGS, (((0, 3),), {"dim": 1})]),
     Case("sum", by(np.sum), (integers(-5, 5),), SHAPES, SETTINGS, ops=()),
+    Case(
+        "sum_of_products",
+        lambda x, y, dim: np.sum(x * y, axis=dim, keepdims=True),
+        (real, real),
+        [((2, 3), (2, 3)), ((2, 3, 2), (2, 3, 2))],
+        [{"dim": 0}, {"dim": -1}, (((2, 3, 2), (2, 3, 2)), {"dim": (0, 2)})],
+        call=sum_of_products,
+    ),
     Case("nansum", by(np.nansum), shapes=SHAPES, settings=SETTINGS, ops=()),
     Case("nanmean", by(np.nanmean), shapes=SHAPES, settings=SETTINGS, ops=()),
     Case(

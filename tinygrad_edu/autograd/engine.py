@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import count
 from operator import attrgetter
-from sys import getrefcount
+from sys import getrefcount, modules
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -448,6 +448,8 @@ def _require_grad(tensors: list[Tensor], who: str) -> None:
                 f"{who}: {describe(x)} does not require grad. Make it with requires_grad=True, and not under no_grad() or from "
                 "detached, integer or plain values only."
                 + "".join(f" What {name} makes never requires grad: it is an @op without a rule (dx=...)." for name in without)
+                + " What a compiled function returns has no history: call backward() in it."
+                * ("tinygrad_edu.compiler" in modules)
             )
 
 

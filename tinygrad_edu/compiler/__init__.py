@@ -2,8 +2,8 @@
 
 README.md beside this file explains what compilers for deep learning do, with what this one does as the example. Here is when to record
 and when to replay. A recording: `lines` (what it is made of), `recorded` (arrays that write down), `tape` (what they write on), `effects` and
-`optimizers` (what else happens to tensors), `watch` (how that is seen). What is made of it: `passes` (fewer lines), `memory` (where values
-lie), `source` and `plan`.
+`optimizers` (what else happens to tensors), `surroundings` (what is read beside them), `watch` (how that is seen). What is made of it:
+`passes` (fewer lines), `memory` (where values lie), `source` and `plan`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..clock import owner
 from ..grad_mode import grad_mode
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
@@ -26,6 +27,7 @@ from ..trees import mapped
 from .lines import CompileError, Operand
 from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
+from .surroundings import Surroundings, variables
 from .tape import Tape
 from .watch import recording, somebody_records
 
@@ -33,6 +35,8 @@ __all__ = ["CompileError", "compile"]
 
 
 MANY = 16  # kinds of arguments of one function; for more there is a warning
+TRIES = 5  # recordings of which no two in a row are equal; twice as many, if the state of things is another each time
+STATES = 4  # of modes, frozen parameters, learning rates ... for which there are plans for one kind of arguments
 
 
 class Compiled:
@@ -42,8 +46,8 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
-        self.plans: dict[Any, Plan] = {}
-        self._candidates: dict[Any, Plan] = {}  # recordings that no second one has confirmed yet
+        self.plans: dict[Any, list[Plan]] = {}  # the latest first
+        self._candidates: dict[Any, dict[str, Plan]] = {}  # recordings that no second one has confirmed yet, by their guards
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
 
@@ -54,20 +58,21 @@ class Compiled:
         key: tuple = (grad_mode.enabled,)
         for x in (*args, kwargs) if kwargs else args:
             key += (_key(x, arrays),)
-        plan = self.plans.get(key)
-        if plan is None:
-            return self.record(key, arrays, args, kwargs)
-        try:
-            return plan.replay(*arrays)
-        except Outdated:
-            return self.record(key, arrays, args, kwargs)
-        except Changed:
-            return self.function(*args, **kwargs)
-        except TooLate as error:
-            raise CompileError(
-                f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without compile "
-                "to see what is wrong with them."
-            ) from None
+        if len(arrays) > 1 and len(set(map(id, arrays))) < len(arrays):  # f(x, x) is another plan than f(x, y)
+            key += (tuple(next(i for i, x in enumerate(arrays) if x is array) for array in arrays),)
+        for plan in self.plans.get(key, ()):
+            try:
+                return plan.replay(*arrays)
+            except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
+                continue
+            except Changed:
+                return self.function(*args, **kwargs)
+            except TooLate as error:
+                raise CompileError(
+                    f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without "
+                    "compile to see what is wrong with them."
+                ) from None
+        return self.record(key, arrays, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method."""
@@ -76,7 +81,7 @@ class Compiled:
     def __str__(self) -> str:
         """Every plan, one for each kind of arguments, as Python that can be read."""
         waiting = f"{self.name} has no plan yet: it has one when two calls in a row did the same"
-        return "\n\n".join(map(str, self.plans.values())) or waiting
+        return "\n\n".join(str(plan) for plans in self.plans.values() for plan in plans) or waiting
 
     def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
@@ -86,8 +91,19 @@ class Compiled:
                 "call to call is better passed as a tensor.",
                 stacklevel=3,
             )
+        around = list(variables(self.function))
+        captured = _captured(self.function, around)
+        memory = (id(x) for array in arrays for x in (array, owner(array)))
+        if double := next((captured[i] for i in memory if i in captured), None):
+            warnings.warn(
+                f"{self.name} gets as an argument what it also reads by itself, as {double}; a plan could not tell the two apart, so this call "
+                "runs without one. Pass it or read it, not both.",
+                stacklevel=3,
+            )
+            return self.function(*args, **kwargs)
         tape = Tape(arrays, self._settings)
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
+        surroundings = Surroundings(around, [self.function, *args, *kwargs.values()])
         with recording(tape):
             try:
                 found = self.function(*args, **kwargs)
@@ -102,19 +118,26 @@ class Compiled:
             if x.memory.value.writes:
                 array[...] = x.held
         result = _copies(found, operands)
-        names = _names(self.function, args, kwargs)
+        if tape.made_state:
+            return result
+        names = captured | _given(self.function, args, kwargs)
         names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
-        plan = Plan(tape, self.name, operands, names)
-        self.plans.pop(key, None)
-        before, self._candidates[key] = self._candidates.get(key), plan
-        difference = plan.differs(before) if before is not None else "new"
+        surroundings.settle()
+        plan = Plan(tape, self.name, operands, names, surroundings)
+        candidates = self._candidates.setdefault(key, {})
+        latest = next(reversed(candidates.values()), None)
+        before = candidates.pop(plan.guard, None)
+        candidates[plan.guard] = plan
+        for guard in list(candidates)[:-STATES]:
+            del candidates[guard]
+        difference = plan.differs(before) if before is not None else (latest and plan.differs(latest)) or "it reads other numbers"
         self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
             del found, operands
             tape.effects.refuse_leaks()
-            self.plans[key], self._tries[key] = plan, 0
-            del self._candidates[key]
-        elif self._tries[key] > 5:
+            self.plans[key], self._tries[key] = [plan, *self.plans.get(key, [])][:STATES], 0
+            del candidates[plan.guard]
+        elif self._tries[key] > (TRIES if before is not None else 2 * TRIES):
             raise CompileError(
                 f"{difference}\n  the function does something else in every call, so no plan can stand for it: a number that Python computes is "
                 "a constant of the plan. Make it a tensor and pass that as an argument."
@@ -175,38 +198,44 @@ def _copies(found: Any, operands: Any) -> Any:
     return mapped(lambda x, operand: Tensor(x.array) if isinstance(operand, Operand) else x, found, operands)
 
 
-def _names(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
-    """What the learner calls the arrays: arguments by the parameters' names, tensors and modules by those of the variables."""
+def _given(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
+    """What the function calls its arguments, by the ids of arrays and objects."""
     names: dict[int, str] = {}
-
-    def note(name: str, x: Any) -> None:
-        if isinstance(x, Tensor):
-            names.setdefault(id(x.__dict__["array"]), name)
-            names.setdefault(id(x), f"{name}_tensor")
-        elif isinstance(x, np.ndarray):
-            names.setdefault(id(x), name)
-        elif isinstance(x, Module):
-            for part, p in (*x.named_parameters(), *x.named_buffers()):
-                note(f"{name}_{part}".replace(".", "_"), p)
-        elif isinstance(x, Optimizer | LRScheduler):
-            names.setdefault(id(x), name)
-        elif isinstance(x, tuple | list):
-            for i, part in enumerate(x):
-                note(f"{name}{i}", part)
-        elif isinstance(x, dict):
-            for key, part in x.items():
-                note(f"{name}_{key}" if str(key).isidentifier() else name, part)
-
     with suppress(ValueError, TypeError):
         for name, x in inspect.signature(getattr(function, "forward", function)).bind(*args, **kwargs).arguments.items():
-            note(name, x)
-    if inspect.ismethod(function) or isinstance(function, Module):
-        for name, x in vars(getattr(function, "__self__", function)).items():
-            note(name, x)
-    with suppress(ValueError, TypeError):
-        for name, x in (found := inspect.getclosurevars(function)).nonlocals.items() | found.globals.items():
-            note(name, x)
+            _note(name, x, names)
     return names
+
+
+def _captured(function: Any, around: list[tuple[Any, str, Any]]) -> dict[int, str]:
+    """What the function reads by itself, and calls so: variables around it, and attributes of the object or module that it belongs to."""
+    names: dict[int, str] = {}
+    if isinstance(function, Module):
+        for name, x in vars(function).items():
+            _note(name, x, names)
+    for _, name, x in around:
+        _note(name, x, names)
+    return names
+
+
+def _note(name: str, x: Any, names: dict[int, str]) -> None:
+    """Note the names of arrays, and of the tensors, modules and optimizers that hold them."""
+    if isinstance(x, Tensor):
+        names.setdefault(id(x.__dict__["array"]), name)
+        names.setdefault(id(x), f"{name}_tensor")
+    elif isinstance(x, np.ndarray):
+        names.setdefault(id(x), name)
+    elif isinstance(x, Module):
+        for part, p in (*x.named_parameters(), *x.named_buffers()):
+            _note(f"{name}_{part}".replace(".", "_"), p, names)
+    elif isinstance(x, Optimizer | LRScheduler):
+        names.setdefault(id(x), name)
+    elif isinstance(x, tuple | list):
+        for i, part in enumerate(x):
+            _note(f"{name}{i}", part, names)
+    elif isinstance(x, dict):
+        for key, part in x.items():
+            _note(f"{name}_{key}" if str(key).isidentifier() else name, part, names)
 
 
 def compile(
@@ -223,7 +252,8 @@ def compile(
 
     The first calls are recorded; when two in a row did the same, later ones run the plan. (With an optimizer that is from the fourth
     call on, because in the first it makes its state.) Another shape, dtype or number as an argument, another array in a parameter, train or
-    eval mode: each is noticed, and recorded anew. `print` shows the plan.
+    eval mode, another setting of a module or number in a variable around the function: each is noticed, and recorded anew. What stands in
+    lists and dicts is not. `print` shows the plan.
 
     What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
     compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.

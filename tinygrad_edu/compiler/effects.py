@@ -52,8 +52,10 @@ class Effects:
         if "array" not in tensor.__dict__:
             self.new[id(tensor)], self.made_at[id(tensor)] = weakref.ref(tensor), site()
         elif not self.is_new(tensor):
-            self.outside.setdefault(tensor, tensor.__dict__["array"])
-            self.rebound[tensor] = held
+            if self.outside.setdefault(tensor, tensor.__dict__["array"]) is held:  # p.data += x: its own memory, changed in place
+                self.rebound.pop(tensor, None)
+            else:
+                self.rebound[tensor] = held
         if type(array) is not Recorded and self.tape.memories.get(id(owner(held))) is None:
             self.tape.enter(held, "constant")  # made within the call from Python's numbers
         return held
@@ -63,10 +65,13 @@ class Effects:
         if tensor not in self.grads and tensor not in self.grads_before and not self.is_new(tensor):
             self.grads_before[tensor] = None
             if gradient is not None:
-                array = gradient.__dict__["array"]
-                self.grads_before[tensor] = self.tape.argument(array)
                 self.outside.pop(gradient, None)
+                self.grads_before[tensor] = copy = self.tape.argument(gradient.__dict__["array"])
+                gradient = Tensor.__new__(Tensor)  # of the copy, so that all see what is changed in it in place
+                gradient.__dict__["array"] = copy.held
+                tensor.__dict__["_grad"] = gradient
                 self.new[id(gradient)] = weakref.ref(gradient)
+                self.made_at.pop(id(gradient), None)  # it was not made here, so it may stay
         return gradient
 
     def set_grad(self, tensor: Tensor, gradient: Any) -> Any:
@@ -91,6 +96,9 @@ class Effects:
     # -- what becomes of it
     def settle(self) -> None:
         """Note the gradients and data that tensors have by now: for what comes next and is not looked into, and at the end."""
+        for tensor, before in self.grads_before.items():
+            if before is not None and before.memory.value.writes and tensor not in self.grads:  # changed in place
+                self.grads[tensor] = tensor.__dict__["_grad"]
         for tensor, gradient in self.grads.items():
             now = None if gradient is None else self.tape.twin(gradient.__dict__["array"]).operand()
             if tensor not in self.settled and now is None and tensor in self.grads_before and self.grads_before[tensor] is None:
@@ -135,9 +143,8 @@ class Effects:
         known = {id(g) for g in self.grads.values()}
 
         def alive() -> Any:
-            return next(
-                (t for t in (reference() for reference in self.new.values()) if t is not None and id(t) not in known), None
-            )
+            made = (self.new[i]() for i in self.made_at)
+            return next((t for t in made if t is not None and id(t) not in known), None)
 
         if alive() is not None:
             gc.collect()

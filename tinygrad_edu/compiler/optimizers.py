@@ -14,6 +14,16 @@ from .lines import CompileError, Method, call
 from .recorded import Recorded
 from .tape import Tape
 
+OFTEN = 4  # changes of an optimizer's settings after which no plan holds them any more, because each is a new recording
+
+
+class Settings:
+    """What the settings of an optimizer were when its step was last recorded, and how often they were others than before."""
+
+    def __init__(self) -> None:
+        self.last: list[dict[str, Any]] | None = None
+        self.changes = 0
+
 
 def as_lines(method: Any, tape: Tape) -> Any:
     """The step of an optimizer or a schedule as it is while a function is recorded."""
@@ -27,6 +37,8 @@ def as_lines(method: Any, tape: Tape) -> Any:
             )
         if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
             return _look_into(self, method, tape)
+        if isinstance(self, LRScheduler) and not _known(self.optimizer):
+            tape.settings.setdefault(self.optimizer, Settings()).changes = OFTEN
         tape.effects.settle()
         tape.running = False
         try:
@@ -41,15 +53,16 @@ def as_lines(method: Any, tape: Tape) -> Any:
     return step
 
 
-def _can_look_into(optimizer: Optimizer, settings: dict) -> bool:
+def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bool:
     """Whether an optimizer's step can be recorded: it is that of `Optimizer`, was called before, has the settings that it had then, and
     all else that its formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
     if _has_own_step(optimizer):
         return False
-    now = settings_of(optimizer, apart=_known(optimizer))
-    before, settings[optimizer] = settings.get(optimizer), now
+    settings = known.setdefault(optimizer, Settings())
+    before, settings.last = settings.last, settings_of(optimizer, apart=_known(optimizer))
+    settings.changes += before not in (None, settings.last)
     held = [v for state in optimizer.state.values() for k, v in state.items() if k not in ("name", *_known(optimizer))]
-    return before == now and all(isinstance(v, np.ndarray) for v in held)
+    return before == settings.last and settings.changes < OFTEN and all(isinstance(v, np.ndarray) for v in held)
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:
@@ -84,6 +97,7 @@ def _known(optimizer: Optimizer) -> tuple[str, ...]:
 def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
     """Record an optimizer's step."""
     tape.looked_into.append(optimizer)
+    before = {id(state): set(state) for state in optimizer.state.values()}
     held = [(state, k, v) for state in optimizer.state.values() for k, v in state.items() if isinstance(v, np.ndarray)]
     try:
         for state, k, v in held:
@@ -98,6 +112,7 @@ def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
             state.update({k: v.held for k, v in state.items() if type(v) is Recorded})
         for state, k, v in held:
             state[k] = v
+    tape.made_state |= any(set(state) != before.get(id(state), set()) for state in optimizer.state.values())
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
@@ -80,31 +79,6 @@ def straight(lines: list[Line], returned: set[Value]) -> list[Line]:
                 continue
         found.append(line)
     return found
-
-
-def as_product(line: Line) -> Line:
-    """A sum over the first or last dim as a product with ones, which takes NumPy a third of the time."""
-    if line.function != np.add.reduce or len(line.results) != 1 or set(line.kwargs) != {"axis"}:
-        return line
-    (x,), z, axis = line.args, line.results[0], line.kwargs["axis"]
-    dims = tuple(range(len(x.shape)))
-    over = dims if axis is None else tuple(d % len(dims) for d in (axis if isinstance(axis, tuple) else (axis,)))
-    count = math.prod(x.shape[d] for d in over)
-    if not (x.is_rows() and z.is_rows() and x.dtype == z.dtype and x.dtype.char in "fd" and 0 < count <= 4096 and z.size):
-        return line
-    array = np.ones(count, x.dtype)
-    ones = Operand(Value("constant", array, 1), 0, array.shape, array.strides, array.dtype)
-    args: tuple
-    shape: tuple[int, ...]
-    if over == dims:
-        args, shape = (x.as_rows((count,)), ones), ()
-    elif over == dims[-len(over) :]:
-        args, shape = (x.as_rows((z.size, count)), ones), (z.size,)
-    elif over == dims[: len(over)]:
-        args, shape = (ones, x.as_rows((count, z.size))), (z.size,)
-    else:
-        return line
-    return line._replace(function=np.dot, args=args, kwargs={}, results=(z.as_rows(shape),))
 
 
 def compares(line: Line, after: Line | None) -> bool:

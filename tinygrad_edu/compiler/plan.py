@@ -16,8 +16,9 @@ from ..printing import bytes_text
 from ..tensor import Tensor, wrap
 from .lines import Line, data, grad, operands
 from .memory import Layout
-from .passes import as_product, checks_first, compares, needed, straight
+from .passes import checks_first, compares, needed, straight
 from .source import Source
+from .surroundings import Surroundings
 from .tape import Tape
 
 
@@ -39,11 +40,11 @@ class Plan:
     `replay(*arrays)` runs it on new arguments, unless it raises `Outdated` or `Changed`; `print(plan)` shows it.
     """
 
-    def __init__(self, tape: Tape, name: str, results: Any, names: dict[int, str]) -> None:
-        self.name = name
+    def __init__(self, tape: Tape, name: str, results: Any, names: dict[int, str], surroundings: Surroundings) -> None:
+        self.name, self.surroundings = name, surroundings
         returned = set(operands(results))
         lines = needed(tape.lines, {x.value for x in returned})
-        lines = [as_product(line) for line in straight(checks_first(lines), {x.value for x in returned})]
+        lines = straight(checks_first(lines), {x.value for x in returned})
         kept = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
         self.memory = Layout(lines, kept, returned)
         scope = {
@@ -78,9 +79,11 @@ class Plan:
         body.append(("", f"return {write.result(results)}"))
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
+        self.guard = self._guard(tape)
         source = [
             f"def replay({', '.join('given_' + b for b in buffers)}):",
-            *self._guard(tape),
+            self.guard,
+            *self._arguments_apart(lines, buffers),
             *work,
             *self._marks(lines),
             ending,
@@ -91,7 +94,7 @@ class Plan:
             ignored: Any = dict.fromkeys(tape.quiet, "ignore")
             self.replay = np.errstate(**ignored)(self.replay)
 
-    def _guard(self, tape: Tape) -> list[str]:
+    def _guard(self, tape: Tape) -> str:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
         for tensor, array in tape.effects.outside.items():
@@ -111,9 +114,18 @@ class Plan:
                 conditions += [f"{write.name_of(state)}[{k!r}] is {write.name_of(v)}" for k, v in arrays.items()]
         conditions += [f"{write.name_of(a)}['step'] == {write.name_of(b)}['step']" for a, b in tape.same_steps]
         for optimizer in tape.looked_into:
-            for group, saved in zip(optimizer.param_groups, tape.settings[optimizer], strict=True):
+            for group, saved in zip(optimizer.param_groups, tape.settings[optimizer].last, strict=True):
                 conditions += [f"{write.name_of(group)}[{key!r}] == {write.text(value)}" for key, value in saved.items()]
-        return [f"if not ({' and '.join(conditions)}): raise Outdated"] if conditions else []
+        conditions += self.surroundings.conditions(write)
+        return f"if not ({' and '.join(conditions) or True}): raise Outdated"
+
+    def _arguments_apart(self, lines: list[Line], buffers: list[str]) -> list[str]:
+        """A line that raises if arguments share memory with what the plan writes to, because it reads copies of them."""
+        written = frozenset(id(x.value.array) for line in lines for x in line.written if x.value.kind == "outside")
+        if not written or not buffers:
+            return []
+        self.source.scope["written"] = written
+        return [f"if {' or '.join(f'id(given_{b}) in written or id(given_{b}.base) in written' for b in buffers)}: raise Changed"]
 
     def _marks(self, lines: list[Line]) -> list[str]:
         """A line that notes when tensors from outside were changed."""

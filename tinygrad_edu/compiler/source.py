@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import math
+from keyword import kwlist
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from ..tensor import Tensor, wrap
 from .lines import COPIES, Draw, Line, Method, Operand, call, check, data, get, grad, put
 from .memory import Layout
 from .passes import COMPARED, EFFECTS, METHODS, compares, lasting, puts_out
+
+# Names that the source of a plan uses itself, beside those in its scope.
+RESERVED = {"replay", "len", "id", *kwlist, *(name for name, x in vars(builtins).items() if isinstance(x, type))}
 
 
 class Source:
@@ -42,6 +47,8 @@ class Source:
         if key not in self.names:
             kind = x.value.kind if isinstance(x, Operand) else type(x).__name__
             wanted = self.given.get(id(x.value.array) if isinstance(x, Operand) else id(x))
+            if wanted and (not wanted.isidentifier() or wanted in RESERVED or wanted.startswith("given_")):
+                wanted = f"_{wanted}"  # a layer's number, say
             letter = {"own": "a", "argument": "x", "constant": "c", "outside": "w"}.get(
                 kind, "t" if isinstance(x, Tensor) else "o"
             )
@@ -72,9 +79,7 @@ class Source:
         if isinstance(x, type) and x.__module__ == "builtins":
             return x.__name__
         if isinstance(x, np.dtype | type):
-            name = np.dtype(x).name
-            self.scope[name] = np.dtype(x)
-            return name
+            return self.bound(np.dtype(x).name, np.dtype(x))
         return self.name_of(x)
 
     def function(self, f: Any) -> str:
@@ -86,8 +91,11 @@ class Source:
             return f"{self.name_of(f.this)}.{f.name}"
         if getattr(f, "__self__", None) is not None and isinstance(f.__self__, np.ufunc):
             return f"{self.function(f.__self__)}.{f.__name__}"
-        name = f.__name__
-        while self.scope.setdefault(name, f) is not f:
+        return self.bound(f.__name__, f)
+
+    def bound(self, name: str, x: Any) -> str:
+        """A name with this object bound to it: the given one, unless that is another's."""
+        while self.scope.setdefault(name, x) is not x:
             name += "_"
         return name
 
@@ -149,7 +157,6 @@ class Source:
         """The tensor that is a gradient, the same at each call."""
         key = ("tensor", self.name_of(x))
         if key not in self.names:
-            self.names[key] = key[1] + "_tensor"
-            self.scope[key[1] + "_tensor"] = t = wrap(self.memory.array_of(x))
-            self.names[id(t)] = key[1] + "_tensor"
+            t = wrap(self.memory.array_of(x))
+            self.names[key] = self.names[id(t)] = self.bound(key[1] + "_tensor", t)
         return self.scope[self.names[key]]

@@ -50,6 +50,7 @@ class Tape:
         self.numbers: dict[tuple, Recorded] = {}
         self.settings = settings  # of optimizers, at the recording before this one
         self.looked_into: list[Optimizer] = []
+        self.made_state = False  # whether one of them made its state in this call, as no later one does
         self.same_steps: list[tuple[dict, dict]] = []  # states of parameters that have counted as many steps
         self.refused: CompileError | None = None
         self.quiet: set[str] = set()  # the kinds of NumPy's warnings that were switched off somewhere
@@ -83,12 +84,12 @@ class Tape:
         return recorded
 
     def twin(self, array: np.ndarray, memory: Memory | None = None) -> Recorded:
-        """The recorded twin of an array; if it was not met before, it is from outside."""
+        """The recorded twin of an array; if it was not met before, it is from outside, or a constant where nobody may write to it."""
         known = self.known.get(id(array))
         if known is None:
             memory = memory or self.memories.get(id(owner(array)))
             if memory is None:
-                return self.enter(array, "outside")
+                return self.enter(array, "outside" if owner(array).flags.writeable else "constant")
             known = self.known[id(array)] = Recorded(self, array, memory)
             self.keep.append(array)
         return known

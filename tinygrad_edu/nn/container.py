@@ -7,10 +7,16 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..clock import mark_setting
 from ..errors import kind
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter
+
+
+def _remove(module: Module, key: str) -> None:
+    object.__delattr__(module, key)
+    mark_setting()
 
 
 class _Listed(Module):
@@ -33,7 +39,7 @@ class _Listed(Module):
 
     def _replace_all(self, items: list[Any]) -> None:
         for key in self._keys():
-            object.__delattr__(self, key)
+            _remove(self, key)
         for i, item in enumerate(items):
             setattr(self, str(i), self._checked(item))
 
@@ -213,7 +219,7 @@ class _Named(Module):
 
     def __delitem__(self, key: str) -> None:
         self[key]
-        object.__delattr__(self, key)
+        _remove(self, key)
 
     def __len__(self) -> int:
         return len(self.keys())

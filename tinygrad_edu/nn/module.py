@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ..calls import Outline, calls, gone
-from ..clock import tick
+from ..clock import mark_setting, tick
 from ..grad_mode import no_grad
 from ..ops.creation import as_tensor, zeros_like
 from ..tensor import HookHandle, Tensor
@@ -103,7 +103,13 @@ class Module:
             value = self._next_buffer(name, held, value)
         elif isinstance(value, list | tuple | dict) and not name.startswith("_"):
             self._warn_of_plain(name, value)
+        elif isinstance(getattr(value, "function", None), Module):
+            raise TypeError(
+                f"{type(self).__name__}.{name} would be a compiled module, whose parameters are no part of the model. Compile the whole "
+                "model, or the training step."
+            )
         object.__setattr__(self, name, value)
+        mark_setting()
 
     def _next_buffer(self, name: str, held: Buffer | None, value: Any) -> Any:
         """What is assigned to a buffer: a tensor is the new buffer, and None leaves its place free."""
@@ -379,6 +385,7 @@ class Module:
             hooks = {}
             object.__setattr__(self, kind, hooks)
             object.__setattr__(self, "_hooked", True)
+            mark_setting()
         before = dict(hooks) if prepend else {}
         for handle in before:
             del hooks[handle]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ..clock import mark_changed
 from ..errors import ShapeError, describe
 from ..ops.creation import ones, tensor, zeros
 from ..ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, rms_norm
@@ -89,7 +90,9 @@ class _BatchNorm(_Channels):
         self._check_input_dim(input)
         momentum = self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            seen = self.num_batches_tracked.array
+            seen += 1
+            mark_changed(seen)
             if momentum is None:  # the mean of all batches so far
                 momentum = 1 / self.num_batches_tracked.item()
         use_batch = self.training or self.running_mean is None

@@ -29,6 +29,7 @@ from ..op import op
 from .padding import pad
 from .reduction import sum
 from .shape import reshape
+from .totals import total
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -229,7 +230,7 @@ def conv_weight(x: Any, z: Any, *, kernel: Any, stride: Any, padding: Any, dilat
     two = 1 < outputs < 12 and first % 2 == 0 and 3 * step <= offsets and dilation[0] == groups == 1
     if two:  # positions at once, of a kernel that is `stride` longer: with few outputs, larger matrices save a third of the time
         numbers, offsets, first, step = numbers.reshape(1, first // 2, 2 * outputs, -1), offsets + step, first // 2, 2 * step
-    w = np.matmul(numbers, windows(spread, offsets, first, step, dilation[0]).swapaxes(2, 3)).sum(axis=1)
+    w = total(np.matmul(numbers, windows(spread, offsets, first, step, dilation[0]).swapaxes(2, 3)), (1,))
     if two:  # the first one's kernel ends `stride` earlier, and the second one's begins so much later
         w = w.reshape(2, outputs, offsets, -1)
         w = w[0, :, : -stride[0]] + w[1, :, stride[0] :]

@@ -21,31 +21,53 @@ from ..op import cast, op
 from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
-from .reduction import _mean, floating
-from .shape import ints, reshape
+from .reduction import _mean, _sum, _total, count, floating, sum_of_products
+from .shape import axes, ints, reshape
+from .totals import total_of_products
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
 
 # -- the two operations ----------------------------------------------------------------------------------------------
-def _unit(x: Any, dim: Any, eps: float, centre: bool = True, moments: Any = None) -> tuple[Any, Any]:
-    """x̂, which has mean 0 and mean square 1 over `dim`, and the scale 1/σ that made it so."""
-    mean, variance = moments or (_mean(x, dim=dim, keepdim=True) if centre else None, None)
-    x = x if mean is None else x - mean
-    scale = rsqrt((_mean(x * x, dim=dim, keepdim=True) if variance is None else variance) + eps)
-    return x * scale, scale
+def _unit(x: Any, dim: Any, eps: float, moments: Any = None) -> tuple[Any, Any]:
+    """x̂, which has mean 0 and variance 1 over `dim`, and the scale 1/σ that made it so."""
+    mean, variance = moments or (_mean(x, dim=dim, keepdim=True), None)
+    unit = x - mean
+    scale = rsqrt((_mean_square(unit, dim) if variance is None else variance) + eps)
+    unit *= scale  # in its own memory: here and in the gradients a third of the time is that of new memory
+    return unit, scale
+
+
+def _mean_square(x: Any, dim: Any) -> Any:
+    return sum_of_products(x, x, dim=dim) / _at_least_one(x.shape, dim)
+
+
+def _at_least_one(shape: Any, dim: Any) -> int:
+    """How many numbers a mean is of; for a batch without samples 1, so that what is nothing stays 0."""
+    return max(count(shape, dim), 1)
 
 
 def _standardize_gradients(
     g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, moments: Any, unit: Any
 ) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps)
-    h = g if weight is None else g * weight
-    return [
-        lambda: scale * (h - _mean(h, dim=dim, keepdim=True) - unit * _mean(h * unit, dim=dim, keepdim=True)),
-        g * unit,
-        g,
-    ]
+    parameter, over, n = bias if weight is None else weight, axes(dim, x.ndim), _at_least_one(x.shape, dim)
+    sizes = (1,) * x.ndim if parameter is None else (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
+    shared = tuple(d for d in over if sizes[d] == 1)  # along these there is one parameter for all
+    rest = tuple(d for d in over if sizes[d] != 1)
+    dbias = _sum(g, dim=shared, keepdim=True) if shared else g
+    dweight = sum_of_products(g, unit, dim=shared) if shared else g * unit
+
+    def dx() -> Any:
+        a, b = (dbias, dweight) if weight is None else (dbias * weight, dweight * weight)
+        h = g * (scale if weight is None else scale * weight) if shared else a * scale
+        if rest:
+            a, b = _sum(a, dim=rest, keepdim=True), _sum(b, dim=rest, keepdim=True)
+        h -= a * (scale / n)
+        h -= unit * (b * (scale / n))
+        return h
+
+    return [dx, dweight, dbias]
 
 
 @op(joint=_standardize_gradients, dtype="same", keeps="unit")
@@ -66,8 +88,14 @@ def _standardize(x: Any, weight: Any = None, bias: Any = None, *, dim: Any, eps:
     return z, (unit, scale)
 
 
+def _unit_rms(x: Any, dim: Any, eps: float) -> tuple[Any, Any]:
+    """x̂, which has mean square 1 over `dim`, and the scale that made it so."""
+    scale = rsqrt(_mean_square(x, dim) + eps)
+    return x * scale, scale
+
+
 def _rms_gradients(g: Any, z: Any, x: Any, weight: Any, dim: Any, eps: float, unit: Any) -> list[Any]:
-    unit, scale = unit or _unit(x, dim, eps, centre=False)
+    unit, scale = unit or _unit_rms(x, dim, eps)
     h = g if weight is None else g * weight
     return [lambda: scale * (h - unit * _mean(h * unit, dim=dim, keepdim=True)), g * unit]
 
@@ -78,7 +106,7 @@ def _standardize_rms(x: Any, weight: Any = None, *, dim: Any, eps: float) -> Any
 
     z = w·x̂ with x̂ = x / r, r = √(mean(x²) + eps);  ∂x = (h - x̂·mean(h·x̂)) / r with h = g·w;  ∂w = g·x̂
     """
-    unit, scale = _unit(x, dim, eps, centre=False)
+    unit, scale = _unit_rms(x, dim, eps)
     return unit.copy() if weight is None else unit * weight, (unit, scale)
 
 
@@ -173,9 +201,10 @@ def _follow(running_mean: Any, running_var: Any, x: Any, over: tuple[int, ...], 
     """
     if (running_mean is None and running_var is None) or not x.array.size:
         return None
-    mean = _mean(x.array, dim=over, keepdim=True)
+    n = count(x.shape, over)
+    mean = _total(x.array, over, True, n)
     away = x.array - mean
-    variance, n = _mean(away * away, dim=over, keepdim=True), math.prod(x.shape[d] for d in over)
+    variance = total_of_products(away, away, over).reshape(mean.shape) / n
     for running, now in ((running_mean, mean), (running_var, variance * (n / (n - 1)))):
         if running is not None:
             array = running.array

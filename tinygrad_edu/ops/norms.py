@@ -35,10 +35,9 @@ def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
 
     z = (Σ |x|ᵖ)^(1/p);  ∂x = g·sign(x)·(|x|/z)^(p-1), and 0 where z is 0
     """
-    over = axes(dim, x.ndim)
     if ord == 2:
         return np.sqrt(_total(x * x, dim, keepdim))
-    return np.sum(np.abs(x) ** ord, axis=over, keepdims=keepdim) ** (1 / ord)
+    return _total(np.abs(x) ** ord, dim, keepdim) ** (1 / ord)
 
 
 @numpy_names

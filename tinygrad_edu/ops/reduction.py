@@ -18,8 +18,8 @@ from .arithmetic import maximum, minimum
 from .diagonal import diagonal
 from .indexing import where
 from .scatter import _gather
-from .shape import axes, broadcast_to, one_dim, reshape, squeeze
-from .totals import total
+from .shape import _reshape, axes, broadcast_to, one_dim, reshape
+from .totals import total, total_of_products
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanmean", "nansum",
@@ -50,7 +50,7 @@ def along(function: Callable, x: Any, dim: int, **settings: Any) -> Any:
     return Picked(*(reshape(part, shape=()) for part in found)) if isinstance(found, Picked) else reshape(found, shape=())
 
 
-def _count(shape: Any, dim: Any) -> int:
+def count(shape: Any, dim: Any) -> int:
     """How many elements go into one result."""
     return shape[dim] if isinstance(dim, int) and shape else math.prod(shape[d] for d in axes(dim, len(shape)))
 
@@ -106,13 +106,23 @@ def sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) ->
     return _in(_sum(_in(x, dtype), dim=dim, keepdim=keepdim), dtype)
 
 
-@op(dx=lambda g, z, x, dim, keepdim: spread(g / _count(x.shape, dim), x.shape, dim, keepdim))
+@op(dx=lambda g, z, x, dim, keepdim: spread(g / count(x.shape, dim), x.shape, dim, keepdim))
 def _mean(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """The average; every element gets its share of the gradient.
 
     z = Σ x / n over dim;  ∂x = g / n, repeated over dim
     """
-    return _total(x, dim, keepdim, _count(x.shape, dim))
+    return _total(x, dim, keepdim, count(x.shape, dim))
+
+
+@op(dx=lambda g, z, x, y, dim: g * y, dy=lambda g, z, x, y, dim: g * x)
+def sum_of_products(x: Any, y: Any, *, dim: Any) -> Any:
+    """Multiply two tensors of one shape and add up the products, over dims which stay with size 1.
+
+    z = Σ x·y over dim;  ∂x = g·y;  ∂y = g·x
+    """
+    over = axes(dim, x.ndim)
+    return total_of_products(x, y, over).reshape(_with_ones(x.shape, over))
 
 
 @numpy_names
@@ -217,8 +227,11 @@ class MinMax(NamedTuple):
 
 def pick(x: Any, dim: int, index: Any, keepdim: bool = True) -> Picked:
     """The elements at an index along a dim, which each gradient goes back to; without keepdim the dim (of size 1) is left out."""
-    values, indices = _gather(x, dim=dim, index=index.copy()), wrap(index)  # copied: the caller may change the indices later
-    return Picked(values, indices) if keepdim else Picked(squeeze(values, dim), squeeze(indices, dim))
+    values = _gather(x, dim=dim, index=index.copy())  # copied: the caller may change the indices later
+    if keepdim:
+        return Picked(values, wrap(index))
+    shape = values.shape[:dim] + values.shape[dim + 1 :]
+    return Picked(_reshape(values, shape=shape), wrap(index.reshape(shape)))
 
 
 @numpy_names
@@ -261,7 +274,7 @@ def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any
 
     def at_index(x: Any, dim: int) -> Picked:
         _nonempty(name, x, dim)
-        return pick(x, dim, np.expand_dims(find(x.array, axis=dim), dim), keepdim)
+        return pick(x, dim, find(x.array, axis=dim, keepdims=True), keepdim)
 
     return along(at_index, x, dim)
 
@@ -362,7 +375,7 @@ def _centred(x: Any, dim: Any) -> Any:
 
 def _freedom(x: Any, dim: Any, correction: float) -> float:
     """n - correction, and at least 0: the variance of one number is 0 / 0, nan."""
-    return builtins.max(_count(x.shape, dim) - correction, 0)
+    return builtins.max(count(x.shape, dim) - correction, 0)
 
 
 @numpy_names

@@ -39,7 +39,8 @@ def axes(dim: Any, ndim: int) -> tuple[int, ...]:
         return (one,) if ndim else ()
     if dim is None or (isinstance(dim, tuple | list) and not dim):
         return tuple(range(ndim))
-    found = tuple(one_dim(d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
+    dims = dim if isinstance(dim, tuple | list) else (dim,)
+    found = tuple([d if type(d) is int and 0 <= d < ndim else one_dim(d, ndim) for d in dims])
     if len(set(found)) < len(found):
         raise RuntimeError(f"dim {tuple(dim)} names the same dimension twice.")
     return found if ndim else ()
@@ -51,7 +52,7 @@ def ints(numbers: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
     if len(numbers) == 1 and isinstance(numbers[0], tuple | list):
         numbers = numbers[0]
     try:
-        return tuple(n.__index__() for n in numbers)
+        return tuple([n.__index__() for n in numbers])
     except AttributeError:
         raise TypeError(
             f"sizes and dims must be integers, and these are {tuple(numbers)!r}; write // for a whole quotient."
@@ -60,12 +61,12 @@ def ints(numbers: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
 
 def _filled(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """A shape whose one -1 is replaced by what is left over, checked against the number of elements."""
+    if math.prod(shape) == size and min(shape, default=0) >= 0:  # the usual case
+        return shape
     known = math.prod(n for n in shape if n != -1)
     if shape.count(-1) == 1 and known > 0 and size % known == 0:
         return tuple(size // known if n == -1 else n for n in shape)
-    if -1 in shape or known != size or any(n < 0 for n in shape):
-        raise ShapeError(f"shape {shape} does not fit a tensor of {size} elements.")
-    return shape
+    raise ShapeError(f"shape {shape} does not fit a tensor of {size} elements.")
 
 
 # -- broadcasting ----------------------------------------------------------------------------------------------------
@@ -79,6 +80,8 @@ def sum_to(x: Any, *, shape: Any) -> Any:
     kept = x.shape[extra:] if extra >= 0 else ()
     if extra < 0 or any(a != b and b != 1 for a, b in zip(kept, shape, strict=True)):
         raise ShapeError(f"a gradient of shape {x.shape} does not fit a tensor of shape {tuple(shape)}.")
+    if x.size == math.prod(shape):
+        return x.reshape(shape)
     repeated = [i for i, (a, b) in enumerate(zip(kept, shape, strict=True), extra) if a != b]
     return np.reshape(total(x, (*range(extra), *repeated)), shape)
 
@@ -156,7 +159,7 @@ def _reshape(x: Any, *, shape: Any) -> Any:
 
     z = x in another shape;  ∂x = g in x's shape
     """
-    return np.reshape(x, shape)
+    return x.reshape(shape)
 
 
 def reshape(x: Any, *sizes: Any, shape: Any = None) -> Any:

@@ -28,7 +28,7 @@ def logsumexp(x: Any, *, dim: Any, keepdim: bool = False) -> Any:
         return np.log(np.sum(x, axis=over, keepdims=keepdim))  # ln of an empty sum: minus infinity
     top = np.max(x, axis=over, keepdims=True)
     top = np.where(np.isinf(top), 0, top)
-    z = np.log(np.sum(np.exp(x - top), axis=over, keepdims=True)) + top
+    z = np.log(_total(np.exp(x - top), dim, True)) + top
     return z if keepdim else np.squeeze(z, over)
 
 

@@ -1,21 +1,25 @@
 """Sums of arrays, with enough digits and by NumPy's quick ways; and the largest numbers of rows, by their places.
 
-For vectors of up to a few thousand numbers a product with ones takes a third of np.sum's time, and it adds up with as many
-digits, because it keeps several running sums. And argmax takes a third of max's time where rows are short.
+For up to a few thousand numbers a product with ones takes a third of np.sum's time, a ninth where they lie apart in memory, and it
+adds up with as many digits, because it keeps several running sums. And argmax takes a third of max's time where rows are short.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import dtypes
 from ..backend import number
 
-LONGEST = 4096  # numbers that one product may add up
+# How many numbers one product may add up, so that they lose no digits: BLAS has several running sums in a row, one in a column.
+LONGEST_ROW, LONGEST_COLUMN = 512, 128
+SHORTEST = 16  # parts of longer ones
+LARGE = 16 * 1024  # numbers in an array, from which on it pays not to keep its products with another
 _FAST = (dtypes.float32, dtypes.float64)  # for which NumPy has BLAS
 
 # The dtype to add up in, where it is not the array's own: integers as int64, float16 as float32.
@@ -25,13 +29,12 @@ _WIDE[dtypes.float16] = dtypes.float32
 
 def total(x: Any, over: tuple[int, ...], divisor: Any = None) -> Any:
     """Σ x / divisor over these dims, which are not negative."""
-    z = _product_with_ones(x, over)
-    if z is None and 1 < len(over) < x.ndim and isinstance(x, np.ndarray) and x.dtype in _FAST:
-        z = _total_around(x, over)
-    if z is not None:
+    steps = _steps(x.shape, x.strides, x.dtype, over) if isinstance(x, np.ndarray) else None
+    if steps is not None:
+        z = _follow(steps, x)
         return z if divisor is None else z / number(divisor, z)
     wide = _WIDE.get(x.dtype)
-    if x.dtype == np.float32 and x.size > LONGEST and not (x.ndim - 1 in over and x.flags.c_contiguous):
+    if x.dtype == np.float32 and x.size > LONGEST_ROW:
         wide = np.float64  # numbers that lie apart in memory NumPy adds one by one: 100 000 times 0.1 would be 9998.6
     z = x.sum(axis=over, dtype=wide)
     if divisor is not None:
@@ -39,52 +42,119 @@ def total(x: Any, over: tuple[int, ...], divisor: Any = None) -> Any:
     return z.astype(x.dtype) if wide is not None and x.dtype.kind == "f" else z
 
 
-def _product_with_ones(x: Any, over: tuple[int, ...]) -> Any:
-    """Σ x over these dims as a product, if they are the first or the last and NumPy has BLAS for it; else None."""
-    product = _as_product(x.shape, x.dtype, over) if type(x) is np.ndarray else None
-    if product is None:
-        return None
-    matrix, ones, ones_first, shape = product
-    x = x if matrix is None else x.reshape(matrix)
-    z = ones.dot(x) if ones_first else x.dot(ones)
-    return z if shape is None else z.reshape(shape)
+def total_of_products(x: Any, y: Any, over: tuple[int, ...]) -> Any:
+    """Σ x·y over these dims, for arrays of one shape; of large ones without an array of the products, which takes half the time."""
+    alike = isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and (x.strides, x.dtype) == (y.strides, y.dtype)
+    steps = _steps(x.shape, x.strides, x.dtype, over) if alike and x.size >= LARGE else None
+    if steps is None or steps[0].add is not _rows:
+        return total(x * y, over)
+    return _follow(steps[1:], np.vecdot(_look(steps[0], x), _look(steps[0], y)))
 
 
-@functools.lru_cache(maxsize=512)
-def _as_product(shape: tuple[int, ...], dtype: Any, over: tuple[int, ...]) -> Any:
-    """Such a product: the shape of x as a matrix, the ones, whether these come first, and the shape of the result; None for no other
-    shape than there is."""
-    count, dims = math.prod(shape[d] for d in over), sorted(over)
-    first, last = dims == [*range(len(dims))], dims == [*range(len(shape) - len(dims), len(shape))]
-    if not over or not (first or last) or count > LONGEST or dtype not in _FAST:
+# -- dims that lie side by side in memory ------------------------------------------------------------------------------
+class _Step(NamedTuple):
+    """Look at an array with its dims in another order, then in another shape, and add up."""
+
+    order: tuple[int, ...] | None
+    shape: tuple[int, ...] | None
+    add: Callable[[Any, Any], Any]
+    ones: Any = None
+
+
+def _rows(x: Any, ones: Any) -> Any:
+    return x.dot(ones)
+
+
+def _columns(x: Any, ones: Any) -> Any:
+    return x.T.dot(ones)
+
+
+def _columns_of_each(x: Any, ones: Any) -> Any:
+    return np.matmul(ones, x)
+
+
+def _long_rows(x: Any, ones: Any) -> Any:
+    return x.sum(axis=-1)  # which adds up halves of halves
+
+
+def _nothing(x: Any, ones: Any) -> Any:
+    return x
+
+
+def _follow(steps: Sequence[_Step], x: Any) -> Any:
+    for step in steps:
+        x = step.add(_look(step, x), step.ones)
+    return x
+
+
+def _look(step: _Step, x: Any) -> Any:
+    if step.order is not None:
+        x = x.transpose(step.order)
+    return x if step.shape is None else x.reshape(step.shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _steps(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, over: tuple[int, ...]) -> list[_Step] | None:
+    """How to add up an array like this: neighbouring dims at once, the innermost first; None if there is no quick way."""
+    if not over or dtype not in _FAST:
         return None
-    rest = tuple(n for d, n in enumerate(shape) if d not in over)
-    size = (math.prod(rest),) if rest else ()
-    matrix = (*size, count) if last else (count, *size)
-    return None if matrix == shape else matrix, _ones(count, dtype), not last, None if size == rest else rest
+    dims = _from_outside(shape, strides, dtype.itemsize)
+    kept = [d for d in dims if d not in over]
+    order, steps = None if dims == sorted(dims) else tuple(dims), []
+    now = tuple(shape[d] for d in dims)
+    sizes = [(shape[d], d in over) for d in dims]  # and whether they are added up
+    while any(added for _, added in sizes):
+        last = max(k for k, (_, added) in enumerate(sizes) if added)
+        after = _size(n for n, _ in sizes[last + 1 :])
+        longest = LONGEST_COLUMN if after else LONGEST_ROW
+        count = sizes[last][0]
+        if count > longest:  # part of it now, the rest in the next step
+            part = next((n for n in range(longest, SHORTEST, -1) if count % n == 0), None)
+            if part is not None:
+                sizes[last : last + 1] = [(count // part, True), (part, True)]
+                continue
+            if after:
+                return None
+        first = last
+        while first and sizes[first - 1][1] and count * sizes[first - 1][0] <= longest:
+            first -= 1
+            count *= sizes[first][0]
+        before = _size(n for n, _ in sizes[:first])
+        add = _columns_of_each if before and after else _columns if after else _rows if count <= longest else _long_rows
+        seen = (*before, count, *after)
+        steps.append(_Step(order, None if seen == now else seen, add, None if add is _long_rows else _ones(count, dtype)))
+        order, now = None, (*before, *after)
+        del sizes[first : last + 1]
+    rest = tuple(shape[d] for d in kept)
+    if rest != now:
+        steps.append(_Step(None, rest, _nothing))
+    if kept != sorted(kept):
+        steps.append(_Step(tuple(sorted(range(len(kept)), key=kept.__getitem__)), None, _nothing))
+    return steps
+
+
+def _size(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Several dims as one; as none, where it would have size 1."""
+    size = math.prod(sizes)
+    return () if size == 1 else (size,)
+
+
+def _from_outside(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> list[int]:
+    """The dims in their order in memory, each inside the one before it; as they are, if the array has gaps or repeats itself."""
+    order = sorted(range(len(shape)), key=lambda d: -strides[d])
+    size = itemsize
+    for d in reversed(order):
+        if shape[d] != 1 and strides[d] != size:
+            return [*range(len(shape))]
+        size *= shape[d]
+    return order
 
 
 @functools.lru_cache(maxsize=64)
 def _ones(count: int, dtype: Any) -> np.ndarray:
-    return np.ones(count, dtype)
-
-
-def _total_around(x: Any, over: tuple[int, ...]) -> Any:
-    """Σ x over several dims, if they are the outermost and the innermost ones in memory; else None.
-
-    Such is the bias of a convolution: its channels are neither the one nor the other. The innermost are added up first.
-    """
-    order = sorted(range(x.ndim), key=lambda d: -x.strides[d])
-    added = [d in over for d in order]
-    first, last = added.index(False), added[::-1].index(False)
-    kept, x = order[first : x.ndim - last], x.transpose(order)
-    if first + last < len(over) or kept != sorted(kept) or not x.flags.c_contiguous or math.prod(x.shape[:first]) > LONGEST:
-        return None
-    for over in (tuple(range(x.ndim - last, x.ndim)), tuple(range(first))):
-        if over:
-            z = _product_with_ones(x, over)
-            x = x.sum(axis=over) if z is None else z
-    return x
+    ones = np.ones(count, dtype)
+    ones.flags.writeable = False  # they are used again
+    return ones
 
 
 def largest(x: Any, dim: int) -> Any:
