@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -565,39 +564,47 @@ def test_opened_while_two_orders_are_shown(show):
     assert page.locator("#orders").is_visible()
 
 
+PAINTED = "const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));"
+# How fast this computer is now: a page of plain boxes, made anew and painted. It takes 30 ms where nothing else runs.
+YARDSTICK = f"""async () => {{
+    {PAINTED}
+    await painted();
+    const begin = performance.now();
+    document.body.innerHTML = "<div style='float: left; border: 1px solid; width: 9em'>a box</div>".repeat(2000);
+    await painted();
+    return performance.now() - begin;
+}}"""
+MOVES = f"""async (moves) => {{
+    {PAINTED}
+    const times = [];
+    for (const i of moves) {{
+        await painted();
+        const begin = performance.now();
+        player.state.go(i);
+        await painted();
+        times.push(performance.now() - begin);
+    }}
+    return times;
+}}"""
+
+
 def test_300_tensors_repaint_quickly(show):
-    """From the call until the browser has painted: the first jump over the whole graph, jumps after it, and single steps."""
+    """From the call until the browser has painted, in a tenth of a second: the first jump over the whole graph, jumps after it, single steps."""
     h = tg.randn(4, 4, requires_grad=True)
     for _ in range(100):
         h = tg.tanh(h @ h * 0.5)
     player = play(h.sum(), max_nodes=400)
     assert len(player.trace.nodes) > 300
     moves = [last(player), 0, last(player), *range(last(player) // 2, last(player) // 2 + 10)]
-    best = np.full(len(moves), np.inf)
+    best, yardstick = np.full(len(moves), np.inf), np.inf
     for _ in range(8):  # others use this computer too: the quickest of some tries counts
         page = show(player.html)
         assert page.locator(".card").count() == len(player.trace.nodes)
-        times = page.evaluate(
-            """async (moves) => {
-                const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-                const times = [];
-                for (const i of moves) {
-                    await painted();
-                    const begin = performance.now();
-                    player.state.go(i);
-                    await painted();
-                    times.push(performance.now() - begin);
-                }
-                return times;
-            }""",
-            moves,
-        )
-        best = np.minimum(best, times)
+        best = np.minimum(best, page.evaluate(MOVES, moves))
+        yardstick = min(yardstick, page.evaluate(YARDSTICK))
         if best.max() < 100:
             break
-    if best.max() >= 100 and os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
-        pytest.skip(f"others keep this computer too busy to measure anything: {np.round(best)}")
-    assert best.max() < 100, np.round(best)
+    assert best.max() < 100 * max(1, yardstick / 30), f"{np.round(best)}, where {yardstick:.0f} ms paint a plain page"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
