@@ -16,7 +16,7 @@ import numpy as np
 
 from . import backend, dtypes
 from .callsite import source_line
-from .clock import mark_changed, tick
+from .clock import mark_changed, mark_setting, tick
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
 from .views import Anchor, note_view, refresh
 
@@ -420,9 +420,11 @@ class HookHandle:
     def __init__(self, hooks: dict, hook: Callable) -> None:
         self._hooks = hooks
         hooks[self] = hook
+        mark_setting()
 
     def remove(self) -> None:
         self._hooks.pop(self, None)
+        mark_setting()
 
 
 # -- making tensors from what is not one ---------------------------------------------------------------------------

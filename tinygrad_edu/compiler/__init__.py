@@ -13,6 +13,8 @@ import inspect
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -121,7 +123,9 @@ class Compiled:
         if tape.made_state:
             return result
         names = captured | _given(self.function, args, kwargs)
-        names |= {id(x.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names}
+        names |= {
+            id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names
+        }
         surroundings.settle()
         plan = Plan(tape, self.name, operands, names, surroundings)
         candidates = self._candidates.setdefault(key, {})
@@ -151,7 +155,19 @@ class CompiledModule(Compiled):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "function" not in vars(self):
             raise AttributeError(f"a compiled module has no attribute {name!r}.")
-        return getattr(self.function, name)
+        found = getattr(self.function, name)
+        if not isinstance(found, MethodType):
+            return found
+
+        @functools.wraps(found)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            result = found(*args, **kwargs)
+            return self if result is self.function else result  # of eval() and to(), say
+
+        return method
+
+    def __deepcopy__(self, memo: dict) -> CompiledModule:
+        return CompiledModule(deepcopy(self.function, memo))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records() or not grad_mode.enabled or not any(p.requires_grad for p in self.function.parameters()):
@@ -214,7 +230,8 @@ def _captured(function: Any, around: list[tuple[Any, str, Any]]) -> dict[int, st
         for name, x in vars(function).items():
             _note(name, x, names)
     for _, name, x in around:
-        _note(name, x, names)
+        if isinstance(name, str):  # what stands in a list is named after that
+            _note(name, x, names)
     return names
 
 
@@ -252,8 +269,8 @@ def compile(
 
     The first calls are recorded; when two in a row did the same, later ones run the plan. (With an optimizer that is from the fourth
     call on, because in the first it makes its state.) Another shape, dtype or number as an argument, another array in a parameter, train or
-    eval mode, another setting of a module or number in a variable around the function: each is noticed, and recorded anew. What stands in
-    lists and dicts is not. `print` shows the plan.
+    eval mode, another setting of a module, another number in a variable around the function or in a list, dict or object there: each is
+    noticed, and recorded anew. `print` shows the plan.
 
     What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
     compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.

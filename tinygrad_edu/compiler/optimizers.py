@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..grad_mode import enable_grad
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
+from ..tensor import Tensor
 from .lines import CompileError, Method, call
 from .recorded import Recorded
 from .tape import Tape
@@ -28,13 +30,21 @@ class Settings:
 def as_lines(method: Any, tape: Tape) -> Any:
     """The step of an optimizer or a schedule as it is while a function is recorded."""
 
-    def step(self: Any, *args: Any) -> Any:
+    def step(self: Any, *args: Any, **named: Any) -> Any:
+        args = (*args, *named.values())
         if not tape.watches():
             return method(self, *args)
         if any(map(callable, args)):
-            raise CompileError(
-                f"{type(self).__name__}.step(closure) computes the loss by itself, so it cannot be part of a plan."
-            )
+            if _has_own_step(self):
+                raise CompileError(
+                    f"{type(self).__name__}.step(closure) calls the closure as often as the numbers ask for, so it cannot be part of a plan."
+                )
+            with enable_grad():
+                loss = args[0]()
+            step(self)
+            return loss
+        if any(isinstance(x, Tensor) for x in args):  # ReduceLROnPlateau
+            raise tape.refuse("reads numbers")
         if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
             return _look_into(self, method, tape)
         if isinstance(self, LRScheduler) and not _known(self.optimizer):

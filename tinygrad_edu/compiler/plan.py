@@ -79,7 +79,7 @@ class Plan:
         body.append(("", f"return {write.result(results)}"))
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
-        self.guard = self._guard(tape)
+        self.guard = self._guard(tape, buffers)
         source = [
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
@@ -94,9 +94,12 @@ class Plan:
             ignored: Any = dict.fromkeys(tape.quiet, "ignore")
             self.replay = np.errstate(**ignored)(self.replay)
 
-    def _guard(self, tape: Tape) -> str:
+    def _guard(self, tape: Tape, buffers: list[str]) -> str:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
+        for x, buffer in zip(tape.arguments, buffers, strict=True):
+            if x.memory.value.writes or not x.held.flags.c_contiguous:
+                conditions.append(f"given_{buffer}.strides == {x.held.strides}")
         for tensor, array in tape.effects.outside.items():
             name = write.name_of(tensor)
             conditions.append(f"{name}.array is {write.name_of(array)} and {name}._requires_grad is {tensor._requires_grad}")
@@ -117,7 +120,7 @@ class Plan:
             for group, saved in zip(optimizer.param_groups, tape.settings[optimizer].last, strict=True):
                 conditions += [f"{write.name_of(group)}[{key!r}] == {write.text(value)}" for key, value in saved.items()]
         conditions += self.surroundings.conditions(write)
-        return f"if not ({' and '.join(conditions) or True}): raise Outdated"
+        return f"if not ({' and '.join(dict.fromkeys(conditions)) or True}): raise Outdated"
 
     def _arguments_apart(self, lines: list[Line], buffers: list[str]) -> list[str]:
         """A line that raises if arguments share memory with what the plan writes to, because it reads copies of them."""

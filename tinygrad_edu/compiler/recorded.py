@@ -100,7 +100,13 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self.held)))
 
+    def is_constant(self) -> bool:
+        """Whether its numbers are the same in every call, so that Python may read them."""
+        return self.memory.value.kind == "constant"
+
     def __bool__(self) -> bool:
+        if self.is_constant():
+            return bool(self.held)
         frame = sys._getframe(1)
         if frame.f_code.co_filename not in OWN_FILES or not self.tape.running:
             raise self.tape.refuse("decides after numbers")
@@ -144,16 +150,21 @@ for _name in f"{AS_FUNCTIONS} {AS_METHODS}".split():
     setattr(Recorded, _name, _method(_name))
 
 
-def _refused(what: str) -> Any:
-    def method(self: Recorded, *args: Any, **kwargs: Any) -> Any:
-        raise self.tape.refuse(what)
+def _read(name: str) -> property:
+    """An attribute that tells numbers: of constants only."""
 
-    return method
+    def read(self: Recorded) -> Any:
+        if not self.is_constant():
+            raise self.tape.refuse("reads numbers")
+        return getattr(self.held, name)
+
+    return property(read)
 
 
-for _name in ("__array__", "__int__", "__float__", "__index__", "__complex__", "item", "tolist", "tobytes"):
-    setattr(Recorded, _name, _refused("reads numbers"))
-Recorded.__array_interface__ = property(_refused("reads numbers"))  # type: ignore[attr-defined]
+for _name in ("__array__", "__array_interface__", "item", "tolist", "tobytes"):
+    setattr(Recorded, _name, _read(_name))
+for _name in ("__int__", "__float__", "__index__", "__complex__"):
+    setattr(Recorded, _name, lambda self, _name=_name: getattr(self.item(), _name)())
 
 
 def site() -> Any:

@@ -15,7 +15,7 @@ from ..optim.optimizer import Optimizer
 from ..trees import leaves
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
-from .recorded import Memory, Recorded, site, strip
+from .recorded import Memory, Recorded, address, site, strip
 
 # Reductions, as NumPy's own methods compute them.
 REDUCTIONS = {
@@ -79,7 +79,9 @@ class Tape:
         """The recorded twin of an argument: a buffer, to which the argument is copied at each call."""
         if not isinstance(array, np.ndarray):
             raise CompileError("compile records tensors on the CPU; an argument is on another device.")
-        self.known[id(array)] = recorded = self.enter(np.array(array, order="C"), "argument")
+        buffer = as_it_lies(array)
+        memory = self.memories[id(owner(buffer))] = Memory(owner(buffer), Value("argument", owner(buffer)))
+        self.known[id(array)] = recorded = self.twin(buffer, memory)
         self.keep.append(array)
         return recorded
 
@@ -287,9 +289,10 @@ class Tape:
         return self.refused
 
     def _refuse_sizes(self, function: Any, args: tuple) -> None:
-        masks = function is get and any(x.dtype == np.bool_ for x in leaves(args[1]) if isinstance(x, np.ndarray))
-        counts = function in (np.repeat, np.ndarray.repeat) and isinstance(args[1], np.ndarray)
-        if masks or counts or function in SIZED_BY_DATA or (function is np.where and len(args) == 1):
+        masks = function is get and [x for x in leaves(args[1]) if isinstance(x, np.ndarray) and x.dtype == np.bool_]
+        counts = function in (np.repeat, np.ndarray.repeat) and args[1:2]
+        whole = (function in SIZED_BY_DATA or (function is np.where and len(args) == 1)) and leaves(args)
+        if any(isinstance(x, Recorded) and not x.is_constant() for x in masks or counts or whole or ()):
             raise self.refuse("makes a tensor whose size depends on numbers")
 
 
@@ -304,6 +307,16 @@ def signature(tree: Any) -> Any:
     if isinstance(tree, slice):
         return ("slice", tree.start, tree.stop, tree.step)
     return tree if callable(tree) else (type(tree), repr(tree))
+
+
+def as_it_lies(array: np.ndarray) -> np.ndarray:
+    """A copy with the same strides: what is a view of the array (a reshape, say) is one of the copy, too."""
+    if array.flags.c_contiguous:
+        return array.copy()
+    begin, end = np.lib.array_utils.byte_bounds(array)
+    copied = np.ndarray(array.shape, array.dtype, np.empty(end - begin, np.uint8), address(array) - begin, array.strides)
+    copied[...] = array
+    return copied
 
 
 def as_tuple(x: Any) -> tuple:

@@ -52,7 +52,7 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(Tensor, "array", _watched("array", tape, effects.array, effects.set_array))
         replace(Tensor, "_grad", _watched("_grad", tape, effects.grad, effects.set_grad))
         replace(Module, "training", _watched("training", tape, effects.training, effects.set_training))
-        replace(Tensor, "numpy", _refused(Tensor.numpy, tape, "reads numbers"))
+        replace(Tensor, "numpy", _refused_unless_constant(Tensor.numpy, tape))
         for name in ("manual_seed", "get_state", "set_state"):
             replace(
                 random.Generator,
@@ -89,6 +89,17 @@ def _refused(function: Any, tape: Tape, what: str) -> Any:
         if tape.watches():
             raise tape.refuse(what)
         return function(*args, **how)
+
+    return method
+
+
+def _refused_unless_constant(function: Any, tape: Tape) -> Any:
+    refused = _refused(function, tape, "reads numbers")
+
+    def method(tensor: Tensor, *args: Any, **how: Any) -> Any:
+        if tape.watches() and tensor.array.is_constant():
+            return strip(function(tensor, *args, **how))
+        return refused(tensor, *args, **how)
 
     return method
 

@@ -385,7 +385,6 @@ class Module:
             hooks = {}
             object.__setattr__(self, kind, hooks)
             object.__setattr__(self, "_hooked", True)
-            mark_setting()
         before = dict(hooks) if prepend else {}
         for handle in before:
             del hooks[handle]

@@ -126,7 +126,7 @@ class _Recurrent(Module):
         batched = packed is not None or input.ndim == 3
         lengths = None
         if packed is not None:
-            batch_sizes = packed.batch_sizes.array
+            batch_sizes = packed.batch_sizes.numpy()
             lengths = (batch_sizes[:, None] > np.arange(batch_sizes[0])).sum(0)
             x = with_padding(packed.data, batch_sizes)
         elif batched:

@@ -57,12 +57,11 @@ def _row_numbers(name: str, input: Any, weight: Any) -> Any:
 def _shorten(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
     """Scale those of the rows in use that are longer than max_norm, in place."""
     with no_grad():
-        used = np.unique(index)
+        used = index.reshape(-1)  # some perhaps more than once, each time with the same result
         rows = np.take(raw(weight), used, axis=0)
         norms = vector_norm(rows, norm_type, 1, True)
-        long = (norms > max_norm)[:, 0]
-        if long.any():
-            weight[used[long]] = (rows * (max_norm / (norms + 1e-7)))[long]
+        if (norms > max_norm).any():
+            weight[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 def embedding(
@@ -156,7 +155,8 @@ def embedding_bag(
         rows = rows * counted[:, None]
     z = _add_rows(rows, index=bag, rows=bags)
     if mode == "mean":
-        z = z / np.maximum(np.bincount(bag[counted], minlength=bags), 1).astype(weight.dtype)[:, None]
+        sizes = _add_rows(counted[:, None].astype(np.float32), index=bag, rows=bags)
+        z = z / np.maximum(sizes, 1).astype(weight.dtype)
     return z
 
 
@@ -210,10 +210,10 @@ def one_hot(tensor: Any, *, num_classes: int = -1) -> Any:
         raise DtypeError(f"one_hot takes class numbers of dtype int64, not {describe(tensor)}; convert them with .long().")
     if not tensor.size and num_classes <= 0:
         raise RuntimeError("one_hot: without any class number, num_classes cannot be found; give it.")
-    low, high = (int(tensor.min()), int(tensor.max())) if tensor.size else (0, 0)
     if num_classes == -1:
-        num_classes = high + 1
-    if low < 0 or high >= num_classes:
-        raise RuntimeError(f"one_hot: class number {low if low < 0 else high} is not in [0, {num_classes}).")
+        num_classes = int(tensor.max()) + 1
+    outside = (tensor < 0) | (tensor >= num_classes)
+    if outside.any():
+        raise RuntimeError(f"one_hot: class number {int(tensor[outside][0])} is not in [0, {num_classes}).")
     numbers = tensor[..., None]
     return (numbers == np.arange(num_classes, like=numbers)).astype(np.int64)

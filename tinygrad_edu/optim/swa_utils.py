@@ -119,7 +119,7 @@ class AveragedModel(Module):
         copied: list[Callable] = [Module.buffers]
         if self.use_buffers:
             averaged, copied = averaged + copied, []
-        if self.n_averaged == 0:
+        if self.n_averaged.array == 0:
             averaged, copied = [], averaged + copied
         self.update(*together(averaged), self.n_averaged)
         for average, current in zip(*together(copied), strict=True):

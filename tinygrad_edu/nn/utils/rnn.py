@@ -144,7 +144,7 @@ def pad_packed_sequence(
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_packed_sequence.html
     """
-    batch_sizes = sequence.batch_sizes.array
+    batch_sizes = sequence.batch_sizes.numpy()
     if total_length is not None and total_length < len(batch_sizes):
         raise ValueError(f"total_length {total_length} is less than the longest sequence's length, {len(batch_sizes)}.")
     padded = with_padding(sequence.data, batch_sizes, padding_value, total_length)
