@@ -109,6 +109,51 @@ def test_rows_count_calls_and_bytes() -> None:
     assert modules[2, "0"].backward > 0
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_compiled_step_is_told_line_by_line(inside: bool) -> None:
+    """The lines of its plan, in their order, whether it is profiled itself or is called by what is; and it trains as ever."""
+    ends = []
+    for profiled in (False, True):
+        tg.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 400), nn.ReLU(), nn.Linear(400, 3))
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        x, y = tg.randn(64, 6), tg.randint(0, 3, (64,))
+
+        def gradients(x: tg.Tensor, y: tg.Tensor, model: nn.Module = model) -> tg.Tensor:
+            loss = tg.cross_entropy(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            return loss
+
+        compiled = tg.compile(gradients)
+
+        def step(compiled: object = compiled, optimizer: optim.Optimizer = optimizer, x: tg.Tensor = x, y: tg.Tensor = y) -> None:
+            compiled(x, y)  # type: ignore[operator]
+            optimizer.step()
+
+        if profiled and inside:
+            found = quiet(step, warmup=3, repeat=4)
+        elif profiled:
+            found = quiet(compiled, x, y, warmup=3, repeat=4)
+        for _ in range(14 * (not profiled) if inside else 1):
+            step()
+        ends.append([p.tolist() for p in model.parameters()])
+    assert ends[0] == ends[1]
+    (plan,) = next(iter(compiled.plans.values()))
+    assert [(line.plan, line.site, line.code) for line in found.lines] == [("gradients", *each) for each in plan.body[:-1]]
+    assert sum(line.seconds for line in found.lines) <= found.plans * 1.001
+    assert sum(row.forward for row in found.sites()) == pytest.approx(sum(line.seconds for line in found.lines))
+    (largest,) = [line for line in found.lines if line.code in found.conclusions()[0]]
+    assert largest.seconds == max(line.seconds for line in found.lines)
+    assert found.plans + found.optimizer + found.python == pytest.approx(sum(found.where().values()))
+    assert (found.optimizer > 0) == inside
+    for text in (str(found), found._repr_html_()):
+        assert "loss.backward()" in text
+        assert "compiled functions" in text
+    assert plan.replay.__code__.co_filename == "<plan of gradients>"
+    assert "_moments" not in plan.replay.__code__.co_varnames
+
+
 def test_parts_add_up() -> None:
     training = Training()
     found = quiet(training.step, repeat=20)

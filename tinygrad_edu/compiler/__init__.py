@@ -16,6 +16,7 @@ from contextlib import suppress
 from copy import deepcopy
 from types import MethodType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -41,10 +42,14 @@ TRIES = 5  # recordings of which no two in a row are equal; twice as many, if th
 STATES = 4  # of modes, frozen parameters, learning rates ... for which there are plans for one kind of arguments
 
 
+functions: WeakSet[Compiled] = WeakSet()  # all compiled ones
+
+
 class Compiled:
     """A function with a plan for each signature of its arguments."""
 
     def __init__(self, function: Any) -> None:
+        functions.add(self)
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)

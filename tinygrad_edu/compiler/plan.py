@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -80,19 +82,26 @@ class Plan:
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
         self.guard = self._guard(tape, buffers)
-        source = [
+        self._before = [
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
             *self._arguments_apart(lines, buffers),
-            *work,
-            *self._marks(lines),
-            ending,
         ]
-        exec(compile("\n    ".join(source), f"<plan of {self.name}>", "exec"), write.scope)
-        self.replay = write.scope["replay"]
-        if tape.quiet:
-            ignored: Any = dict.fromkeys(tape.quiet, "ignore")
-            self.replay = np.errstate(**ignored)(self.replay)
+        self._after = [*self._marks(lines), ending]
+        self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
+        self.replay = self._function(work, write.scope)
+
+    def _function(self, work: list[str], scope: dict[str, Any]) -> Callable:
+        """The function with these lines of work."""
+        exec(compile("\n    ".join([*self._before, *work, *self._after]), f"<plan of {self.name}>", "exec"), scope)
+        return np.errstate(**self._quiet)(scope["replay"]) if self._quiet else scope["replay"]
+
+    def clocked(self, note: Callable[[list[float]], Any]) -> Callable:
+        """The function as `profile` runs it: at the end of each call `note` gets the moments before the first line and behind each."""
+        timed = ["_moments = [_now()]"]
+        for _, line in self.body[:-1]:
+            timed += [line, "_moments.append(_now())"]
+        return self._function([*timed, "_note(_moments)"], {**self.source.scope, "_now": perf_counter, "_note": note})
 
     def _guard(self, tape: Tape, buffers: list[str]) -> str:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""

@@ -5,7 +5,7 @@ loaders are wrapped in a clock, and unwrapped at the end: a program that does no
 without clocks, which says how long it really takes and what the clocks cost.
 
 Times add up: each operation's own computation on arrays, what the optimizer and the loader take, the engine's work on the way
-back, and the rest, which is Python around all this: recording, and the step's own code.
+back, the plans of compiled functions, and the rest, which is Python around all this: recording, and the step's own code.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from statistics import fmean
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from ..see.groups import numbered
 from ..tensor import Tensor
-from .clocks import Clock, Event, Modules, cost_of_a_clock
-from .report import OUTSIDE, Part, Profile, Row
+from .clocks import Clock, Event, Modules, cost_of_a_clock, cost_of_a_moment
+from .report import OUTSIDE, Part, PlanLine, Profile, Row
 
 __all__ = ["Profile", "profile"]
 
@@ -35,7 +36,8 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, conso
     The step runs 2·(warmup + repeat) times, first without clocks and then with them, and does what it always does: a step that trains, trains.
     An operation's time is that of its computation on arrays alone. On a GPU (CuPy) every operation is waited for, so that its time
     is its own; without clocks the GPU works while Python goes on, so there a step can be shorter than the sum of its parts.
-    Operations that threads run meanwhile are not counted, nor the steps of a compiled function, which runs no operations.
+    Operations that threads run meanwhile are not counted. A compiled function runs no operations but the lines of its plan: for these the
+    result says what each takes, and each line of the program that they come from.
 
     Args:
         step: a function that does one training step.
@@ -74,14 +76,14 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, conso
     for _ in range(warmup):
         step(*args)
     bare.extend(_seconds(clock, step, args) for _ in range(repeat))
-    clock.cost = cost_of_a_clock()
+    clock.cost, clock.tick = cost_of_a_clock(), cost_of_a_moment()
     with clock.running():
         for _ in range(warmup):
             step(*args)
         for _ in range(repeat):
             clock.start()
             clocked.append(_seconds(clock, clock.whole, (step, args)))
-            runs.append((clock.events, clock.calls, clock.totals, clock.clocks))
+            runs.append((clock.events, clock.calls, clock.totals, clock.clocks, clock.lines))
     half = -(-repeat // 2)
     fast = sorted(range(repeat), key=clocked.__getitem__)[:half]
     found = _result([runs[i] for i in fast], fmean(sorted(bare)[:half]), fmean(clocked[i] for i in fast), repeat)
@@ -102,24 +104,23 @@ def _seconds(clock: Clock, step: Callable, args: tuple) -> float:
 
 
 # -- adding up -------------------------------------------------------------------------------------------------------
-_Run = tuple[
-    list[Event], Counter[Modules], dict[str, float], Counter[str]
-]  # of one step: a clock's events, calls, totals, clocks
+# Of one step: a clock's events, calls, totals, clocks and lines.
+_Run = tuple[list[Event], Counter[Modules], dict[str, float], Counter[str], list[tuple[Any, list[float]]]]
 
 
 def _result(runs: list[_Run], bare: float, clocked: float, repeat: int) -> Profile:
     """The mean over the runs of each part, and rows that are sums of these parts."""
-    events, calls, totals, clocks = zip(*runs, strict=True)
+    events, calls, totals, clocks, lines = zip(*runs, strict=True)
     paths = _paths(dict.fromkeys(modules for run in calls for modules in run))
     parts = _parts(events, paths)
     forward, backward = (sum(part.seconds for part in parts if bool(part.of) is back) for back in (False, True))
-    other = {name: fmean(run[name] for run in totals) for name in ("engine", "optimizer", "loader", "python")}
+    other = {name: fmean(run[name] for run in totals) for name in ("engine", "optimizer", "loader", "plans", "python")}
     cost = max(0.0, forward + backward + sum(other.values()) - bare)  # of the clocks: it lies in the time around them
     number = {name: fmean(run[name] for run in clocks) for name in other}
     for name in other:
         other[name] = max(0.0, other[name] - cost * number[name] / max(1.0, sum(number.values())))
     made = sum(part.bytes for part in parts)
-    found = Profile(bare, clocked, forward, backward, **other, bytes=made, repeat=repeat, parts=parts)  # type: ignore[arg-type]
+    found = Profile(bare, clocked, forward, backward, **other, bytes=made, repeat=repeat, parts=parts, lines=_lines(lines))  # type: ignore[arg-type]
 
     ops = {part.op: Row(part.op) for part in parts}
     modules = {_joined(path): Row(path[-1], kind, len(path) - 1) for path, kind in paths.values()}
@@ -174,6 +175,19 @@ def _parts(events: Sequence[list[Event]], paths: dict[Modules, tuple[tuple[str, 
             total[2] += made
             shapes[key] = max(shapes.get(key, ()), shape, key=math.prod)
     return [Part(*key, *_means(runs), shapes[key]) for key, runs in sums.items()]
+
+
+def _lines(runs: Sequence[list[tuple[Any, list[float]]]]) -> list[PlanLine]:
+    """The lines of the plans that ran, with their mean seconds in a step."""
+    sums: dict[Any, Any] = {}
+    for run in runs:
+        for plan, seconds in run:
+            sums[plan] = np.add(sums.get(plan, 0.0), seconds)
+    return [
+        PlanLine(plan.name, site, code, float(seconds) / len(runs))
+        for plan, total in sums.items()
+        for (site, code), seconds in zip(plan.body, total, strict=False)  # but for the last one, which returns
+    ]
 
 
 def _means(runs: list[list[Any]]) -> tuple[int, float, int]:

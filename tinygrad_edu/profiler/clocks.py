@@ -9,6 +9,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain, pairwise
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -64,8 +65,8 @@ class _Rule:
 class Clock:
     """The clocks of one step. What runs inside a timed operation, rule, optimizer or loader belongs to it and is not timed again.
 
-    events: the operations and rules. totals: seconds of all else, by name, without what was timed inside of it; clocks: how many
-    clocks ran inside of it.
+    events: the operations and rules; lines: those of plans, which compiled functions run. totals: seconds of all else, by name, without what
+    was timed inside of it; clocks: how many clocks ran inside of it.
     """
 
     def __init__(self) -> None:
@@ -77,6 +78,7 @@ class Clock:
         self.inner = 0.0  # seconds timed inside of what runs now
         self.count = 0  # clocks inside of what runs now
         self.cost = 0.0  # seconds that a clock adds to what it measures
+        self.tick = 0.0  # and the moments between the lines of a plan
         self.start()
 
     def start(self) -> None:
@@ -88,6 +90,7 @@ class Clock:
         self.calls: Counter[Modules] = Counter()
         self.made: dict[int, Modules] = {}  # the modules in which an array was made, by its id: as long as it lives
         self.rule: tuple[str, Modules, str] = ("", (), "")
+        self.lines: list[tuple[Any, list[float]]] = []  # plans that ran, with the seconds of each line
 
     def closed(self) -> bool:
         return self.busy or threading.get_ident() != self.thread
@@ -147,6 +150,10 @@ class Clock:
             self.put(DataLoader, "__iter__", self.batches(DataLoader.__iter__))
             for kind in with_own_step(Optimizer):
                 self.put(kind, "step", self.step(kind.step))
+            if "tinygrad_edu.compiler" in sys.modules:
+                for function in sys.modules["tinygrad_edu.compiler"].functions:
+                    for plan in chain.from_iterable(function.plans.values()):
+                        self.put(plan, "replay", self.plan(plan))
             yield
 
     def add(self, this: Op) -> None:
@@ -210,6 +217,22 @@ class Clock:
 
         return run
 
+    def plan(self, plan: Any) -> Callable:
+        moments: list[list[float]] = []
+        replay = plan.clocked(moments.append)
+
+        def run(*arrays: Any) -> Any:
+            moments.clear()
+            if self.closed():
+                return replay(*arrays)
+            result, seconds = self.time(replay, arrays, {})
+            lines = [max(0.0, end - begin - self.tick) for begin, end in pairwise(moments[0])]
+            self.lines.append((plan, lines))
+            self.add_total("plans", max(sum(lines), seconds - self.tick * len(lines)))
+            return result
+
+        return run
+
     def step(self, step: Callable) -> Callable:
         @functools.wraps(step)
         def run(optimizer: Optimizer, closure: Any = None) -> Any:
@@ -241,6 +264,14 @@ def cost_of_a_clock() -> float:
     """The seconds that a clock adds to what it measures: what it finds for a function that does nothing."""
     clock = Clock()
     return median(clock.time(_nothing, (), {})[1] for _ in range(1000))
+
+
+def cost_of_a_moment() -> float:
+    """The seconds that it takes to note a moment, as a plan with clocks does behind each line."""
+    moments: list[float] = []
+    for _ in range(1000):
+        moments.append(perf_counter())  # noqa: PERF401 (this is what is measured)
+    return median(end - begin for begin, end in pairwise(moments))
 
 
 def _nothing() -> None:

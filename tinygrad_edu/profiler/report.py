@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 from html import escape
+from statistics import median
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -60,7 +61,21 @@ class Part:
         return f"the gradient of {self.op}'s {self.of}{where}" if self.of else f"{self.op}{where}, forward"
 
 
+@dataclass
+class PlanLine:
+    """A line of the plan that a compiled function runs.
+
+    plan: the function's name. code: the line; site: the line of the program that it comes from ("" for what copies the arguments).
+    """
+
+    plan: str
+    site: str
+    code: str
+    seconds: float
+
+
 OUTSIDE = "outside of modules"
+Time = tuple[str, float, float, str]  # what takes it, its seconds, its share of the step, the kind of its bar's colour
 
 
 @dataclass
@@ -71,7 +86,7 @@ class Profile:
     seconds: a whole step, measured without clocks; with_clocks: with them.
     forward, backward: the operations' own computations; engine: the rest of the backward passes; python: the rest of the step.
     These add up to about `seconds`: what the clocks cost is subtracted. bytes: of the new arrays that operations make in a step.
-    ops, modules: rows; parts: what they are sums of.
+    ops, modules: rows; parts: what they are sums of. plans: seconds in plans of compiled functions; lines: of each line of these.
     """
 
     seconds: float
@@ -81,12 +96,14 @@ class Profile:
     engine: float
     optimizer: float
     loader: float
+    plans: float
     python: float
     bytes: int
     repeat: int
     ops: list[Row] = field(default_factory=list)
     modules: list[Row] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    lines: list[PlanLine] = field(default_factory=list)
 
     def where(self) -> dict[str, float]:
         """The parts of the whole step, in seconds."""
@@ -96,8 +113,18 @@ class Profile:
             "engine on the way back": self.engine,
             "optimizer": self.optimizer,
             "data loader": self.loader,
+            "compiled functions": self.plans,
             "other Python": self.python,
         }
+
+    def sites(self) -> list[Row]:
+        """The lines of the program from which plans were made: how many lines each became, and their seconds (as `forward`)."""
+        whole = sum(self.where().values())
+        rows: dict[str, Row] = {}
+        for line in self.lines:
+            row = rows.setdefault(line.site, Row(line.site or "arguments and gradients", line.plan))
+            row.calls, row.forward, row.share = row.calls + 1, row.forward + line.seconds, row.share + line.seconds / whole
+        return sorted(rows.values(), key=lambda row: -row.share)
 
     def conclusions(self) -> list[str]:
         """What dominates and what one could do, in sentences."""
@@ -108,6 +135,18 @@ class Profile:
             times = "one call" if top.calls == 1 else f"{top.calls} calls, the largest"
             result = f"an array of {shape_text(top.shape)}" if top.shape else "a single number"
             found.append(f"The largest single part is {top}: {top.seconds / whole:.0%} of the step ({times} giving {result}).")
+        if self.lines:
+            longest = max(self.lines, key=lambda line: line.seconds)
+            found.append(
+                f"The plan of {longest.plan} spends most in {longest.code}: {longest.seconds / whole:.0%} of the step"
+                + (f" (from {longest.site})." if longest.site else ".")
+            )
+            typical = median(line.seconds for line in self.lines)
+            if typical < SHORT / 10:
+                found.append(
+                    f"Half of the {len(self.lines)} lines take less than {_time(typical)}, much of which is the call of NumPy: their arrays are "
+                    "small, so a larger batch costs little more there."
+                )
         calls = sum(row.calls for row in self.ops)
         around = (self.engine + self.python) / whole
         each = (self.forward + self.backward) / max(1, sum(part.calls for part in self.parts))
@@ -145,22 +184,56 @@ class Profile:
 
     # -- how it looks ------------------------------------------------------------------------------------------------
     def __rich__(self) -> RenderableType:
-        whole = sum(self.where().values())
-        tables = [_table("operation", self.ops), _table("module", self.modules), Table(box=None, header_style="dim")]
-        for name, align in (("where the time goes", "left"), ("time", "right"), ("share", "right"), ("", "left")):
-            tables[2].add_column(name, justify=align)  # type: ignore[arg-type]
-        for (name, seconds), colour in zip(self.where().items(), _COLOURS, strict=True):
-            tables[2].add_row(name, _time(seconds), f"{seconds / whole:.0%}", _bar([(seconds / whole, colour)]))
+        colours = {"f": FORWARD, "b": BACKWARD, "o": OTHER}
+        tables: list[RenderableType] = []
+        if self.ops or not self.lines:
+            tables += [Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD))]
+            tables += [Padding(_table(title, rows), (1, 0, 0, 0)) for title, rows in self._rows()]
+        for title, times in self._times():
+            wide = any(len(name) > 40 for name, *_ in times)  # then the names get what the numbers leave, and are cut
+            table = Table(box=None, header_style="dim", expand=wide)
+            table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1 if wide else None)
+            for name, width in (("time", 8), ("share", 5)):
+                table.add_column(name, justify="right", no_wrap=True, min_width=width)
+            table.add_column("", no_wrap=True, min_width=BAR)
+            for name, seconds, share, kind in times:
+                table.add_row(Text(name), _time(seconds), f"{share:.0%}", _bar([(share, colours[kind])]))
+            tables.append(Padding(table, (1, 0, 0, 0)))
         return Group(
             Text(self._headline(), "bold"),
-            Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD)),
-            *(Padding(table, (1, 0, 0, 0)) for table in tables),
+            *tables,
             Padding(Text(self._cost(), "dim"), (1, 0)),
             *(Text(f"• {sentence}") for sentence in self.conclusions()),
         )
 
     def _headline(self) -> str:
-        return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
+        if self.ops or not self.lines:
+            return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
+        return f"A step takes {_time(self.seconds)}, in the {len(self.lines)} lines of a plan"
+
+    def _rows(self) -> list[tuple[str, list[Row]]]:
+        """The tables of operations and modules."""
+        return [("operation", self.ops), ("module", self.modules)]
+
+    def _times(self) -> list[tuple[str, list[Time]]]:
+        """The tables that have one time in each row."""
+        whole = sum(self.where().values())
+        tables = []
+        if self.lines:
+            sites = [(row.name, row.forward, row.share, "o") for row in self.sites()]
+            longest = sorted(self.lines, key=lambda line: -line.seconds)
+            codes = [(line.code, line.seconds, line.seconds / whole, "o") for line in longest]
+            for title, times in (("line of the program", sites), ("line of the plan", codes)):
+                others = times[SHOWN - 1 :]
+                if len(others) > 1:
+                    seconds = sum(each[1] for each in others)
+                    times = [*times[: SHOWN - 1], (f"({len(others)} others)", seconds, seconds / whole, "o")]
+                tables.append((title, times))
+        kinds = dict(zip(self.where(), "fboooooo", strict=False))
+        parts = [
+            (name, seconds, seconds / whole, kinds[name]) for name, seconds in self.where().items() if seconds or not self.lines
+        ]
+        return [*tables, ("where the time goes", parts)]
 
     def _cost(self) -> str:
         total = sum(self.where().values())
@@ -183,8 +256,9 @@ class Profile:
     def _repr_html_(self) -> str:
         whole = sum(self.where().values())
         longest = max([row.share for row in self.ops + self.modules], default=1.0) or 1.0
-        body = [f"<p><b>{escape(self._headline())}</b> (<i class=f></i> forward, <i class=b></i> backward)</p>"]
-        for title, rows in (("operation", self.ops), ("module", self.modules)):
+        plain = self.ops or not self.lines
+        body = [f"<p><b>{escape(self._headline())}</b>{' (<i class=f></i> forward, <i class=b></i> backward)' * bool(plain)}</p>"]
+        for title, rows in self._rows() if plain else ():
             body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
             for row in _shown(rows):
                 bars = [(row.forward / whole / longest, "f"), (row.backward / whole / longest, "b")]
@@ -192,16 +266,16 @@ class Profile:
                 label = f"<td style='padding-left:{0.6 + 1.2 * row.depth}em'>{escape(row.name)} <small>{escape(row.kind)}</small>"
                 body.append(f"<tr>{label}" + "".join(f"<td>{cell}" for cell in cells) + f"<td>{_html_bar(bars)}</tr>")
             body.append("</table>")
-        body.append("<table><tr><th>where the time goes<th>time<th>share<th></tr>")
-        for (name, seconds), kind in zip(self.where().items(), "fboooo", strict=True):
-            share = seconds / whole
-            body.append(f"<tr><td>{name}<td>{_time(seconds)}<td>{share:.0%}<td>{_html_bar([(share, kind)])}</tr>")
-        body.append(f"</table><p><small>{escape(self._cost())}</small></p><ul>")
+        for title, times in self._times():
+            body.append(f"<table><tr><th>{title}<th>time<th>share<th></tr>")
+            for name, seconds, share, kind in times:
+                body.append(f"<tr><td>{escape(name)}<td>{_time(seconds)}<td>{share:.0%}<td>{_html_bar([(share, kind)])}</tr>")
+            body.append("</table>")
+        body.append(f"<p><small>{escape(self._cost())}</small></p><ul>")
         body += [f"<li>{escape(sentence)}" for sentence in self.conclusions()]
         return _STYLE + '<div class="tinygrad-edu-profile">' + "".join(body) + "</ul></div>"
 
 
-_COLOURS = (FORWARD, BACKWARD, OTHER, OTHER, OTHER, OTHER)
 _STYLE = """<style>
 .tinygrad-edu-profile{max-width:60em}
 .tinygrad-edu-profile table{border-collapse:collapse;margin:.8em 0;color:inherit;background:none}
@@ -209,6 +283,7 @@ _STYLE = """<style>
 .tinygrad-edu-profile :is(td,th){text-align:right!important;padding:.15em .6em;color:inherit;white-space:nowrap;font-variant-numeric:tabular-nums}
 .tinygrad-edu-profile th{border-bottom:1px solid #8a8f9888;font-weight:600}
 .tinygrad-edu-profile :is(td,th):first-child,.tinygrad-edu-profile :is(td,th):last-child{text-align:left!important}
+.tinygrad-edu-profile td:first-child{max-width:36em;overflow:hidden;text-overflow:ellipsis}
 .tinygrad-edu-profile small{opacity:.7}
 .tinygrad-edu-profile i{display:inline-block;height:.75em;min-width:1px;vertical-align:baseline}
 .tinygrad-edu-profile p>i{width:.75em}
