@@ -173,7 +173,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
     z = x where condition, else y;  ∂x = g where condition, else 0;  ∂y = 0 where condition, else g
     """
-    return np.where(condition, x, y)
+    return backend.choose(condition, x, y)
 
 
 def where(condition: Any, x: Any = None, y: Any = None, *, input: Any = None, other: Any = None) -> Any:
