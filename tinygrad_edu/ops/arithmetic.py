@@ -222,9 +222,9 @@ def reciprocal(x: Any) -> Any:
 # -- powers ----------------------------------------------------------------------------------------------------------
 def _pow_base(g: Any, z: Any, x: Any, exponent: Any) -> Any:
     if not hasattr(exponent, "shape"):
-        return g * (exponent * x ** (exponent - 1)) if exponent else g * 0
+        return g * (exponent * pow(x, exponent - 1)) if exponent else g * 0
     flat = exponent == 0  # x⁰ is 1 everywhere, also at 0, where x⁻¹ is infinite
-    return where(flat, 0, g * (exponent * x ** (exponent - 1 + flat)))
+    return where(flat, 0, g * (exponent * pow(x, exponent - 1 + flat)))
 
 
 def _pow_exponent(g: Any, z: Any, x: Any, exponent: Any) -> Any:
@@ -248,10 +248,20 @@ def pow(x: Any, exponent: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.pow.html
     """
     if _floating(x, exponent):
-        return x**exponent
+        return _power(x, exponent)
     if isinstance(exponent, int) and exponent < 0:
         raise RuntimeError(f"integers to a negative power ({exponent}) are fractions: convert them with .float() first.")
     return np.power(x, abs(exponent)) * ((exponent >= 0) | (abs(x) == 1))  # 2⁻¹ is a fraction and becomes 0, as in PyTorch
+
+
+def _power(x: Any, n: Any) -> Any:
+    """xⁿ of floats. NumPy takes 80 ns for each negative x, a hundred times as long as for others; so whole n are taken of |x|."""
+    if type(n) not in (int, float) or n in (-1, 0, 0.5, 1, 2) or not float(n).is_integer():
+        return x**n
+    if n == 3:
+        return x * x * x
+    z = np.abs(x) ** n
+    return np.copysign(z, x) if n % 2 else z
 
 
 def float_power(x: Any, exponent: Any) -> Any:
