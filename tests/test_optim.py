@@ -11,16 +11,28 @@ from tinygrad_edu import optim, tensor
 ALL = ["SGD", "ASGD", "Rprop", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_a_parameter_of_no_dimension_is_changed_like_one_of_one_number(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in ALL),
+        *((name, {"maximize": True}) for name in ALL),
+        *((name, {"weight_decay": 0.1}) for name in ALL if name != "Rprop"),
+        *(("SGD", {"momentum": 0.9, **more}) for more in ({}, {"weight_decay": 0.1}, {"maximize": True}, {"nesterov": True})),
+        ("RMSprop", {"momentum": 0.9, "centered": True, "weight_decay": 0.1}),
+    ],
+)
+def test_a_parameter_of_no_dimension_is_changed_like_one_of_one_number(name: str, options: dict) -> None:
+    """NumPy makes numbers of arrays without dims, which are not changed in place: what an optimizer keeps must be an array."""
     found = []
     for shape in ((), (1,)):
         p = tensor(np.full(shape, 1.0), requires_grad=True)
-        optimizer = getattr(optim, name)([p], lr=0.5)
+        optimizer = getattr(optim, name)([p], lr=0.5, **options)
         for gradient in (3.0, -1.0, 2.0):
             p.grad = tensor(np.full(shape, gradient))
             optimizer.step()
         found.append(p.item())
+        kept = [x for x in optimizer.state_dict()["state"].get(0, {}).values() if isinstance(x, tg.Tensor)]
+        assert all(x.numpy().shape == shape for x in kept)
     assert found[0] == found[1] != 1
 
 

@@ -258,7 +258,7 @@ class Adamax(Optimizer):
         if group["weight_decay"]:
             g = g + group["weight_decay"] * p
         state["exp_avg"] += (1 - beta1) * (g - state["exp_avg"])
-        state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + group["eps"])
+        state["exp_inf"][...] = np.maximum(beta2 * state["exp_inf"], np.abs(g) + group["eps"])
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 

@@ -52,7 +52,7 @@ class SGD(Optimizer):
         if momentum:
             v = state.get("momentum_buffer")
             if v is None:
-                v = state["momentum_buffer"] = g.copy()
+                v = state["momentum_buffer"] = np.copy(g)  # an array even where g is a number
             else:
                 v *= momentum
                 v += (1 - group["dampening"]) * g
@@ -128,7 +128,7 @@ class Rprop(Optimizer):
         (shrink, grow), (least, most) = group["etas"], group["step_sizes"]
         turned = np.sign(g * state["prev"])
         factor = np.where(turned > 0, grow, np.where(turned < 0, shrink, 1)).astype(p.dtype)
-        state["step_size"] = np.clip(state["step_size"] * factor, least, most)
+        state["step_size"][...] = np.clip(state["step_size"] * factor, least, most)
         g = g * (turned >= 0)
         p -= np.sign(g) * state["step_size"]
-        state["prev"] = g
+        state["prev"][...] = g
