@@ -207,7 +207,7 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     if not isinstance(condition, np.ndarray) or condition.size < 1024:
         return np.where(condition, x, y)
     x, y = number(x, y) if type(x) in (int, float) else x, number(y, x) if type(y) in (int, float) else y
-    bits = _BITS.get(getattr(x, "dtype", None))
+    bits = _BITS.get(x.dtype) if hasattr(x, "dtype") else None
     if bits is None or getattr(y, "dtype", None) != x.dtype or condition.dtype != np.bool_:
         return np.where(condition, x, y)
     mask = np.negative(condition.view(np.int8)).astype(bits)

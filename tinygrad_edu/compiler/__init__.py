@@ -21,12 +21,14 @@ from weakref import WeakSet
 import numpy as np
 
 from ..clock import owner
+from ..dtypes import get_default_dtype
 from ..grad_mode import grad_mode
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import mapped
+from ..views import refresh
 from .lines import CompileError, Operand
 from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
@@ -61,15 +63,19 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records():  # this function is part of another one, say, and is recorded as that
             return self.function(*args, **kwargs)
-        arrays: list[np.ndarray] = []
-        key: tuple = (grad_mode.enabled,)
-        for x in (*args, kwargs) if kwargs else args:
-            key += (_key(x, arrays),)
-        if len(arrays) > 1 and len(set(map(id, arrays))) < len(arrays):  # f(x, x) is another plan than f(x, y)
+        given: list[Any] = []  # the tensors and arrays among the arguments
+        key: tuple = (grad_mode.enabled, get_default_dtype())
+        for x in args:
+            key += (_key(x, given),)
+        for name in kwargs:
+            key += (name, _key(kwargs[name], given))
+        if len(given) > 1 and len(set(map(id, arrays := list(map(_array, given))))) < len(
+            given
+        ):  # f(x, x) is another plan than f(x, y)
             key += (tuple(next(i for i, x in enumerate(arrays) if x is array) for array in arrays),)
         for plan in self.plans.get(key, ()):
             try:
-                return plan.replay(*arrays)
+                return plan.replay(*given)
             except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
                 continue
             except Changed:
@@ -79,7 +85,7 @@ class Compiled:
                     f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without "
                     "compile to see what is wrong with them."
                 ) from None
-        return self.record(key, arrays, args, kwargs)
+        return self.record(key, given, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method."""
@@ -90,7 +96,7 @@ class Compiled:
         waiting = f"{self.name} has no plan yet: it has one when two calls in a row did the same"
         return "\n\n".join(str(plan) for plans in self.plans.values() for plan in plans) or waiting
 
-    def record(self, key: Any, arrays: list[np.ndarray], args: tuple, kwargs: dict[str, Any]) -> Any:
+    def record(self, key: Any, given: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
         if len(self._tries) == MANY and key not in self._tries:
             warnings.warn(
@@ -100,6 +106,7 @@ class Compiled:
             )
         around = list(variables(self.function))
         captured = _captured(self.function, around)
+        arrays = list(map(_array, given))
         memory = (id(x) for array in arrays for x in (array, owner(array)))
         if double := next((captured[i] for i in memory if i in captured), None):
             warnings.warn(
@@ -108,7 +115,7 @@ class Compiled:
                 stacklevel=3,
             )
             return self.function(*args, **kwargs)
-        tape = Tape(arrays, self._settings)
+        tape = Tape(given, self._settings)
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
         surroundings = Surroundings(around, [self.function, *args, *kwargs.values()])
         with recording(tape):
@@ -185,16 +192,28 @@ class CompiledModule(Compiled):
         return self.function(*args, **kwargs)
 
 
-def _key(x: Any, arrays: list[np.ndarray]) -> Any:
-    """What a plan is made for: shape and dtype of tensors, other arguments themselves. Collects the arrays."""
-    if isinstance(x, Tensor | np.ndarray):
-        array = x.array if isinstance(x, Tensor) else x
-        arrays.append(array)
-        return array.shape, array.dtype, getattr(x, "_requires_grad", None)
+def _array(x: Any) -> np.ndarray:
+    return x.array if isinstance(x, Tensor) else x
+
+
+def _key(x: Any, given: list[Any]) -> Any:
+    """What a plan is made for: kind, shape and dtype of tensors, other arguments themselves. Collects tensors and arrays."""
+    if isinstance(x, Tensor):
+        if x.base is not None:
+            refresh(x)
+        given.append(x)
+        return type(x), x.array.shape, x.array.dtype, x._requires_grad, x.op is None
+    if isinstance(x, np.ndarray):
+        given.append(x)
+        return x.shape, x.dtype
     if isinstance(x, tuple | list):
-        return (type(x), *[_key(part, arrays) for part in x])
+        return (type(x), *[_key(part, given) for part in x])
     if isinstance(x, dict):
-        return tuple((name, _key(part, arrays)) for name, part in x.items())
+        return (type(x), *[((type(name), name), _key(part, given)) for name, part in x.items()])
+    if type(x) is float:
+        return repr(x)  # which tells 0.0 from -0.0, and NaN from nothing
+    if isinstance(x, slice):
+        return slice, x.start, x.stop, x.step
     if x.__hash__ is None:
         raise CompileError(
             f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."

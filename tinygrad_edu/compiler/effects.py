@@ -29,6 +29,8 @@ class Effects:
         self.outside: dict[Tensor, np.ndarray] = {}  # tensors from before the call, and their arrays
         self.new: dict[int, weakref.ref] = {}  # those from within, by id
         self.made_at: dict[int, Any] = {}  # the learner's line that made each of these
+        self.tracked: dict[Tensor, bool] = {}  # whether tensors from before required grad when that was first read or set
+        self.tracked_set: dict[Tensor, bool] = {}  # and what it was set to
         self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
         self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
         self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
@@ -42,7 +44,7 @@ class Effects:
         if not isinstance(array, np.ndarray):
             raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
         recorded = self.tape.twin(array)
-        if not self.is_new(tensor) and recorded.memory.made == "outside":
+        if not self.is_new(tensor) and recorded.memory.made != "argument":
             self.outside.setdefault(tensor, array)
         return recorded
 
@@ -59,6 +61,19 @@ class Effects:
         if type(array) is not Recorded and self.tape.memories.get(id(owner(held))) is None:
             self.tape.enter(held, "constant")  # made within the call from Python's numbers
         return held
+
+    def requires_grad(self, tensor: Tensor, tracked: bool) -> bool:
+        """tensor.requires_grad"""
+        if not self.is_new(tensor):
+            self.tracked.setdefault(tensor, tracked)
+        return tracked
+
+    def set_requires_grad(self, tensor: Tensor, tracked: bool) -> bool:
+        """tensor.requires_grad = tracked"""
+        if not self.is_new(tensor):
+            self.tracked.setdefault(tensor, tensor.__dict__.get("_requires_grad", False))
+            self.tracked_set[tensor] = tracked
+        return tracked
 
     def grad(self, tensor: Tensor, gradient: Any) -> Any:
         """tensor.grad"""

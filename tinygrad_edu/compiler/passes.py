@@ -36,9 +36,10 @@ def lasting(line: Line) -> bool:
 
 
 def checks_first(lines: list[Line]) -> list[Line]:
-    """The lines with every check that only looks at arguments moved to the front: when one fails, nothing was done yet."""
+    """The lines with every check that only looks at what nobody writes moved to the front: when one fails, nothing was done yet."""
     early: set[int] = set()
     written = {x.value for line in lines for x in line.written}
+    given = ("argument", "constant") if any(line.function is call for line in lines) else ("argument", "constant", "outside")
     for i, line in enumerate(lines):
         if line.function is check:
             wanted, chosen = {x.value for x in line.reads()}, {i}
@@ -48,7 +49,7 @@ def checks_first(lines: list[Line]) -> list[Line]:
                     wanted.update(x.value for x in lines[j].reads())
             made = {x.value for j in chosen for x in lines[j].results}
             pure = not any(isinstance(lines[j].function, Draw) for j in chosen)
-            if pure and all(v not in written and (v in made or v.kind in ("argument", "constant")) for v in wanted):
+            if pure and all(v not in written and (v in made or v.kind in given) for v in wanted):
                 early |= chosen
     return [lines[i] for i in sorted(early)] + [line for i, line in enumerate(lines) if i not in early]
 

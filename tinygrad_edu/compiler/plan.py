@@ -55,6 +55,8 @@ class Plan:
             "Changed": Changed,
             "TooLate": TooLate,
             "tensor": copied,
+            "share_memory": np.may_share_memory,
+            "written": frozenset(),
             "__name__": __name__,
         }
         self.source = Source(self.memory, names | _names_of_states(tape.looked_into, names), scope)
@@ -65,7 +67,9 @@ class Plan:
         write = self.source
         body: list[tuple[str, str]] = []  # (the learner's line, ours)
         buffers = [write.name_of(x.operand()) for x in tape.arguments]
-        body += [("", f"{buffer}[...] = given_{buffer}") for buffer in buffers]
+        write.names |= {id(x): f"given_{buffer}" for x, buffer in zip(tape.given, buffers, strict=True)}
+        given = [f"given_{b}.array" if isinstance(x, Tensor) else f"given_{b}" for x, b in zip(tape.given, buffers, strict=True)]
+        body += [("", f"{buffer}[...] = {x}") for buffer, x in zip(buffers, given, strict=True)]
         for tensor, before in tape.effects.grads_before.items():
             if before is not None:
                 body.append(("", f"{write.name_of(before.operand())}[...] = {write.name_of(tensor)}._grad.array"))
@@ -74,20 +78,26 @@ class Plan:
             if compares(line, after) and read[line.results[0].value] == 1:
                 continue  # the check compares by itself
             body.append((source_line(line.site), write.line(lines, i)))
-        for x, buffer in zip(tape.arguments, buffers, strict=True):
-            if any(o.value is x.memory.value for line in lines for o in line.written):
-                body.append(("", f"given_{buffer}[...] = {buffer}"))
+        changed = {o.value for line in lines for o in line.written}
+        body += [
+            ("", f"{held}[...] = {b}")
+            for x, b, held in zip(tape.arguments, buffers, given, strict=True)
+            if x.memory.value in changed
+        ]
         body += [("", f"{write.name_of(module)}.training = {mode}") for module, mode in tape.effects.modes_set.items()]
+        body += [
+            ("", f"{write.name_of(tensor)}._requires_grad = {tracked}") for tensor, tracked in tape.effects.tracked_set.items()
+        ]
         body.append(("", f"return {write.result(results)}"))
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
-        self.guard = self._guard(tape, buffers)
+        self.guard = self._guard(tape, given)
         self._before = [
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
-            *self._arguments_apart(lines, buffers),
+            *self._arguments_apart(lines, tape, given),
         ]
-        self._after = [*self._marks(lines), ending]
+        self._after = [*self._marks(lines, tape, given), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
         self.replay = self._function(work, write.scope)
 
@@ -103,15 +113,17 @@ class Plan:
             timed += [line, "_moments.append(_now())"]
         return self._function([*timed, "_note(_moments)"], {**self.source.scope, "_now": perf_counter, "_note": note})
 
-    def _guard(self, tape: Tape, buffers: list[str]) -> str:
+    def _guard(self, tape: Tape, given: list[str]) -> str:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
-        for x, buffer in zip(tape.arguments, buffers, strict=True):
+        for x, held in zip(tape.arguments, given, strict=True):
             if x.memory.value.writes or not x.held.flags.c_contiguous:
-                conditions.append(f"given_{buffer}.strides == {x.held.strides}")
+                conditions.append(f"{held}.strides == {x.held.strides}")
         for tensor, array in tape.effects.outside.items():
             name = write.name_of(tensor)
-            conditions.append(f"{name}.array is {write.name_of(array)} and {name}._requires_grad is {tensor._requires_grad}")
+            conditions.append(f"{name}.array is {write.name_of(array)}")
+        around = [(x, tracked) for x, tracked in tape.effects.tracked.items() if not any(x is each for each in tape.given)]
+        conditions += [f"{write.name_of(x)}._requires_grad is {tracked}" for x, tracked in around]
         conditions += [f"{write.name_of(module)}.training is {mode}" for module, mode in tape.effects.modes.items()]
         for tensor, before in tape.effects.grads_before.items():
             conditions.append(f"{write.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
@@ -131,21 +143,23 @@ class Plan:
         conditions += self.surroundings.conditions(write)
         return f"if not ({' and '.join(dict.fromkeys(conditions)) or True}): raise Outdated"
 
-    def _arguments_apart(self, lines: list[Line], buffers: list[str]) -> list[str]:
+    def _arguments_apart(self, lines: list[Line], tape: Tape, given: list[str]) -> list[str]:
         """A line that raises if arguments share memory with what the plan writes to, because it reads copies of them."""
         written = frozenset(id(x.value.array) for line in lines for x in line.written if x.value.kind == "outside")
-        if not written or not buffers:
-            return []
+        changed = [held for x, held in zip(tape.arguments, given, strict=True) if x.memory.value.writes]
         self.source.scope["written"] = written
-        return [f"if {' or '.join(f'id(given_{b}) in written or id(given_{b}.base) in written' for b in buffers)}: raise Changed"]
+        found = [f"id({x}) in written or id({x}.base) in written" for x in given] if written else []
+        found += [f"share_memory({x}, {y})" for x in changed for y in given if x != y]
+        return [f"if {' or '.join(found)}: raise Changed"] if found else []
 
-    def _marks(self, lines: list[Line]) -> list[str]:
-        """A line that notes when tensors from outside were changed."""
+    def _marks(self, lines: list[Line], tape: Tape, given: list[str]) -> list[str]:
+        """Lines that note when tensors from outside were changed."""
         written = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}
         for array in written.values():
             mark_changed(array)
         records = [self.source.name_of(record_of(array)) for array in written.values()]
-        return [f"clock.last_change = {''.join(f'{record}[0] = ' for record in records)}clock.tick()"] if records else []
+        noted = [f"clock.mark_changed({held})" for x, held in zip(tape.arguments, given, strict=True) if x.memory.value.writes]
+        return noted + [f"clock.last_change = {''.join(f'{record}[0] = ' for record in records)}clock.tick()"] * bool(records)
 
     # -- to be compared
     def differs(self, other: Plan) -> str:
@@ -179,6 +193,7 @@ class Plan:
                 if n not in met and isinstance(self.source.scope.get(n), np.ndarray) and n not in self.source.shown
             ]
             met.update(names)
+            text = re.sub(r"(given_\w+)\.array", r"\1", text)
             text = (
                 re.sub(r"\bc\d+\b", lambda m: self.source.shown.get(m[0], m[0]), text)
                 .replace("._grad", ".grad")

@@ -12,6 +12,7 @@ import numpy as np
 from ..callsite import source_line
 from ..clock import owner
 from ..optim.optimizer import Optimizer
+from ..tensor import Tensor
 from ..trees import leaves
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
@@ -40,7 +41,7 @@ def _silenced() -> set[str]:
 class Tape:
     """Everything that one call of a function did."""
 
-    def __init__(self, arguments: list[Any], settings: dict[Optimizer, Any]) -> None:
+    def __init__(self, given: list[Any], settings: dict[Optimizer, Any]) -> None:
         self.lines: list[Line] = []
         self.memories: dict[int, Memory] = {}  # by the id of the array that owns it
         self.known: dict[int, Recorded] = {}  # by the id of the real array
@@ -59,7 +60,8 @@ class Tape:
         self.ended = None  # the last line of the function, once it has returned
         self.thread = threading.get_ident()
         self.effects = Effects(self)
-        self.arguments = [self.argument(x) for x in arguments]
+        self.given = given  # tensors and arrays, as they are passed
+        self.arguments = [self.argument(x.__dict__["array"] if isinstance(x, Tensor) else x) for x in given]
 
     def watches(self) -> bool:
         """Whether what happens now is to be noted: in this thread, and not within what is called as one."""
