@@ -32,7 +32,8 @@ from ..views import refresh
 from .lines import CompileError, Operand
 from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
-from .surroundings import Surroundings, variables
+from .reads import Reads
+from .surroundings import Surroundings
 from .tape import Tape
 from .watch import recording, somebody_records
 
@@ -104,8 +105,8 @@ class Compiled:
                 "call to call is better passed as a tensor.",
                 stacklevel=3,
             )
-        around = list(variables(self.function))
-        captured = _captured(self.function, around)
+        reads = Reads(self.function, args, kwargs)
+        captured = _captured(self.function, reads)
         arrays = list(map(_array, given))
         memory = (id(x) for array in arrays for x in (array, owner(array)))
         if double := next((captured[i] for i in memory if i in captured), None):
@@ -117,7 +118,7 @@ class Compiled:
             return self.function(*args, **kwargs)
         tape = Tape(given, self._settings)
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
-        surroundings = Surroundings(around, [self.function, *args, *kwargs.values()])
+        surroundings = Surroundings(reads)
         with recording(tape):
             try:
                 found = self.function(*args, **kwargs)
@@ -247,13 +248,13 @@ def _given(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]
     return names
 
 
-def _captured(function: Any, around: list[tuple[Any, str, Any]]) -> dict[int, str]:
+def _captured(function: Any, reads: Reads) -> dict[int, str]:
     """What the function reads by itself, and calls so: variables around it, and attributes of the object or module that it belongs to."""
     names: dict[int, str] = {}
     if isinstance(function, Module):
         for name, x in vars(function).items():
             _note(name, x, names)
-    for _, name, x in around:
+    for _, name, x in reads.places:
         if isinstance(name, str):  # what stands in a list is named after that
             _note(name, x, names)
     return names
