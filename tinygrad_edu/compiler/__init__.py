@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from types import MethodType
@@ -20,19 +20,23 @@ from weakref import WeakSet
 
 import numpy as np
 
+from ..autograd import engine
+from ..autograd.engine import topological_order
 from ..clock import owner
 from ..dtypes import get_default_dtype
+from ..errors import GraphError
 from ..grad_mode import grad_mode
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
-from ..trees import mapped
+from ..trees import mapped, tensors
 from ..views import refresh
 from .lines import CompileError, Operand
 from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
 from .reads import Reads
+from .recorded import Recorded
 from .surroundings import Surroundings
 from .tape import Tape
 from .watch import recording, somebody_records
@@ -60,9 +64,10 @@ class Compiled:
         self._candidates: dict[Any, dict[str, Plan]] = {}  # recordings that no second one has confirmed yet, by their guards
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
+        self.without: set[Any] = set()  # signatures for which there is no plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if somebody_records():  # this function is part of another one, say, and is recorded as that
+        if somebody_records() or engine.check_gradient is not None:  # it is part of another one, say, or anomalies are looked for
             return self.function(*args, **kwargs)
         given: list[Any] = []  # the tensors and arrays among the arguments
         key: tuple = (grad_mode.enabled, get_default_dtype())
@@ -86,6 +91,8 @@ class Compiled:
                     f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without "
                     "compile to see what is wrong with them."
                 ) from None
+        if key in self.without:
+            return self.function(*args, **kwargs)
         return self.record(key, given, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -99,39 +106,39 @@ class Compiled:
 
     def record(self, key: Any, given: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
-        if len(self._tries) == MANY and key not in self._tries:
-            warnings.warn(
-                f"{self.name} is recorded for the {MANY + 1}th kind of arguments, which takes time each time. A number that changes from "
-                "call to call is better passed as a tensor.",
-                stacklevel=3,
-            )
         reads = Reads(self.function, args, kwargs)
         captured = _captured(self.function, reads)
         arrays = list(map(_array, given))
         memory = (id(x) for array in arrays for x in (array, owner(array)))
-        if double := next((captured[i] for i in memory if i in captured), None):
-            warnings.warn(
-                f"{self.name} gets as an argument what it also reads by itself, as {double}; a plan could not tell the two apart, so this call "
-                "runs without one. Pass it or read it, not both.",
-                stacklevel=3,
-            )
+        if reason := self._reason_against(key, given, next((captured[i] for i in memory if i in captured), None)):
+            self._warn(reason)
             return self.function(*args, **kwargs)
         tape = Tape(given, self._settings)
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
         surroundings = Surroundings(reads)
-        with recording(tape):
-            try:
-                found = self.function(*args, **kwargs)
-                operands = _results(found, tape)
-                tape.effects.finish()
-            except Exception:
-                if tape.refused is not None:
-                    raise tape.refused from None
-                raise
-        refuse_changed_settings(settings, tape)
-        for x, array in zip(tape.arguments, arrays, strict=True):
-            if x.memory.value.writes:
-                array[...] = x.held
+        try:
+            with recording(tape):
+                try:
+                    found = self.function(*tape.as_given(args), **tape.as_given(kwargs))
+                    operands = _results(found, tape)
+                    tape.effects.finish()
+                except Exception:
+                    if tape.refused is not None:
+                        raise tape.refused from None
+                    raise
+            refuse_changed_settings(settings, tape)
+            _refuse_overlaps(tape, arrays)
+        finally:
+            for x, array in zip(tape.arguments, arrays, strict=True):
+                if x.memory.value.writes:
+                    array[...] = x.held
+        if any(tape.effects.is_new(x) and _has_history(x) for x in tensors(found)):
+            self._give_up(
+                key,
+                "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
+                "under no_grad()",
+            )
+            return found
         result = _copies(found, operands)
         if tape.made_state:
             return result
@@ -143,23 +150,46 @@ class Compiled:
         plan = Plan(tape, self.name, operands, names, surroundings)
         candidates = self._candidates.setdefault(key, {})
         latest = next(reversed(candidates.values()), None)
-        before = candidates.pop(plan.guard, None)
-        candidates[plan.guard] = plan
-        for guard in list(candidates)[:-STATES]:
-            del candidates[guard]
-        difference = plan.differs(before) if before is not None else (latest and plan.differs(latest)) or "it reads other numbers"
+        before = candidates.pop(plan.state, None)
+        candidates[plan.state] = plan
+        for state in list(candidates)[:-STATES]:
+            del candidates[state]
+        difference = plan.differs(before) if before is not None else (latest and plan.differs(latest)) or "it reads other things"
         self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
             del found, operands
             tape.effects.refuse_leaks()
             self.plans[key], self._tries[key] = [plan, *self.plans.get(key, [])][:STATES], 0
-            del candidates[plan.guard]
-        elif self._tries[key] > (TRIES if before is not None else 2 * TRIES):
+            del candidates[plan.state]
+        elif before is None and self._tries[key] > 2 * TRIES:
+            self._give_up(
+                key, f"what it reads around it is something else in every call:\n  {difference}\n  Pass that as a tensor"
+            )
+        elif before is not None and self._tries[key] > TRIES:
             raise CompileError(
                 f"{difference}\n  the function does something else in every call, so no plan can stand for it: a number that Python computes is "
                 "a constant of the plan. Make it a tensor and pass that as an argument."
             )
         return result
+
+    def _reason_against(self, key: Any, given: list[Any], double: str | None) -> str:
+        """Why there can be no plan for such arguments."""
+        if double is not None:
+            return f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
+        if key not in self._tries and len(self._tries) >= MANY:
+            return f"this is the {MANY + 1}th kind of arguments. A number that changes from call to call is better passed as a tensor"
+        if grad_mode.enabled and any(isinstance(x, Tensor) and x._requires_grad and x.op is not None for x in given):
+            return "an argument has a history, which a plan cannot go back through. Compile the whole step, or pass it detached"
+        return ""
+
+    def _give_up(self, key: Any, reason: str) -> None:
+        """Let the function run as ever from now on, for arguments of this kind."""
+        self.without.add(key)
+        self._candidates.pop(key, None)
+        self._warn(reason, stacklevel=5)
+
+    def _warn(self, reason: str, stacklevel: int = 4) -> None:
+        warnings.warn(f"{self.name} runs as if it were not compiled: {reason}.", stacklevel=stacklevel)
 
 
 class CompiledModule(Compiled):
@@ -178,6 +208,27 @@ class CompiledModule(Compiled):
             return self if result is self.function else result  # of eval() and to(), say
 
         return method
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "without" not in vars(self) or name in vars(self):  # its own, the first time in __init__
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.function, name, value)
+
+    def __repr__(self) -> str:
+        return f"compiled {self.function!r}"
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.function[key]
+
+    def __len__(self) -> int:
+        return len(self.function)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.function)
 
     def __deepcopy__(self, memo: dict) -> CompiledModule:
         return CompiledModule(deepcopy(self.function, memo))
@@ -215,6 +266,8 @@ def _key(x: Any, given: list[Any]) -> Any:
         return repr(x)  # which tells 0.0 from -0.0, and NaN from nothing
     if isinstance(x, slice):
         return slice, x.start, x.stop, x.step
+    if isinstance(x, set):
+        return set, frozenset(x)
     if x.__hash__ is None:
         raise CompileError(
             f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."
@@ -222,10 +275,29 @@ def _key(x: Any, given: list[Any]) -> Any:
     return type(x), x
 
 
+def _has_history(x: Tensor) -> bool:
+    """Whether backward() can go back from a tensor, because nothing on the way was used up."""
+    if not x._requires_grad:
+        return False
+    try:
+        return bool(topological_order([x]))
+    except GraphError:
+        return False
+
+
+def _refuse_overlaps(tape: Tape, arrays: list[np.ndarray]) -> None:
+    """Refuse to change an argument in whose memory another one lies: a plan reads copies of them."""
+    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if x.memory.value.writes]
+    if any(x is not y and np.may_share_memory(x, y) for x in changed for y in arrays):
+        raise CompileError("an argument is changed in place and shares memory with another one. Pass a clone() of it.")
+
+
 def _results(found: Any, tape: Tape) -> Any:
     """What a function returned, with operands in place of tensors that it made or was given."""
 
     def operand(x: Any) -> Any:
+        if type(x) is Recorded:
+            raise CompileError("the function returns an array. Return the tensor, and take its array outside.")
         if not isinstance(x, Tensor):
             return x
         recorded = tape.twin(x.__dict__["array"])
@@ -257,6 +329,9 @@ def _captured(function: Any, reads: Reads) -> dict[int, str]:
     for _, name, x in reads.places:
         if isinstance(name, str):  # what stands in a list is named after that
             _note(name, x, names)
+    for _, name, x in reads.places:
+        if isinstance(x, Optimizer):  # its parameters are read, too, under the model's names for them if it has some
+            _note(f"{name}_parameter", [p for group in x.param_groups for p in group["params"]], names)
     return names
 
 
@@ -326,4 +401,10 @@ def compile(
         return functools.partial(compile, disable=disable)
     if disable:
         return model
+    if not callable(model) or isinstance(model, Tensor):
+        raise TypeError(f"compile takes a function or a module, not a {type(model).__name__}.")
+    if inspect.isgeneratorfunction(model) or inspect.iscoroutinefunction(model):
+        raise CompileError(
+            f"{model.__name__} gives its results one by one, and a plan runs in one go. Compile what computes one of them."
+        )
     return CompiledModule(model) if isinstance(model, Module) else Compiled(model)

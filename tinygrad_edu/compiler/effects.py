@@ -146,12 +146,12 @@ class Effects:
         self.rebound.clear()
         self.tape.ended = self.tape.lines[-1].site if self.tape.lines else None
         self.settle()
-        for tensor, array in self.outside.items():
-            if tensor.__dict__["array"] is not array:
-                raise CompileError(
-                    f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
-                    "Make a new tensor (y = x + 1 in place of x += 1)."
-                )
+        changed = [x for x, array in self.outside.items() if x.__dict__["array"] is not array]
+        for tensor in (*changed, *(x for x in self.tape.leaves if x.op is not None)):
+            raise CompileError(
+                f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
+                "Make a new tensor (y = x + 1 in place of x += 1)."
+            )
 
     def refuse_leaks(self) -> None:
         """Refuse tensors of the call that something still holds after it: a later call of the plan would make no new ones."""

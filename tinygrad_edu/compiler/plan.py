@@ -100,6 +100,8 @@ class Plan:
         self._after = [*self._marks(lines, tape, given), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
         self.replay = self._function(work, write.scope)
+        outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes)]
+        self.state: Any = (self.guard, *outside, self.surroundings.key())  # equal for recordings that read the same
 
     def _function(self, work: list[str], scope: dict[str, Any]) -> Callable:
         """The function with these lines of work."""
@@ -149,7 +151,8 @@ class Plan:
         changed = [held for x, held in zip(tape.arguments, given, strict=True) if x.memory.value.writes]
         self.source.scope["written"] = written
         found = [f"id({x}) in written or id({x}.base) in written" for x in given] if written else []
-        found += [f"share_memory({x}, {y})" for x in changed for y in given if x != y]
+        around = [self.source.name_of(array) for array in tape.effects.outside.values()] if changed else []
+        found += [f"share_memory({x}, {y})" for x in changed for y in (*given, *around) if x != y]
         return [f"if {' or '.join(found)}: raise Changed"] if found else []
 
     def _marks(self, lines: list[Line], tape: Tape, given: list[str]) -> list[str]:

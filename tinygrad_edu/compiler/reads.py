@@ -20,7 +20,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
 from ..trees import leaves
 
-Place = tuple[Any, Any, Any]  # where it stands, under which name or number, and the value
+Place = tuple[Any, Any, Any]  # where it stands (a cell, dict, list or class), under which name or number, and the value
 
 MANY = 64  # things in a list or dict; where there are more they are data, and are not looked at
 NAMES = (bool, int, float, str, type(None))  # what may be a name in a dict
@@ -29,7 +29,7 @@ NAMES = (bool, int, float, str, type(None))  # what may be a name in a dict
 def read(where: Any, name: Any) -> Any:
     """What stands there now; None where nothing does."""
     try:
-        return where.cell_contents if isinstance(where, CellType) else where[name]
+        return where.cell_contents if isinstance(where, CellType) else (vars(where) if isinstance(where, type) else where)[name]
     except (ValueError, LookupError):  # an empty cell, or what was taken away
         return None
 
@@ -112,17 +112,18 @@ class Reads:
             return None
         if isinstance(holder, LRScheduler) and name == "get_last_lr":
             self.thing(holder._last_lr)
-        held = getattr(holder, "__dict__", {})
-        if name in held:
-            return held
-        self.places.append((held, name, None))  # where it may come to stand
+        held = None if isinstance(holder, type) else getattr(holder, "__dict__", None)
+        if held is not None:
+            if name in held:
+                return held
+            self.places.append((held, name, None))  # where it may come to stand
         for kind in (holder if isinstance(holder, type) else type(holder)).__mro__:
             if name in vars(kind):
                 x = vars(kind)[name]
                 if isinstance(x, FunctionType | property):
                     self.code(x.fget if isinstance(x, property) else x, (holder,))
                     return None
-                return None if kind.__module__.startswith("tinygrad_edu") or inspect.isdatadescriptor(x) else vars(kind)
+                return None if _is_library(kind) or inspect.isdatadescriptor(x) else kind
         return None
 
 
@@ -148,5 +149,6 @@ def _is_own(x: Any) -> bool:
 
 
 def _is_library(x: Any) -> bool:
-    """Whether this is a module of this package or of NumPy, whose names nobody binds anew."""
-    return isinstance(x, ModuleType) and x.__name__.partition(".")[0] in ("tinygrad_edu", "numpy", "math", "builtins")
+    """Whether this is a module or class of this package, of NumPy or of Python, whose names nobody binds anew."""
+    home = x.__name__ if isinstance(x, ModuleType) else x.__module__ if isinstance(x, type) else ""
+    return home.partition(".")[0] in ("tinygrad_edu", "numpy", "math", "builtins", "collections", "types")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import re
 from keyword import kwlist
 from typing import Any
 
@@ -16,7 +17,7 @@ from .memory import Layout
 from .passes import COMPARED, EFFECTS, METHODS, compares, lasting, puts_out
 
 # Names that the source of a plan uses itself, beside those in its scope.
-RESERVED = {"replay", "len", "id", *kwlist, *(name for name, x in vars(builtins).items() if isinstance(x, type))}
+RESERVED = {"replay", "len", "id", "vars", *kwlist, *(name for name, x in vars(builtins).items() if isinstance(x, type))}
 
 
 class Source:
@@ -47,6 +48,7 @@ class Source:
         if key not in self.names:
             kind = x.value.kind if isinstance(x, Operand) else type(x).__name__
             wanted = self.given.get(id(x.value.array) if isinstance(x, Operand) else id(x))
+            wanted = wanted and re.sub(r"\W", "_", wanted)  # a module may be called "conv-1"
             if wanted and (not wanted.isidentifier() or wanted in RESERVED or wanted.startswith("given_")):
                 wanted = f"_{wanted}"  # a layer's number, say
             letter = {"own": "a", "argument": "x", "constant": "c", "outside": "w"}.get(

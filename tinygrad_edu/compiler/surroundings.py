@@ -58,8 +58,10 @@ class Surroundings:
         """That all is as it was, as source."""
         found = [f"len({write.name_of(held)}) == {size}" for held, size in self.sizes]
         for where, name, x in self.variables:
-            place = ".cell_contents" if isinstance(where, CellType) else f".get({name!r})" if x is None else f"[{name!r}]"
-            held = write.name_of(where) + place
+            place = (
+                ".cell_contents" if isinstance(where, CellType) else f"[{name}]" if isinstance(where, list) else f".get({name!r})"
+            )
+            held = (f"vars({write.name_of(where)})" if isinstance(where, type) else write.name_of(where)) + place
             same = f"{held} is {write.name_of(x)}"
             if isinstance(x, int | float | str) and not isinstance(x, bool):  # another object may be the same number
                 same = f"({same} or type({held}) is {write.text(type(x))} and {held} == {write.text(x)})"

@@ -13,7 +13,7 @@ from ..callsite import source_line
 from ..clock import owner
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
-from ..trees import leaves
+from ..trees import leaves, mapped
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
 from .recorded import Memory, Recorded, address, site, strip
@@ -61,6 +61,7 @@ class Tape:
         self.thread = threading.get_ident()
         self.effects = Effects(self)
         self.given = given  # tensors and arrays, as they are passed
+        self.leaves = [x for x in given if isinstance(x, Tensor) and x.op is None]
         self.arguments = [self.argument(x.__dict__["array"] if isinstance(x, Tensor) else x) for x in given]
 
     def watches(self) -> bool:
@@ -86,6 +87,12 @@ class Tape:
         self.known[id(array)] = recorded = self.twin(buffer, memory)
         self.keep.append(array)
         return recorded
+
+    def as_given(self, args: Any) -> Any:
+        """Arguments with recorded arrays in place of NumPy's own, whose numbers somebody may read without this package."""
+        if any(isinstance(x, np.ndarray) for x in self.given):
+            return mapped(lambda x: self.twin(x) if isinstance(x, np.ndarray) else x, args)
+        return args
 
     def twin(self, array: np.ndarray, memory: Memory | None = None) -> Recorded:
         """The recorded twin of an array; if it was not met before, it is from outside, or a constant where nobody may write to it."""

@@ -7,6 +7,7 @@ steps of optimizers and schedules, and what does not end in a call of NumPy are 
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..amp import GradScaler
 from ..autograd import engine
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer, with_own_step
-from ..tensor import Tensor
+from ..tensor import Tensor, to_array
 from .lines import Draw
 from .optimizers import as_lines
 from .recorded import Recorded, strip
@@ -62,6 +64,17 @@ def recording(tape: Tape) -> Iterator[None]:
             )
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "warn_of_nan", lambda *found: None)
+        for kind, name, what in (
+            (Optimizer, "__init__", "makes an optimizer"),
+            (GradScaler, "step", "counts steps without overflow"),
+        ):
+            replace(kind, name, _refused(getattr(kind, name), tape, what))
+        for name, old, new in (
+            ("to_array", to_array, _from_arrays(tape)),
+            ("require", backend.require, _explained(tape)),
+        ):
+            for module in [m for m in sys.modules.values() if vars(m).get(name) is old]:
+                replace(module, name, new)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
         for kind in (*with_own_step(Optimizer), *with_own_step(LRScheduler)):
             replace(kind, "step", as_lines(vars(kind)["step"], tape))
@@ -103,6 +116,30 @@ def _refused_unless_constant(function: Any, tape: Tape) -> Any:
         return refused(tensor, *args, **how)
 
     return method
+
+
+def _from_arrays(tape: Tape) -> Any:
+    """Arrays of NumPy that become tensors are read again in each call."""
+    convert = to_array
+
+    def read(data: Any, *how: Any, **named: Any) -> Any:
+        return convert(tape.twin(data) if tape.watches() and type(data) is np.ndarray else data, *how, **named)
+
+    return read
+
+
+def _explained(tape: Tape) -> Any:
+    """When a check fails, its message may read numbers: nothing is recorded any more."""
+    require = backend.require
+
+    def checked(condition: Any, error: Callable[[], Exception]) -> None:
+        def unrecorded() -> Exception:
+            tape.running = tape.running and not tape.watches()
+            return error()
+
+        require(condition, unrecorded)
+
+    return checked
 
 
 def _drawing(numbers: Any, tape: Tape) -> Any:
