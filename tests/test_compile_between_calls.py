@@ -119,7 +119,7 @@ def test_what_arguments_read() -> None:
 
     def check() -> None:
         for _ in range(4):
-            assert trainer.step(trainer, x, f, layers).tolist() == Trainer.step.function(trainer, x, f, layers).tolist()
+            assert trainer.step(x, f, layers).tolist() == Trainer.step.function(trainer, x, f, layers).tolist()
         assert Trainer.step.plans
 
     check()
@@ -315,7 +315,7 @@ def test_groups_of_an_optimizer_that_the_function_reads() -> None:
             optimizer.step()
             if i == 5:
                 optimizer.add_param_group({"params": [more], "most": 0.5})
-            if i == 8:
+            if i == 3:
                 schedule.step()
         worlds.append([*found, *(p.tolist() for p in (*layer.parameters(), more))])
     for a, b in zip(*worlds, strict=True):
@@ -328,17 +328,17 @@ def test_what_cannot_be_in_a_plan() -> None:
     with pytest.raises(CompileError, match="makes an optimizer"):
         compile(lambda x: optim.Adam([w]).step())(tg.ones(2))
     with pytest.raises(CompileError, match="one by one"):
-        compile(test_generator)
+        compile(one_by_one)
     with pytest.raises(CompileError, match="Return the tensor"):
         compile(lambda x: x.array)(tg.ones(2))
-    scaler = tg.amp.GradScaler("cpu")
+    scaler, optimizer = tg.amp.GradScaler("cpu"), optim.SGD([w], lr=0.1)
     with pytest.raises(CompileError, match="overflow"):
-        compile(lambda x: scaler.step(optim.SGD([w], lr=0.1)))(tg.ones(2))
+        compile(lambda x: scaler.step(optimizer))(tg.ones(2))
     with pytest.raises(TypeError, match="a function or a module, not a int"):
         compile(3)
 
 
-test_generator = lambda: (yield)
+one_by_one = lambda: (yield)
 
 
 def test_anomalies_are_found_in_compiled_functions_too() -> None:

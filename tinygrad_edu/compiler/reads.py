@@ -87,6 +87,8 @@ class Reads:
         self.met.add(key)
         code, bound = function.__code__, _bound(function, args, kwargs or {})
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self.thing(default)
         x: Any = None  # what the last instruction loaded, as far as it is known
         for opname, name in _loads(code):
             holder, x, where = x, None, None
@@ -128,9 +130,11 @@ class Reads:
 
 
 def _bound(function: FunctionType, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by the names that the function has for them and does not give to anything else."""
-    code = function.__code__
-    given = {**dict(zip(code.co_varnames[: code.co_argcount], args, strict=False)), **kwargs}
+    """The arguments and defaults by the names that the function has for them and does not give to anything else."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    given = {**dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)), **(function.__kwdefaults__ or {})}
+    given |= {**dict(zip(names, args, strict=False)), **kwargs}
     stored = {each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_FAST", "STORE_DEREF")}
     return {name: x for name, x in given.items() if name not in stored and not isinstance(x, Tensor)}
 
