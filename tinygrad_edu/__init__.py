@@ -25,7 +25,7 @@ from . import (
     testing,
     utils,
 )
-from .amp import autocast
+from .amp import autocast, is_autocast_enabled
 from .backend import device, get_default_device, set_default_device
 from .backends import (
     get_num_threads,

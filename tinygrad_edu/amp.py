@@ -53,6 +53,11 @@ class autocast(ContextDecorator):
         pass
 
 
+def is_autocast_enabled(device_type: Any = "cuda") -> bool:
+    """Whether operations choose their own precision: no, see `autocast`."""
+    return False
+
+
 def _is_there(device_type: Any) -> bool:
     return as_device(device_type).type == "cpu" or gpu_count() > 0
 

@@ -24,11 +24,14 @@ class _Listed(Module):
 
     _kind: type = Module
 
+    def _entries(self) -> list[tuple[str, Any]]:
+        return list(self._own(self._kind))
+
     def _items(self) -> list[Any]:
-        return [value for value in vars(self).values() if isinstance(value, self._kind)]
+        return [item for _, item in self._entries()]
 
     def _keys(self) -> list[str]:
-        return [name for name, _ in self._own(self._kind)]
+        return [name for name, _ in self._entries()]
 
     def _key(self, index: int) -> str:
         keys = self._keys()
@@ -144,7 +147,7 @@ class Sequential(_Listed):
 
 
 class ModuleList(_Listed):
-    """A list whose modules belong to the model.
+    """A list whose modules belong to the model; None holds the place of a module that is left out.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
     """
@@ -152,6 +155,14 @@ class ModuleList(_Listed):
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or [])
+
+    def _entries(self) -> list[tuple[str, Any]]:
+        return [
+            (name, value) for name, value in vars(self).items() if isinstance(value, Module) or (value is None and name.isdigit())
+        ]
+
+    def _checked(self, item: Any) -> Any:
+        return None if item is None else super()._checked(item)
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])

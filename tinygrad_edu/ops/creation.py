@@ -16,7 +16,7 @@ from .shape import clone, ints
 
 __all__ = [
     "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
-    "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
+    "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -376,6 +376,11 @@ def is_floating_point(input: Tensor) -> bool:
     return input.dtype.kind == "f"
 
 
+def is_complex(input: Tensor) -> bool:
+    """Whether the elements are complex numbers: no, in no tensor of this library."""
+    return False
+
+
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element of a tensor is not 0."""
     return bool(input)
@@ -445,7 +450,8 @@ EXTRA_METHODS: dict[str, Any] = {
     "data_ptr": _address,
     "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
-    "is_complex": lambda self: False,
+    "is_complex": is_complex,
+    "clone": lambda self, *, memory_format=None: clone(self),
 }
 EXTRA_PROPERTIES: dict[str, Any] = {
     "itemsize": lambda self: self.array.itemsize,

@@ -87,7 +87,8 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
     if anchor is None:
         rebind(target, old, result)
     elif way is None:
-        if base is None or base.op is not None or target.array is not base.array:
+        whole = target.array.base is None if base is None else base.op is None and target.array is base.array
+        if not whole:
             raise InplaceError(
                 f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that "
                 "is recorded for backward; detach() what you put into it, or clone() it first."

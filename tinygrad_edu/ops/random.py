@@ -255,18 +255,29 @@ def randperm(n: int, *, dtype: Any = None, **options: Any) -> Tensor:
     return _make(draw, (n,), dtype=dtype or dtypes.int64, **options)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+def rand_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, memory_format: str | None = None, **options: Any
+) -> Tensor:
     """As `rand`, with the shape, dtype and device of another tensor."""
     return _make(_uniform, input.shape, dtype=dtype or input.dtype, device=device or input.device, **options)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, **options: Any) -> Tensor:
+def randn_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, memory_format: str | None = None, **options: Any
+) -> Tensor:
     """As `randn`, with the shape, dtype and device of another tensor."""
     return _make(_normal, input.shape, dtype=dtype or input.dtype, device=device or input.device, **options)
 
 
 def randint_like(
-    input: Tensor, low: int = 0, high: int | None = None, *, dtype: Any = None, device: Any = None, **options: Any
+    input: Tensor,
+    low: int = 0,
+    high: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    memory_format: str | None = None,
+    **options: Any,
 ) -> Tensor:
     """As `randint`, like another tensor: `randint_like(x, high)` or `randint_like(x, low, high)`."""
     return randint(low, high, input.shape, dtype=dtype or input.dtype, device=device or input.device, **options)

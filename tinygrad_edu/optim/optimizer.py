@@ -138,7 +138,7 @@ class Optimizer:
             "initial_accumulator_value": 0,
         }
         for name, least in limits.items():
-            if name in group and group[name] < least:
+            if group.get(name) is not None and group[name] < least:  # None: an optimizer of one's own computes it
                 raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {group[name]}.")
         for i, beta in enumerate(group.get("betas", ())):
             if not 0 <= beta < 1:
