@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 def normal_index(x: Any, index: Any) -> tuple[Any, ...]:
     """An index as a tuple of ints, slices, None, Ellipsis and arrays on x's device, checked against x's shape."""
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = index if isinstance(index, tuple) else _listed_parts(index) if isinstance(index, list) else (index,)
     found = tuple(_index_part(x, part) for part in parts)
     used = sum(_dims_of(part) for part in found)
     if used > x.ndim:
@@ -94,6 +95,20 @@ def normal_index(x: Any, index: Any) -> tuple[Any, ...]:
         _check_part(x, part, dim)
         dim += _dims_of(part)
     return found
+
+
+def _listed_parts(index: list) -> tuple[Any, ...]:
+    """What a list as an index means: [0, 2] the two rows; a short list of anything but numbers stands for a tuple, as in PyTorch.
+
+    Source: https://pytorch.org/docs/stable/notes/numpy_semantics.html; PyTorch takes lists from 32 items on for positions.
+    """
+    if len(index) > 31 or all(isinstance(part, bool | int | np.generic) for part in index):
+        return (index,)
+    warnings.warn(
+        "x[[a, b]] means x[a, b], as in PyTorch, and not the rows that a and b name: write x[a, b], or x[tensor([a, b])] for the rows.",
+        stacklevel=4,
+    )
+    return tuple(index)
 
 
 def _dims_of(part: Any) -> int:
