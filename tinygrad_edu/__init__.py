@@ -52,7 +52,7 @@ from .dtypes import (
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
 from .old_names import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor
-from .op import op
+from .op import op, take_other_names
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
@@ -123,6 +123,7 @@ def _play(self: Tensor, *args: Any, **options: Any) -> Any:
 Tensor.play = _play  # type: ignore[attr-defined]
 
 paths.open_paths()
+take_other_names(globals())
 
 # What PyTorch has under these names too.
 autograd.gradcheck, autograd.gradgradcheck = testing.gradcheck, testing.gradgradcheck

@@ -1,5 +1,6 @@
 """Linear algebra under the names of torch.linalg: `linalg.inv`, `linalg.svd`, `linalg.norm` ..."""
 
+from .op import take_other_names
 from .ops.linalg import (
     LinAlgError,
     cholesky,
@@ -28,3 +29,5 @@ __all__ = [
     "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular",
     "svd", "svdvals", "vecdot", "vector_norm",
 ]  # fmt: skip
+
+take_other_names(globals())

@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -131,9 +132,22 @@ def _without_kept(forward: Callable) -> Callable:
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
 
 
-def numpy_names(function: Callable) -> Callable:
-    """Let a plain function take NumPy's names, and `input` for its first argument, as operations do."""
-    names = {**_ALIASES, "input": next(iter(inspect.signature(function).parameters))}
+_FIRST = tuple((name,) for name in ("x", "A", "input", "tensors", "x1", "y"))
+
+
+def take_other_names(names: dict[str, Any]) -> None:
+    """Let the plain functions among a module's names take NumPy's names for dims, and `input` for what is x here, as operations do.
+
+    It is done to the names that learners call. Between the operations the functions go by without it, which saves a call.
+    """
+    for name, function in list(names.items()):
+        if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] in _FIRST:
+            names[name] = _with_other_names(function)
+
+
+@functools.cache  # so that two names of one function stay one
+def _with_other_names(function: Callable) -> Callable:
+    names = {**_ALIASES, "input": function.__code__.co_varnames[0]}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

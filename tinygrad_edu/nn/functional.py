@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..absent import missing
+from ..op import take_other_names
 from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.attention import *
@@ -57,6 +58,8 @@ from .inplace import (
     silu,
     threshold,
 )
+
+take_other_names(globals())
 
 
 def __getattr__(name: str) -> Any:

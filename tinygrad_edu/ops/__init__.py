@@ -13,6 +13,7 @@ import importlib
 import warnings
 from typing import Any
 
+from ..op import take_other_names
 from ..tensor import Tensor
 
 # As in PyTorch, 1/0 is inf and 0/0 is NaN without a word; detect_anomaly finds where they arise.
@@ -87,9 +88,14 @@ def _reflected(function: Any) -> Any:
     return lambda self, other: function(other, self)
 
 
-for _file, _names in METHODS.items():
-    for _name in _names.split():
-        setattr(Tensor, _name, getattr(importlib.import_module(f"{__name__}.{_file}"), _name))
+_methods = {
+    name: getattr(importlib.import_module(f"{__name__}.{file}"), name)
+    for file, names in METHODS.items()
+    for name in names.split()
+}
+take_other_names(_methods)
+for _name, _method in _methods.items():
+    setattr(Tensor, _name, _method)
 for _special, (_file, _name) in OPERATORS.items():
     setattr(Tensor, _special, getattr(importlib.import_module(f"{__name__}.{_file}"), _name))
 for _name in REFLECTED.split():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import numpy_names, op
+from ..op import op
 from .arranging import flip
 from .elementwise import exp
 from .padding import _pad
@@ -32,7 +32,6 @@ def _cumsum(x: Any, *, dim: int) -> Any:
     return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-@numpy_names
 def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
     """Running sums along a dim.
 
@@ -82,7 +81,6 @@ def _cumprod(x: Any, *, dim: int) -> Any:
     return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-@numpy_names
 def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
     """Running products along a dim.
 
@@ -115,7 +113,6 @@ def _logcumsumexp(x: Any, *, dim: int) -> Any:
     return _running(np.logaddexp, x, dim)
 
 
-@numpy_names
 def logcumsumexp(x: Any, dim: int) -> Any:
     """The logarithm of running sums of exponentials along a dim.
 
@@ -143,7 +140,6 @@ def _product_of_others(x: Any, dim: int | None) -> Any:
     return _before(_cumprod(x, dim=dim), dim) * flip(_before(_cumprod(flip(x, dim), dim=dim), dim), dim)
 
 
-@numpy_names
 def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Multiply all elements, or those along a dim; each one's gradient is the product of the others.
 
@@ -165,7 +161,6 @@ def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
     return pick(x, dim, _running(np.maximum, np.where(reached, position, 0), dim))
 
 
-@numpy_names
 def cummax(x: Any, dim: int) -> Picked:
     """The largest element so far along a dim, and its index, to which the gradient goes.
 
@@ -176,7 +171,6 @@ def cummax(x: Any, dim: int) -> Picked:
     return along(_running_extreme, x, dim, best=np.maximum)
 
 
-@numpy_names
 def cummin(x: Any, dim: int) -> Picked:
     """The smallest element so far along a dim, and its index, to which the gradient goes.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from .arithmetic import sub
 from .norms import vector_norm
 from .reduction import sum
@@ -25,7 +25,6 @@ def at_least(x: Any, *, low: float) -> Any:
     return np.maximum(x, low)
 
 
-@numpy_names
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors: 1 in the same direction, 0 at right angles, -1 in opposite directions.
 
@@ -61,7 +60,6 @@ def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepd
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-@numpy_names
 def dist(x: Any, other: Any, p: float = 2) -> Any:
     """The distance of two tensors: the p-norm of their difference.
 

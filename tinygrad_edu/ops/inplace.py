@@ -15,6 +15,7 @@ import numpy as np
 from ..clock import mark_changed, tick
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..grad_mode import grad_mode
+from ..op import take_other_names
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
@@ -234,11 +235,12 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
 
 
 def _install() -> None:
-    for module, names in INPLACE.items():
-        for name in names.split():
-            setattr(Tensor, name + "_", in_place(getattr(module, name)))
-    for name in VIEWS.split():
-        setattr(Tensor, name + "_", _view_in_place(getattr(shape, name)))
+    functions = {name: getattr(module, name) for module, names in INPLACE.items() for name in names.split()}
+    views = {name: getattr(shape, name) for name in VIEWS.split()}
+    for found, make in ((functions, in_place), (views, _view_in_place)):
+        take_other_names(found)
+        for name, function in found.items():
+            setattr(Tensor, name + "_", make(function))
     for special, name in OPERATORS.items():
         setattr(Tensor, special, getattr(Tensor, name))
     for function in (fill_, zero_, copy_, fill_diagonal_):

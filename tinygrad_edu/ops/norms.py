@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dtypes import as_dtype
 from ..errors import DtypeError, ShapeError, describe
-from ..op import cast, numpy_names, op
+from ..op import cast, op
 from .arithmetic import div, mul
 from .elementwise import abs, sign
 from .indexing import where
@@ -40,7 +40,6 @@ def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
     return _total(np.abs(x) ** ord, dim, keepdim) ** (1 / ord)
 
 
-@numpy_names
 def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The size of vectors; its gradient points along the vector and is 0 at 0.
 
@@ -72,7 +71,6 @@ def _floating(name: str, x: Any, dtype: Any) -> Any:
     return x if x.dtype == wanted else cast(x, dtype=wanted)
 
 
-@numpy_names
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The size of matrices.
 
@@ -109,7 +107,6 @@ def _extreme(ord: float, x: Any, dim: int, keepdim: bool = False) -> Any:
     return (amax if ord > 0 else amin)(x, dim=dim, keepdim=keepdim)
 
 
-@numpy_names
 def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """`vector_norm` or `matrix_norm`, whichever `dim` and `ord` mean.
 
@@ -154,7 +151,6 @@ def cond(A: Any, p: Any = None) -> Any:
     return mul(matrix_norm(A, p), matrix_norm(inv(A), p))
 
 
-@numpy_names
 def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
     """Shrink every slice along a dim whose p-norm is above maxnorm to that norm.
 

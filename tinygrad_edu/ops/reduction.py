@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import backend, dtypes
 from ..errors import DtypeError, ShapeError, describe
-from ..op import cast, numpy_names, op
+from ..op import cast, op
 from ..tensor import Tensor, wrap
 from .arithmetic import maximum, minimum
 from .diagonal import diagonal
@@ -90,7 +90,6 @@ def _sum(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     return _total(x, dim, keepdim)
 
 
-@numpy_names
 def sum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Add up all elements, or those along some dims; every element gets the gradient of the sum it went into.
 
@@ -125,7 +124,6 @@ def sum_of_products(x: Any, y: Any, *, dim: Any) -> Any:
     return total_of_products(x, y, over).reshape(_with_ones(x.shape, over))
 
 
-@numpy_names
 def mean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The average of all elements, or along some dims; every element gets its share of the gradient.
 
@@ -136,7 +134,6 @@ def mean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -
     return _mean(floating("mean", x, dtype), dim=dim, keepdim=keepdim)
 
 
-@numpy_names
 def nansum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum of the elements that are not NaN; those get no gradient.
 
@@ -147,7 +144,6 @@ def nansum(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None)
     return sum(where(x != x, 0, x), dim, keepdim, dtype=dtype)
 
 
-@numpy_names
 def nanmean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The average of the elements that are not NaN.
 
@@ -234,7 +230,6 @@ def pick(x: Any, dim: int, index: Any, keepdim: bool = True) -> Picked:
     return Picked(_reshape(values, shape=shape), wrap(index.reshape(shape)))
 
 
-@numpy_names
 def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element: of all; along a dim, with its index; or of two tensors, element by element.
 
@@ -253,7 +248,6 @@ def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) ->
     return _extreme("max", x, dim, keepdim, other, maximum, amax, np.argmax)
 
 
-@numpy_names
 def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element, in the three forms of `max`.
 
@@ -279,7 +273,6 @@ def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any
     return along(at_index, x, dim)
 
 
-@numpy_names
 def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
     """The smallest and the largest element; equal ones share the gradient.
 
@@ -288,7 +281,6 @@ def aminmax(x: Any, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
     return MinMax(amin(x, dim=dim, keepdim=keepdim), amax(x, dim=dim, keepdim=keepdim))
 
 
-@numpy_names
 def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element (the first of several): in the flattened tensor, or along a dim.
 
@@ -297,7 +289,6 @@ def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     return _where_extreme("argmax", x, dim, keepdim, np.argmax)
 
 
-@numpy_names
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element (the first of several): in the flattened tensor, or along a dim.
 
@@ -378,7 +369,6 @@ def _freedom(x: Any, dim: Any, correction: float) -> float:
     return builtins.max(count(x.shape, dim) - correction, 0)
 
 
-@numpy_names
 def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """The variance: the mean squared distance from the mean, with n - correction in place of n.
 
@@ -407,7 +397,6 @@ def _root(x: Any) -> Any:
     return np.sqrt(x)
 
 
-@numpy_names
 def std(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None) -> Any:
     """The standard deviation: the root of the variance. Where it is 0, so is its gradient.
 
@@ -418,7 +407,6 @@ def std(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = F
     return _root(var(x, dim, unbiased, keepdim, correction=correction))
 
 
-@numpy_names
 def var_mean(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -429,7 +417,6 @@ def var_mean(
     return var(x, dim, unbiased, keepdim, correction=correction), mean(x, None if isinstance(dim, bool) else dim, keepdim)
 
 
-@numpy_names
 def std_mean(
     x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:

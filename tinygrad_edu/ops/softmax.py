@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import numpy_names, op
+from ..op import op
 from .elementwise import exp
 from .reduction import _sum, _total, along, floating, keep
 from .shape import axes
@@ -64,7 +64,6 @@ def _usual_dim(x: Any, dim: int | None) -> int:
     return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
 
 
-@numpy_names
 def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """Positive numbers that add up to 1 along a dim, larger for larger elements.
 
@@ -79,7 +78,6 @@ def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     return along(_softmax, floating("softmax", x, dtype), _usual_dim(x, dim))
 
 
-@numpy_names
 def log_softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """The logarithm of softmax, without overflow.
 
@@ -90,7 +88,6 @@ def log_softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     return along(_log_softmax, floating("log_softmax", x, dtype), _usual_dim(x, dim))
 
 
-@numpy_names
 def softmin(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """softmax of -x: larger for smaller elements.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor, wrap
 from .reduction import Picked, along, pick, tied
 from .scatter import gather
@@ -34,7 +34,6 @@ def _sorted(x: Any, dim: int, descending: bool) -> Picked:
     return pick(x, dim, _order(x.array, dim, descending))
 
 
-@numpy_names
 def sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Picked:
     """The elements in order along a dim, and where they stood; each gradient goes back to where its element stood.
 
@@ -50,7 +49,6 @@ def sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True
     return along(_sorted, x, dim, descending=descending)
 
 
-@numpy_names
 def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Tensor:
     """The indices that put the elements in order along a dim.
 
@@ -68,7 +66,6 @@ def msort(x: Any) -> Any:
 
 
 # -- elements by their rank ------------------------------------------------------------------------------------------
-@numpy_names
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Picked:
     """The k largest (or smallest) elements along a dim, in order, and where they stood.
 
@@ -82,7 +79,6 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
     return along(first_k, x, dim)
 
 
-@numpy_names
 def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
     """The k-th smallest element along a dim (k counts from 1), and where it stands.
 
@@ -121,7 +117,6 @@ def _middle(array: Any, dim: int, skip_nan: bool) -> Any:
     return np.take_along_axis(_order(array, dim), rank, dim)
 
 
-@numpy_names
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The element in the middle (the lower one of two): of all, or along a dim with its index. NaN if there is one.
 
@@ -130,7 +125,6 @@ def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     return _either_median("median", x, dim, keepdim, False)
 
 
-@numpy_names
 def nanmedian(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """As `median`, passing over NaNs.
 
@@ -159,7 +153,6 @@ def _some(name: str, x: Any, dim: int) -> None:
         raise IndexError(f"{name}: dim {dim} of {describe(x)} is empty.")
 
 
-@numpy_names
 def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
     """The element that occurs most often along a dim (the smallest of several), and where it stands last.
 
@@ -183,7 +176,6 @@ def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
 _ROUNDED: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
 
 
-@numpy_names
 def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
     """The value below which the part q of the elements lies, interpolated between two elements. NaN if there is one.
 
@@ -198,7 +190,6 @@ def quantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, i
     return _quantile("quantile", x, q, dim, keepdim, interpolation, False)
 
 
-@numpy_names
 def nanquantile(x: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Any:
     """As `quantile`, passing over NaNs.
 
@@ -287,7 +278,6 @@ def _asked_for(found: Any, inverse: Any, counts: Any, return_inverse: bool, retu
     return tuple(results) if len(results) > 1 else results[0]
 
 
-@numpy_names
 def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2 ... occurs, or the sum of its weights.
 
@@ -307,7 +297,6 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     return wrap(counts.astype(np.float32) if weights.dtype == np.float32 else counts)
 
 
-@numpy_names
 def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements lie in each of some bins of equal width from min to max (both 0: from the smallest to the largest).
 
@@ -398,7 +387,6 @@ def searchsorted(
     return wrap(found)
 
 
-@numpy_names
 def bucketize(x: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """In which of the buckets between sorted boundaries each element lies.
 

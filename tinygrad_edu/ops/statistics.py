@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ShapeError, describe
-from ..op import numpy_names
 from ..tensor import Tensor
 from .creation import ones
 from .joining import diff
@@ -57,7 +56,6 @@ def corrcoef(input: Any) -> Any:
     return (covariances / unsqueeze(deviation, 1) / deviation).clamp(-1, 1)
 
 
-@numpy_names
 def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     """The area under points that straight lines join: Σ (yᵢ + yᵢ₊₁)/2 · (xᵢ₊₁ - xᵢ).
 
