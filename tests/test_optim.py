@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,6 +37,51 @@ def test_a_parameter_of_no_dimension_is_changed_like_one_of_one_number(name: str
         kept = [x for x in optimizer.state_dict()["state"].get(0, {}).values() if isinstance(x, tg.Tensor)]
         assert all(x.numpy().shape == shape for x in kept)
     assert found[0] == found[1] != 1
+
+
+def steps_of(optimizer: Any, p: Any, *rates: float) -> list[Any]:
+    """Where three numbers go in a step at each of these rates, which are written into the tensor that holds the rate, if one does."""
+    seen = []
+    for rate in rates:
+        lr = optimizer.param_groups[0]["lr"]
+        if isinstance(lr, tg.Tensor):
+            lr.fill_(rate)
+        else:
+            optimizer.param_groups[0]["lr"] = rate
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = (p * p + 1).sqrt().sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        seen.append(p.tolist())
+    return seen
+
+
+@pytest.mark.parametrize("name", [*ALL, "Muon", "LBFGS"])
+def test_settings_may_be_tensors_which_change(name: str) -> None:
+    """As in PyTorch: what they hold at a step counts."""
+
+    def walked(number: Any) -> Any:
+        p = tensor([[1.0, -2.0, 3.0]], dtype="float64", requires_grad=True)
+        betas = {"betas": (number(0.5), number(0.75))} if "betas" in inspect.signature(getattr(optim, name)).parameters else {}
+        return steps_of(getattr(optim, name)([p], lr=number(0.5), **betas), p, 0.5, 0.25, 0.125)
+
+    with_numbers = walked(float)
+    assert walked(tensor) == with_numbers
+    assert len({str(place) for place in with_numbers}) == 3
+
+
+def test_names_for_all_parameters_or_for_none() -> None:
+    a, b = tensor([1.0], requires_grad=True), tensor([2.0], requires_grad=True)
+    with pytest.raises(ValueError, match="or none of them"):
+        optim.SGD([("a", a), b])
+    optimizer = optim.SGD([("a", a)])
+    with pytest.raises(ValueError, match="or none of them"):
+        optimizer.add_param_group({"params": [b]})
+    assert len(optimizer.param_groups) == 1
 
 
 def test_adam_in_blocks_is_adam() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..clock import mark_changed
 from ..grad_mode import enable_grad
-from .optimizer import Optimizer
+from .optimizer import Optimizer, in_numbers
 
 
 class LBFGS(Optimizer):
@@ -76,7 +76,7 @@ class LBFGS(Optimizer):
             raise ValueError(
                 "LBFGS evaluates the loss several times in a step: pass a closure that zeroes gradients, calls backward and returns the loss."
             )
-        group, state = self.param_groups[0], self.state[self.param_groups[0]["params"][0]]
+        group, state = in_numbers(self.param_groups[0]), self.state[self.param_groups[0]["params"][0]]
         state.setdefault("steps", [])  # pairs (s, y), the oldest first
         state.setdefault("n_iter", 0)
 

@@ -27,6 +27,7 @@ from ..clock import mark_changed
 from ..errors import kind
 from ..grad_mode import enable_grad
 from ..tensor import Tensor, wrap
+from ..trees import mapped
 
 BLOCK = 64 * 1024
 
@@ -115,6 +116,8 @@ class Optimizer:
         held = {p for group in self.param_groups for p in group["params"]}
         if len({*params}) < len(params) or any(p in held for p in params):
             raise ValueError("a parameter is in the optimizer twice; it would be changed twice in each step.")
+        if len(names) not in (0, len(params)) or any(bool(names) != ("param_names" in group) for group in self.param_groups):
+            raise ValueError("either all parameters of an optimizer have names, as in model.named_parameters(), or none of them.")
         group = {**self.defaults, **param_group, "params": params}
         if open_ := [name for name, value in group.items() if value is required]:
             raise ValueError(f"{type(self).__name__} needs a value for {', '.join(open_)}.")
@@ -158,11 +161,12 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            maximize = group.get("maximize")
+            settings = in_numbers(group)
+            maximize = settings.get("maximize")
             for p in group["params"]:
                 if p._grad is not None:
                     g = p._grad.array
-                    self.update(p.array, -g if maximize else g, self.state[p], group)
+                    self.update(p.array, -g if maximize else g, self.state[p], settings)
                     mark_changed(p.array)
         return loss
 
@@ -209,6 +213,15 @@ class Optimizer:
             settings = "\n".join(f"    {k}: {group[k]}" for k in sorted(group) if k not in ("params", "param_names"))
             lines.append(f"Parameter Group {i}\n{settings}")
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
+
+
+def in_numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """A group with numbers in place of tensors, which may hold others at each step: `p -= tensor * g` would not change the array p."""
+    for value in group.values():
+        if isinstance(value, Tensor) or (type(value) is tuple and any(isinstance(x, Tensor) for x in value)):
+            numbers = mapped(lambda x: x.item() if isinstance(x, Tensor) else x, {**group, "params": None})
+            return {**numbers, "params": group["params"]}
+    return group
 
 
 def with_own_step(kind: Any) -> Iterator[Any]:
