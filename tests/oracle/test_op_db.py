@@ -48,6 +48,11 @@ SECOND_DIFFERENT = {
     "linalg.norm/subgradients_at_zero": "a norm has no second derivative at 0: infinite here, NaN in PyTorch",
 }
 
+# The same for whether a result shares memory with an argument, which is then changed with it.
+OTHER_MEMORY = {
+    "cartesian_prod": "of one tensor: a copy here, as of several; a view in PyTorch",
+}
+
 # Among equal numbers each of these may name another index than PyTorch: the numbers that they name are compared instead.
 ANY_OF_EQUAL = {"kthvalue": 1, "topk": 1, "mode": 1, "sort": 1, "argsort": 0}  # which result is the index
 
@@ -114,7 +119,7 @@ def translate(value: Any, memo: dict[int, Any]) -> Any:
         if value.dtype in NOT_OFFERED or value.layout is not torch.strided or value.device.type != "cpu" or value.ndim > 64:
             raise LeaveOut
         if id(value) not in memo:
-            memo[id(value)] = tg.tensor(value.detach().resolve_neg().numpy(), requires_grad=value.requires_grad)
+            memo[id(value)] = tg.from_numpy(copied_with_strides(value.detach().resolve_neg())).requires_grad_(value.requires_grad)
         return memo[id(value)]
     if isinstance(value, torch.dtype):
         if value in NOT_OFFERED:
@@ -140,6 +145,13 @@ def translate(value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, types.FunctionType):
         return find(tg.nn.functional, value.__name__) or with_ours(value)
     return value
+
+
+def copied_with_strides(x: Any) -> np.ndarray:
+    """A copy that lies in memory as PyTorch's tensor does: transposed, with gaps, repeated."""
+    memory = torch.as_strided(x, (x.untyped_storage().nbytes() // x.element_size(),), (1,), 0).numpy().copy()
+    strides = [n * memory.itemsize for n in x.stride()]
+    return np.ndarray(tuple(x.shape), memory.dtype, memory, x.storage_offset() * memory.itemsize, strides)
 
 
 def translate_module(value: Any) -> Any:
@@ -254,6 +266,27 @@ def test_values(info: Any, dtype: Any) -> None:
                 a, b = named(info.name, sample, to_torch(a)), named(info.name, sample, b)
                 a = tg.tensor(a.numpy())
             same(a, b, f"{what}\nresult {i}", only_kind=info.name in RANDOM.split())
+
+
+@pytest.mark.parametrize(
+    ("info", "dtype"), [case for case in CASES if case.values[1] is torch.float64 and case.values[0].name not in OTHER_MEMORY]
+)
+def test_memory(info: Any, dtype: Any) -> None:
+    """A result shares memory with an argument where PyTorch's does, and leaves it alone where PyTorch's does."""
+    __tracebackhide__ = True
+    for sample, (ours, pairs), what in samples(info, dtype):
+        if not pairs or "memory_format" in sample.kwargs or "memory_format" in str(sample.args):
+            continue
+        try:
+            found, theirs = run_both(info, sample, ours, what)
+        except LeaveOut:
+            continue
+        for i, (a, b) in enumerate(zip(found, theirs, strict=True)):
+            if isinstance(b, torch.Tensor) and b.numel():
+                expected = any(b.untyped_storage().data_ptr() == x.untyped_storage().data_ptr() for _, x in pairs)
+                assert any(np.shares_memory(a.array, x.array) for x, _ in pairs) == expected, (
+                    f"{what}\nresult {i}, in PyTorch: {expected}"
+                )
 
 
 def named(name: str, sample: Any, index: Any) -> Any:

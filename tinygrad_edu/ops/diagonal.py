@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import describe
 from ..op import op
-from .shape import one_dim, ravel
+from .shape import clone, one_dim, ravel
 
 __all__ = [
     "diag", "diag_embed", "diagflat", "diagonal", "tril", "triu",
@@ -69,13 +69,13 @@ def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
 
 
 def diag(x: Any, diagonal: int = 0) -> Any:
-    """Of a matrix its diagonal, of a vector the matrix with it on the diagonal.
+    """Of a matrix a copy of its diagonal, of a vector the matrix with it on the diagonal.
 
     Source: https://pytorch.org/docs/stable/generated/torch.diag.html
     """
     if x.ndim not in (1, 2):
         raise RuntimeError(f"diag takes a vector or a matrix, not {describe(x)}.")
-    return diag_embed(x, diagonal) if x.ndim == 1 else _diagonal(x, offset=diagonal, dim1=0, dim2=1)
+    return diag_embed(x, diagonal) if x.ndim == 1 else clone(_diagonal(x, offset=diagonal, dim1=0, dim2=1))
 
 
 def diagflat(x: Any, offset: int = 0) -> Any:

@@ -12,7 +12,7 @@ from ..errors import ShapeError, describe
 from ..op import op
 from ..tensor import Tensor
 from .padding import pad
-from .shape import one_dim, reshape, unsqueeze
+from .shape import clone, one_dim, reshape, unsqueeze
 from .splitting import narrow
 
 __all__ = [
@@ -42,7 +42,7 @@ def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = N
         length = max(x.shape[dim] - 1, 0)
         after, before = narrow(x, dim, min(1, x.shape[dim]), length), narrow(x, dim, 0, length)
         x = after ^ before if x.dtype == np.bool_ else after - before
-    return x
+    return x if n else clone(x)
 
 
 def _cat_gradients(g: Any, z: Any, *xs: Any, dim: int) -> list[Any]:

@@ -233,7 +233,8 @@ def unflatten(x: Any, dim: int, sizes: Any) -> Any:
 
 
 def ravel(x: Any) -> Any:
-    """All elements in one dim."""
+    """All elements in one dim, one after the other in memory: a copy, unless they are already."""
+    x = contiguous(x) if isinstance(x, Tensor) else x
     return reshape(x, -1) if math.prod(x.shape) else reshape(x, 0)
 
 

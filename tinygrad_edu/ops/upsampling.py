@@ -201,7 +201,7 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     *lead, channels, height, width = x.shape
     n = len(lead)
     apart = reshape(x, shape=(*lead, channels // r**2, r, r, height, width))
-    apart = permute(apart, *range(n), n, n + 3, n + 1, n + 4, n + 2)
+    apart = clone(permute(apart, *range(n), n, n + 3, n + 1, n + 4, n + 2))  # also where it looks at the memory of x
     return reshape(apart, shape=(*lead, channels // r**2, height * r, width * r))
 
 
@@ -218,7 +218,7 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     *lead, channels, height, width = x.shape
     n = len(lead)
     apart = reshape(x, shape=(*lead, channels, height // r, r, width // r, r))
-    apart = permute(apart, *range(n), n, n + 2, n + 4, n + 1, n + 3)
+    apart = clone(permute(apart, *range(n), n, n + 2, n + 4, n + 1, n + 3))
     return reshape(apart, shape=(*lead, channels * r**2, height // r, width // r))
 
 
