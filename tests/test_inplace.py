@@ -90,6 +90,27 @@ def test_recorded_programs_mean_what_unrecorded_ones_do(program: list, seed: int
     np.testing.assert_allclose(x.grad.numpy(), slopes[0], rtol=1e-3, atol=1e-3)
 
 
+@given(steps, st.integers(0, 2**32 - 1))
+@settings(max_examples=100)
+def test_second_derivatives_of_programs(program: list, seed: int) -> None:
+    """A recorded backward pass gives the same gradient, and how fast that changes."""
+    numbers, direction = np.random.default_rng(seed).uniform(-1.0, 1.0, (2, 2, 3))
+
+    def gradient(values: np.ndarray, create_graph: bool = False) -> tuple[tg.Tensor, tg.Tensor]:
+        x = tg.tensor(values, requires_grad=True)
+        return x, tg.autograd.grad(run(program, x), x, create_graph=create_graph)[0]
+
+    x, g = gradient(numbers, create_graph=True)
+    np.testing.assert_allclose(g.detach().numpy(), gradient(numbers)[1].numpy(), rtol=1e-12, atol=1e-12)
+    shifts = ((h, numbers + h * direction, numbers - h * direction) for h in (1e-5, 1e-6))
+    slopes = [(gradient(after)[1].numpy() - gradient(before)[1].numpy()) / (2 * h) for h, after, before in shifts]
+    if not np.allclose(*slopes, rtol=1e-3, atol=1e-3):
+        return  # a kink
+    along = (g * tg.tensor(direction)).sum()
+    second = tg.autograd.grad(along, x, materialize_grads=True)[0] if along.requires_grad else tg.zeros(2, 3)
+    np.testing.assert_allclose(second.numpy(), slopes[0], rtol=1e-3, atol=1e-3)
+
+
 def test_a_view_follows_and_is_followed() -> None:
     x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     h = x * 1
@@ -111,6 +132,17 @@ def test_recurrence_in_a_buffer() -> None:
         position[t] = position[t - 1] + v * 0.5
     position[:, 0].sum().backward()
     assert v.grad.item() == 0.5 + 1 + 1.5
+
+
+def test_second_derivative_of_a_recurrence_in_a_buffer() -> None:
+    """Rules that compute with views of the buffer find them as they were taken, though the buffer has changed since."""
+    w = tg.tensor(3.0, requires_grad=True)
+    powers = tg.ones(4)
+    for t in range(1, 4):
+        powers[t] = powers[t - 1] * w
+    slope = tg.autograd.grad(powers[3], w, create_graph=True)[0]
+    assert slope.item() == 27
+    assert tg.autograd.grad(slope, w)[0].item() == 18
 
 
 def test_what_is_refused() -> None:

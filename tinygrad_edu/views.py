@@ -64,11 +64,11 @@ def look(base: Any, way: tuple) -> Any:
 
 
 def earlier(target: Tensor) -> Tensor:
-    """What a tensor is now, as a tensor of its own: what a change in place computes from, and what its uses until then find."""
+    """What a tensor is now, as a tensor that follows no other: what a change in place computes from, and what its uses until then find."""
     old: Tensor = object.__new__(type(target))
     old.array = target.array  # by assignment, as in every new tensor: a recording compiler knows it by that
     old.__dict__.update(target.__dict__)
-    old._anchor = None
+    old.base = old._anchor = None
     return old
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ..clock import changed_since
 from ..errors import GraphError, InplaceError, describe
 from ..tensor import MAX_SWITCHES, Tensor, wrap
+from ..views import earlier
 from .messages import SPENT, name_of
 
 
@@ -36,6 +37,12 @@ def as_used(x: Tensor, node: Tensor) -> Tensor:
     if used is not x:
         node.inputs = tuple(used if y is x else y for y in node.inputs)
     return used
+
+
+def as_taken(x: Any) -> Any:
+    """What a rule is to compute with: a view whose base was changed since, with its history, as it was taken; it would follow the change."""
+    follows = isinstance(x, Tensor) and x.base is not None and x.base[0].changed_at > x.serial
+    return earlier(x) if follows else x
 
 
 def _required_grad(leaf: Tensor, time: int) -> bool:

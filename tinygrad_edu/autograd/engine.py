@@ -25,7 +25,7 @@ from ..ops.indexing import _where
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap
 from ..views import refresh
-from .changes import as_used, check_unchanged
+from .changes import as_taken, as_used, check_unchanged
 from .messages import RELEASED, SPENT, explained, name_of, rule_name, warn_of_nan
 
 # A graph that holds more bytes than this is let go while backward walks through it (unless retain_graph=True), so that
@@ -167,7 +167,7 @@ def _chain_rule(
             if this is _CHOICE:
                 chose = True
             if create_graph:
-                z, values = node, node.inputs
+                z, *values = map(as_taken, (node, *node.inputs))
             else:
                 z, values = node.array, node.values
             settings = node.settings

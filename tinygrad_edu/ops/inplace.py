@@ -165,6 +165,7 @@ def _view_in_place(function: Any) -> Any:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         _check_leaf(self)
         old = earlier(self)
+        old.base = self.base
         view = function(old, *args, **kwargs)
         if _recorded(self, view):
             rebind(self, old, view)
