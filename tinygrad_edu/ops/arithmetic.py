@@ -116,7 +116,7 @@ def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
     y = _divisor(x, y)
     if down:
         z = np.floor_divide(x, y)
-        return z if integers else np.where(np.isfinite(z), z, x / y)  # as PyTorch: 1 // 0 is inf
+        return z if integers else np.where(y == 0, x / y, z)  # as PyTorch: 1 // 0 is inf, and inf // 1 is NaN
     if not integers:
         return np.trunc(x / y)
     z = np.floor_divide(x, y)
@@ -447,13 +447,14 @@ def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     dweight=lambda g, z, x, end, weight: g * (end - x),
 )
 def lerp(x: Any, end: Any, weight: Any) -> Any:
-    """The point that lies `weight` of the way from x to end.
+    """The point that lies `weight` of the way from x to end; counted from the nearer one, so that both are met exactly.
 
     z = x + weight·(end - x);  ∂x = g·(1 - weight);  ∂end = g·weight;  ∂weight = g·(end - x)
 
     Source: https://pytorch.org/docs/stable/generated/torch.lerp.html
     """
-    return x + weight * (end - x)
+    way = end - x
+    return np.where(np.abs(weight) < 0.5, x + weight * way, end - (1 - weight) * way)
 
 
 @op(dtype="common")

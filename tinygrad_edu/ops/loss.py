@@ -242,7 +242,7 @@ def margin_ranking_loss(
             f"margin_ranking_loss: both inputs and the target must have equally many dims; they are {tuple(input1.shape)}, "
             f"{tuple(input2.shape)} and {tuple(target.shape)}."
         )
-    return reduced(clamp_min(-target * (input1 - input2) + margin, 0), reduction)
+    return reduced(clamp_min(-target * (input1 - input2) + float(margin), 0), reduction)
 
 
 def cosine_embedding_loss(

@@ -58,7 +58,7 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
     if ord == -INF:
         return amin(abs(x), dim=dim, keepdim=keepdim)
     if ord == 0:
-        return sum(abs(sign(x)), dim=dim, keepdim=keepdim)
+        return sum(abs(sign(where(x == x, x, 1))), dim=dim, keepdim=keepdim)  # NaN is not 0
     if ord == 1:
         return sum(abs(x), dim=dim, keepdim=keepdim)
     return _p_norm(x, ord=ord, dim=dim, keepdim=keepdim)
