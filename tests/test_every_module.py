@@ -118,7 +118,7 @@ SAMPLES: dict[str, tuple[Callable[[], Any], tuple]] = {
     **{name: (lambda name=name: getattr(nn, name)(reduction="none"), (normal(4), probabilities(4)))
        for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "PoissonNLLLoss",
                     "KLDivLoss")},
-    "BCELoss": (lambda: nn.BCELoss(reduction="none"), (probabilities(4), np.round(probabilities(4)))),
+    "BCELoss": (lambda: nn.BCELoss(reduction="none"), (probabilities(4), probabilities(4))),
     "GaussianNLLLoss": (lambda: nn.GaussianNLLLoss(reduction="none"), (normal(4), probabilities(4), probabilities(4))),
     "HingeEmbeddingLoss": (lambda: nn.HingeEmbeddingLoss(reduction="none"), (normal(4), signs(4))),
     "SoftMarginLoss": (lambda: nn.SoftMarginLoss(reduction="none"), (normal(4), signs(4))),
