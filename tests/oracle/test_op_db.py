@@ -8,6 +8,9 @@ looked at. To run one: `pytest tests/oracle -p no:xdist -k "add or matmul"`, or 
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import itertools
+import re
 import sys
 import types
 import unittest
@@ -52,6 +55,9 @@ SECOND_DIFFERENT = {
 OTHER_MEMORY = {
     "cartesian_prod": "of one tensor: a copy here, as of several; a view in PyTorch",
 }
+
+# The same for the names of arguments.
+OTHER_NAMES = dict.fromkeys(("linalg.det", "linalg.inv"), "the matrix is x here, as in the formula, and A in PyTorch")
 
 # Among equal numbers each of these may name another index than PyTorch: the numbers that they name are compared instead.
 ANY_OF_EQUAL = {"kthvalue": 1, "topk": 1, "mode": 1, "sort": 1, "argsort": 0}  # which result is the index
@@ -287,6 +293,36 @@ def test_memory(info: Any, dtype: Any) -> None:
                 assert any(np.shares_memory(a.array, x.array) for x, _ in pairs) == expected, (
                     f"{what}\nresult {i}, in PyTorch: {expected}"
                 )
+
+
+def argument_names(function: Any) -> list[str]:
+    """The names of a function's arguments: by its signature, or the one at the head of its documentation."""
+    if isinstance(function, types.FunctionType):
+        parameters = inspect.signature(function).parameters.values()
+        return [] if any(p.kind is p.VAR_POSITIONAL for p in parameters) else [p.name for p in parameters]
+    head = re.match(r"\s*[\w.]+\(([^)*]*)", function.__doc__ or "")
+    return re.findall(r"(\w+)(?:: [^,=]*)?(?:=[^,]*)?(?:,|$)", head[1]) if head else []
+
+
+@pytest.mark.parametrize("name", [name for name, info in OFFERED.items() if {*DTYPES} & info.dtypes and name not in OTHER_NAMES])
+def test_keywords(name: str) -> None:
+    """Where PyTorch takes all arguments by name, so does this library."""
+    __tracebackhide__ = True
+    info = OFFERED[name]
+    dtype = next(dtype for dtype in DTYPES if dtype in info.dtypes)
+    names = argument_names(info.op)
+    for sample, (ours, _), what in itertools.islice(samples(info, dtype), 10):
+        if len(sample.args) >= len(names) or set(names[: 1 + len(sample.args)]) & set(sample.kwargs):
+            continue
+        try:
+            theirs = info.op(**dict(zip(names, (sample.input, *sample.args), strict=False)), **sample.kwargs)
+        except (TypeError, RuntimeError):
+            continue
+        (first, args, kwargs), function = ours, offered(info)
+        assert function is not None
+        found = function(**dict(zip(names, (first, *args), strict=False)), **kwargs)
+        for a, b in zip(leaves(found), leaves(theirs), strict=True):
+            same(a, b, f"{what}\nby names", only_kind=info.name in RANDOM.split() or info.name in UP_TO_SIGNS)
 
 
 def named(name: str, sample: Any, index: Any) -> Any:

@@ -216,13 +216,16 @@ new_zeros, new_ones, new_empty, new_full, new_tensor = map(_new, (zeros, ones, e
 
 # -- ranges and grids ------------------------------------------------------------------------------------------------
 def arange(
-    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """start, start + step ... up to, but without, end; of integers unless one of the three is a float.
 
     Source: https://pytorch.org/docs/stable/generated/torch.arange.html
     """
-    start, end, step = map(_number, (0, start, step) if end is None else (start, end, step))
+    if start is None and end is None:
+        raise TypeError("arange needs an end: arange(5), arange(end=5) or arange(2, 5).")
+    start, end = (0, start) if end is None else (0 if start is None else start, end)
+    start, end, step = map(_number, (start, end, step))
     if not step:
         raise RuntimeError("arange: the step must not be 0.")
     if (end - start) * step < 0:

@@ -207,7 +207,9 @@ def dot(input: Any, tensor: Any) -> Any:
     return matmul(input, tensor)
 
 
-vdot = dot  # they differ for complex numbers only
+def vdot(input: Any, other: Any) -> Any:
+    """`dot`, from which it differs for complex numbers only."""
+    return dot(input, other)
 
 
 def outer(input: Any, vec2: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import op
+from ..op import numpy_names, op
 from ..tensor import Tensor
 from .totals import total
 
@@ -162,7 +162,7 @@ def _reshape(x: Any, *, shape: Any) -> Any:
     return x.reshape(shape)
 
 
-def reshape(x: Any, *sizes: Any, shape: Any = None) -> Any:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """The same elements, row by row, in another shape; one size may be -1 for what is left over.
 
     Args:
@@ -171,7 +171,7 @@ def reshape(x: Any, *sizes: Any, shape: Any = None) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.reshape.html
     """
     wanted = ints(sizes) if shape is None else tuple(shape)
-    return _reshape(x, shape=_filled(wanted, math.prod(x.shape)))
+    return _reshape(input, shape=_filled(wanted, math.prod(input.shape)))
 
 
 def reshape_as(x: Any, other: Any) -> Any:
@@ -208,6 +208,7 @@ def view_as(x: Any, other: Any) -> Any:
     return view(x, *other.shape)
 
 
+@numpy_names
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Make one dim of the dims from `start_dim` to `end_dim`.
 
@@ -221,6 +222,7 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return _reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
+@numpy_names
 def unflatten(x: Any, dim: int, sizes: Any) -> Any:
     """Make several dims of one; one size may be -1.
 
@@ -232,12 +234,14 @@ def unflatten(x: Any, dim: int, sizes: Any) -> Any:
     return reshape(x, shape=(*x.shape[:dim], *_filled(tuple(sizes), x.shape[dim]), *x.shape[dim + 1 :]))
 
 
+@numpy_names
 def ravel(x: Any) -> Any:
     """All elements in one dim, one after the other in memory: a copy, unless they are already."""
     x = contiguous(x) if isinstance(x, Tensor) else x
     return reshape(x, -1) if math.prod(x.shape) else reshape(x, 0)
 
 
+@numpy_names
 def squeeze(x: Any, dim: Any = None) -> Any:
     """Remove dims of size 1: all, or the given ones (those of another size stay).
 
@@ -247,6 +251,7 @@ def squeeze(x: Any, dim: Any = None) -> Any:
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in chosen))
 
 
+@numpy_names
 def unsqueeze(x: Any, dim: int) -> Any:
     """Put a new dim of size 1 at position `dim`.
 
@@ -261,6 +266,7 @@ def contiguous(x: Tensor, memory_format: str | None = None) -> Tensor:
     return x if x.array.flags.c_contiguous else x.clone()
 
 
+@numpy_names
 def numel(x: Any) -> int:
     """How many elements it has."""
     return math.prod(x.shape)
@@ -280,32 +286,33 @@ def _permute(x: Any, *, dims: Any) -> Any:
     return np.transpose(x, dims)
 
 
-def permute(x: Any, *args: Any, dims: Any = None) -> Any:
+def permute(input: Any, *args: Any, dims: Any = None) -> Any:
     """The dims in another order, each named once.
 
     Source: https://pytorch.org/docs/stable/generated/torch.permute.html
     """
     found = ints(args, dims)
-    if len(found) != x.ndim:
-        raise RuntimeError(f"permute{found} must name each of the {x.ndim} dims of {describe(x)} once.")
-    return _permute(x, dims=axes(found, x.ndim) if found else ())
+    if len(found) != input.ndim:
+        raise RuntimeError(f"permute{found} must name each of the {input.ndim} dims of {describe(input)} once.")
+    return _permute(input, dims=axes(found, input.ndim) if found else ())
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Exchange two dims.
 
     Source: https://pytorch.org/docs/stable/generated/torch.transpose.html
     """
-    dims = list(range(x.ndim))
-    a, b = one_dim(dim0, x.ndim), one_dim(dim1, x.ndim)
+    dims = list(range(input.ndim))
+    a, b = one_dim(dim0, input.ndim), one_dim(dim1, input.ndim)
     if dims:
         dims[a], dims[b] = dims[b], dims[a]
-    return _permute(x, dims=tuple(dims))
+    return _permute(input, dims=tuple(dims))
 
 
-swapaxes = swapdims = transpose
+swapaxes = swapdims = numpy_names(transpose)
 
 
+@numpy_names
 def t(x: Any) -> Any:
     """The transpose of a matrix; a tensor of fewer dims is returned as it is."""
     if x.ndim > 2:
@@ -325,6 +332,7 @@ def _matrix_transpose(x: Any) -> Any:
     return transpose(x, -2, -1)
 
 
+@numpy_names
 def movedim(x: Any, source: Any, destination: Any) -> Any:
     """Move dims to other places; the rest keep their order.
 

@@ -57,6 +57,7 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = T
     return along(lambda x, dim: wrap(_order(x.array, dim, descending)), x, dim)
 
 
+@numpy_names
 def msort(x: Any) -> Any:
     """The elements in order along the first dim.
 
@@ -355,7 +356,7 @@ def histogram(
 # -- places in a sorted sequence -------------------------------------------------------------------------------------
 def searchsorted(
     sorted_sequence: Tensor,
-    values: Any,
+    input: Any,
     *,
     out_int32: bool = False,
     right: bool = False,
@@ -375,7 +376,7 @@ def searchsorted(
         raise RuntimeError(f'searchsorted: side must be "left" or "right" and agree with right={right}; it is {side!r}.')
     where: Any = "right" if right or side == "right" else "left"
     sequence = sorted_sequence.array if sorter is None else np.take_along_axis(sorted_sequence.array, sorter.array, -1)
-    wanted = values.array if isinstance(values, Tensor) else np.asarray(values, like=sequence)
+    wanted = input.array if isinstance(input, Tensor) else np.asarray(input, like=sequence)
     if sequence.ndim != 1 and sequence.shape[:-1] != wanted.shape[:-1]:
         raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
     found = np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64)
