@@ -132,7 +132,7 @@ def _without_kept(forward: Callable) -> Callable:
 _ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
 
 
-_FIRST = tuple((name,) for name in ("x", "A", "input", "tensors", "x1", "y"))
+_FIRST = tuple((name,) for name in ("x", "A", "input", "tensor", "tensors", "x1", "y"))
 
 
 def take_other_names(names: dict[str, Any]) -> None:

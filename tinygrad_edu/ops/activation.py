@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import choose, number
 from ..errors import ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from .elementwise import abs, erf, exp, sigmoid, square, tanh
 from .indexing import where
 from .shape import one_dim, reshape
@@ -63,7 +63,6 @@ def _prelu(x: Any, a: Any) -> Any:
     return choose(x > 0, x, x * a)
 
 
-@numpy_names
 def prelu(x: Any, weight: Any) -> Any:
     """leaky relu whose slope is learnt: one for all, or one per channel (dim 1).
 
@@ -81,7 +80,6 @@ def prelu(x: Any, weight: Any) -> Any:
     return _prelu(x, weight)
 
 
-@numpy_names
 def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
     """leaky relu whose slopes are drawn anew for every element while training, and are the mean of the limits afterwards.
 
@@ -111,7 +109,6 @@ def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
     return choose(x > 0, x * scale, (2 * scale * alpha) * (t / (1 - t)))  # eˣ - 1 = 2t / (1 - t), faster than np.expm1
 
 
-@numpy_names
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """x on the positive side, α·(eˣ - 1) on the negative one.
 
@@ -122,7 +119,6 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return _elu(x, alpha=alpha, scale=1.0, input_scale=1.0)
 
 
-@numpy_names
 def selu(x: Any) -> Any:
     """elu with the two constants that keep mean 0 and variance 1 from layer to layer.
 
@@ -133,7 +129,6 @@ def selu(x: Any) -> Any:
     return _elu(x, alpha=1.6732632423543772848170429916717, scale=1.0507009873554804934193349852946, input_scale=1.0)
 
 
-@numpy_names
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """elu whose slope is continuous for every α.
 
@@ -146,7 +141,6 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     return _elu(x, alpha=alpha, scale=1.0, input_scale=1.0 / alpha)
 
 
-@numpy_names
 def gelu(x: Any, approximate: str = "none") -> Any:
     """x times the probability that a standard normal number is smaller; or its approximation by tanh.
 
@@ -193,7 +187,6 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
 
 
-@numpy_names
 def silu(x: Any) -> Any:
     """x times its sigmoid.
 
@@ -204,7 +197,6 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
-@numpy_names
 def mish(x: Any) -> Any:
     """x times the tanh of its softplus.
 
@@ -263,7 +255,6 @@ def hardshrink(x: Any, *, lambd: float = 0.5) -> Any:
     return x * ~((x >= -lambd) & (x <= lambd))
 
 
-@numpy_names
 def tanhshrink(x: Any) -> Any:
     """What tanh takes away.
 
@@ -321,7 +312,6 @@ def threshold(x: Any, *, threshold: float, value: float) -> Any:
     return choose(x <= threshold, number(value, x), x)
 
 
-@numpy_names
 def glu(x: Any, dim: int = -1) -> Any:
     """The first half of a dim, let through as far as the sigmoid of the second half says.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, describe
-from ..op import cast, numpy_names, op
+from ..op import cast, op
 from ..tensor import Tensor
 from .indexing import where
 
@@ -30,7 +30,6 @@ def _add(x: Any, y: Any) -> Any:
     return x + y
 
 
-@numpy_names
 def add(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x + alpha·other, element by element; the gradient passes to both.
 
@@ -48,7 +47,6 @@ def _sub(x: Any, y: Any) -> Any:
     return x - y
 
 
-@numpy_names
 def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x - alpha·other, element by element.
 
@@ -58,7 +56,6 @@ def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     return _sub(x, other if alpha == 1 else _scaled("sub", x, other, alpha))
 
 
-@numpy_names
 def rsub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha·x.
 
@@ -126,7 +123,6 @@ def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
     return z + ((z < 0) & (z * y != x))  # a negative quotient that is not exact was rounded away from zero
 
 
-@numpy_names
 def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """Divide element by element: exactly (None), rounded towards zero ("trunc") or down ("floor").
 
@@ -144,7 +140,6 @@ def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 divide = true_divide = div
 
 
-@numpy_names
 def floor_divide(x: Any, other: Any) -> Any:
     """x / other, rounded down.
 
@@ -195,7 +190,6 @@ def _neg(x: Any) -> Any:
     return -x
 
 
-@numpy_names
 def neg(x: Any) -> Any:
     """The sign turned.
 
@@ -208,7 +202,6 @@ def neg(x: Any) -> Any:
 negative = neg
 
 
-@numpy_names
 def positive(x: Any) -> Any:
     """The tensor itself; refused for bools."""
     _no_bools("take +x of", x)
@@ -271,7 +264,6 @@ def _power(x: Any, n: Any) -> Any:
     return np.copysign(z, x) if n % 2 else z
 
 
-@numpy_names
 def float_power(x: Any, exponent: Any) -> Any:
     """`pow` in float64.
 
@@ -430,7 +422,6 @@ def copysign(x: Any, y: Any) -> Any:
     return np.copysign(x, y)
 
 
-@numpy_names
 def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """x + value·tensor1·tensor2.
 
@@ -439,7 +430,6 @@ def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     return add(x, tensor1 * tensor2, alpha=value)
 
 
-@numpy_names
 def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """x + value·tensor1 / tensor2.
 

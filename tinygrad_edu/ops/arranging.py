@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor
 from .joining import stack
 from .shape import axes, broadcast_to, clone, ints, numel, one_dim, ravel, reshape, transpose
@@ -28,7 +28,6 @@ def _flip(x: Any, *, dims: Any) -> Any:
     return np.flip(x, dims).copy()
 
 
-@numpy_names
 def flip(x: Any, *args: Any, dims: Any = None) -> Any:
     """The order of the elements along these dims reversed.
 
@@ -38,7 +37,6 @@ def flip(x: Any, *args: Any, dims: Any = None) -> Any:
     return _flip(x, dims=axes(found, x.ndim) if found else ())
 
 
-@numpy_names
 def fliplr(x: Any) -> Any:
     """Columns in reverse order."""
     if x.ndim < 2:
@@ -46,7 +44,6 @@ def fliplr(x: Any) -> Any:
     return flip(x, 1)
 
 
-@numpy_names
 def flipud(x: Any) -> Any:
     """Rows in reverse order."""
     if x.ndim < 1:
@@ -63,7 +60,6 @@ def _roll(x: Any, *, shifts: Any, dims: Any) -> Any:
     return np.roll(x, shifts, dims)
 
 
-@numpy_names
 def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
     """Move elements along dims; what leaves at the end comes in at the start. Without dims: along the flattened tensor.
 
@@ -80,7 +76,6 @@ def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
     return _roll(x, shifts=shifts, dims=dims)
 
 
-@numpy_names
 def rot90(x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     """Turn by k right angles in the plane of two dims, from the first towards the second.
 
@@ -107,7 +102,6 @@ def repeat(x: Any, *args: Any, repeats: Any = None) -> Any:
     return reshape(clone(spread), shape=tuple(n * r for n, r in zip(shape, times, strict=True)))
 
 
-@numpy_names
 def tile(x: Any, *args: Any, dims: Any = None) -> Any:
     """As `repeat`, with as many numbers as you like: missing ones at the left are 1.
 
@@ -117,7 +111,6 @@ def tile(x: Any, *args: Any, dims: Any = None) -> Any:
     return repeat(x, *((1,) * (x.ndim - len(times)) + times))
 
 
-@numpy_names
 def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
     """Each element repeated, one after another: so often, or as often as `repeats` says for it.
 
@@ -165,7 +158,6 @@ def cartesian_prod(*tensors: Any) -> Any:
     return stack([ravel(grid) for grid in meshgrid(*tensors)], 1)
 
 
-@numpy_names
 def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     """All choices of r elements of a vector, as rows."""
     if x.ndim != 1 or r < 0:

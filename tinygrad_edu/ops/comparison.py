@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor
 
 __all__ = [
@@ -88,7 +88,6 @@ signbit = _declared(
 )  # fmt: skip
 
 
-@numpy_names
 def isclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     """Whether elements are equal up to a tolerance.
 
@@ -117,7 +116,6 @@ def _isclose(x: Any, y: Any, *, rtol: float, atol: float, equal_nan: bool) -> An
     return np.abs(x - y) <= atol + np.abs(rtol * y)
 
 
-@numpy_names
 def allclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are equal up to a tolerance.
 
@@ -126,7 +124,6 @@ def allclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_n
     return bool(isclose(x, other, rtol, atol, equal_nan).array.all())
 
 
-@numpy_names
 def equal(x: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and elements.
 

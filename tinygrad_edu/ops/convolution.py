@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from .padding import pad
 from .reduction import sum
 from .shape import reshape
@@ -302,7 +302,6 @@ def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilat
 
 
 def _conv(dims: int) -> Any:
-    @numpy_names
     def conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
         name = conv.__name__
         _checked(name, x, weight, bias, dims, groups, False)
@@ -349,7 +348,6 @@ def _named_padding(name: str, x: Any, weight: Any, padding: str, stride: Any, di
 
 
 def _conv_transpose(dims: int) -> Any:
-    @numpy_names
     def conv(
         x: Any,
         weight: Any,
@@ -456,7 +454,6 @@ def _window_arguments(name: str, sizes: Any, kernel_size: Any, dilation: Any, pa
     return {"kernel": kernel, "out": out, "stride": stride, "padding": padding, "dilation": dilation}
 
 
-@numpy_names
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Every window of an image as a column: a convolution is a matrix product with these columns.
 
@@ -481,7 +478,6 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
     return reshape(z, shape=z.shape[1:])
 
 
-@numpy_names
 def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Put the columns that `unfold` makes back into an image; where windows overlap they add up.
 

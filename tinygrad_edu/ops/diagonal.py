@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..op import numpy_names, op
+from ..op import op
 from .shape import clone, one_dim, ravel
 
 __all__ = [
@@ -40,7 +40,6 @@ def _diagonal_scatter(x: Any, *, shape: Any, offset: int, dim1: int, dim2: int) 
     return z
 
 
-@numpy_names
 def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The elements on a diagonal of two dims (offset > 0: above the main one), as a new last dim; shares memory.
 
@@ -52,7 +51,6 @@ def diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return _diagonal(x, offset=offset, dim1=a, dim2=b)
 
 
-@numpy_names
 def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     """Matrices of zeros with the last dim of x on a diagonal.
 
@@ -70,7 +68,6 @@ def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     return _diagonal_scatter(x, shape=shape, offset=offset, dim1=a, dim2=b)
 
 
-@numpy_names
 def diag(x: Any, diagonal: int = 0) -> Any:
     """Of a matrix a copy of its diagonal, of a vector the matrix with it on the diagonal.
 
@@ -81,7 +78,6 @@ def diag(x: Any, diagonal: int = 0) -> Any:
     return diag_embed(x, diagonal) if x.ndim == 1 else clone(_diagonal(x, offset=diagonal, dim1=0, dim2=1))
 
 
-@numpy_names
 def diagflat(x: Any, offset: int = 0) -> Any:
     """The matrix with all elements of x on a diagonal."""
     return diag_embed(ravel(x), offset)

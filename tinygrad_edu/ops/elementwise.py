@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..backend import number
 from ..errors import DtypeError, describe
-from ..op import cast, numpy_names, op
+from ..op import cast, op
 from ..tensor import Tensor
 from .indexing import where
 
@@ -353,7 +353,6 @@ def _within(x: Any, low: Any, high: Any) -> Any:
     return x >= low if high is None else x <= high if low is None else (x >= low) & (x <= high)
 
 
-@numpy_names
 def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     """Keep within limits: numbers or tensors, one of them may be None; elements outside get no gradient.
 
@@ -436,7 +435,6 @@ def sigmoid(x: Any) -> Any:
     return one / z
 
 
-@numpy_names
 def logit(x: Any, eps: float | None = None) -> Any:
     """The inverse of sigmoid; with eps, x is kept within [eps, 1 - eps] first.
 
@@ -517,7 +515,6 @@ def _polygamma(x: Any, *, n: int) -> Any:
     return _special("polygamma", x, n)
 
 
-@numpy_names
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of digamma.
 

@@ -15,7 +15,7 @@ import numpy as np
 from .. import backend
 from ..dtypes import result_dtype
 from ..errors import DtypeError, describe
-from ..op import cast, numpy_names, op
+from ..op import cast, op
 from ..tensor import Tensor, wrap
 from .shape import broadcast_shapes, broadcast_to, ints, ravel, reshape
 
@@ -246,7 +246,6 @@ def _check_mask(name: str, mask: Any) -> None:
         raise DtypeError(f"{name}: the mask must be a tensor of bools, such as x > 0; this is {describe(mask)}.")
 
 
-@numpy_names
 def masked_select(x: Any, mask: Any) -> Any:
     """The elements where a mask holds, as a vector.
 
@@ -283,7 +282,6 @@ def raw(x: Any) -> Any:
     return x.array if isinstance(x, Tensor) else x
 
 
-@numpy_names
 def nonzero(x: Any, *, as_tuple: bool = False) -> Any:
     """The positions of the elements that are not zero: as rows, or as one index tensor per dim.
 
@@ -298,7 +296,6 @@ def nonzero(x: Any, *, as_tuple: bool = False) -> Any:
     return tuple(wrap(found[:, i].copy()) for i in range(array.ndim))
 
 
-@numpy_names
 def argwhere(x: Any) -> Any:
     """The positions of the elements that are not zero, as rows."""
     return nonzero(x)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor
 from .padding import pad
 from .shape import clone, one_dim, reshape, unsqueeze
@@ -21,7 +21,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numpy_names
 def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along a dim, taken n times.
 
@@ -61,7 +60,6 @@ def _cat(*xs: Any, dim: int) -> Any:
     return np.concatenate(xs, dim)
 
 
-@numpy_names
 def cat(tensors: Any, dim: int = 0) -> Any:
     """Join tensors along a dim; their other sizes must be equal (an empty 1-d tensor is passed over).
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DtypeError, GraphError, ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from .diagonal import diag_embed, diagonal, tril, triu
 from .joining import cat
 from .products import mt
@@ -178,7 +178,6 @@ def _cholesky(x: Any) -> Any:
     return _answer(np.linalg.cholesky, x)
 
 
-@numpy_names
 def cholesky(A: Any, upper: bool = False) -> Any:
     """Write symmetric, positive definite matrices as L·Lᵀ with L lower triangular (or Uᵀ·U, with `upper`).
 

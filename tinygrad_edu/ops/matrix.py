@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError, describe
 from ..grad_mode import no_grad
-from ..op import numpy_names, op
+from ..op import op
 from .cumulative import prod
 from .diagonal import diag_embed, diagonal
 from .elementwise import log
@@ -187,7 +187,6 @@ def _slogdet(x: Any) -> Any:
     return np.stack(np.linalg.slogdet(x), axis=-1)
 
 
-@numpy_names
 def slogdet(A: Any) -> SignAndLog:
     """The determinant as (sign, logabsdet), sign·exp(logabsdet), which neither overflows nor vanishes for large matrices.
 
@@ -208,7 +207,6 @@ def logdet(input: Any) -> Any:
 
 
 # -- powers and exponentials -----------------------------------------------------------------------------------------
-@numpy_names
 def matrix_power(A: Any, n: int) -> Any:
     """Multiply square matrices by themselves: Aⁿ, of the inverse if n < 0, by repeated squaring.
 

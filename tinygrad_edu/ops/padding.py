@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import describe
-from ..op import numpy_names, op
+from ..op import op
 from .shape import clone, ints
 
 __all__ = [
@@ -88,7 +88,6 @@ def slices(pairs: list[tuple[int, int]]) -> Iterator[tuple[slice, slice]]:
 
 
 # -- what users call -------------------------------------------------------------------------------------------------
-@numpy_names
 def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) -> Any:
     """Add numbers at the ends of dims, the last dim first: (left, right, top, bottom, ...); negative ones cut off.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..backend import require
 from ..errors import DtypeError, ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import wrap
 from .arithmetic import div, pow
 from .convolution import per_dim
@@ -311,7 +311,6 @@ def _positions(x: Any, z: Any, windows: Windows) -> Any:
 
 
 def _max_unpool_of(dims: int) -> Callable:
-    @numpy_names
     def max_unpool(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Any:
         _sizes(name, x, dims)
         if raw(indices).dtype != np.int64:
@@ -354,7 +353,6 @@ def _max_unpool_of(dims: int) -> Callable:
 
 
 def _avg_pool_of(dims: int) -> Callable:
-    @numpy_names
     def avg_pool(
         x: Any,
         kernel_size: Any,
@@ -370,7 +368,6 @@ def _avg_pool_of(dims: int) -> Callable:
         beyond = per_dim(padding if count_include_pad else 0, dims, "padding")
         return _batched(x, dims, lambda x: _averages(x, windows, beyond, divisor_override))
 
-    @numpy_names
     def avg_pool_1d(
         x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
     ) -> Any:
@@ -412,7 +409,6 @@ def _averages(x: Any, windows: Windows, beyond: tuple[int, ...], divisor: int | 
 def _lp_pool_of(dims: int) -> Callable:
     max_pool, avg_pool = _max_pool_of(dims), _avg_pool_of(dims)
 
-    @numpy_names
     def lp_pool(x: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:
         if norm_type == math.inf:
             return max_pool(abs(x), kernel_size, stride, 0, 1, ceil_mode)
@@ -463,7 +459,6 @@ def _covering(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Windows:
 
 
 def _adaptive_avg_pool_of(dims: int) -> Callable:
-    @numpy_names
     def adaptive_avg_pool(x: Any, output_size: Any) -> Any:
         wanted = _output_sizes(name, x, dims, output_size)
         if all(m == 1 for m in wanted):

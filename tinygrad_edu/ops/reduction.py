@@ -155,7 +155,6 @@ def nanmean(x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     return nansum(x, dim, keepdim) / sum(x == x, dim, keepdim)
 
 
-@numpy_names
 def trace(x: Any) -> Any:
     """The sum of a matrix's main diagonal.
 

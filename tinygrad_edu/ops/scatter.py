@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import DtypeError, ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor, wrap
 from .indexing import _filler, _in_dtype, _index, _index_put, check_range, raw, where
 from .shape import broadcast_shapes, broadcast_to, clone, one_dim, ravel, reshape
@@ -79,7 +79,6 @@ def _checked_index(name: str, x: Any, dim: int, index: Any, exact: bool = False)
     return dim, found.copy()
 
 
-@numpy_names
 def gather(x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
     """Take one element along `dim` for every position of the index.
 
@@ -100,7 +99,6 @@ def gather(x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
     return reshape(_index(ravel(x), index=(found.reshape(-1),)), shape=found.shape)
 
 
-@numpy_names
 def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
     """As `gather`, with the index broadcast against the tensor; without dim: from the flattened tensor.
 
@@ -155,7 +153,6 @@ def _scatter_add(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     return z
 
 
-@numpy_names
 def scatter(x: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Any:
     """Replace the elements at index[i, j] along `dim` by those of src (or a number); with `reduce` "add" or "multiply" combine them.
 
@@ -177,7 +174,6 @@ def _spread_value(x: Any, index: Any, value: Any) -> Any:
     return broadcast_to(_in_dtype(value, x.dtype, x) if isinstance(x, Tensor) else value, shape=tuple(index.shape))
 
 
-@numpy_names
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
     """Add the elements of src to those at index[i, j] along `dim`.
 
@@ -211,7 +207,6 @@ def _checked_source(name: str, x: Any, dim: int, index: Any, src: Any) -> tuple[
     return dim, found, src
 
 
-@numpy_names
 def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
     """Combine the elements of src that go to one place by "sum", "prod", "mean", "amax" or "amin".
 
@@ -290,7 +285,6 @@ def _row_index(name: str, x: Any, dim: int, index: Any) -> tuple[int, Any]:
     return dim, found.reshape(-1).copy()
 
 
-@numpy_names
 def index_select(x: Any, dim: int, index: Any) -> Any:
     """The slices at these indices of a dim.
 
@@ -304,7 +298,6 @@ def index_select(x: Any, dim: int, index: Any) -> Any:
     return _index(x, index=(slice(None),) * dim + (found,))
 
 
-@numpy_names
 def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
     """Add slices of `source` (times alpha) to the slices at these indices of a dim.
 
@@ -313,7 +306,6 @@ def index_add(x: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) ->
     return _rows_put("index_add", x, dim, index, source if alpha == 1 else source * alpha, True)
 
 
-@numpy_names
 def index_copy(x: Any, dim: int, index: Any, source: Any) -> Any:
     """Replace the slices at these indices of a dim by those of `source`.
 
@@ -355,7 +347,6 @@ def index_fill(x: Any, dim: int, index: Any, value: Any) -> Any:
 
 
 # -- from the flattened tensor ---------------------------------------------------------------------------------------
-@numpy_names
 def take(x: Any, index: Any) -> Any:
     """The elements at positions of the flattened tensor; negative ones count from the end.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor
 from .totals import total
 
@@ -208,7 +208,6 @@ def view_as(x: Any, other: Any) -> Any:
     return view(x, *other.shape)
 
 
-@numpy_names
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Make one dim of the dims from `start_dim` to `end_dim`.
 
@@ -222,7 +221,6 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     return _reshape(x, shape=(*x.shape[:start], math.prod(x.shape[start : end + 1]), *x.shape[end + 1 :]))
 
 
-@numpy_names
 def unflatten(x: Any, dim: int, sizes: Any) -> Any:
     """Make several dims of one; one size may be -1.
 
@@ -234,14 +232,12 @@ def unflatten(x: Any, dim: int, sizes: Any) -> Any:
     return reshape(x, shape=(*x.shape[:dim], *_filled(tuple(sizes), x.shape[dim]), *x.shape[dim + 1 :]))
 
 
-@numpy_names
 def ravel(x: Any) -> Any:
     """All elements in one dim, one after the other in memory: a copy, unless they are already."""
     x = contiguous(x) if isinstance(x, Tensor) else x
     return reshape(x, -1) if math.prod(x.shape) else reshape(x, 0)
 
 
-@numpy_names
 def squeeze(x: Any, dim: Any = None) -> Any:
     """Remove dims of size 1: all, or the given ones (those of another size stay).
 
@@ -251,7 +247,6 @@ def squeeze(x: Any, dim: Any = None) -> Any:
     return reshape(x, shape=tuple(n for i, n in enumerate(x.shape) if n != 1 or i not in chosen))
 
 
-@numpy_names
 def unsqueeze(x: Any, dim: int) -> Any:
     """Put a new dim of size 1 at position `dim`.
 
@@ -266,7 +261,6 @@ def contiguous(x: Tensor, memory_format: str | None = None) -> Tensor:
     return x if x.array.flags.c_contiguous else x.clone()
 
 
-@numpy_names
 def numel(x: Any) -> int:
     """How many elements it has."""
     return math.prod(x.shape)
@@ -309,10 +303,9 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return _permute(input, dims=tuple(dims))
 
 
-swapaxes = swapdims = numpy_names(transpose)
+swapaxes = swapdims = transpose
 
 
-@numpy_names
 def t(x: Any) -> Any:
     """The transpose of a matrix; a tensor of fewer dims is returned as it is."""
     if x.ndim > 2:
@@ -332,7 +325,6 @@ def _matrix_transpose(x: Any) -> Any:
     return transpose(x, -2, -1)
 
 
-@numpy_names
 def movedim(x: Any, source: Any, destination: Any) -> Any:
     """Move dims to other places; the rest keep their order.
 

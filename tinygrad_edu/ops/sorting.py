@@ -57,7 +57,6 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = T
     return along(lambda x, dim: wrap(_order(x.array, dim, descending)), x, dim)
 
 
-@numpy_names
 def msort(x: Any) -> Any:
     """The elements in order along the first dim.
 

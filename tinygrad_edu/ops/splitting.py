@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, describe
-from ..op import numpy_names, op
+from ..op import op
 from ..tensor import Tensor
 from .indexing import _index
 from .shape import ints, one_dim, reshape
@@ -19,7 +19,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numpy_names
 def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     """The `length` elements from `start` on along a dim; shares memory.
 
@@ -39,7 +38,6 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     return _index(x, index=(slice(None),) * dim + (slice(start, start + length),))
 
 
-@numpy_names
 def select(x: Any, dim: int, index: Any) -> Any:
     """The slice at one index of a dim, which goes away; shares memory.
 
@@ -53,7 +51,6 @@ def select(x: Any, dim: int, index: Any) -> Any:
     return x[(slice(None),) * dim + (index,)]
 
 
-@numpy_names
 def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
     """The slices along a dim, as a tuple.
 
@@ -65,7 +62,6 @@ def unbind(x: Any, dim: int = 0) -> tuple[Any, ...]:
     return tuple(_index(x, index=(slice(None),) * dim + (i,)) for i in range(x.shape[dim]))
 
 
-@numpy_names
 def split_with_sizes(x: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
     """Parts of these sizes along a dim.
 
@@ -95,7 +91,6 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     return tuple(narrow(tensor, dim, i, min(size, n - i)) for i in range(0, n, size or 1)) or (narrow(tensor, dim, 0, 0),)
 
 
-@numpy_names
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     """At most `chunks` parts of equal size (the last may be smaller).
 
@@ -107,7 +102,6 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return split(x, -(-n // chunks), dim) if n else tuple(narrow(x, dim, 0, 0) for _ in range(chunks))
 
 
-@numpy_names
 def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """So many parts, the first ones larger by one where it does not divide; or parts that end before the given indices.
 
@@ -132,7 +126,6 @@ def tensor_split(x: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, .
 
 
 def _split_along(name: str, dims_needed: int) -> Any:
-    @numpy_names
     def cut(x: Any, indices_or_sections: Any) -> tuple[Any, ...]:
         if x.ndim < dims_needed:
             raise RuntimeError(f"{name} needs at least {dims_needed} dim(s), and this is {describe(x)}.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
-from ..op import numpy_names, op
+from ..op import op
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .shape import clone, permute, reshape
 
@@ -87,7 +87,6 @@ def _cubic_far(t: Any) -> Any:
 
 
 # -- what users call -------------------------------------------------------------------------------------------------
-@numpy_names
 def interpolate(
     x: Any,
     size: Any = None,
@@ -170,7 +169,6 @@ def _wrong_mode(x: Any, mode: str) -> Exception:
     return NotImplementedError(f"interpolate: there is no mode {mode!r}; modes are {', '.join(DIMS)}.")
 
 
-@numpy_names
 def upsample(x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None) -> Any:
     """`interpolate`, by its old name.
 
@@ -179,20 +177,17 @@ def upsample(x: Any, size: Any = None, scale_factor: Any = None, mode: str = "ne
     return interpolate(x, size, scale_factor, mode, align_corners)
 
 
-@numpy_names
 def upsample_nearest(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """`interpolate` with mode="nearest", by its old name."""
     return interpolate(x, size, scale_factor)
 
 
-@numpy_names
 def upsample_bilinear(x: Any, size: Any = None, scale_factor: Any = None) -> Any:
     """`interpolate` with mode="bilinear" and align_corners=True, by its old name."""
     return interpolate(x, size, scale_factor, "bilinear", True)
 
 
 # -- channels for pixels ---------------------------------------------------------------------------------------------
-@numpy_names
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     """Make r times as many rows and columns from channels: every r² channels become one.
 
@@ -210,7 +205,6 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     return reshape(apart, shape=(*lead, channels // r**2, height * r, width * r))
 
 
-@numpy_names
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     """The inverse of `pixel_shuffle`: every r times r pixels become r² channels.
 
@@ -228,7 +222,6 @@ def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
     return reshape(apart, shape=(*lead, channels * r**2, height // r, width // r))
 
 
-@numpy_names
 def channel_shuffle(x: Any, groups: int) -> Any:
     """Deal out the channels of `groups` groups in turns, so that a next grouped convolution sees channels of all groups.
 
