@@ -179,6 +179,8 @@ def test_warnings_point_at_the_learners_line(call: Any) -> None:
 def test_probabilities_out_of_range() -> None:
     with pytest.raises(RuntimeError, match="with_logits"):
         f.binary_cross_entropy(tg.tensor([0.5, 1.5]), tg.tensor([0.0, 1.0]))
+    with pytest.raises(RuntimeError, match=r"the target must hold probabilities .* it goes from 0 to 2"):
+        f.binary_cross_entropy(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 2.0]))
 
 
 def test_old_arguments() -> None:

@@ -325,6 +325,37 @@ def test_keywords(name: str) -> None:
             same(a, b, f"{what}\nby names", only_kind=info.name in RANDOM.split() or info.name in UP_TO_SIGNS)
 
 
+METHODS = {
+    (name, variant.__name__): variant
+    for name, info in OFFERED.items()
+    for variant in (info.method_variant, info.inplace_variant)
+    if variant is not None and hasattr(tg.Tensor, getattr(variant, "__name__", "")) and info.name not in RANDOM.split()
+}
+
+
+@pytest.mark.parametrize(("name", "method"), METHODS)
+def test_methods(name: str, method: str) -> None:
+    """A method does what PyTorch's method does, and returns the tensor itself where it changes that in place."""
+    __tracebackhide__ = True
+    info, theirs = OFFERED[name], METHODS[name, method]
+    for dtype in DTYPES:
+        if dtype not in info.dtypes or f"{name}-{str(dtype)[6:]}" in DIFFERENT:
+            continue
+        for sample, (ours, _), what in itertools.islice(samples(info, dtype), 10):
+            if not isinstance(sample.input, torch.Tensor):
+                continue
+            first, args, kwargs = ours
+            try:
+                expected = theirs(sample.input.clone(), *sample.args, **sample.kwargs)
+            except (TypeError, RuntimeError):  # a result of another shape or dtype has no place in the tensor
+                continue
+            before = first.clone()
+            found = getattr(before, method)(*args, **kwargs)
+            assert found is before or not method.endswith("_") or method.startswith("_"), what
+            for a, b in zip(leaves(found), leaves(expected), strict=True):
+                same(a, b, f"{what}\n{method}", only_kind=info.name in UP_TO_SIGNS or info.name in ANY_OF_EQUAL)
+
+
 def named(name: str, sample: Any, index: Any) -> Any:
     """The numbers that an index along a dim names."""
     x, place = sample.input, 1 if name in ("topk", "kthvalue") else 0  # of dim among the arguments behind x

@@ -37,7 +37,7 @@ METHODS = {
     "logical_xor lt ne not_equal signbit",
     "elementwise": "abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max "
     "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p "
-    "log2 logit nan_to_num polygamma rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
+    "log2 logit nan_to_num rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero max mean min nanmean nansum std sum trace var",
     "cumulative": "cummax cummin cumprod cumsum logcumsumexp prod",
@@ -103,9 +103,10 @@ for _name in REFLECTED.split():
 
 from . import inplace  # noqa: E402 (gives Tensor x[i] = v, += and the methods that end in an underscore)
 from .creation import EXTRA_METHODS, EXTRA_PROPERTIES  # noqa: E402
+from .elementwise import polygamma  # noqa: E402
 from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
 
-for _name, _method in EXTRA_METHODS.items():
+for _name, _method in {**EXTRA_METHODS, "polygamma": lambda self, n: polygamma(n, self)}.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {
     **EXTRA_PROPERTIES,

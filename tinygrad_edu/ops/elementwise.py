@@ -515,13 +515,13 @@ def _polygamma(x: Any, *, n: int) -> Any:
     return _special("polygamma", x, n)
 
 
-def polygamma(n: int, x: Any) -> Any:
+def polygamma(n: int, input: Any) -> Any:
     """The n-th derivative of digamma.
 
-    z = ψ⁽ⁿ⁾(x)
+    z = ψ⁽ⁿ⁾(input)
 
     Source: https://pytorch.org/docs/stable/special.html#torch.special.polygamma
     """
     if n < 0:
         raise RuntimeError(f"polygamma: n must not be negative, and it is {n}.")
-    return digamma(x) if n == 0 else _polygamma(x, n=n)
+    return digamma(input) if n == 0 else _polygamma(input, n=n)

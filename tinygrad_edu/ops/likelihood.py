@@ -56,23 +56,28 @@ def binary_cross_entropy(
         weight: broadcasts to that shape.
 
     Raises:
-        RuntimeError: an input outside [0, 1].
+        RuntimeError: an input or a target outside [0, 1].
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
     reduction = reduction_of(reduction, size_average, reduce)
     equal_shapes("binary_cross_entropy", input, target)
-    values = raw(input)
+    _require_probabilities("input", input, "Apply sigmoid first, or better use binary_cross_entropy_with_logits.")
+    _require_probabilities("target", target, "A label is 0 or 1.")
+    losses = _bernoulli_surprise(input, target)
+    return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def _require_probabilities(name: str, x: Any, advice: str) -> None:
+    values = raw(x)
 
     def error() -> RuntimeError:
         return RuntimeError(
-            f"binary_cross_entropy: the input must hold probabilities in [0, 1], and it goes from {float(values.min()):.4g} to "
-            f"{float(values.max()):.4g}. Apply sigmoid first, or better use binary_cross_entropy_with_logits."
+            f"binary_cross_entropy: the {name} must hold probabilities in [0, 1], and it goes from {float(values.min()):.4g} to "
+            f"{float(values.max()):.4g}. {advice}"
         )
 
     require(((values >= 0) & (values <= 1)).all(), error)
-    losses = _bernoulli_surprise(input, target)
-    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 @op(dtype="common", dx=lambda g, z, x, y: g * (sigmoid(x) - y), dy=lambda g, z, x, y: -g * x)

@@ -328,7 +328,7 @@ def _max_unpool_of(dims: int) -> Callable:
         if any(not u - s < n < u + s for n, u, s in zip(sizes, usual, stride, strict=True)):
             raise ValueError(f"{name}: output_size {sizes} must be less than the stride {stride} away from {usual}.")
         total = math.prod(sizes)
-        index = np.reshape(raw(indices), (*x.shape[:-dims], -1))
+        index = np.reshape(raw(indices), (*x.shape[:-dims], math.prod(x.shape[-dims:])))
         message = f"{name}: an index lies outside of the output's sizes {sizes}; is output_size that of the pooled input?"
         if index.size:
             require(largest_unsigned(index) < total, lambda: IndexError(message))

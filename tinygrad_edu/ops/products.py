@@ -326,7 +326,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
 
     Source: https://pytorch.org/docs/stable/generated/torch.addbmm.html
     """
-    return _plus("addbmm", input, sum(bmm(batch1, batch2), dim=0), beta, alpha)
+    return _plus("addbmm", input, sum(bmm(batch1, batch2), dim=0, dtype=batch1.dtype), beta, alpha)
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:

@@ -291,6 +291,7 @@ def permute(input: Any, *args: Any, dims: Any = None) -> Any:
     return _permute(input, dims=axes(found, input.ndim) if found else ())
 
 
+@numpy_names
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Exchange two dims.
 
