@@ -291,7 +291,6 @@ def permute(input: Any, *args: Any, dims: Any = None) -> Any:
     return _permute(input, dims=axes(found, input.ndim) if found else ())
 
 
-@numpy_names
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
     """Exchange two dims.
 
