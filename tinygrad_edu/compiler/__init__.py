@@ -2,7 +2,7 @@
 
 README.md beside this file explains what compilers for deep learning do, with what this one does as the example. Here is when to record
 and when to replay. A recording: `lines` (what it is made of), `recorded` (arrays that write down), `tape` (what they write on), `effects` and
-`optimizers` (what else happens to tensors), `surroundings` (what is read beside them), `watch` (how that is seen). What is made of it:
+`optimizers` (what else happens to tensors), `reads` and `surroundings` (what is read beside them), `watch` (how that is seen). What is made of it:
 `passes` (fewer lines), `memory` (where values lie), `source` and `plan`.
 """
 
@@ -372,8 +372,9 @@ def compile(
     eval mode, another setting of a module, another number in a variable around the function or in a list, dict or object there: each is
     noticed, and recorded anew. `print` shows the plan.
 
-    What is returned has no history, and the gradients that a plan leaves in `.grad` are overwritten by the next call. So a module that is
-    compiled by itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled.
+    A plan has no history, and the gradients that it leaves in `.grad` are overwritten by the next call. So a module that is compiled by
+    itself is replayed under no_grad() only; while it is trained, it runs as if it were not compiled, as does a function that returns a
+    tensor from which backward() could go back.
 
     Args:
         model: the function or module; without it a decorator is returned, so that `@compile` may also be written `@compile()`.

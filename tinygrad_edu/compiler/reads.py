@@ -10,7 +10,7 @@ import dis
 import functools
 import inspect
 from collections.abc import Iterator
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Reads:
             self.call(x.func, (*x.args, *args), {**x.keywords, **(kwargs or {})})
         elif hasattr(x, "record") and hasattr(x, "function"):  # a compiled function
             self.call(x.function, args, kwargs)
-        elif not isinstance(x, type | BuiltinFunctionType) and isinstance(vars(type(x)).get("__call__"), FunctionType):
+        elif callable(x) and not isinstance(x, type):
             self.code(type(x).__call__, (x, *args), kwargs)
 
     def thing(self, x: Any) -> None:
@@ -102,9 +102,9 @@ class Reads:
                 where = function.__globals__
             if where is not None:
                 x = read(where, name)
-                if not (
-                    isinstance(holder, Module) and not isinstance(x, list | dict)
-                ):  # those are looked at with all settings of modules
+                if not isinstance(holder, Module) or isinstance(
+                    x, list | dict
+                ):  # others are looked at with all settings of modules
                     self.places.append((where, name, x))
                 self.thing(x)
 
@@ -115,17 +115,19 @@ class Reads:
         if isinstance(holder, LRScheduler) and name == "get_last_lr":
             self.thing(holder._last_lr)
         held = None if isinstance(holder, type) else getattr(holder, "__dict__", None)
-        if held is not None:
-            if name in held:
-                return held
-            self.places.append((held, name, None))  # where it may come to stand
+        if held is not None and name in held:
+            return held
         for kind in (holder if isinstance(holder, type) else type(holder)).__mro__:
             if name in vars(kind):
                 x = vars(kind)[name]
+                if _is_library(kind):
+                    return None
+                if held is not None:
+                    self.places.append((held, name, None))  # where it may come to stand
                 if isinstance(x, FunctionType | property):
                     self.code(x.fget if isinstance(x, property) else x, (holder,))
                     return None
-                return None if _is_library(kind) or inspect.isdatadescriptor(x) else kind
+                return None if inspect.isdatadescriptor(x) else kind
         return None
 
 
@@ -147,9 +149,9 @@ def _loads(code: CodeType) -> Iterator[tuple[str, Any]]:
             yield from ((opname, name) for opname, name in _loads(each.argval) if not opname.startswith("LOAD_FAST"))
 
 
-def _is_own(x: Any) -> bool:
+def _is_own(x: FunctionType) -> bool:
     """Whether a function is one of this package."""
-    return (getattr(x, "__module__", None) or "").startswith("tinygrad_edu")
+    return (x.__module__ or "").partition(".")[0] == "tinygrad_edu"
 
 
 def _is_library(x: Any) -> bool:

@@ -25,7 +25,7 @@ class Surroundings:
     """What a function read when it was recorded; what the function itself changes is left out by `settle`, after the call."""
 
     def __init__(self, reads: Reads) -> None:
-        self.variables = [place for place in reads.places if not isinstance(place[2], ModuleType) and not _is_nan(place[2])]
+        self.variables = [place for place in reads.places if not isinstance(place[2], ModuleType)]
         held = [x for _, _, x in self.variables]
         lists = [x for x in held if isinstance(x, list | dict)]
         for optimizer in (x for x in held if isinstance(x, Optimizer)):
@@ -58,10 +58,10 @@ class Surroundings:
         """That all is as it was, as source."""
         found = [f"len({write.name_of(held)}) == {size}" for held, size in self.sizes]
         for where, name, x in self.variables:
-            place = (
+            held = f"vars({write.name_of(where)})" if isinstance(where, type) else write.name_of(where)
+            held += (
                 ".cell_contents" if isinstance(where, CellType) else f"[{name}]" if isinstance(where, list) else f".get({name!r})"
             )
-            held = (f"vars({write.name_of(where)})" if isinstance(where, type) else write.name_of(where)) + place
             same = f"{held} is {write.name_of(x)}"
             if isinstance(x, int | float | str) and not isinstance(x, bool):  # another object may be the same number
                 same = f"({same} or type({held}) is {write.text(type(x))} and {held} == {write.text(x)})"
@@ -91,10 +91,6 @@ def _draws() -> tuple[Any, ...]:
     """The states of the generators of random numbers that Python and NumPy have for all."""
     twister: Any = np.random.get_state(legacy=False)  # noqa: NPY002 (what the learner may use)
     return random.getstate(), twister["state"]["pos"], twister["state"]["key"].tobytes()
-
-
-def _is_nan(x: Any) -> bool:
-    return isinstance(x, float) and x != x
 
 
 def _same(a: Any, b: Any) -> bool:

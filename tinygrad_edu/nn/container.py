@@ -7,16 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..clock import mark_setting
 from ..errors import kind
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter
-
-
-def _remove(module: Module, key: str) -> None:
-    object.__delattr__(module, key)
-    mark_setting()
 
 
 class _Listed(Module):
@@ -42,7 +36,7 @@ class _Listed(Module):
 
     def _replace_all(self, items: list[Any]) -> None:
         for key in self._keys():
-            _remove(self, key)
+            delattr(self, key)
         for i, item in enumerate(items):
             setattr(self, str(i), self._checked(item))
 
@@ -230,7 +224,7 @@ class _Named(Module):
 
     def __delitem__(self, key: str) -> None:
         self[key]
-        _remove(self, key)
+        delattr(self, key)
 
     def __len__(self) -> int:
         return len(self.keys())

@@ -111,6 +111,10 @@ class Module:
         object.__setattr__(self, name, value)
         mark_setting()
 
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        mark_setting()
+
     def _next_buffer(self, name: str, held: Buffer | None, value: Any) -> Any:
         """What is assigned to a buffer: a tensor is the new buffer, and None leaves its place free."""
         unset = self._unset_buffers or {}
