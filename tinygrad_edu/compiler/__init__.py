@@ -1,9 +1,10 @@
 """compile: a function of tensors, recorded once and replayed as a flat list of NumPy's calls on memory that is used again.
 
 README.md beside this file explains what compilers for deep learning do, with what this one does as the example. Here is when to record
-and when to replay. A recording: `lines` (what it is made of), `recorded` (arrays that write down), `tape` (what they write on), `effects` and
-`optimizers` (what else happens to tensors), `reads` and `surroundings` (what is read beside them), `watch` (how that is seen). What is made of it:
-`passes` (fewer lines), `memory` (where values lie), `source` and `plan`.
+and when to replay. A call: `arguments`, `results`, `names` (what they are called in the program). A recording: `lines` (what it is made of),
+`recorded` (arrays that write down), `tape` (what they write on), `effects` and `optimizers` (what else happens to tensors), `reads` and
+`surroundings` (what is read beside them), `watch` (how that is seen). What is made of it: `passes` (fewer lines), `memory` (where values lie),
+`source` and `plan`.
 """
 
 from __future__ import annotations
@@ -12,31 +13,24 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from copy import deepcopy
 from types import MethodType
 from typing import Any
 from weakref import WeakSet
 
-import numpy as np
-
 from ..autograd import engine
-from ..autograd.engine import topological_order
 from ..clock import owner
-from ..dtypes import get_default_dtype
-from ..errors import GraphError
 from ..grad_mode import grad_mode
 from ..nn.module import Module
-from ..optim.lr_scheduler import LRScheduler
-from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
-from ..trees import mapped, tensors
-from ..views import refresh
-from .lines import CompileError, Operand
+from ..trees import tensors
+from .arguments import array_of, kind_of_call, refuse_overlaps
+from .lines import CompileError
+from .names import captured_by, given_to
 from .optimizers import refuse_changed_settings, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
 from .reads import Reads
-from .recorded import Recorded
+from .results import has_history, operands_of, without_history
 from .surroundings import Surroundings
 from .tape import Tape
 from .watch import recording, somebody_records
@@ -61,7 +55,7 @@ class Compiled:
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
         self.plans: dict[Any, list[Plan]] = {}  # the latest first
-        self._candidates: dict[Any, dict[str, Plan]] = {}  # recordings that no second one has confirmed yet, by their guards
+        self._candidates: dict[Any, dict[Any, Plan]] = {}  # recordings that no second one has confirmed yet, by their states
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
         self.without: set[Any] = set()  # signatures for which there is no plan
@@ -69,16 +63,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records() or engine.check_gradient is not None:  # it is part of another one, say, or anomalies are looked for
             return self.function(*args, **kwargs)
-        given: list[Any] = []  # the tensors and arrays among the arguments
-        key: tuple = (grad_mode.enabled, get_default_dtype())
-        for x in args:
-            key += (_key(x, given),)
-        for name in kwargs:
-            key += (name, _key(kwargs[name], given))
-        if len(given) > 1 and len(set(map(id, arrays := list(map(_array, given))))) < len(
-            given
-        ):  # f(x, x) is another plan than f(x, y)
-            key += (tuple(next(i for i, x in enumerate(arrays) if x is array) for array in arrays),)
+        key, given = kind_of_call(args, kwargs)
         for plan in self.plans.get(key, ()):
             try:
                 return plan.replay(*given)
@@ -107,8 +92,8 @@ class Compiled:
     def record(self, key: Any, given: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
         reads = Reads(self.function, args, kwargs)
-        captured = _captured(self.function, reads)
-        arrays = list(map(_array, given))
+        captured = captured_by(self.function, reads)
+        arrays = list(map(array_of, given))
         memory = (id(x) for array in arrays for x in (array, owner(array)))
         if reason := self._reason_against(key, given, next((captured[i] for i in memory if i in captured), None)):
             self._warn(reason)
@@ -120,29 +105,29 @@ class Compiled:
             with recording(tape):
                 try:
                     found = self.function(*tape.as_given(args), **tape.as_given(kwargs))
-                    operands = _results(found, tape)
+                    operands = operands_of(found, tape)
                     tape.effects.finish()
                 except Exception:
                     if tape.refused is not None:
                         raise tape.refused from None
                     raise
             refuse_changed_settings(settings, tape)
-            _refuse_overlaps(tape, arrays)
+            refuse_overlaps(tape, arrays)
         finally:
             for x, array in zip(tape.arguments, arrays, strict=True):
                 if x.memory.value.writes:
                     array[...] = x.held
-        if any(tape.effects.is_new(x) and _has_history(x) for x in tensors(found)):
+        if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
             self._give_up(
                 key,
                 "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
                 "under no_grad()",
             )
             return found
-        result = _copies(found, operands)
+        result = without_history(found, operands)
         if tape.made_state:
             return result
-        names = captured | _given(self.function, args, kwargs)
+        names = captured | given_to(self.function, args, kwargs)
         names |= {
             id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names
         }
@@ -242,117 +227,6 @@ class CompiledModule(Compiled):
             stacklevel=2,
         )
         return self.function(*args, **kwargs)
-
-
-def _array(x: Any) -> np.ndarray:
-    return x.array if isinstance(x, Tensor) else x
-
-
-def _key(x: Any, given: list[Any]) -> Any:
-    """What a plan is made for: kind, shape and dtype of tensors, other arguments themselves. Collects tensors and arrays."""
-    if isinstance(x, Tensor):
-        if x.base is not None:
-            refresh(x)
-        given.append(x)
-        return type(x), x.array.shape, x.array.dtype, x._requires_grad, x.op is None
-    if isinstance(x, np.ndarray):
-        given.append(x)
-        return x.shape, x.dtype
-    if isinstance(x, tuple | list):
-        return (type(x), *[_key(part, given) for part in x])
-    if isinstance(x, dict):
-        return (type(x), *[((type(name), name), _key(part, given)) for name, part in x.items()])
-    if type(x) is float:
-        return repr(x)  # which tells 0.0 from -0.0, and NaN from nothing
-    if isinstance(x, slice):
-        return slice, x.start, x.stop, x.step
-    if isinstance(x, set):
-        return set, frozenset(x)
-    if x.__hash__ is None:
-        raise CompileError(
-            f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."
-        )
-    return type(x), x
-
-
-def _has_history(x: Tensor) -> bool:
-    """Whether backward() can go back from a tensor, because nothing on the way was used up."""
-    if not x._requires_grad:
-        return False
-    try:
-        return bool(topological_order([x]))
-    except GraphError:
-        return False
-
-
-def _refuse_overlaps(tape: Tape, arrays: list[np.ndarray]) -> None:
-    """Refuse to change an argument in whose memory another one lies: a plan reads copies of them."""
-    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if x.memory.value.writes]
-    if any(x is not y and np.may_share_memory(x, y) for x in changed for y in arrays):
-        raise CompileError("an argument is changed in place and shares memory with another one. Pass a clone() of it.")
-
-
-def _results(found: Any, tape: Tape) -> Any:
-    """What a function returned, with operands in place of tensors that it made or was given."""
-
-    def operand(x: Any) -> Any:
-        if type(x) is Recorded:
-            raise CompileError("the function returns an array. Return the tensor, and take its array outside.")
-        if not isinstance(x, Tensor):
-            return x
-        recorded = tape.twin(x.__dict__["array"])
-        return recorded.operand() if tape.effects.is_new(x) or any(recorded is given for given in tape.arguments) else x
-
-    return mapped(operand, found)
-
-
-def _copies(found: Any, operands: Any) -> Any:
-    """The same with tensors that have no history, as replays return them."""
-    return mapped(lambda x, operand: Tensor(x.array) if isinstance(operand, Operand) else x, found, operands)
-
-
-def _given(function: Any, args: tuple, kwargs: dict[str, Any]) -> dict[int, str]:
-    """What the function calls its arguments, by the ids of arrays and objects."""
-    names: dict[int, str] = {}
-    with suppress(ValueError, TypeError):
-        for name, x in inspect.signature(getattr(function, "forward", function)).bind(*args, **kwargs).arguments.items():
-            _note(name, x, names)
-    return names
-
-
-def _captured(function: Any, reads: Reads) -> dict[int, str]:
-    """What the function reads by itself, and calls so: variables around it, and attributes of the object or module that it belongs to."""
-    names: dict[int, str] = {}
-    if isinstance(function, Module):
-        for name, x in vars(function).items():
-            _note(name, x, names)
-    for _, name, x in reads.places:
-        if isinstance(name, str):  # what stands in a list is named after that
-            _note(name, x, names)
-    for _, name, x in reads.places:
-        if isinstance(x, Optimizer):  # its parameters are read, too, under the model's names for them if it has some
-            _note(f"{name}_parameter", [p for group in x.param_groups for p in group["params"]], names)
-    return names
-
-
-def _note(name: str, x: Any, names: dict[int, str]) -> None:
-    """Note the names of arrays, and of the tensors, modules and optimizers that hold them."""
-    if isinstance(x, Tensor):
-        names.setdefault(id(x.__dict__["array"]), name)
-        names.setdefault(id(x), f"{name}_tensor")
-    elif isinstance(x, np.ndarray):
-        names.setdefault(id(x), name)
-    elif isinstance(x, Module):
-        for part, p in (*x.named_parameters(), *x.named_buffers()):
-            _note(f"{name}_{part}".replace(".", "_"), p, names)
-    elif isinstance(x, Optimizer | LRScheduler):
-        names.setdefault(id(x), name)
-    elif isinstance(x, tuple | list):
-        for i, part in enumerate(x):
-            _note(f"{name}{i}", part, names)
-    elif isinstance(x, dict):
-        for key, part in x.items():
-            _note(f"{name}_{key}" if str(key).isidentifier() else name, part, names)
 
 
 def compile(

@@ -1,0 +1,68 @@
+"""What a compiled function is called with: the kinds of its arguments, for each of which there is a plan, and the arrays among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import get_default_dtype
+from ..grad_mode import grad_mode
+from ..tensor import Tensor
+from ..views import refresh
+from .lines import CompileError
+from .tape import Tape
+
+
+def kind_of_call(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, list[Any]]:
+    """For which kind of call a plan is made, and the tensors and arrays among the arguments."""
+    given: list[Any] = []
+    key: tuple = (grad_mode.enabled, get_default_dtype())
+    for x in args:
+        key += (_key(x, given),)
+    for name in kwargs:
+        key += (name, _key(kwargs[name], given))
+    if len(given) > 1:
+        arrays = list(map(array_of, given))
+        if len(set(map(id, arrays))) < len(arrays):  # f(x, x) is another plan than f(x, y)
+            key += (tuple(next(i for i, x in enumerate(arrays) if x is array) for array in arrays),)
+    return key, given
+
+
+def array_of(x: Any) -> np.ndarray:
+    """Of a tensor, or of NumPy."""
+    return x.array if isinstance(x, Tensor) else x
+
+
+def _key(x: Any, given: list[Any]) -> Any:
+    """What a plan is made for: kind, shape and dtype of tensors, other arguments themselves. Collects tensors and arrays."""
+    if isinstance(x, Tensor):
+        if x.base is not None:
+            refresh(x)
+        given.append(x)
+        return type(x), x.array.shape, x.array.dtype, x._requires_grad, x.op is None
+    if isinstance(x, np.ndarray):
+        given.append(x)
+        return x.shape, x.dtype
+    if isinstance(x, tuple | list):
+        return (type(x), *[_key(part, given) for part in x])
+    if isinstance(x, dict):
+        return (type(x), *[((type(name), name), _key(part, given)) for name, part in x.items()])
+    if type(x) is float:
+        return repr(x)  # which tells 0.0 from -0.0, and NaN from nothing
+    if isinstance(x, slice):
+        return slice, x.start, x.stop, x.step
+    if isinstance(x, set):
+        return set, frozenset(x)
+    if x.__hash__ is None:
+        raise CompileError(
+            f"an argument is a {type(x).__name__}, which cannot be compared with that of another call; pass tensors."
+        )
+    return type(x), x
+
+
+def refuse_overlaps(tape: Tape, arrays: list[np.ndarray]) -> None:
+    """Refuse to change an argument in whose memory another one lies: a plan reads copies of them."""
+    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if x.memory.value.writes]
+    if any(x is not y and np.may_share_memory(x, y) for x in changed for y in arrays):
+        raise CompileError("an argument is changed in place and shares memory with another one. Pass a clone() of it.")
