@@ -64,17 +64,13 @@ def recording(tape: Tape) -> Iterator[None]:
             )
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "warn_of_nan", lambda *found: None)
-        for kind, name, what in (
-            (Optimizer, "__init__", "makes an optimizer"),
-            (GradScaler, "step", "counts steps without overflow"),
-        ):
-            replace(kind, name, _refused(getattr(kind, name), tape, what))
-        for name, old, new in (
-            ("to_array", to_array, _from_arrays(tape)),
-            ("require", backend.require, _explained(tape)),
-        ):
-            for module in [m for m in sys.modules.values() if vars(m).get(name) is old]:
-                replace(module, name, new)
+        replace(Optimizer, "__init__", _refused(Optimizer.__init__, tape, "makes an optimizer"))
+        replace(GradScaler, "step", _refused(GradScaler.step, tape, "counts steps without overflow"))
+        ours = [module for name, module in list(sys.modules.items()) if name.startswith("tinygrad_edu")]
+        for old, new in ((to_array, _from_arrays(tape)), (backend.require, _explained(tape))):
+            for module in ours:
+                if vars(module).get(old.__name__) is old:
+                    replace(module, old.__name__, new)
         replace(backend, "add_rows", _as_one(backend.add_rows, tape))
         for kind in (*with_own_step(Optimizer), *with_own_step(LRScheduler)):
             replace(kind, "step", as_lines(vars(kind)["step"], tape))
