@@ -322,6 +322,34 @@ def test_groups_of_an_optimizer_that_the_function_reads() -> None:
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
+def test_layers_and_optimizers_that_count() -> None:
+    """What depends on how many batches there were, or on how often a word is there, is computed in each call."""
+    ends = []
+    for wrap in (lambda f: f, compile):
+        tg.manual_seed(0)
+        words, norm, layer = (
+            nn.Embedding(7, 4, scale_grad_by_freq=True),
+            nn.BatchNorm1d(4, momentum=None),
+            nn.Linear(4, 3, bias=False),
+        )
+        optimizers = optim.Muon([layer.weight], lr=0.1), optim.SGD([*words.parameters(), *norm.parameters()], lr=0.1)
+
+        def step(x: Tensor, words: Any = words, norm: Any = norm, layer: Any = layer, optimizers: Any = optimizers) -> None:
+            layer.zero_grad(), words.zero_grad(), norm.zero_grad()
+            layer(norm(words(x))).square().sum().backward()
+            nn.utils.clip_grad_norm_([*words.parameters(), layer.weight], 1.0, error_if_nonfinite=True)
+            for optimizer in optimizers:
+                optimizer.step()
+
+        step = wrap(step)
+        for _ in range(7):
+            step(tg.randint(7, (9,)))
+        assert wrap is not compile or step.plans
+        ends.append([p.tolist() for p in (*words.parameters(), *norm.parameters(), *norm.buffers(), layer.weight)])
+    for a, b in zip(*ends, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 # -- what is refused, and what is not compiled -------------------------------------------------------------------------
 def test_what_cannot_be_in_a_plan() -> None:
     w = tg.ones(2, requires_grad=True)

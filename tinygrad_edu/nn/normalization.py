@@ -94,11 +94,11 @@ class _BatchNorm(_Channels):
             seen += 1
             mark_changed(seen)
             if momentum is None:  # the mean of all batches so far
-                momentum = 1 / self.num_batches_tracked.item()
+                momentum = (1 / seen).astype(self.running_mean.dtype)
         use_batch = self.training or self.running_mean is None
         follow = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if follow else (None, None)
-        return batch_norm(input, mean, var, self.weight, self.bias, use_batch, momentum or 0.0, self.eps)
+        return batch_norm(input, mean, var, self.weight, self.bias, use_batch, 0.0 if momentum is None else momentum, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -98,8 +98,8 @@ def embedding(
     if padding_idx is not None:
         share = (index != one_dim(padding_idx, weight.shape[0]))[..., None]
     if scale_grad_by_freq:
-        _, which, counts = np.unique(index, return_inverse=True, return_counts=True)
-        rate = (1 / counts.astype(weight.dtype))[which.reshape(index.shape)][..., None]
+        ones = np.ones_like(index, dtype=np.float32)[..., None]
+        rate = 1 / _embedding(_add_rows(ones, index=index, rows=weight.shape[0]), index=index, share=None).astype(weight.dtype)
         share = rate if share is None else rate * share
     return _embedding(weight, index=index, share=share)
 

@@ -68,7 +68,7 @@ def orthogonal(g: Any, coefficients: tuple[float, float, float], steps: int, eps
     """Near the closest orthogonal matrix: X ← a·X + (b·XXᵀ + c·(XXᵀ)²)·X pushes every singular value towards 1."""
     a, b, c = coefficients
     x = g.T if g.shape[0] > g.shape[1] else g
-    x = x / max(float(np.linalg.norm(x)), eps)
+    x = x / np.maximum(np.linalg.norm(x), eps)
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x

@@ -38,7 +38,7 @@ def get_total_norm(
     first = found[0]
     norms = [vector_norm(t, norm_type).to(first.device).to(first.dtype) for t in found]
     total = vector_norm(stack(norms), norm_type)
-    if error_if_nonfinite and not bool(all_(total.isfinite())):
+    if error_if_nonfinite and not all_(total.isfinite()).array:
         raise RuntimeError(
             f"the total norm of order {norm_type} is {total.item()}, so it cannot be clipped. Find out where it arises with "
             "autograd.detect_anomaly(), or pass error_if_nonfinite=False to scale by it all the same."
