@@ -389,6 +389,13 @@ def test_a_compiled_module_is_like_the_module() -> None:
     assert [*compiled] == [*model]
     assert len(compiled) == 2
     assert repr(model) in repr(compiled)
+    lazy = nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d())
+    learns = compile(lazy)
+    with tg.no_grad():
+        for _ in range(4):
+            found = learns(tg.arange(6.0).reshape(3, 2))
+    assert found.shape == (3, 3)
+    assert learns.plans
     named = nn.ModuleDict({"conv-1": nn.Linear(2, 2), "a b": nn.Linear(2, 2)})
     with tg.no_grad():
         agree(lambda x: named["a b"](named["conv-1"](x)), tg.ones(1, 2))

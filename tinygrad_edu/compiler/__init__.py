@@ -21,6 +21,7 @@ from weakref import WeakSet
 from ..autograd import engine
 from ..clock import owner
 from ..grad_mode import grad_mode
+from ..nn.lazy import UninitializedParameter
 from ..nn.module import Module
 from ..tensor import Tensor
 from ..trees import tensors
@@ -92,6 +93,8 @@ class Compiled:
     def record(self, key: Any, given: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
         reads = Reads(self.function, args, kwargs)
+        if any(isinstance(x, UninitializedParameter) for module in reads.modules for x in vars(module).values()):
+            return self.function(*args, **kwargs)  # in which lazy layers get their shapes
         captured = captured_by(self.function, reads)
         arrays = list(map(array_of, given))
         memory = (id(x) for array in arrays for x in (array, owner(array)))

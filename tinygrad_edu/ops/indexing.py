@@ -75,6 +75,8 @@ def getitem(x: Any, index: Any) -> Any:
     Raises:
         IndexError: out of range, too many indices, a mask of the wrong shape, or a float index.
     """
+    if type(index) is int and x.ndim and -x.shape[0] <= index < x.shape[0]:  # a third quicker, in loops over steps
+        return _index(x, index=(index,))
     return _index(x, index=normal_index(x, index))
 
 
