@@ -124,3 +124,32 @@ def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> 
         make([p], differentiable=True)
     with pytest.raises(TypeError, match="speed"):
         make([p], speed="high")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda o: optim.lr_scheduler.ExponentialLR(o, 0.5), lambda o: optim.lr_scheduler.StepLR(o, 1, 0.5)]
+)
+def test_a_group_that_is_added_follows_the_schedule(make: Any) -> None:
+    """From its own rate on, as in PyTorch."""
+    a, b = (tg.ones(1, requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([a], lr=0.1)
+    schedule = make(optimizer)
+    optimizer.step()
+    schedule.step()
+    optimizer.add_param_group({"params": [b], "lr": 0.4})
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.025, 0.2])
+    assert schedule.get_last_lr() == pytest.approx([0.025, 0.2])
+
+
+def test_a_group_that_is_added_needs_a_function_of_its_own() -> None:
+    a, b = (tg.ones(1, requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([a], lr=0.1)
+    schedule = optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    optimizer.step()
+    optimizer.add_param_group({"params": [b], "lr": 0.4})
+    with pytest.raises(ValueError, match="group 1 was added after this LambdaLR"):
+        schedule.step()
+    schedule.lr_lambdas.append(lambda step: 1.0)
+    schedule.step()
+    assert optimizer.param_groups[1]["lr"] == 0.4

@@ -47,6 +47,8 @@ class LRScheduler:
     def get_lr(self) -> list[float]:
         """The rates of all groups after this step."""
         groups = self.optimizer.param_groups
+        for group in groups[len(self.base_lrs) :]:  # that were added since
+            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
         return [self.next_lr(group["lr"], base, i) for i, (group, base) in enumerate(zip(groups, self.base_lrs, strict=True))]
 
     def step(self, epoch: int | None = None) -> None:
@@ -93,6 +95,15 @@ class _ByFunction(LRScheduler):
         self.lr_lambdas = one_each(lr_lambda, optimizer, "lr_lambda")
         super().__init__(optimizer, last_epoch)
 
+    def factor(self, index: int) -> float:
+        """What the function of a group gives for this step."""
+        if index >= len(self.lr_lambdas):
+            raise ValueError(
+                f"group {index} was added after this {type(self).__name__} was made, which has {len(self.lr_lambdas)} functions, one for each "
+                "group of then: append one to its lr_lambdas."
+            )
+        return self.lr_lambdas[index](self.last_epoch)
+
 
 class LambdaLR(_ByFunction):
     """base · f(t), with one function for all groups or one for each.
@@ -101,7 +112,7 @@ class LambdaLR(_ByFunction):
     """
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
-        return base * self.lr_lambdas[index](self.last_epoch)
+        return base * self.factor(index)
 
 
 class MultiplicativeLR(_ByFunction):
@@ -111,7 +122,7 @@ class MultiplicativeLR(_ByFunction):
     """
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
-        return lr * self.lr_lambdas[index](self.last_epoch) if self.last_epoch > 0 else lr
+        return lr * self.factor(index) if self.last_epoch > 0 else lr
 
 
 class StepLR(LRScheduler):
