@@ -13,7 +13,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .lines import CompileError, Method, call
-from .recorded import Recorded
+from .recorded import Recorded, strip
 from .tape import Tape
 
 OFTEN = 4  # changes of an optimizer's settings after which no plan holds them any more, because each is a new recording
@@ -43,8 +43,7 @@ def as_lines(method: Any, tape: Tape) -> Any:
                 loss = args[0]()
             step(self)
             return loss
-        if any(isinstance(x, Tensor) for x in args):  # ReduceLROnPlateau
-            raise tape.refuse("reads numbers")
+        args = tuple(x.array if isinstance(x, Tensor) else x for x in args)  # the loss, which ReduceLROnPlateau reads
         if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
             return _look_into(self, method, tape)
         if isinstance(self, LRScheduler) and not _known(self.optimizer):
@@ -52,10 +51,10 @@ def as_lines(method: Any, tape: Tape) -> Any:
         tape.effects.settle()
         tape.running = False
         try:
-            result = method(self, *args)
+            result = method(self, *strip(args))
         finally:
             tape.running = True
-        tape.note(call, (Method(self, "step"), *args))
+        tape.note(call, (Method(self, "step"), *tape.as_operands(args)))
         for memory in tape.memories.values():
             memory.value.writes += 1
         return result
