@@ -137,7 +137,8 @@ def _bound(function: FunctionType, args: tuple, kwargs: dict[str, Any]) -> dict[
     names = code.co_varnames[: code.co_argcount]
     given = {**dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)), **(function.__kwdefaults__ or {})}
     given |= {**dict(zip(names, args, strict=False)), **kwargs}
-    stored = {each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_FAST", "STORE_DEREF")}
+    stores = (each.argval for each in dis.get_instructions(code) if each.opname.startswith(("STORE_FAST", "STORE_DEREF")))
+    stored = set(leaves(list(stores)))  # newer Pythons store two at once
     return {name: x for name, x in given.items() if name not in stored and not isinstance(x, Tensor)}
 
 
