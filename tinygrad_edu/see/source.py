@@ -93,6 +93,8 @@ def source_of(code: CodeType) -> Source:
         lines = _typed(code)
     elif not lines and code.co_filename == "<string>":
         lines = _command(code)
+    while lines and not lines[-1].strip():  # the empty line that ends a block at the prompt
+        lines = lines[:-1]
     return _parsed(lines)
 
 
