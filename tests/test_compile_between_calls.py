@@ -202,6 +202,26 @@ def test_arguments_that_share_memory() -> None:
     assert other(around[1]).item() == 3
 
 
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.RMSprop])
+def test_overlapping_arguments_that_are_only_read(kind: Any) -> None:
+    """As when the next word is to be told: all but the last, all but the first."""
+    tg.manual_seed(0)
+    layer, text = nn.Linear(3, 3), tg.randn(9, 3)
+    optimizer = kind(layer.parameters(), lr=0.01)
+
+    @compile
+    def step(x: Tensor, y: Tensor) -> None:
+        optimizer.zero_grad()
+        ((layer(x) - y) ** 2).mean().backward()
+        optimizer.step()
+
+    before = text.tolist()
+    for _ in range(6):
+        step(text[:-1], text[1:])
+    assert step.plans
+    assert text.tolist() == before
+
+
 def test_an_error_leaves_the_changes_that_were_made_before() -> None:
     def step(x: Tensor) -> Tensor:
         x.add_(1)

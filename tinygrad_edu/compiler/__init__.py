@@ -118,7 +118,7 @@ class Compiled:
             refuse_overlaps(tape, arrays)
         finally:
             for x, array in zip(tape.arguments, arrays, strict=True):
-                if x.memory.value.writes:
+                if tape.changes(x):
                     array[...] = x.held
         if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
             self._give_up(

@@ -63,6 +63,6 @@ def _key(x: Any, given: list[Any]) -> Any:
 
 def refuse_overlaps(tape: Tape, arrays: list[np.ndarray]) -> None:
     """Refuse to change an argument in whose memory another one lies: a plan reads copies of them."""
-    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if x.memory.value.writes]
+    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if tape.changes(x)]
     if any(x is not y and np.may_share_memory(x, y) for x in changed for y in arrays):
         raise CompileError("an argument is changed in place and shares memory with another one. Pass a clone() of it.")

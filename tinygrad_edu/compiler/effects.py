@@ -147,9 +147,10 @@ class Effects:
         self.tape.ended = self.tape.lines[-1].site if self.tape.lines else None
         self.settle()
         changed = [x for x, array in self.outside.items() if x.__dict__["array"] is not array]
-        for tensor in (*changed, *(x for x in self.tape.leaves if x.op is not None)):
+        changed += [x for x in self.tape.leaves if x.op is not None]
+        if changed:
             raise CompileError(
-                f"{describe(tensor)} is from before the call and is changed in place in it, in a way that is recorded for backward. "
+                f"{describe(changed[0])} is from before the call and is changed in place in it, in a way that is recorded for backward. "
                 "Make a new tensor (y = x + 1 in place of x += 1)."
             )
 

@@ -78,12 +78,8 @@ class Plan:
             if compares(line, after) and read[line.results[0].value] == 1:
                 continue  # the check compares by itself
             body.append((source_line(line.site), write.line(lines, i)))
-        changed = {o.value for line in lines for o in line.written}
-        body += [
-            ("", f"{held}[...] = {b}")
-            for x, b, held in zip(tape.arguments, buffers, given, strict=True)
-            if x.memory.value in changed
-        ]
+        changed = [(b, held) for x, b, held in zip(tape.arguments, buffers, given, strict=True) if tape.changes(x)]
+        body += [("", f"{held}[...] = {b}") for b, held in changed]
         body += [("", f"{write.name_of(module)}.training = {mode}") for module, mode in tape.effects.modes_set.items()]
         body += [
             ("", f"{write.name_of(tensor)}._requires_grad = {tracked}") for tensor, tracked in tape.effects.tracked_set.items()
@@ -95,9 +91,9 @@ class Plan:
         self._before = [
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
-            *self._arguments_apart(lines, tape, given),
+            *self._arguments_apart(lines, tape, given, [held for _, held in changed]),
         ]
-        self._after = [*self._marks(lines, tape, given), ending]
+        self._after = [*self._marks(lines, [held for _, held in changed]), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
         self.replay = self._function(work, write.scope)
         outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes)]
@@ -119,7 +115,7 @@ class Plan:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
         for x, held in zip(tape.arguments, given, strict=True):
-            if x.memory.value.writes or not x.held.flags.c_contiguous:
+            if tape.changes(x) or not x.held.flags.c_contiguous:
                 conditions.append(f"{held}.strides == {x.held.strides}")
         for tensor, array in tape.effects.outside.items():
             name = write.name_of(tensor)
@@ -145,23 +141,22 @@ class Plan:
         conditions += self.surroundings.conditions(write)
         return f"if not ({' and '.join(dict.fromkeys(conditions)) or True}): raise Outdated"
 
-    def _arguments_apart(self, lines: list[Line], tape: Tape, given: list[str]) -> list[str]:
+    def _arguments_apart(self, lines: list[Line], tape: Tape, given: list[str], changed: list[str]) -> list[str]:
         """A line that raises if arguments share memory with what the plan writes to, because it reads copies of them."""
         written = frozenset(id(x.value.array) for line in lines for x in line.written if x.value.kind == "outside")
-        changed = [held for x, held in zip(tape.arguments, given, strict=True) if x.memory.value.writes]
         self.source.scope["written"] = written
         found = [f"id({x}) in written or id({x}.base) in written" for x in given] if written else []
         around = [self.source.name_of(array) for array in tape.effects.outside.values()] if changed else []
         found += [f"share_memory({x}, {y})" for x in changed for y in (*given, *around) if x != y]
         return [f"if {' or '.join(found)}: raise Changed"] if found else []
 
-    def _marks(self, lines: list[Line], tape: Tape, given: list[str]) -> list[str]:
-        """Lines that note when tensors from outside were changed."""
+    def _marks(self, lines: list[Line], changed: list[str]) -> list[str]:
+        """Lines that note when arguments and tensors from outside were changed."""
         written = {id(x.value.array): x.value.array for line in lines for x in line.written if x.value.kind == "outside"}
         for array in written.values():
             mark_changed(array)
         records = [self.source.name_of(record_of(array)) for array in written.values()]
-        noted = [f"clock.mark_changed({held})" for x, held in zip(tape.arguments, given, strict=True) if x.memory.value.writes]
+        noted = [f"clock.mark_changed({held})" for held in changed]
         return noted + [f"clock.last_change = {''.join(f'{record}[0] = ' for record in records)}clock.tick()"] * bool(records)
 
     # -- to be compared

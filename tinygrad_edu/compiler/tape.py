@@ -94,6 +94,10 @@ class Tape:
             return mapped(lambda x: self.twin(x) if isinstance(x, np.ndarray) else x, args)
         return args
 
+    def changes(self, x: Recorded) -> bool:
+        """Whether a line writes to the memory of this argument."""
+        return any(o.value is x.memory.value for line in self.lines for o in line.written)
+
     def twin(self, array: np.ndarray, memory: Memory | None = None) -> Recorded:
         """The recorded twin of an array; if it was not met before, it is from outside, or a constant where nobody may write to it."""
         known = self.known.get(id(array))

@@ -186,7 +186,7 @@ class Profile:
     def __rich__(self) -> RenderableType:
         colours = {"f": FORWARD, "b": BACKWARD, "o": OTHER}
         tables: list[RenderableType] = []
-        if self.ops or not self.lines:
+        if self._has_operations():
             tables += [Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD))]
             tables += [Padding(_table(title, rows), (1, 0, 0, 0)) for title, rows in self._rows()]
         for title, times in self._times():
@@ -206,8 +206,12 @@ class Profile:
             *(Text(f"• {sentence}") for sentence in self.conclusions()),
         )
 
+    def _has_operations(self) -> bool:
+        """False of a step that is nothing but a plan."""
+        return bool(self.ops or not self.lines)
+
     def _headline(self) -> str:
-        if self.ops or not self.lines:
+        if self._has_operations():
             return f"A step takes {_time(self.seconds)} and its operations make {_size(self.bytes)} of new arrays"
         return f"A step takes {_time(self.seconds)}, in the {len(self.lines)} lines of a plan"
 
@@ -256,8 +260,8 @@ class Profile:
     def _repr_html_(self) -> str:
         whole = sum(self.where().values())
         longest = max([row.share for row in self.ops + self.modules], default=1.0) or 1.0
-        plain = self.ops or not self.lines
-        body = [f"<p><b>{escape(self._headline())}</b>{' (<i class=f></i> forward, <i class=b></i> backward)' * bool(plain)}</p>"]
+        plain = self._has_operations()
+        body = [f"<p><b>{escape(self._headline())}</b>{' (<i class=f></i> forward, <i class=b></i> backward)' * plain}</p>"]
         for title, rows in self._rows() if plain else ():
             body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
             for row in _shown(rows):
