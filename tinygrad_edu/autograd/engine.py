@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from itertools import count
 from operator import attrgetter
 from sys import getrefcount, modules
 from typing import Any, NamedTuple
@@ -170,14 +169,13 @@ def _chain_rule(
                 z, *values = map(as_taken, (node, *node.inputs))
             else:
                 z, values = node.array, node.values
-            settings = node.settings
-            if this.keeps is not None:
-                settings = {**settings, this.keeps: None if create_graph else node.kept}
+            settings = node.settings if this.keeps is None else {**node.settings, this.keeps: None if create_graph else node.kept}
             joint = this.joint
             rules = this.rules if joint is None else _one_each(node, joint(g, z, *values, **settings))
-            for slot, x, rule in zip(count(), node.inputs, rules):
+            for slot, x in enumerate(node.inputs):
                 if not isinstance(x, Tensor) or not x._requires_grad or (on_path is not None and x not in on_path):
                     continue
+                rule = rules[slot]
                 if joint is not None:
                     raw = rule() if callable(rule) else rule  # a function where it is worth its time only if wanted
                 elif rule is None:
@@ -469,29 +467,37 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
         if root.base is not None:
             refresh(root)
     _require_grad(roots, "backward")
-    given = [gradients] * len(roots) if gradients is None or isinstance(gradients, Tensor) else gradients
-    if not isinstance(given, list | tuple) or len(given) != len(roots):
-        given = [gradients]
-    if len(given) != len(roots):
-        raise GraphError(f"{len(roots)} tensors need {len(roots)} gradients to start with; {len(given)} were given.")
-    seeds = []
-    for root, gradient in zip(roots, given, strict=True):
-        if gradient is None:
-            if root.array.size != 1:
-                raise GraphError(
-                    f"backward() starts from a single number, and this tensor has shape {root.shape}. Reduce it to a scalar loss "
-                    "first (loss.sum() or loss.mean()), or pass backward(gradient=...) with a gradient of that shape."
-                )
-            seed = root.array.copy()
-            seed.fill(1)
-            seeds.append(wrap(seed) if create_graph else seed)
-            continue
-        seed = gradient if isinstance(gradient, Tensor) else tensor(gradient, dtype=root.dtype, device=root.device)
-        if seed.shape != root.shape:
-            raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
-        if seed.dtype != root.dtype:
-            seed = cast(seed, dtype=root.dtype)
-        if seed.device != root.device:
-            raise DeviceError(f"the gradient is on {seed.device}, the tensor on {root.device}; move it with .to().")
-        seeds.append(seed if create_graph else seed.array)
-    return roots, seeds
+    if gradients is None:
+        seeds = [_one(root) for root in roots]
+    else:
+        given = gradients if isinstance(gradients, list | tuple) and len(gradients) == len(roots) else [gradients]
+        if isinstance(gradients, Tensor):
+            given = [gradients] * len(roots)
+        if len(given) != len(roots):
+            raise GraphError(f"{len(roots)} tensors need {len(roots)} gradients to start with; {len(given)} were given.")
+        seeds = [_one(root) if g is None else _as_seed(g, root) for root, g in zip(roots, given, strict=True)]
+    return roots, seeds if create_graph else [seed.array for seed in seeds]
+
+
+def _one(root: Tensor) -> Tensor:
+    """The gradient of a single number with respect to itself."""
+    if root.array.size != 1:
+        raise GraphError(
+            f"backward() starts from a single number, and this tensor has shape {root.shape}. Reduce it to a scalar loss "
+            "first (loss.sum() or loss.mean()), or pass backward(gradient=...) with a gradient of that shape."
+        )
+    one = root.array.copy()
+    one.fill(1)
+    return wrap(one)
+
+
+def _as_seed(gradient: Any, root: Tensor) -> Tensor:
+    """A gradient that was given, as a tensor like the one to start from."""
+    seed = gradient if isinstance(gradient, Tensor) else tensor(gradient, dtype=root.dtype, device=root.device)
+    if seed.shape != root.shape:
+        raise ShapeError(f"the gradient to start with must have the tensor's shape {root.shape}; this one has {seed.shape}.")
+    if seed.dtype != root.dtype:
+        seed = cast(seed, dtype=root.dtype)
+    if seed.device != root.device:
+        raise DeviceError(f"the gradient is on {seed.device}, the tensor on {root.device}; move it with .to().")
+    return seed

@@ -115,15 +115,16 @@ class Sequential(_Listed):
             self.extend(modules)
 
     def forward(self, x: Any) -> Any:
-        for i, module in enumerate(self._items()):
-            if type(x) is tuple and i:
-                self._check_takes_tuple(i)
+        before = None
+        for module in [value for value in vars(self).values() if isinstance(value, Module)]:
+            if type(x) is tuple and before is not None:
+                self._check_takes_tuple(before, module)
             x = module(x)
+            before = module
         return x
 
-    def _check_takes_tuple(self, i: int) -> None:
+    def _check_takes_tuple(self, before: Module, module: Module) -> None:
         """Refuse to hand what a recurrent layer returned to a layer that takes one tensor."""
-        before, module = self._items()[i - 1 : i + 1]
         plain = type(module).__module__.startswith(__package__) and not isinstance(module, _Listed)
         if hasattr(before, "hidden_size") and plain:
             layer, state = type(before).__name__, "(h, c)" if type(before).__name__ == "LSTM" else "h"

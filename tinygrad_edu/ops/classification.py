@@ -22,7 +22,7 @@ from .reduction import _total, amax, mean, sum
 from .scatter import gather
 from .shape import broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
-from .totals import largest, total
+from .totals import largest, row_starts, total
 
 __all__ = [
     "cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "nll_loss", "one_vs_all_hinge_loss",
@@ -41,10 +41,10 @@ def _class_dim(x: Any) -> int:
 
 def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None) -> tuple[Any, Any]:
     """The labels as an array, checked; those to be ignored become 0, and a mask says which (None: there are none)."""
-    labels, dim = raw(target), _class_dim(input)
-    if not input.ndim:
+    labels, shape = raw(target), input.shape
+    if not shape:
         raise ShapeError(f"{name}: the input must have a dim of classes, (C,), (N, C) or (N, C, ...), not {describe(input)}.")
-    classes, expected = input.shape[dim], input.shape[:dim] + input.shape[dim + 1 :]
+    classes, expected = (shape[0], ()) if len(shape) == 1 else (shape[1], (shape[0], *shape[2:]))
     if getattr(labels, "dtype", None) not in _LABELS:
         if input.dtype.kind in "iu" and getattr(labels, "ndim", 0) > input.ndim:
             raise DtypeError(
@@ -175,9 +175,10 @@ def softmax_minus_one_hot(x: Any, g: Any, *, labels: Any, share: Any, parts: Any
 
 def _shared_total(losses: Any, share: Any) -> Any:
     """Σ share·losses; a loss that has no share may be infinite. One share for all divides the sum, so that float16 keeps its digits."""
+    over = tuple(range(losses.ndim))
     if isinstance(share, float):
-        return _total(losses, None, False, 1 / share)
-    return _total(np.where(share == 0, 0, losses) * share, None, False)
+        return total(losses, over, 1 / share)
+    return total(np.where(share == 0, 0, losses) * share, over)
 
 
 def _slope(share: Any) -> Any:
@@ -200,7 +201,7 @@ class _Parts(NamedTuple):
 def _softmax_parts(x: Any, labels: Any) -> tuple[Any, _Parts]:
     """The score at each label and the parts of the softmax, all less the largest score of the row, so that nothing overflows."""
     shifted = x - largest(x, 1)
-    own = labels + np.arange(0, x.size, x.shape[1], like=labels)
+    own = labels + row_starts(x.size, x.shape[1], labels)
     at_labels = shifted.take(own)  # quicker than x[rows, labels]
     exps = np.exp(shifted, out=shifted)
     return at_labels, _Parts(exps, total(exps, (1,)), own)
@@ -247,7 +248,7 @@ def cross_entropy(
     reduction = reduction_of(reduction, size_average, reduce)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"cross_entropy: label_smoothing must be between 0 and 1, not {label_smoothing}.")
-    if input.ndim and input.shape == target.shape:
+    if input.shape == target.shape and input.ndim:
         return _probability_loss(input, target, weight, ignore_index, reduction, label_smoothing)
     labels, ignored = _labels("cross_entropy", input, target, ignore_index)
     counts = _counts("cross_entropy", input, labels, ignored, weight)

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
+from ..tensor import Tensor
 from .arithmetic import add, mul
 from .reduction import sum
 from .shape import broadcast_to, reshape, squeeze, unsqueeze
@@ -116,16 +117,21 @@ def sum_rows(x: Any) -> Any:
     return total(x, tuple(range(x.ndim - 1)))
 
 
+def _product(x: Any, y: Any) -> Any:
+    """Of two matrices; of arrays by dot, which takes half of @'s time where they are small."""
+    return x @ y if isinstance(x, Tensor) else x.dot(y)
+
+
 def _linear_dx(g: Any, z: Any, x: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim == 1:
         return g[..., None] * weight
-    return g @ weight if g.ndim == 2 else matmul(g, weight)  # matmul makes one product of a batch
+    return _product(g, weight) if g.ndim == 2 else matmul(g, weight)  # matmul makes one product of a batch
 
 
 def _linear_dweight(g: Any, z: Any, x: Any, weight: Any, bias: Any) -> Any:
     if weight.ndim == 1:
         g = g[..., None]
-    return g.T @ x if g.ndim == 2 else flat(g).T @ flat(x)
+    return _product(g.T, x) if g.ndim == 2 else _product(flat(g).T, flat(x))
 
 
 def _linear_dbias(g: Any, z: Any, x: Any, weight: Any, bias: Any) -> Any:

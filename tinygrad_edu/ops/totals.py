@@ -48,7 +48,8 @@ def total_of_products(x: Any, y: Any, over: tuple[int, ...]) -> Any:
     steps = _steps(x.shape, x.strides, x.dtype, over) if alike and x.size >= LARGE else None
     if steps is None or steps[0].add is not _rows:
         return total(x * y, over)
-    return _follow(steps[1:], np.vecdot(_look(steps[0], x), _look(steps[0], y)))
+    (order, shape, _, _), *rest = steps
+    return _follow(rest, np.vecdot(_look(x, order, shape), _look(y, order, shape)))
 
 
 # -- dims that lie side by side in memory ------------------------------------------------------------------------------
@@ -82,15 +83,15 @@ def _nothing(x: Any, ones: Any) -> Any:
 
 
 def _follow(steps: Sequence[_Step], x: Any) -> Any:
-    for step in steps:
-        x = step.add(_look(step, x), step.ones)
+    for order, shape, add, ones in steps:
+        x = add(_look(x, order, shape), ones)
     return x
 
 
-def _look(step: _Step, x: Any) -> Any:
-    if step.order is not None:
-        x = x.transpose(step.order)
-    return x if step.shape is None else x.reshape(step.shape)
+def _look(x: Any, order: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> Any:
+    if order is not None:
+        x = x.transpose(order)
+    return x if shape is None else x.reshape(shape)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -163,5 +164,17 @@ def largest(x: Any, dim: int) -> Any:
         return x.max(axis=dim, keepdims=True)
     length = x.shape[-1]
     places = x.reshape(x.size // length, length).argmax(axis=1)
-    places += np.arange(0, x.size, length)
+    places += row_starts(x.size, length, x)
     return x.take(places).reshape(*x.shape[:-1], 1)
+
+
+def row_starts(size: int, length: int, like: Any) -> Any:
+    """Where each row of an array of this size starts, counted through all rows of this length; beside `like`."""
+    return _row_starts(size, length) if type(like) is np.ndarray else np.arange(0, size, length, like=like)
+
+
+@functools.lru_cache(maxsize=16)
+def _row_starts(size: int, length: int) -> np.ndarray:
+    starts = np.arange(0, size, length)
+    starts.flags.writeable = False  # they are used again
+    return starts
