@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import choose, number
 from ..errors import ShapeError, describe
 from ..op import op
-from .elementwise import abs, erf, exp, sigmoid, square, tanh
+from .elementwise import abs, clamp, erf, exp, sigmoid, square, tanh
 from .indexing import where
 from .shape import one_dim, reshape
 from .splitting import chunk
@@ -51,7 +51,9 @@ def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
     """
-    return np.clip(x, 0, math.inf) + negative_slope * np.clip(x, -math.inf, 0)
+    if 0 < negative_slope <= 1:
+        return np.maximum(x, x * negative_slope)
+    return choose(x > 0, x, x * negative_slope)
 
 
 @op(dtype="same", dx=lambda g, z, x, a: where(x > 0, g, g * a), da=lambda g, z, x, a: where(x > 0, 0, g * x))
@@ -106,7 +108,7 @@ def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
     z = s·x where x > 0, else s·α·(e^(t·x) - 1);  ∂x = g·s where x > 0, else g·t·(z + s·α)
     """
     t = np.tanh((0.5 * input_scale) * np.clip(x, -math.inf, 0))  # a third of the time of np.minimum
-    return choose(x > 0, x * scale, (2 * scale * alpha) * (t / (1 - t)))  # eˣ - 1 = 2t / (1 - t), faster than np.expm1
+    return scale * relu(x) + (2 * scale * alpha) * (t / (1 - t))  # eˣ - 1 = 2t / (1 - t), faster than np.expm1
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -153,7 +155,11 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return x * _normal_cdf(x) if approximate == "none" else _gelu_tanh(x)
 
 
-@op(dtype="float", dx=lambda g, z, x: g * exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+def _normal_density(x: Any) -> Any:
+    return exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+
+@op(dtype="float", keeps="density", dx=lambda g, z, x, density: g * (_normal_density(x) if density is None else density))
 def _normal_cdf(x: Any) -> Any:
     """The probability that a standard normal number is smaller.
 
@@ -162,15 +168,16 @@ def _normal_cdf(x: Any) -> Any:
     Below float64 a formula that is exact to 1e-7 replaces erf, which is several times slower.
     Source: Abramowitz, Stegun, Handbook of Mathematical Functions, 26.2.17
     """
+    density = _normal_density(x)
     if x.dtype == np.float64:
-        return 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+        return 0.5 + 0.5 * erf(x * math.sqrt(0.5)), density
     t = 1 / (1 + 0.2316419 * np.abs(x))
     above = t * 1.330274429  # the probability that a number is larger than |x|
     for coefficient in (-1.821255978, 1.781477937, -0.356563782, 0.319381530):
         above += coefficient
         above *= t
-    above *= np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
-    return choose(x > 0, 1 - above, above)
+    above *= density
+    return np.abs((x > 0) - above), density  # 1 - above, or above
 
 
 @op(dtype="float", dx=lambda g, z, x: g * _gelu_tanh_slope(x))
@@ -231,7 +238,7 @@ def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.softplus.html
     """
     scaled = x * beta
-    smooth = (np.clip(scaled, 0, math.inf) + _log1p(np.exp(-np.abs(scaled)))) / beta
+    smooth = (relu(scaled) + _log1p(np.exp(-np.abs(scaled)))) / beta
     return choose(scaled > threshold, x, smooth)
 
 
@@ -283,7 +290,7 @@ def hardsigmoid(x: Any) -> Any:
     return np.clip(x + 3, 0, 6) / 6
 
 
-@op(dtype="float", dx=lambda g, z, x: where(abs(x) < 3, g * (x / 3 + 0.5), g * ~(x <= -3)))
+@op(dtype="float", dx=lambda g, z, x: g * _hardswish_slope(x))
 def hardswish(x: Any) -> Any:
     """x times its hardsigmoid.
 
@@ -292,6 +299,11 @@ def hardswish(x: Any) -> Any:
     Source: Howard et al. 2019; https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
     """
     return x * (np.clip(x + 3, 0, 6) / 6)
+
+
+def _hardswish_slope(x: Any) -> Any:
+    sixth = clamp(x, -3, 3) / 6  # x·h has the slope h + x·h', and h is 1/2 + x/6 and flat outside
+    return 0.5 + sixth + sixth * (abs(x) < 3)
 
 
 @op(dtype="float", dx=lambda g, z, x: g / square(1 + abs(x)))
