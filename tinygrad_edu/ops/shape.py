@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -76,14 +77,17 @@ def sum_to(x: Any, *, shape: Any) -> Any:
 
     z = Σ x over the repeated dims;  ∂x = g, broadcast back
     """
-    extra = x.ndim - len(shape)
-    kept = x.shape[extra:] if extra >= 0 else ()
-    if extra < 0 or any(a != b and b != 1 for a, b in zip(kept, shape, strict=True)):
-        raise ShapeError(f"a gradient of shape {x.shape} does not fit a tensor of shape {tuple(shape)}.")
-    if x.size == math.prod(shape):
-        return x.reshape(shape)
-    repeated = [i for i, (a, b) in enumerate(zip(kept, shape, strict=True), extra) if a != b]
-    return np.reshape(total(x, (*range(extra), *repeated)), shape)
+    repeated = _repeated(x.shape, tuple(shape))
+    return (total(x, repeated) if repeated else x).reshape(shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _repeated(shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[int, ...]:
+    """The dims of a shape along which a tensor of another shape, broadcast to it, is repeated."""
+    sizes = (1,) * (len(shape) - len(of)) + of
+    if len(sizes) != len(shape) or any(a != b and b != 1 for a, b in zip(shape, sizes, strict=True)):
+        raise ShapeError(f"a gradient of shape {shape} does not fit a tensor of shape {of}.")
+    return tuple(d for d, (a, b) in enumerate(zip(shape, sizes, strict=True)) if a != b)
 
 
 @op(view=True, dx=lambda g, z, x, shape: sum_to(g, shape=x.shape))
