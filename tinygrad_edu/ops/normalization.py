@@ -22,7 +22,7 @@ from .elementwise import clamp_min, rsqrt
 from .norms import vector_norm
 from .padding import pad
 from .reduction import _mean, _sum, _total, count, floating, sum_of_products
-from .shape import axes, ints, reshape
+from .shape import _reshape, axes, ints
 from .totals import total_of_products
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
@@ -170,8 +170,8 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
 
 
 # -- over channels ---------------------------------------------------------------------------------------------------
-def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
-    """Tensors of one number per channel (dim 1 of x), shaped so that they broadcast against x."""
+def _check_channels(name: str, x: Any, *statistics: Any) -> None:
+    """Raise unless x has channels (dim 1), and the statistics one number for each."""
     if x.ndim < 2 and x.shape != (0,):
         raise ShapeError(f"{name}: expected a batch of samples with channels, (N, C, ...), but got {describe(x)}.")
     channels = x.shape[:2][-1]
@@ -180,9 +180,14 @@ def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
             raise ShapeError(f"{name}: {describe(x)} has {channels} channels, but one of its parameters is {describe(t)}.")
         if t is not None and t.dtype not in (x.dtype, dtypes.float16):
             raise DtypeError(f"{name}: input and parameters must have one dtype, but they are {describe(x)}; {describe(t)}.")
+
+
+def _per_channel(name: str, x: Any, *statistics: Any) -> list[Any]:
+    """Tensors of one number per channel (dim 1 of x), shaped so that they broadcast against x."""
+    _check_channels(name, x, *statistics)
     if x.ndim == 2:
         return list(statistics)
-    return [None if t is None else reshape(t, shape=(channels,) + (1,) * (x.ndim - 2)) for t in statistics]
+    return [None if t is None else _reshape(t, shape=t.shape + (1,) * (x.ndim - 2)) for t in statistics]
 
 
 def _several(name: str, x: Any, count: int, what: str) -> None:
@@ -302,7 +307,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     Source: Wu, He 2018; https://pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html
     """
     x, weight, bias = _enough_digits(floating("group_norm", input), weight, bias)
-    _per_channel("group_norm", x, weight, bias)
+    _check_channels("group_norm", x, weight, bias)
     channels = x.shape[1]
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(
@@ -311,9 +316,9 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     size = channels // num_groups
     _several("group_norm", x, x.shape[0] * size * math.prod(x.shape[2:]), "group")
     apart = (x.shape[0], num_groups, size, *x.shape[2:])
-    scale, shift = (None if t is None else reshape(t, shape=(num_groups, size) + (1,) * (x.ndim - 2)) for t in (weight, bias))
-    z = _standardize(reshape(x, shape=apart), scale, shift, dim=tuple(range(2, len(apart))), eps=eps, moments=None)
-    return _back(reshape(z, shape=x.shape), input.dtype)
+    scale, shift = (None if t is None else _reshape(t, shape=(num_groups, size) + (1,) * (x.ndim - 2)) for t in (weight, bias))
+    z = _standardize(_reshape(x, shape=apart), scale, shift, dim=tuple(range(2, len(apart))), eps=eps, moments=None)
+    return _back(_reshape(z, shape=x.shape), input.dtype)
 
 
 # -- without a mean --------------------------------------------------------------------------------------------------
