@@ -59,3 +59,23 @@ def test_whole_powers_are_those_of_python(dtype: str, n: float) -> None:
     expected = np.array([power(float(np.dtype(dtype).type(x))) for x in numbers])
     np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
     assert (np.signbit(found) == np.signbit(expected))[np.isfinite(expected)].all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([(1, 300), (3, 1000), (256,), (2, 400, 2)]),
+    st.sampled_from(["float32", "float64", "int64"]),
+    st.booleans(),
+    st.floats(0, 1),
+    st.integers(0, 2**32 - 1),
+)
+def test_topk_of_many_is_the_front_of_their_order(shape: Any, dtype: str, largest: bool, part: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    dim = int(np.argmax(shape))
+    values = rng.choice(SPECIAL if dtype != "int64" else [0, 1, 2], shape) if seed % 2 else rng.normal(size=shape) * 100
+    x, k = tensor(values.astype(dtype)), int(part * shape[dim])
+    found = x.topk(k, dim, largest=largest)
+    ordered = x.sort(dim, descending=largest).values.narrow(dim, 0, k)
+    np.testing.assert_array_equal(found.values.numpy(), ordered.numpy())
+    np.testing.assert_array_equal(x.gather(dim, found.indices).numpy(), ordered.numpy())
+    assert np.diff(np.sort(found.indices.numpy(), axis=dim), axis=dim).all()  # no element is taken twice

@@ -33,10 +33,11 @@ def _at(index: Any, dim: int) -> tuple[Any, ...]:
 
 def _places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
     """The same places, counted through a tensor of this shape row by row."""
-    places, step = 0, 1
-    for i, along in reversed([*enumerate(_at(index, dim))]):
-        places = along * step + places
-        step *= shape[i]
+    places = index * math.prod(shape[dim + 1 :])
+    for i, n in enumerate(index.shape):
+        if i != dim:
+            step = math.prod(shape[i + 1 :])
+            places += np.arange(0, n * step, step, like=index).reshape((-1,) + (1,) * (index.ndim - i - 1))
     return places
 
 
@@ -46,7 +47,7 @@ def _gather(x: Any, *, dim: int, index: Any) -> Any:
 
     z[i, j] = x[index[i, j], j] (for dim 0);  ∂x[index[i, j], j] += g[i, j]
     """
-    return x[_at(index, dim)]
+    return x.take(_places(x.shape, index, dim))  # several times as fast as x[i, j]
 
 
 @op(dx=lambda g, z, x, shape, dim, index: _gather(g, dim=dim, index=index))
@@ -76,7 +77,7 @@ def _checked_index(name: str, x: Any, dim: int, index: Any, exact: bool = False)
             f"{name}: except along dim {dim}, the index {tuple(found.shape)} must not be larger than the tensor {tuple(x.shape)}."
         )
     check_range(found, x, dim)
-    return dim, found.copy()
+    return dim, found.astype(np.int64)  # copied: the caller may change it later
 
 
 def gather(x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:

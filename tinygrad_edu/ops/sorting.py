@@ -66,6 +66,20 @@ def msort(x: Any) -> Any:
 
 
 # -- elements by their rank ------------------------------------------------------------------------------------------
+LONG = 256  # from so many elements on it pays to find the k largest ones before they are put in order
+
+
+def _first(array: Any, k: int, dim: int, largest: bool) -> Any:
+    """The indices of the k largest (or smallest) elements along a dim, in order."""
+    n, before = array.shape[dim], (slice(None),) * dim
+    if n < LONG or not 0 < k < n // 4:
+        return _order(array, dim, largest)[(*before, slice(k))]
+    rank, part = (n - k, slice(n - k, n)) if largest else (k, slice(k))
+    found = np.argpartition(array, rank, axis=dim)[(*before, part)]
+    found.sort(axis=dim)  # so that equal elements keep their order
+    return np.take_along_axis(found, _order(np.take_along_axis(array, found, dim), dim, largest), dim)
+
+
 def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Picked:
     """The k largest (or smallest) elements along a dim, in order, and where they stood.
 
@@ -74,7 +88,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 
     def first_k(x: Any, dim: int) -> Picked:
         _check_rank("topk", x, k, dim, 0)
-        return pick(x, dim, _order(x.array, dim, largest)[(slice(None),) * dim + (slice(k),)])
+        return pick(x, dim, _first(x.array, k, dim, largest))
 
     return along(first_k, x, dim)
 
@@ -87,7 +101,7 @@ def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
 
     def kth(x: Any, dim: int) -> Picked:
         _check_rank("kthvalue", x, k, dim, 1)
-        return pick(x, dim, _order(x.array, dim)[(slice(None),) * dim + (slice(k - 1, k),)], keepdim)
+        return pick(x, dim, np.argpartition(x.array, k - 1, axis=dim)[(slice(None),) * dim + (slice(k - 1, k),)], keepdim)
 
     return along(kth, x, dim)
 
@@ -114,7 +128,7 @@ def _middle(array: Any, dim: int, skip_nan: bool) -> Any:
     rank = np.maximum(there - 1, 0) // 2
     if not skip_nan:
         rank = np.where(missing > 0, there, rank)
-    return np.take_along_axis(_order(array, dim), rank, dim)
+    return np.take_along_axis(np.argsort(array, axis=dim), rank, dim)
 
 
 def median(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
