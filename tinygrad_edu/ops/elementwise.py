@@ -296,7 +296,7 @@ def sign(x: Any) -> Any:
 
     z = sign x;  ∂x = 0
     """
-    return np.where(x == x, np.sign(x), 0) if x.dtype.kind == "f" else np.sign(x) if x.dtype != np.bool_ else x.copy()
+    return (x > 0).astype(x.dtype) - (x < 0) if x.dtype != np.bool_ else x.copy()
 
 
 sgn = sign

@@ -36,8 +36,7 @@ def _places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
     places = index * math.prod(shape[dim + 1 :])
     for i, n in enumerate(index.shape):
         if i != dim:
-            step = math.prod(shape[i + 1 :])
-            places += np.arange(0, n * step, step, like=index).reshape((-1,) + (1,) * (index.ndim - i - 1))
+            places += np.arange(n, like=index).reshape((-1,) + (1,) * (index.ndim - i - 1)) * math.prod(shape[i + 1 :])
     return places
 
 
