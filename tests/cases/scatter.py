@@ -23,6 +23,7 @@ def replaced(x, s):
 
 CASES = [
     fixed("gather", lambda x: np.take_along_axis(x, AT, 0), [((2, 3),)], lambda x: tg.gather(x, 0, tg.tensor(AT)), ["gather", "scatter_add_zeros"]),
+    fixed("gather", lambda x: x, [((3, 0),)], lambda x: tg.gather(x, 1, tg.tensor(np.zeros((3, 0), np.int64)))),
     fixed("take_along_dim", lambda x: np.take_along_axis(x, AT, 0), [((2, 3),)], lambda x: tg.take_along_dim(x, tg.tensor(AT), 0)),
     fixed("take", lambda x: x.reshape(-1)[[0, 5, 0]], [((2, 3),)], lambda x: tg.take(x, tg.tensor([0, 5, 0]))),
     fixed("scatter_add", scattered, [((2, 3), (2, 3))], lambda x, s: tg.scatter_add(x, 0, tg.tensor(AT), s), ["scatter_add"]),
