@@ -16,10 +16,9 @@ from ..op import op
 from ..tensor import wrap
 from .activation import relu
 from .elementwise import square
-from .indexing import largest_unsigned, raw, where
+from .indexing import _index, _put_back, largest_unsigned, raw, where
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import _total, amax, mean, sum
-from .scatter import gather
 from .shape import broadcast_to, permute, reshape, unsqueeze
 from .softmax import _softmax, log_softmax
 from .totals import largest, row_starts, total
@@ -485,8 +484,9 @@ def multilabel_margin_loss(
         raise IndexError(f"multilabel_margin_loss: labels must be in [0, {classes}), and -1 after the last one.")
     scores, labels = reshape(input, shape=(-1, classes)), labels.reshape(-1, classes)
     listed = np.cumsum(labels < 0, axis=1) == 0  # those before the first -1
-    own = gather(scores, 1, wrap(np.where(listed, labels, 0)))
-    right = (np.where(listed, labels, -1)[:, :, None] == np.arange(classes, like=labels)).any(axis=1)
-    excess = relu(1 - unsqueeze(own, 2) + unsqueeze(scores, 1)) * (listed[:, :, None] & ~right[:, None, :])
-    losses = sum(excess, (1, 2)) / classes
+    sample, own = np.nonzero(listed)[0], labels[listed]  # of each right class in turn
+    wrong = np.ones_like(listed, dtype=scores.dtype)
+    wrong[sample, own] = 0
+    excess = _excess(_index(scores, index=(sample,)), labels=own, margin=1.0) * wrap(wrong[sample])
+    losses = _put_back(sum(excess, 1), shape=scores.shape[:1], index=(sample,)) / classes
     return _per_sample(losses, input, reduction)

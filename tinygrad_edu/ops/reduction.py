@@ -30,15 +30,14 @@ __all__ = [
 # -- what reductions share -------------------------------------------------------------------------------------------
 def spread(g: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
     """A reduction's gradient, repeated over the dims that were reduced."""
-    return broadcast_to(keep(g, shape, dim, keepdim), shape=tuple(shape))
+    return broadcast_to(keep(g, shape, dim, keepdim) if g.ndim else g, shape=tuple(shape))
 
 
 def keep(a: Any, shape: Any, dim: Any, keepdim: bool) -> Any:
     """A reduction's result with the reduced dims as size 1 again, so that it broadcasts against the input."""
     if keepdim:
         return a
-    reduced = axes(dim, len(shape))
-    return reshape(a, shape=tuple(1 if i in reduced else n for i, n in enumerate(shape)))
+    return _reshape(a, shape=_with_ones(shape, axes(dim, len(shape))))
 
 
 def along(function: Callable, x: Any, dim: int, **settings: Any) -> Any:
