@@ -158,9 +158,8 @@ def _huber(x: Any, *, delta: float) -> Any:
 
     z = x²/2 where |x| ≤ δ, else δ·(|x| - δ/2);  ∂x = g·x where |x| ≤ δ, else g·δ·sign x
     """
-    size = np.abs(x)
-    inner = np.minimum(size, delta)
-    return inner * (size - 0.5 * inner)
+    inner = np.clip(x, -delta, delta)
+    return inner * (x - 0.5 * inner)
 
 
 def smooth_l1_loss(
@@ -181,7 +180,8 @@ def smooth_l1_loss(
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative, and it is {beta}.")
     x, y = _pair("smooth_l1_loss", input, target)
-    return reduced(_huber(x - y, delta=beta) / beta if beta else abs(x - y), reduction)
+    losses = _huber(x - y, delta=beta) if beta else abs(x - y)
+    return reduced(losses if beta in (0, 1) else losses / beta, reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
