@@ -367,7 +367,7 @@ def _checked(name: str, blocks: int, x: Any, states: Any, w_ih: Any, w_hh: Any) 
 
 def _as_rows(x: Any) -> Any:
     """A single sample as a batch of one."""
-    return reshape(x, shape=(-1, x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, shape=(-1, x.shape[-1]))
 
 
 def _rnn_cell(name: str, nonlinearity: str, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
@@ -403,7 +403,7 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
     h, c = hx
     _checked("lstm_cell", 4, input, (h, c), w_ih, w_hh)
     z = lstm_steps(_as_rows(input)[None], _as_rows(h), _as_rows(c), w_ih, w_hh, b_ih, b_hh)
-    return reshape(z[0], shape=h.shape), reshape(z[1], shape=c.shape)
+    return (z[0], z[1]) if h.ndim == 2 else (reshape(z[0], shape=h.shape), reshape(z[1], shape=c.shape))
 
 
 def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Any:
