@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,13 @@ def split_with_sizes(x: Any, split_sizes: Any, dim: int = 0) -> tuple[Any, ...]:
     sizes = ints(split_sizes)
     if not x.ndim or sum(sizes) != x.shape[dim] or any(n < 0 for n in sizes):
         raise RuntimeError(f"split: the sizes {sizes} must add up to the size of dim {dim} of {describe(x)}.")
-    ends = itertools.accumulate(sizes)
-    return tuple(narrow(x, dim, end - n, n) for n, end in zip(sizes, ends, strict=True))
+    return _between(x, dim, [0, *itertools.accumulate(sizes)])
+
+
+def _between(x: Any, dim: int, cuts: Iterable[int]) -> tuple[Any, ...]:
+    """The parts of a dim between each place and the next."""
+    before = (slice(None),) * dim
+    return tuple([_index(x, index=(*before, slice(a, b))) for a, b in itertools.pairwise(cuts)])
 
 
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
@@ -88,7 +94,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
     n = tensor.shape[dim]
     if size < 0 or (size == 0 and n):
         raise RuntimeError(f"split: the size of a part must be positive, not {size}.")
-    return tuple(narrow(tensor, dim, i, min(size, n - i)) for i in range(0, n, size or 1)) or (narrow(tensor, dim, 0, 0),)
+    return _between(tensor, dim, [*range(0, n, size or 1), n] if n else [0, 0])
 
 
 def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
