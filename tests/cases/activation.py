@@ -49,7 +49,7 @@ CASES = [
     of("celu", lambda x, alpha=1.0: x if x > 0 else alpha * (math.exp(x / alpha) - 1), {"alpha": 1.7}, ops=()),
     of("selu", lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772), ops=()),
     of("gelu", gelu, {"approximate": "tanh"}, ops=("normal_cdf", "gelu_tanh")),
-    of("silu", lambda x: x * sigma(x), ops=()),
+    of("silu", lambda x: x * sigma(x)),
     of("mish", lambda x: x * math.tanh(softplus(x)), ops=()),
     of("logsigmoid", lambda x: math.log(sigma(x))),
     of("softplus", softplus, {"beta": 2.0}, {"beta": 1.0, "threshold": 1.0}, kinks=(0.0, 1.0)),

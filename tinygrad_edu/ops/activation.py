@@ -194,14 +194,20 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x))
 
 
+@op(dtype="float", keeps="gate", dx=lambda g, z, x, gate: g * _silu_slope(z, sigmoid(x) if gate is None else gate))
 def silu(x: Any) -> Any:
     """x times its sigmoid.
 
-    z = x·σ(x)
+    z = x·σ(x);  ∂x = g·(σ(x) + z·(1 - σ(x)))
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.silu.html
     """
-    return x * sigmoid(x)
+    gate = sigmoid(x)
+    return x * gate, gate
+
+
+def _silu_slope(z: Any, gate: Any) -> Any:
+    return gate + z * (1 - gate)
 
 
 def mish(x: Any) -> Any:
