@@ -57,7 +57,11 @@ def _roll(x: Any, *, shifts: Any, dims: Any) -> Any:
 
     z[i] = x[(i - shift) mod n];  ∂x = g, moved back
     """
-    return np.roll(x, shifts, dims)
+    (shift, *more), (dim, *_) = shifts, dims
+    if more or not x.size:
+        return np.roll(x, shifts, dims)
+    before, cut = (slice(None),) * dim, -shift % x.shape[dim]
+    return np.concatenate((x[(*before, slice(cut, None))], x[(*before, slice(cut))]), dim)  # several times as fast for small ones
 
 
 def roll(x: Any, shifts: Any, dims: Any = None) -> Any:

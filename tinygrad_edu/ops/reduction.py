@@ -191,7 +191,7 @@ def amax(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.amax.html
     """
     _nonempty("amax", x, dim)
-    return np.max(x, axis=axes(dim, x.ndim), keepdims=keepdim)
+    return x.max(axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
 @op(dx=lambda g, z, x, dim, keepdim: tied(g, z, x, dim, keepdim))
@@ -203,7 +203,7 @@ def amin(x: Any, *, dim: Any = (), keepdim: bool = False) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.amin.html
     """
     _nonempty("amin", x, dim)
-    return np.min(x, axis=axes(dim, x.ndim), keepdims=keepdim)
+    return x.min(axis=axes(dim, x.ndim), keepdims=keepdim)
 
 
 class Picked(NamedTuple):
@@ -244,7 +244,7 @@ def max(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) ->
 
     Source: https://pytorch.org/docs/stable/generated/torch.max.html
     """
-    return _extreme("max", x, dim, keepdim, other, maximum, amax, np.argmax)
+    return _extreme("max", x, dim, keepdim, other, maximum, amax)
 
 
 def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
@@ -254,10 +254,10 @@ def min(x: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) ->
 
     Source: https://pytorch.org/docs/stable/generated/torch.min.html
     """
-    return _extreme("min", x, dim, keepdim, other, minimum, amin, np.argmin)
+    return _extreme("min", x, dim, keepdim, other, minimum, amin)
 
 
-def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any, of_all: Any, find: Any) -> Any:
+def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any, of_all: Any) -> Any:
     if other is not None or isinstance(dim, Tensor):
         return of_two(x, dim if other is None else other)
     if dim is None:
@@ -267,7 +267,7 @@ def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any
 
     def at_index(x: Any, dim: int) -> Picked:
         _nonempty(name, x, dim)
-        return pick(x, dim, find(x.array, axis=dim, keepdims=True), keepdim)
+        return pick(x, dim, getattr(x.array, "arg" + name)(axis=dim, keepdims=True), keepdim)
 
     return along(at_index, x, dim)
 
@@ -285,7 +285,7 @@ def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
     Source: https://pytorch.org/docs/stable/generated/torch.argmax.html
     """
-    return _where_extreme("argmax", x, dim, keepdim, np.argmax)
+    return _where_extreme("argmax", x, dim, keepdim)
 
 
 def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -293,14 +293,14 @@ def argmin(x: Any, dim: int | None = None, keepdim: bool = False) -> Tensor:
 
     Source: https://pytorch.org/docs/stable/generated/torch.argmin.html
     """
-    return _where_extreme("argmin", x, dim, keepdim, np.argmin)
+    return _where_extreme("argmin", x, dim, keepdim)
 
 
-def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool, find: Any) -> Tensor:
+def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool) -> Tensor:
     _nonempty(name, x, dim)
     if x.dtype == np.bool_:
         raise DtypeError(f"{name} of bools is not offered, as in PyTorch; convert them with .long().")
-    found = backend.as_array(find(x.array, axis=dim if x.ndim else None))
+    found = backend.as_array(getattr(x.array, name)(axis=dim if x.ndim else None))
     return keep(wrap(found), x.shape, dim, not keepdim)
 
 
@@ -313,7 +313,7 @@ def any(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.any.html
     """
-    return _truth(np.any, x, dim, keepdim)
+    return _truth(x.any, x, dim, keepdim)
 
 
 @op
@@ -324,12 +324,12 @@ def all(x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.all.html
     """
-    return _truth(np.all, x, dim, keepdim)
+    return _truth(x.all, x, dim, keepdim)
 
 
 def _truth(function: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     over = () if isinstance(dim, tuple | list) and not dim else axes(dim, x.ndim)  # no dims are no dims here, unlike elsewhere
-    z = function(x, axis=over, keepdims=keepdim)
+    z = function(axis=over, keepdims=keepdim)
     return z.astype(np.uint8) if x.dtype == np.uint8 else z
 
 
