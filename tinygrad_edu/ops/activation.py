@@ -30,7 +30,7 @@ def relu(x: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
     if x.size > 4096 and x.dtype.kind == "f":
-        return np.clip(x, 0, math.inf)  # a third of the time that np.maximum takes to compare many numbers with one
+        return x.clip(0, math.inf)  # a third of the time that np.maximum takes to compare many numbers with one
     return np.maximum(x, number(0, x))
 
 
@@ -40,7 +40,7 @@ def relu6(x: Any) -> Any:
 
     z = min(max(x, 0), 6);  ∂x = g where 0 < x < 6, else 0
     """
-    return np.clip(x, 0, 6)
+    return x.clip(0, 6)
 
 
 @op(dtype="float", dx=lambda g, z, x, negative_slope: where(x > 0, g, g * negative_slope))
@@ -107,7 +107,7 @@ def _elu(x: Any, *, alpha: float, scale: float, input_scale: float) -> Any:
 
     z = s·x where x > 0, else s·α·(e^(t·x) - 1);  ∂x = g·s where x > 0, else g·t·(z + s·α)
     """
-    t = np.tanh((0.5 * input_scale) * np.clip(x, -math.inf, 0))  # a third of the time of np.minimum
+    t = np.tanh((0.5 * input_scale) * x.clip(-math.inf, 0))  # a third of the time of np.minimum
     return scale * relu(x) + (2 * scale * alpha) * (t / (1 - t))  # eˣ - 1 = 2t / (1 - t), faster than np.expm1
 
 
@@ -226,7 +226,7 @@ def logsigmoid(x: Any) -> Any:
 
     z = ln σ(x) = min(x, 0) - ln(1 + e^-|x|);  ∂x = g·σ(-x)
     """
-    return np.clip(x, -math.inf, 0) - _log1p(np.exp(-np.abs(x)))
+    return x.clip(-math.inf, 0) - _log1p(np.exp(-np.abs(x)))
 
 
 def _log1p(u: Any) -> Any:
@@ -256,7 +256,7 @@ def softshrink(x: Any, *, lambd: float = 0.5) -> Any:
     """
     if lambd < 0:
         raise RuntimeError(f"softshrink: lambd must not be negative, and it is {lambd}.")
-    return x - np.clip(x, -lambd, lambd)
+    return x - x.clip(-lambd, lambd)
 
 
 @op(dtype="float", dx=lambda g, z, x, lambd: g * ((x > lambd) | (x < -lambd)))
@@ -284,7 +284,7 @@ def hardtanh(x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val {min_val} is larger than max_val {max_val}.")
-    return np.clip(x, min_val, max_val).astype(x.dtype, copy=False)  # integers with fractional limits stay integers
+    return x.clip(min_val, max_val).astype(x.dtype, copy=False)  # integers with fractional limits stay integers
 
 
 @op(dtype="float", dx=lambda g, z, x: g * ((x > -3) & (x < 3)) * (1 / 6))
@@ -293,7 +293,7 @@ def hardsigmoid(x: Any) -> Any:
 
     z = min(max(x + 3, 0), 6) / 6;  ∂x = g/6 where -3 < x < 3, else 0
     """
-    return np.clip(x + 3, 0, 6) / 6
+    return (x + 3).clip(0, 6) / 6
 
 
 @op(dtype="float", dx=lambda g, z, x: g * _hardswish_slope(x))
@@ -304,7 +304,7 @@ def hardswish(x: Any) -> Any:
 
     Source: Howard et al. 2019; https://pytorch.org/docs/stable/generated/torch.nn.functional.hardswish.html
     """
-    return x * (np.clip(x + 3, 0, 6) / 6)
+    return x * ((x + 3).clip(0, 6) / 6)
 
 
 def _hardswish_slope(x: Any) -> Any:

@@ -346,7 +346,7 @@ def _clamp(x: Any, *, low: Any, high: Any) -> Any:
 
     z = low if x < low, high if x > high, else x;  ∂x = g where low ≤ x ≤ high, else 0
     """
-    return np.clip(x, low, high)
+    return x.clip(low, high)
 
 
 def _within(x: Any, low: Any, high: Any) -> Any:

@@ -158,7 +158,7 @@ def _huber(x: Any, *, delta: float) -> Any:
 
     z = x²/2 where |x| ≤ δ, else δ·(|x| - δ/2);  ∂x = g·x where |x| ≤ δ, else g·δ·sign x
     """
-    inner = np.clip(x, -delta, delta)
+    inner = x.clip(-delta, delta)
     return inner * (x - 0.5 * inner)
 
 
