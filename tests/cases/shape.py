@@ -56,7 +56,7 @@ CASES = [
     case("stack", lambda *xs: np.stack(xs, 1), [((2, 3), (2, 3))], [{}], ["stack"], lambda *xs: tg.stack(xs, 1), (real, real)),
     case("block_diag", lambda a, b: np.block([[a, np.zeros((2, 1))], [np.zeros((3, 3)), b]]), [((2, 3), (3, 1))], [{}],
          domains=(real, real)),
-    one("repeat", lambda x: np.tile(x, (2, 1, 3)), (2, 3), 2, 1, 3),
+    one("repeat", lambda x: np.tile(x, (2, 1, 3)), (2, 3), 2, 1, 3, ops=["repeat"]),
     one("tile", lambda x: np.tile(x, 2), (2, 3), 2),
     one("repeat_interleave", lambda x: np.repeat(x, [1, 0, 2], 1), (2, 3), np.array([1, 0, 2]), 1),
     one("pad", lambda x: np.pad(x, ((0, 1), (1, 2))), (2, 3), (1, 2, 0, 1), ops=["pad"]),

@@ -11,7 +11,7 @@ from ..errors import describe
 from ..op import op
 from ..tensor import Tensor
 from .joining import stack
-from .shape import axes, broadcast_to, clone, ints, numel, one_dim, ravel, reshape, transpose
+from .shape import _reshape, axes, broadcast_to, clone, ints, numel, one_dim, ravel, reshape, sum_to, transpose
 
 __all__ = [
     "cartesian_prod", "combinations", "flip", "fliplr", "flipud", "meshgrid", "repeat", "repeat_interleave", "roll",
@@ -92,6 +92,22 @@ def rot90(x: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
     return turned[k % 4]()
 
 
+def _sum_of_copies(g: Any, shape: Any, times: Any) -> Any:
+    """What the copies that `repeat` made of a tensor of this shape get, added up."""
+    sizes = [*zip(times, (1,) * (len(times) - len(shape)) + tuple(shape), strict=True)]
+    copies = _reshape(g, shape=tuple(k for r, n in sizes for k in (r, n)))
+    return _reshape(sum_to(copies, shape=tuple(k for _, n in sizes for k in (1, n))), shape=shape)
+
+
+@op(dx=lambda g, z, x, times: _sum_of_copies(g, x.shape, times))
+def _repeat(x: Any, *, times: Any) -> Any:
+    """The whole tensor again and again along its dims; each element gets the gradients of all its copies.
+
+    z[i] = x[i mod n];  ∂x[i] = Σ g over the copies of x[i]
+    """
+    return np.tile(x, times)
+
+
 def repeat(x: Any, *args: Any, repeats: Any = None) -> Any:
     """The whole tensor repeated so often along each dim (new dims at the left).
 
@@ -100,10 +116,7 @@ def repeat(x: Any, *args: Any, repeats: Any = None) -> Any:
     times = ints(args, repeats)
     if len(times) < x.ndim or any(n < 0 for n in times):
         raise RuntimeError(f"repeat{times} needs a number, 0 or more, for each of the {x.ndim} dims of {describe(x)}.")
-    shape = (1,) * (len(times) - x.ndim) + tuple(x.shape)
-    doubled = reshape(x, shape=tuple(k for n in shape for k in (1, n)))
-    spread = broadcast_to(doubled, shape=tuple(k for n, r in zip(shape, times, strict=True) for k in (r, n)))
-    return reshape(clone(spread), shape=tuple(n * r for n, r in zip(shape, times, strict=True)))
+    return _repeat(x, times=times)
 
 
 def tile(x: Any, *args: Any, dims: Any = None) -> Any:

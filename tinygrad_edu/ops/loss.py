@@ -14,8 +14,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..callsite import OWN_FILES
 from ..errors import ShapeError
 from ..op import op
