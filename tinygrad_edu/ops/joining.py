@@ -97,8 +97,7 @@ def _stack(*xs: Any, dim: int) -> Any:
 
     z[i] = xᵢ;  ∂xᵢ = g[i]
     """
-    thin = (slice(None),) * dim + (None,)
-    return np.concatenate([x[thin] for x in xs], dim)  # half of the time of np.stack for small ones
+    return np.stack(xs, dim)
 
 
 def stack(tensors: Any, dim: int = 0) -> Any:
