@@ -7,6 +7,7 @@ import io
 import math
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,36 @@ def test_progress_bar() -> None:
         assert part in text
 
 
+def test_progress_bar_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves without ipywidgets, and a training that fails leaves it as it was."""
+    display = pytest.importorskip("IPython.display")
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, progress: Any) -> None:
+            shown.append(progress._repr_mimebundle_((), ())["text/plain"])
+
+    monkeypatch.setattr(display, "display", lambda progress, display_id: Handle())
+    monkeypatch.setattr("tinygrad_edu.train.REFRESHES", 1000)
+    console = Console(force_jupyter=True)
+
+    class Wait(Callback):
+        def after_epoch(self, run: Run) -> None:
+            before = len(shown)
+            while len(shown) == before:
+                time.sleep(0.001)
+
+    model, optimizer = start()
+    fit(model, data.iris(), loss=cross_entropy, optimizer=optimizer, epochs=3, callbacks=[Wait()], console=console)
+    assert len(shown) > 3
+    assert "3/3" in shown[-1]
+    with pytest.raises(ShapeError):
+        fit(model, (tg.ones(4, 5), tg.ones(4)), loss=cross_entropy, optimizer=optimizer, console=console)
+    count = len(shown)
+    time.sleep(0.01)
+    assert len(shown) == count
+
+
 # -- callbacks -----------------------------------------------------------------------------------------------------
 def test_callbacks_are_called_in_order() -> None:
     calls = []
@@ -300,6 +331,16 @@ def test_plots(tmp_path: Path) -> None:
     assert "<svg" in (tmp_path / "plane.svg").read_text()
 
 
+def test_a_figure_shows_itself_in_a_notebook() -> None:
+    """IPython shows matplotlib's figures only after pyplot was imported."""
+    pytest.importorskip("matplotlib")
+    formatters = pytest.importorskip("IPython.core.formatters")
+    from tinygrad_edu.plot import new_figure
+
+    bundle, _ = formatters.DisplayFormatter().format(new_figure()[0])
+    assert bundle["image/png"].startswith(b"\x89PNG")
+
+
 def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
     colors = pytest.importorskip("matplotlib.colors")
     from tinygrad_edu.plot import plot_decision
@@ -343,7 +384,7 @@ def test_matplotlib_draws_a_table_column_by_column() -> None:
 
 def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     image = pytest.importorskip("PIL.Image")
-    from tinygrad_edu.plot import Flipbook, _png, new_figure, with_palette
+    from tinygrad_edu.plot import DPI, Flipbook, _png, new_figure, with_palette
 
     def bars() -> Iterator[Any]:
         for height in (0, 1, 2):
@@ -360,7 +401,7 @@ def test_a_flipbook_has_a_picture_for_every_figure() -> None:
     first, *pages = (image.open(io.BytesIO(base64.b64decode(page))).convert("RGBA") for page in (found[1], *found[2].split()))
     pictures = [image.alpha_composite(first, page) for page in pages]  # over the first one, as a notebook shows them
     for figure, picture in zip(figures, pictures, strict=True):
-        alone = image.open(io.BytesIO(with_palette(_png(figure)))).convert("RGBA")
+        alone = image.open(io.BytesIO(with_palette(_png(figure, DPI)))).convert("RGBA")
         assert np.abs(np.asarray(picture, float) - np.asarray(alone)).max() < 3  # each page is its figure, in their order
     assert len(set(book.pages)) == 3
     assert max(map(len, book.pages)) < len(book.first) / 2  # for they hold only their bars

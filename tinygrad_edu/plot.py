@@ -6,6 +6,7 @@ All are in the current style of matplotlib: for a dark notebook, `matplotlib.sty
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import itertools
 import math
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 def empty_figure(width: float = 6, height: float = 4) -> Any:
     """A figure, or an ImportError that says how to get matplotlib.
 
-    The figure is made without pyplot: it opens no window and needs no display, and a notebook shows it.
+    The figure is made without pyplot: it opens no window and needs no display. A notebook knows how to show figures from pyplot
+    on; this one shows itself before.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError('to draw, install matplotlib: pip install "tinygrad-edu[plot]".') from None
-    return Figure(figsize=(width, height), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
+    figure._repr_png_ = functools.partial(_png, figure)
+    return figure
 
 
 def new_figure(**options: Any) -> tuple[Any, Any]:
@@ -92,7 +96,7 @@ class Flipbook:
 
     def __init__(self, figures: Iterable[Any], title: str = "pictures") -> None:
         self.title = title
-        pages = [_png(figure) for figure in figures]
+        pages = [_png(figure, DPI) for figure in figures]
         if not pages:
             raise ValueError("a Flipbook needs at least one figure.")
         self.first = with_palette(pages[0])
@@ -128,13 +132,13 @@ class Flipbook:
         return f"Flipbook({self.title!r}, {len(self.pages)} pages): shows itself in a notebook"
 
 
-DPI = 120  # of a page; it is shown at the size of 100, so that it is sharp on fine screens too
+DPI = 120  # of a page, which is shown at the size of 100, so that it is sharp on fine screens too
 MILLISECONDS = 400  # that a page stays when a book is played
 
 
-def _png(figure: Any) -> bytes:
+def _png(figure: Any, dpi: Any = "figure") -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI)
+    figure.savefig(file, format="png", dpi=dpi)
     return file.getvalue()
 
 

@@ -12,6 +12,7 @@ Without these, the loop is five lines, and whoever writes their own needs no mor
 from __future__ import annotations
 
 import math
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,9 @@ from .tensor import Tensor
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
+
+REFRESHES = 5  # of the progress bar, in a second
 
 Metrics = Sequence[Callable] | dict[str, Callable]
 
@@ -287,8 +291,9 @@ def bar(loader: Any, epochs: int, visible: bool, console: Console | None) -> Ite
     )
     batches = len(loader) if hasattr(loader, "__len__") else None
     started = time.perf_counter()
-    with Progress(*columns, console=console, refresh_per_second=5) as shown:
-        task = shown.add_task("", total=batches and epochs * batches, epoch=f"1/{epochs}", text="")
+    progress = Progress(*columns, console=console, refresh_per_second=REFRESHES)
+    task = progress.add_task("", total=batches and epochs * batches, epoch=f"1/{epochs}", text="")
+    with moving_in_notebook(progress) if progress.console.is_jupyter else progress:
 
         def show(run: Run) -> None:
             parts = []
@@ -298,9 +303,30 @@ def bar(loader: Any, epochs: int, visible: bool, console: Console | None) -> Ite
             speed = run.samples / (time.perf_counter() - started)
             text = "  ".join([*parts, f"{speed:,.0f}/s"])
             epoch = f"{min(run.epoch + 1, epochs)}/{epochs}"
-            shown.update(task, completed=run.batches, epoch=epoch, text=text)
+            progress.update(task, completed=run.batches, epoch=epoch, text=text)
 
         yield show
+
+
+@contextmanager
+def moving_in_notebook(progress: Progress) -> Iterator[None]:
+    """Show a bar that moves, without ipywidgets, which rich's own way needs."""
+    from IPython.display import display
+
+    shown, over = display(progress, display_id=True), threading.Event()
+
+    def refresh() -> None:
+        while not over.wait(1 / REFRESHES):
+            shown.update(progress)
+
+    thread = threading.Thread(target=refresh, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        shown.update(progress)
 
 
 # -- callbacks -----------------------------------------------------------------------------------------------------
