@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -98,11 +99,13 @@ def test_settings(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         ("train cifar", "invalid choice: 'cifar'"),
         ("tarin iris", "invalid choice: 'tarin'"),
         ("--what", "--what"),
-        ("train iris --epochs 0", "0 is not a positive number"),
-        ("train iris --epochs many", "many"),
+        ("train iris --epochs 0", "0 is not a positive whole number"),
+        ("train iris --epochs many", "many is not a positive whole number"),
+        ("train iris --batch-size 1.5", "1.5 is not a positive whole number"),
+        ("train iris --lr small", "small is not a positive number"),
         ("train iris --lr -1", "-1 is not a positive number"),
         ("train iris --lr nan", "nan is not a positive number"),
-        ("train iris --hidden 8 0", "0 is not a positive number"),
+        ("train iris --hidden 8 0", "0 is not a positive whole number"),
         ("train iris --optimizer lbfgs", "invalid choice: 'lbfgs'"),
         ("train iris --seed x", "x"),
         ("train iris --save /no/such/folder/x", "its folder does not exist"),
@@ -144,11 +147,31 @@ def test_plot(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x-boundary.png", "x.png"]
 
 
+def test_a_file_that_may_not_be_written_is_refused_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(SystemExit):
+        main(["train", "xor", "--save", str(tmp_path / "x")])
+    assert "there is no permission to write there" in capsys.readouterr().err
+
+
 def test_film(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     path = tmp_path / "film.html"
     assert main(["train", "xor", "--epochs", "2", "--film", str(path)]) == 0
     assert "film of the training" in capsys.readouterr().out
     assert '"format":"tinygrad_edu.film/1"' in path.read_text("utf-8")
+
+
+def test_a_missing_ffmpeg_is_said_before_the_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["train", "xor", "--film", str(tmp_path / "x.mp4")]) == 2
+    said = capsys.readouterr()
+    assert "install the program ffmpeg" in said.err
+    assert not said.out
 
 
 def test_film_as_an_animation_needs_matplotlib(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

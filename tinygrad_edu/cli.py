@@ -23,7 +23,7 @@ from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
 from .ops.classification import cross_entropy
 from .ops.random import manual_seed
-from .plot import new_figure, plot_decision
+from .plot import mp4_writer, new_figure, plot_decision
 from .profiler import profile
 from .see import command, play, record
 from .see.expression import evaluate
@@ -162,11 +162,11 @@ def _parser() -> argparse.ArgumentParser:
         **options,  # type: ignore[arg-type]
     ).add_argument
     add("name", choices=TASKS, metavar="NAME", help="the data: " + ", ".join(TASKS))
-    add("--epochs", type=_positive, metavar="N", help="how often to go through the training data")
+    add("--epochs", type=_count, metavar="N", help="how often to go through the training data")
     add("--lr", type=_rate, metavar="RATE", help="learning rate")
     add("--optimizer", choices=OPTIMIZERS, default="adam", metavar="NAME", help=", ".join(OPTIMIZERS) + " (default adam)")
-    add("--batch-size", type=_positive, metavar="N", help="samples in a batch")
-    add("--hidden", type=_positive, nargs="+", metavar="N", help="units in each hidden layer")
+    add("--batch-size", type=_count, metavar="N", help="samples in a batch")
+    add("--hidden", type=_count, nargs="+", metavar="N", help="units in each hidden layer")
     add("--seed", type=int, default=0, help="fixes the split, the order and the first weights (default 0)")
     add("--device", default="cpu", help='"cpu" (default) or "cuda"')
     add("--data", type=Path, metavar="FOLDER", help="where MNIST's files are; without it they are downloaded")
@@ -189,27 +189,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
+def _positive(kind: Callable[[str], Any], told: str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < math.inf:
+            raise argparse.ArgumentTypeError(f"{text} is not {told}")
+        return number
+
+    return read
 
 
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not (math.isfinite(rate) and rate > 0):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return rate
+_count, _rate = _positive(int, "a positive whole number"), _positive(float, "a positive number")
 
 
 def _file(text: str) -> Path:
     path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{text} cannot be written: " + ("it is a folder" if path.is_dir() else "its folder does not exist")
-        )
-    return path
+    if path.is_dir():
+        wrong = "it is a folder"
+    elif not path.parent.is_dir():
+        wrong = "its folder does not exist"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        wrong = "there is no permission to write there"
+    else:
+        return path
+    raise argparse.ArgumentTypeError(f"{text} cannot be written: {wrong}")
 
 
 def _file_ending(*endings: str) -> Callable[[str], Path]:
@@ -230,6 +236,8 @@ def train(options: argparse.Namespace, console: Console) -> data.Table:
     namespace(where)  # refuses a device that is not there, before any work
     if options.plot or (options.film and options.film.suffix != ".html"):
         new_figure()  # and so if there is no matplotlib
+    if options.film and options.film.suffix == ".mp4":
+        mp4_writer()  # or no ffmpeg
     manual_seed(options.seed)
     known, unknown = task.load(options.data)
     if unknown is None:

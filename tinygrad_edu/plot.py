@@ -213,14 +213,19 @@ def _write_gif(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
     first.save(path, save_all=True, append_images=others, duration=1000 / fps, loop=0)
 
 
-def _write_mp4(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
+def mp4_writer() -> Any:
+    """What writes .mp4, or an error that says how to get ffmpeg."""
     from matplotlib.animation import FFMpegWriter
 
     if not FFMpegWriter.isAvailable():
         raise FileNotFoundError(
             "to write .mp4, install the program ffmpeg (https://ffmpeg.org) so that it is on PATH; .gif needs nothing."
         )
-    writer = FFMpegWriter(fps=fps)
+    return FFMpegWriter
+
+
+def _write_mp4(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
+    writer = mp4_writer()(fps=fps)
     screen = empty_figure(*figure.get_size_inches())
     image = screen.figimage(next(shots))
     with writer.saving(screen, str(path), dpi=figure.dpi):
