@@ -22,7 +22,7 @@ class Chart {
   constructor(home, title, curves) {
     this.home = home; this.curves = curves;
     home.hidden = !curves.length;
-    home.innerHTML = `<h3></h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i>${text(short(name))} <b></b></li>`).join("")}</ul>`;
+    home.innerHTML = `<h3></h3><ul class="names">${curves.map(({ name, look }) => `<li class="${look}"><i></i><span>${text(short(name))}</span><b></b></li>`).join("")}</ul>`;
     this.svg = make("svg", { role: "img" });
     home.append(this.svg);
     const found = curves.flatMap((curve) => curve.values).filter(isNumber);

@@ -35,7 +35,8 @@ function matrix(numbers, most = MOST) {
   const size = shape.reduce((a, b) => a * b, 1);
   const height = width ? size / width : 0;
   const { data, sample } = numbers;
-  const rows = sample ? sample.rows.slice(0, most) : some(height), cols = sample ? sample.cols.slice(0, most) : some(width);
+  const ofWhole = Math.max(most, MOST);
+  const rows = sample ? sample.rows.slice(0, most) : some(height, ofWhole), cols = sample ? sample.cols.slice(0, most) : some(width, ofWhole);
   const at = (k) => {
     if (data) return data[k];
     const r = sample.rows.indexOf(Math.floor(k / width)), c = sample.cols.indexOf(k % width);
@@ -43,7 +44,7 @@ function matrix(numbers, most = MOST) {
   };
   return { width, height, rows, cols, at, whole: Boolean(data), size };
 }
-const some = (n) => n <= MOST ? [...Array(n).keys()] : [...new Set(Array.from({ length: MOST }, (_, i) => Math.floor(i * (n - 1) / (MOST - 1))))];
+const some = (n, most) => n <= most ? [...Array(n).keys()] : [...new Set(Array.from({ length: most }, (_, i) => Math.floor(i * (n - 1) / (most - 1))))];
 const shapeText = (shape) => shape.length ? shape.join("×") : "scalar";
 
 // Class and strength of a number's colour. Each kind of number has one scale for the whole page, which whoever draws sets.
@@ -58,7 +59,7 @@ function colour(v, kind) {
 // The heatmap of a tensor within a box, with cells no larger than `side`: one path per colour. The numbers are written into cells
 // as wide as `side.text`.
 function cells(numbers, kind, box, side = { width: 18, height: 15, text: 26 }) {
-  const m = matrix(numbers);
+  const m = matrix(numbers, 2 * MOST);  // colours need less room than numbers
   const w = Math.min(m.cols.length === 1 ? box.width : side.width, box.width / m.cols.length), h = Math.min(m.rows.length === 1 ? 22 : side.height, box.height / m.rows.length);
   const left = box.x + (box.width - w * m.cols.length) / 2, top = box.y + (box.height - h * m.rows.length) / 2;
   const gap = Math.min(1, w / 8, h / 8), paths = new Map();
