@@ -18,7 +18,7 @@ from ..tensor import Tensor
 from .draw import draw
 from .format import Trace
 from .graphviz import GraphvizError
-from .layout import MAX_NODES, READABLE, View, views
+from .layout import MAX_NODES, READABLE, View, views, views_of
 from .maths import maths_of
 from .orders import RIGHT_CODE, Order, naive_orders
 from .page import Page
@@ -49,7 +49,8 @@ class Player(Page):
             "views": plain(self._views),
             "orders": plain(self.orders),
             "zooms": {
-                node: _packed({"trace": plain(opened), "views": plain(views(opened))}) for node, opened in self.zooms.items()
+                node: _packed({"trace": plain(opened), "views": plain(pictures)})
+                for (node, opened), pictures in zip(self.zooms.items(), views_of(self.zooms.values()), strict=True)
             },
             "closed": self.closed,
             "rightCode": RIGHT_CODE,
@@ -109,10 +110,11 @@ def play(
     zooms: dict[str, Trace] = {}
     closed: dict[str, str] = {}
     if isinstance(loss, Trace):
-        trace = loss
+        trace, pictures = loss, views(loss, depth, max_nodes)
     elif isinstance(loss, Tensor):
         tracer = Tracer(loss, gradient, backward=True)
         trace = tracer.trace(title)
+        pictures = views(trace, depth, max_nodes)  # first: it refuses what cannot be drawn
         orders = naive_orders(loss, gradient, tracer.ids, tracer.edges) if len(trace.nodes) <= READABLE else []
         zooms, closed = openings(tracer, trace)
     else:
@@ -121,7 +123,7 @@ def play(
         )
     if title is not None:
         trace = dataclasses.replace(trace, title=title)
-    player = Player(trace, views(trace, depth, max_nodes), orders, zooms, closed)
+    player = Player(trace, pictures, orders, zooms, closed)
     player.deliver(path, open)
     return player
 

@@ -83,8 +83,14 @@ def openings(tracer: Tracer, whole: Trace) -> tuple[dict[str, Trace], dict[str, 
     found: dict[str, Trace] = {}
     closed: dict[str, str] = {}
     room = ROOM
+    too_large = set()  # operations of which one of these shapes had no room: the next one like it is not even opened
     for z in sorted(tracer.order, key=_size):
         node, name = tracer.ids[z], tracer.names[z]
+        kind = z.op, z.shape, *(x.shape for x in z.inputs if isinstance(x, Tensor))
+        no_room = f"This page has no room for more numbers; play(zoom({name})) opens this one on a page of its own."
+        if kind in too_large:
+            closed[node] = no_room
+            continue
         try:
             _refuse_trifles(z, name)
             opened = _opened(z, tracer.names, gradients.get(node))
@@ -94,7 +100,8 @@ def openings(tracer: Tracer, whole: Trace) -> tuple[dict[str, Trace], dict[str, 
         if not any(inner.op not in (None, "cat") for inner in opened.nodes):
             closed[node] = f"{z.op.name} only passes numbers on: there is nothing computed inside."  # type: ignore[union-attr]
         elif len(opened.nodes) > room:
-            closed[node] = f"This page has no room for more numbers; play(zoom({name})) opens this one on a page of its own."
+            closed[node] = no_room
+            too_large.add(kind)
         else:
             room -= len(opened.nodes)
             found[node] = opened
