@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.see import GraphvizError, Trace, group, layout, play, trace
-from tinygrad_edu.see.layout import HEIGHT, WIDTH, views
+from tinygrad_edu.see.graphviz import render
+from tinygrad_edu.see.layout import HEIGHT, WIDTH, views, views_of
 from tinygrad_edu.see.orders import MOST_STEPS, Order, naive_orders
 from tinygrad_edu.see.trace import Tracer
 
@@ -251,8 +253,37 @@ def test_large_graphs_are_folded_by_themselves_and_too_large_ones_refused():
     assert len(found[0].cards) == 61
     with pytest.raises(GraphError, match=r"depth=.*max_nodes="):
         play(h, depth=1, max_nodes=100)
-    with pytest.raises(GraphError, match="max_nodes is 600"):
-        play(chain(400))
+    with pytest.raises(GraphError, match=r"max_nodes is 100\. Make groups"):  # there is nothing to fold
+        play(chain(80), max_nodes=100)
+    with pytest.raises(GraphError, match="max_nodes is 2000"):
+        play(chain(1200))
+
+
+def test_a_weight_that_is_used_at_every_step_does_not_hold_up_the_layout():
+    """Graphviz would need minutes for the lines from w to 300 steps."""
+    w = tg.tensor(0.5, requires_grad=True)
+    h = w
+    for t in range(300):
+        with group(f"step {t}"):
+            h = tg.tanh(h * w)
+    began = time.perf_counter()
+    (whole, *_) = views(trace(h))
+    assert time.perf_counter() - began < 10
+    assert len({(box.x, box.y) for box in whole.cards.values()}) == len(whole.cards) == 301
+    assert all(line.path for line in whole.lines)
+
+
+def test_all_pictures_of_a_page_are_laid_out_at_once(monkeypatch):
+    """Those of the graph and its groups together, and those of all operations that open."""
+    calls = []
+    monkeypatch.setattr(layout, "render", lambda dot, kind: calls.append(dot) or render(dot, kind))
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3)))
+    player = play(model(tg.randn(2, 2)).sum(), depth=0)
+    assert len(player.zooms) > 3
+    assert player.html
+    assert len(calls) == 2
+    many = [player.trace, *player.zooms.values()]
+    assert views_of(many) == [views(one) for one in many]
 
 
 # -- orders ----------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from .graphviz import GraphvizError, render
 
 WIDTH, HEIGHT = 140, 102  # of a card, in pixels
 READABLE = 150  # so many cards are drawn whole; of more, modules are folded
-MAX_NODES = 600
+MAX_NODES = 2000
+PASSED = 5000  # columns that lines go past: with more, as of weights used at a hundred steps in time, Graphviz takes minutes
 Parents = dict[str, str | None]  # of the groups of a trace
 
 
@@ -94,10 +95,10 @@ def _without_places(tree: _Tree, depth: int | None, max_nodes: int) -> list[View
         view = tree.view(path, open_levels)
         if len(view.cards) > max_nodes:
             where = f"the group {path!r}" if path else "this graph"
+            fold = "Fold modules with a smaller depth= (depth=0 folds all), make" if levels and tree.parents else "Make"
             raise GraphError(
-                f"the picture of {where} would show {len(view.cards)} cards, and max_nodes is {max_nodes}. Fold modules with a smaller "
-                "depth= (depth=0 folds all), make groups with `with group(name):` around parts of the computation, draw a smaller "
-                "input, or raise max_nodes=."
+                f"the picture of {where} would show {len(view.cards)} cards, and max_nodes is {max_nodes}. {fold} groups with "
+                "`with group(name):` around parts of the computation, draw a smaller input, or raise max_nodes=."
             )
         found.append(view)
         waiting += [(inner, None) for inner in view.folded]
@@ -170,16 +171,26 @@ class _Tree:
 
 def _place(views: list[tuple[View, Parents]]) -> None:
     """Give everything in these views its place."""
+    by_layers = [(view, parents) for view, parents in views if _passed(view) > PASSED]
     try:
-        _by_graphviz(views)
+        _by_graphviz([(view, parents) for view, parents in views if _passed(view) <= PASSED])
     except GraphvizError:
-        for view, parents in views:
-            _by_layers(view, parents)
+        by_layers = views
+    for view, parents in by_layers:
+        _by_layers(view, parents)
+
+
+def _passed(view: View) -> int:
+    """Past how many columns the lines go, all in all."""
+    column = _columns(view)
+    return sum(abs(column[line.dst] - column[line.src]) for line in view.lines)
 
 
 # -- by Graphviz -----------------------------------------------------------------------------------------------------
 def _by_graphviz(views: list[tuple[View, Parents]]) -> None:
     """All of them at once: most of the time for a picture goes into starting the program."""
+    if not views:
+        return
     answers = render("\n".join(line for view, parents in views for line in _dot(view, parents)), "json0").decode()
     end = 0
     for view, _ in views:
@@ -244,20 +255,13 @@ def _spline(position: str, left: float, top: float) -> str:
 # -- without Graphviz ------------------------------------------------------------------------------------------------
 def _by_layers(view: View, parents: Parents) -> None:
     """Columns by distance from the inputs; in a column, each card near those that it is joined to."""
-    sources: dict[str, list[str]] = {card: [] for card in view.cards}
+    column = _columns(view)
     targets: dict[str, list[str]] = {card: [] for card in view.cards}
     for line in view.lines:
-        sources[line.dst].append(line.src)
         targets[line.src].append(line.dst)
-    column: dict[str, int] = {}
-    for card in _sources_first(sources):
-        column[card] = max((column[x] + 1 for x in sources[card] if x in column), default=0)
-    for card, to in targets.items():
-        if not sources[card] and to:  # leaves stand right before their first use
-            column[card] = min(column[x] for x in to) - 1
     columns: list[list[str]] = [[] for _ in range(max(column.values(), default=0) + 1)]
     for card in view.cards:
-        columns[max(column[card], 0)].append(card)
+        columns[column[card]].append(card)
     row: dict[str, float] = {}
     for cards in reversed(columns):
         wish = {card: _mean(row[x] for x in targets[card] if x in row) for card in cards}
@@ -272,6 +276,22 @@ def _by_layers(view: View, parents: Parents) -> None:
     boxes = list(view.cards.values())
     view.width = max((box.x + box.width for box in boxes), default=0) + 20
     view.height = max((box.y + box.height for box in boxes), default=0) + 20
+
+
+def _columns(view: View) -> dict[str, int]:
+    """In which column each card stands."""
+    sources: dict[str, list[str]] = {card: [] for card in view.cards}
+    targets: dict[str, list[str]] = {card: [] for card in view.cards}
+    for line in view.lines:
+        sources[line.dst].append(line.src)
+        targets[line.src].append(line.dst)
+    column: dict[str, int] = {}
+    for card in _sources_first(sources):
+        column[card] = max((column[x] + 1 for x in sources[card] if x in column), default=0)
+    for card, to in targets.items():
+        if not sources[card] and to:  # leaves stand right before their first use
+            column[card] = max(0, min(column[x] for x in to) - 1)
+    return column
 
 
 def _sources_first(sources: dict[str, list[str]]) -> list[str]:

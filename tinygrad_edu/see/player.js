@@ -207,7 +207,7 @@ class Stage {
       return card;
     });
     this.crumbs();
-    this.fit();
+    if (this.fit() < 0.5) { this.follow = true; this.mark(); }  // too small to be read as a whole
   }
 
   nodeCard(id, box) {
@@ -731,7 +731,6 @@ const state = Object.assign(page.transport({
     $("orders").hidden = !orders.length;
     this.ticks();
     stage.show(views[0]);
-    if (stage.fit() < 0.5) stage.follow = true, stage.mark();
     if (held) $("stage").querySelector(`[data-id=${id}]`)?.focus({ preventScroll: true });
   },
   up() {
