@@ -238,6 +238,29 @@ def test_convolutions_tuples_and_measures() -> None:
     assert film.layers[0].parameters["conv.weight"] == [3, 1, 3, 3]
     assert moment.outputs["lstm"].numbers.shape == [4, 6]
     assert moment.cells is None
+    for kept, now in ((moment.weights, model.conv.weight), (moment.gradients, model.conv.weight.grad)):
+        assert np.array(kept["conv.weight"].filters.data, np.float32).tolist() == now.reshape(-1).tolist()
+    assert moment.weights["conv.bias"].filters is None
+    assert moment.outputs["conv"].filters is None
+    assert Film.from_json(film.to_json()).moments == film.moments
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        ((9, 4, 3, 3), [6, 3, 3]),
+        ((9, 2, 7, 7), [3, 7, 7]),
+        ((2, 1, 5, 5), [2, 5, 5]),
+        ((8, 8, 1, 1), None),
+        ((2, 3, 16, 16), None),
+    ],
+)
+def test_some_filters_of_a_convolution_are_kept(shape: tuple, kept: Any) -> None:
+    array = np.random.default_rng(0).normal(size=shape)
+    filters = module.Kept.of_parameter(array).filters
+    assert (filters and filters.shape) == kept
+    if kept:
+        assert np.reshape(filters.data, filters.shape).tolist() == array[: kept[0], 0].tolist()
 
 
 def test_mistakes() -> None:
@@ -317,6 +340,8 @@ def test_one_output_and_large_models_are_drawn() -> None:
     assert names.count("plane") == 1
     assert sum(name.startswith("weights") for name in names) == 6
     assert "measures" not in names
+    assert "gradients 0" not in names  # at its last moment, after the last step, there are none
+    assert "gradients 0" in [ax.get_label() for ax in film.plot(moment=-2).axes]
 
 
 def test_an_animation(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,10 +179,10 @@ ROWS = 6  # layers of which there are histograms
 
 def plot_film(film: Film, parts: Sequence[str] = (), moment: int = -1, path: Any = None) -> Any:
     """A moment of a film; see `Film.plot`."""
-    picture = FilmPicture(film, parts)
-    count = len(film.moments)
+    count = len(film.checked().moments)
     if not -count <= moment < count:
         raise IndexError(f"there is no moment {moment}; this film has {count}, 0 to {count - 1}.")
+    picture = FilmPicture(film, parts, gradients=bool(film.moments[moment].gradients))
     picture.draw(moment % count)
     if path is not None:
         picture.figure.savefig(path)
@@ -241,7 +241,7 @@ class FilmPicture:
     What is the same at all moments is drawn at once; `draw` makes the rest anew and keeps it in `moving`.
     """
 
-    def __init__(self, film: Film, parts: Sequence[str]) -> None:
+    def __init__(self, film: Film, parts: Sequence[str], gradients: bool = True) -> None:
         self.film = film.checked()
         there = {
             "measures": any(m.measures for m in film.moments),
@@ -256,6 +256,7 @@ class FilmPicture:
                 raise ValueError(
                     f"this film has no {part}: " + ("none were given." if part == "measures" else f"it needs {need}.")
                 )
+        there["gradients"] = gradients  # there are none after the last step: whoever asks for them sees that
         shown = [part for part in PARTS if (part in parts if parts else there.get(part, True))]
         self.above, self.columns = [p for p in shown if p in PARTS[:3]], [p for p in shown if p in PARTS[3:]]
         layers = [layer for layer in film.layers if layer.parameters]
@@ -308,7 +309,7 @@ class FilmPicture:
         if "plane" in self.axes:
             self.moving += self._plane(self.axes["plane"], moment)
         for name, kept in self.histograms.items():
-            self.moving.append(self._histogram(self.axes[name], kept[i], f"C{self.columns.index(name.split()[0])}"))
+            self.moving.append(self._histogram(self.axes[name], kept[i], f"C{PARTS[3:].index(name.split()[0])}"))
 
     def shots(self, moments: Iterable[int]) -> Iterator[Any]:
         """Pictures of these moments as arrays of pixels. What stays is drawn once, which takes ten times as long as the rest."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import Any
 
@@ -120,6 +121,28 @@ def test_the_marks_are_where_the_numbers_are(show):
             assert near.size
             assert len(set(around.flat)) == 2
     assert page.locator("#plane .sample").count() == len(film.plane.points) + 2  # and one of each class beside its name
+
+
+def test_filters_are_small_pictures(show):
+    """Each cell of a filter stands where its number does: as far to the right and as far down."""
+    film = digits()
+    page = show(film.play().html)
+    paths = page.locator("#layers svg[aria-label^='0.weight'] path")
+    found = {}  # place: how strong its colour is, with its sign
+    for path in paths.all():
+        strength = path.evaluate("path => parseInt(path.style.getPropertyValue('--t'))")
+        strength *= -1 if "minus" in path.get_attribute("class") else 1
+        for x, y in re.findall(r"M([\d.]+) ([\d.]+)h", path.get_attribute("d")):
+            found[float(y), float(x)] = strength
+    assert len(found) == 4 * 3 * 3
+    rows = sorted({y for y, _ in found})
+    columns = sorted({x for _, x in found})
+    assert (len(rows), len(columns)) == (6, 6)  # two filters beside each other, in two lines
+    seen = np.array([[found[y, x] for x in columns] for y in rows])
+    kept = np.reshape(film.moments[0].weights["0.weight"].filters.data, (2, 2, 3, 3)).swapaxes(1, 2).reshape(6, 6)
+    assert (np.sign(seen) == np.sign(kept))[np.abs(seen) > 0].all()
+    assert np.corrcoef(seen.ravel() ** 2 * np.sign(seen.ravel()), kept.ravel())[0, 1] > 0.99
+    assert "4 of 4" not in page.locator("#layers").inner_text()  # all of them
 
 
 def test_keyboard_slider_and_speed(show):

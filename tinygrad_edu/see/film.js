@@ -1,6 +1,6 @@
 // The film of a training. What is seen at moment i is a pure function of the film and i: going back is i - 1.
 (() => {
-const { $, text, make, show, shapeText, scale, cells, legend, transport } = page;
+const { $, text, make, show, shapeText, scale, cells, tiles, legend, transport } = page;
 const { film, grid } = page.data;
 const { moments, layers, plane } = film;
 const isNumber = (v) => typeof v === "number";
@@ -194,11 +194,16 @@ function pair(find, kind, what) {
     heat.setAttribute("aria-label", `${what}: ${said}`);
     shape.setAttribute("aria-label", `Histogram of ${what}: ${said}`);
     if (!inSight) { heat.replaceChildren(); shape.replaceChildren(); return; }
-    heat.innerHTML = kept ? cells(kept.numbers, kind, box, { width: 44, height: 19, text: 42 }) : "";
+    heat.innerHTML = kept?.filters ? tiles(kept.filters, kind, box) : kept ? cells(kept.numbers, kind, box, { width: 44, height: 19, text: 42 }) : "";
     shape.innerHTML = histogram(kept, axis, kind);
     for (const svg of [heat, shape]) svg.append(make("title", {}, text(said)));
   };
   return { row, paint, places };
+}
+// Which filters of a convolution are seen: some of them, for one channel.
+function ofFilters(name) {
+  const n = moments[0].weights[name].filters?.shape[0], [all, channels] = layers.flatMap((layer) => layer.parameters[name] ?? []);
+  return n && (n < all || channels > 1) ? `,<br>${n} of ${all}` + (channels > 1 ? ", first channel" : "") : "";
 }
 const painters = [];  // of each layer: the part of the table, and what paints it
 function layerRows(layer) {
@@ -211,7 +216,7 @@ function layerRows(layer) {
     const tr = body.appendChild(document.createElement("tr")), name = names[k], th = tr.appendChild(document.createElement("th"));
     th.scope = "row";
     const own = name?.split(".").at(-1);
-    th.innerHTML = (k ? "" : `${text(layer.path || layer.kind)}${layer.path ? `<small>${text(layer.kind)}</small>` : ""}`) + (name ? `<small>${text(own)} ${shapeText(layer.parameters[name])}</small>` : "");
+    th.innerHTML = (k ? "" : `${text(layer.path || layer.kind)}${layer.path ? `<small>${text(layer.kind)}</small>` : ""}`) + (name ? `<small>${text(own)} ${shapeText(layer.parameters[name])}${ofFilters(name)}</small>` : "");
     const add = (pair) => { pairs.push(pair); tr.append(pair.row); return pair; };
     if (name) {
       add(pair((moment) => moment.weights[name], "value", name));

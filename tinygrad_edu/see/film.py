@@ -13,6 +13,7 @@ half as many from then on.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
@@ -37,6 +38,8 @@ FORMAT = "tinygrad_edu.film/1"
 SAMPLES = 256  # that the model is shown at each moment
 GRID = 40  # points of the plane in each direction
 BINS = 24
+FILTERS = 6  # of a convolution that are shown as pictures, and how many numbers these may have together
+FILTERED = 160
 MOMENTS = 240  # at most, and fewer of a model with many tensors: BUDGET is how many pictures of tensors a film may hold
 BUDGET = 12_000
 
@@ -52,10 +55,14 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of a tensor. Of more than two dims, it is seen as a matrix: its first dim down, all others across."""
+    """What is kept of a tensor. Of more than two dims, it is seen as a matrix: its first dim down, all others across.
+
+    filters: of the weights of a convolution, or their gradient, the first few filters, each for the first channel.
+    """
 
     numbers: Numbers
     histogram: Histogram | None = None  # None: no finite number
+    filters: Numbers | None = None
 
     @staticmethod
     def of(array: Any) -> Kept:
@@ -67,6 +74,15 @@ class Kept:
             return Kept(numbers_of(array))
         counts, edges = np.histogram(finite, BINS)
         return Kept(numbers_of(array), Histogram(float(edges[0]), float(edges[-1]), counts.tolist()))
+
+    @staticmethod
+    def of_parameter(array: Any) -> Kept:
+        kept = Kept.of(array)
+        size = math.prod(array.shape[2:])
+        if array.ndim != 4 or not 1 < size <= FILTERED:
+            return kept
+        filters = array[: min(FILTERS, FILTERED // size), 0]
+        return dataclasses.replace(kept, filters=numbers_of(filters, FILTERED))
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ class Film:
 
         Args:
             parts: any of "loss", "measures", "plane" (the decision boundary), and, as histograms for each layer, "weights",
-                "gradients", "outputs"; default: all that the film has.
+                "gradients", "outputs"; default: all that there is at this moment (after the last step, there are no gradients).
             moment: which one, by its place in `moments`; default: the last.
             path: a file to write the picture to.
 
@@ -312,8 +328,8 @@ class Recording(Film, Callback):
                 loss=number(loss),
                 trend=number(self._trend),
                 measures={name: number(float(v)) for name, v in self._measures.items()},
-                weights={name: Kept.of(p.array) for name, p in parameters.items()},
-                gradients={name: Kept.of(g) for name, g in gradients.items()},
+                weights={name: Kept.of_parameter(p.array) for name, p in parameters.items()},
+                gradients={name: Kept.of_parameter(g) for name, g in gradients.items()},
                 outputs={path: Kept.of(array) for path, array in outputs.items()},
                 cells=cells,
             )

@@ -75,6 +75,14 @@ function cells(numbers, kind, box, side = { width: 18, height: 15, text: 26 }) {
   return [...paths].map(([level, d]) => `<path class="${level}" d="${d}"/>`).join("") + written;
 }
 
+// Small matrices, n×rows×columns, in up to two lines.
+function tiles({ shape: [n, rows, cols], data }, kind, box) {
+  const lines = n > 2 ? 2 : 1, across = Math.ceil(n / lines), width = box.width / across, height = box.height / lines;
+  const side = Math.min((width - 4) / cols, (height - 3) / rows), cell = { width: side, height: side, text: Infinity };
+  return Array.from({ length: n }, (_, i) => cells({ shape: [rows, cols], data: data.slice(i * rows * cols, (i + 1) * rows * cols) }, kind,
+    { x: box.x + (i % across) * width, y: box.y + Math.floor(i / across) * height, width: width - 4, height: height - 3 }, cell)).join("");
+}
+
 // What the colours mean, in the header: [kind, what it is called].
 function legend(kinds) {
   $("legend").innerHTML = kinds.map(([kind, name]) => `<div><dt>${text(name)}</dt><dd>−${show(scale[kind])}</dd><dd class="ramp ${kind}"></dd><dd>+${show(scale[kind])}</dd></div>`).join("");
@@ -167,5 +175,5 @@ try {
   if (picture?.localName === "img") picture.hidden = true, picture.style.display = "none";
 } catch { /* another origin: the picture stays */ }
 
-return { data, $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells, legend, transport };
+return { data, $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells, tiles, legend, transport };
 })();
