@@ -131,6 +131,27 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
     assert "lower the learning rate" in history.stopped
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"epochs": 2.5}, "a whole number, at least 1, not 2.5"),
+        ({"epochs": 0}, "a whole number, at least 1, not 0"),
+        ({"metrics": ["accuracy"]}, r"such as \[metrics.accuracy\], and not \['accuracy'\]"),
+        ({"metrics": {"right": "accuracy"}}, "list of functions"),
+        ({"metrics": accuracy}, "list of functions"),
+        ({"callbacks": EarlyStopping("loss")}, "not a EarlyStopping: put it in brackets"),
+        ({"data": (np.ones((2, 4)), tensor([0, 1]))}, r"one is a ndarray: write tensor\(\.\.\.\) around it"),
+    ],
+)
+def test_what_fit_is_given_is_looked_at_before_anything_ran(given: dict, says: str) -> None:
+    model, optimizer = start()
+    before = model.state_dict()["layers.0.weight"].clone()
+    arguments = {"data": data.iris(), "optimizer": optimizer, **QUIET, **given}
+    with pytest.raises((TypeError, ValueError), match=says):
+        fit(model, **arguments)
+    assert (model.state_dict()["layers.0.weight"] == before).all()
+
+
 @pytest.mark.parametrize("drop", [True, False])
 def test_no_data(drop: bool) -> None:
     model, optimizer = start()

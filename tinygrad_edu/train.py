@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -116,14 +117,18 @@ def fit(
         History: the mean loss and metrics of every epoch, by name; those of the validation as "val_loss" ...
 
     Raises:
-        ValueError: no data, fewer than one epoch, or an optimizer that was made for another model.
-        TypeError: a loss that is no function, or an optimizer that is none: a class or a name, say.
+        ValueError: no data, epochs that are no whole number of at least one, or an optimizer that was made for another model.
+        TypeError: a loss or a metric that is no function, or an optimizer that is none: a class or a name, say; data that are no tensors.
     """
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, not {epochs}.")
+    if not isinstance(epochs, Integral) or epochs < 1:
+        raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
     _check_made(model, loss, optimizer)
     loader = as_loader(data, batch_size, shuffle=True)
     measured = {"loss": loss, **named(metrics)}
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(
+            f"callbacks is a list, such as [EarlyStopping()], and not a {type(callbacks).__name__}: put it in brackets."
+        )
     actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
     run = Run(model, optimizer, epochs)
 
@@ -247,6 +252,10 @@ def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
     if isinstance(data, Tensor) or (isinstance(data, list) and data and isinstance(data[0], Tensor)):
         raise TypeError(f"the data must be a pair (x, y), a dataset or a DataLoader, not a {type(data).__name__}.")
     if isinstance(data, tuple):
+        if wrong := [type(part).__name__ for part in data if not isinstance(part, Tensor)]:
+            raise TypeError(
+                f"the data must be tensors, such as a pair (x, y), and one is a {wrong[0]}: write tensor(...) around it."
+            )
         data = TensorDataset(*data)
     if isinstance(data, Dataset) or not hasattr(data, "__iter__"):
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle and not isinstance(data, IterableDataset))
@@ -263,6 +272,10 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
 
 def named(metrics: Metrics) -> dict[str, Callable]:
     """Metrics by name; a function is called by its own."""
+    if not isinstance(metrics, Iterable) or not all(map(callable, metrics.values() if isinstance(metrics, dict) else metrics)):
+        raise TypeError(
+            f"metrics is a list of functions of (prediction, target), such as [metrics.accuracy], and not {metrics!r}."
+        )
     return metrics if isinstance(metrics, dict) else {getattr(m, "__name__", type(m).__name__): m for m in metrics}
 
 
