@@ -111,6 +111,14 @@ def test_says_in_which_way_a_rule_is_wrong(name: str) -> None:
         gradcheck(lambda x: mine(x) + mine(x * 3), variable(0.7, -1.3))
 
 
+@pytest.mark.parametrize("result", [lambda x: None, lambda x: x.sum().item(), lambda x: [1.0, 2.0], lambda x: x.detach().numpy()])
+def test_a_function_that_returns_no_tensor_is_refused(result) -> None:
+    x = tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    for check in (gradcheck, gradgradcheck):
+        with pytest.raises(TypeError, match="must return a tensor or several, and it returned"):
+            check(result, x)
+
+
 def test_says_which_of_several_operations_is_wrong() -> None:
     @op(dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * y)
     def my_mul(x, y):

@@ -72,6 +72,7 @@ def gradcheck(
             is; or the function changed an input in place.
         DtypeError: an input that requires grad is not float64: the quotients would be too inexact to tell anything.
         GraphError: no input requires grad.
+        TypeError: the function returns no tensor.
 
     >>> from tinygrad_edu import Tensor, exp
     >>> gradcheck(exp, Tensor([0.0, 1.0], dtype="float64", requires_grad=True))
@@ -275,7 +276,14 @@ def _variables(inputs: tuple) -> dict[int, Tensor]:
 
 def _float_outputs(result: Any) -> list[Tensor]:
     """The tensors of floats among a function's results: the others (indices, counts) have no gradient."""
-    return [y for y in _as_tuple(result) if isinstance(y, Tensor) and y.dtype.kind == "f"]
+    outputs = [result] if isinstance(result, Tensor) else result if isinstance(result, tuple | list) else []
+    found = [y for y in outputs if isinstance(y, Tensor)]
+    if not found:
+        raise TypeError(
+            f"the function to check must return a tensor or several, and it returned {result!r}. Is a `return` missing, or did item() "
+            "or numpy() make plain numbers of the result?"
+        )
+    return [y for y in found if y.dtype.kind == "f"]
 
 
 def _changed(given: list[tuple[str, Tensor, np.ndarray]]) -> str:
