@@ -10,14 +10,17 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from rich.color import Color, ColorSystem
 from rich.console import Console
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.see import step, trace
 from tinygrad_edu.see.keys import Walk, parse_keys
-from tinygrad_edu.see.stepper import screen
+from tinygrad_edu.see.stepper import GRADIENT, GROUND, VALUE, screen
+from tinygrad_edu.see.style import shade
 from tinygrad_edu.see.words import as_text, rule_text, worked
 
 
@@ -238,3 +241,19 @@ def test_in_a_terminal(tmp_path):
     finally:
         process.kill()
         os.close(ours)
+
+
+def test_a_terminal_of_256_colours_tells_values_from_gradients_and_signs():
+    """Each colour stays nearer to its own end than to the other three, from a tenth of the largest number on."""
+
+    def seen(number: float, ends: tuple[str, str]) -> np.ndarray:
+        color = Color.parse(shade(number, 1.0, ends, GROUND)).downgrade(ColorSystem.EIGHT_BIT)
+        return np.array(color.get_truecolor(), float)
+
+    ends = {(scale, sign): seen(sign, scale) for scale in (VALUE, GRADIENT) for sign in (-1.0, 1.0)}
+    for scale, sign in ends:
+        for size in np.linspace(0.1, 1, 50).tolist():
+            color = seen(sign * size, scale)
+            alike = {key: color @ other / (np.linalg.norm(color) * np.linalg.norm(other)) for key, other in ends.items()}
+            assert max(alike, key=alike.__getitem__) == (scale, sign)
+            assert color.max() - color.min() >= 95  # not grey
