@@ -157,7 +157,7 @@ def _what_happens(t: Trace, now: Step, i: int, width: int, height: int) -> Panel
     colour = FORWARD if now.phase == "forward" else BACKWARD
     title = f"{now.phase} {i + 1}/{len(t.steps)}  {headline(t, now)}"
     pen = Console(width=width - 4, file=io.StringIO())
-    for most in (8, 4, 2):  # rows and columns of each tensor: as many as fit
+    for most in (8, 6, 5, 4, 3, 2):  # rows and columns of each tensor: as many as fit
         inside = _in_words_and_numbers(t, now, colour, width - 4, most)
         if len(pen.render_lines(inside)) <= height - 2:
             break
