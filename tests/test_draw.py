@@ -14,6 +14,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import draw, nn
 from tinygrad_edu.see import GraphvizError, group, trace
+from tinygrad_edu.see.draw import CELL
 from tinygrad_edu.see.graphviz import PURE, program
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -159,15 +160,39 @@ def test_other_endings_are_refused(tmp_path):
         draw(small()).save(tmp_path / "graph.jpg")
 
 
-def test_notebooks_get_svg_and_pixels_of_the_same_size():
+def test_notebooks_get_svg_and_pixels_of_the_same_picture():
     """A notebook that is not trusted shows no SVG."""
     bundle = draw(small())._repr_mimebundle_()
     assert bundle["image/svg+xml"].startswith("<svg")
-    points = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', bundle["image/svg+xml"])
+    points = re.search(r'viewBox="0.00 0.00 ([\d.]+) ([\d.]+)"', bundle["image/svg+xml"])
     png = base64.b64decode(bundle["image/png"])
     assert png.startswith(b"\x89PNG")
     pixels = [int.from_bytes(png[at : at + 4], "big") for at in (16, 20)]
     assert pixels == pytest.approx([float(size) * 96 / 72 for size in points.groups()], abs=3)
+
+
+def test_in_a_notebook_a_wide_picture_is_made_smaller_as_long_as_it_can_be_read():
+    def width_of(n: int) -> tuple[float, float]:
+        """Of a chain, in the notebook and by itself."""
+        h = tg.tensor(0.5, requires_grad=True)
+        for _ in range(n):
+            h = tg.tanh(h)
+        drawing = draw(h)
+        there, itself = (re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"\s+viewBox="0.00 0.00 ([\d.]+) ([\d.]+)"', svg)
+                         for svg in (drawing._repr_mimebundle_()["image/svg+xml"], drawing.svg()))  # fmt: skip
+        shape = [float(there[1]) / float(there[2]), float(itself[1]) / float(itself[2])]
+        assert shape[0] == pytest.approx(shape[1], rel=1e-3)
+        assert there.groups()[2:] == itself.groups()[2:]
+        return float(there[1]), float(itself[1])
+
+    shown, itself = width_of(2)
+    assert shown == itself < CELL
+    shown, itself = width_of(6)
+    assert shown == pytest.approx(CELL)
+    assert itself > CELL
+    shown, itself = width_of(20)
+    assert shown == pytest.approx(0.6 * itself)
+    assert shown > CELL
 
 
 # -- Graphviz ------------------------------------------------------------------------------------------------------------

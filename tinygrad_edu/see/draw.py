@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ from .groups import Group
 from .style import GRADIENT, VALUE, grid, ink, parted, scales, shade, shape_text, short
 from .trace import trace
 
+CELL = 675  # points: the width of a notebook's cell
+SMALLEST = 0.6  # how much smaller a picture may be made
 FORMATS = ("svg", "png", "pdf", "dot")
 PRINTED = 24  # up to this many numbers of a tensor, and 10 in a row, are printed; more are colours only
 EXPRESSION = 28  # characters of source on a card
@@ -177,10 +180,19 @@ class Drawing:
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """For notebooks: the picture with tooltips, and, for one that is not trusted and so shows no SVG, pixels of the same size."""
+        """For notebooks: the picture with tooltips, and, for one that is not trusted and so shows no SVG, pixels.
+
+        JupyterLab makes wide pixels fit into a cell, but cuts off a wide SVG: so it is made smaller here, as long as it can be read.
+        """
         try:
+            svg = self.svg()
+            size = re.search(r'width="([\d.]+)pt"\s+height="([\d.]+)pt"', svg)
+            assert size is not None
+            width, height = map(float, size.groups())
+            scale = min(1, max(SMALLEST, CELL / width))
+            svg = svg.replace(size[0], f'width="{width * scale:g}pt" height="{height * scale:g}pt"', 1)
             pixels = base64.b64encode(render(self.dot, "png", dpi=96)).decode()
-            return {"image/svg+xml": self.svg(), "image/png": pixels, "text/plain": repr(self)}
+            return {"image/svg+xml": svg, "image/png": pixels, "text/plain": repr(self)}
         except GraphvizError as error:
             return {"text/plain": f"{error}\n\n{self.dot}"}
 
