@@ -156,6 +156,16 @@ def test_the_first_wrong_rule_is_named():
     del tg.op.__globals__["registry"]["half_right"]
 
 
+def test_what_is_no_tensor_is_named():
+    layer = tg.nn.Linear(2, 1)
+    with pytest.raises(TypeError, match=r"such as model\.weight, and then the loss, not a Linear"):
+        explain(layer)
+    with pytest.raises(TypeError, match="then the loss, not a float"):
+        explain(layer.weight, 3.0)
+    with pytest.raises(TypeError, match="check_graph takes a tensor, usually a loss, not a Linear"):
+        check_graph(layer)
+
+
 def test_a_kink_is_not_a_mistake():
     x = tg.tensor([0.0, 0.0], requires_grad=True)
     found = check_graph(tg.relu(x).sum())

@@ -210,7 +210,7 @@ def test_a_loss_that_is_not_one_number_needs_a_gradient():
 def test_refusals_say_what_to_do():
     with pytest.raises(GraphError, match="requires_grad=True"):
         trace(tg.tensor(1.0))
-    with pytest.raises(TypeError, match="takes a tensor"):
+    with pytest.raises(TypeError, match="begins at a tensor"):
         trace(3.0)
     with pytest.raises(ValueError, match="not even JSON"):
         Trace.from_json("no")

@@ -71,6 +71,7 @@ def explain(
 
     Raises:
         GraphError: no such loss is found, its graph was let go, or x is no part of it.
+        TypeError: x or the loss is no tensor.
 
     >>> from tinygrad_edu import tensor, explain
     >>> x = tensor(3.0, requires_grad=True)
@@ -83,7 +84,10 @@ def explain(
       y ← add ← mul ← x   1 · 1 · 3 = 3
       y ← add ← mul ← x   1 · 1 · 3 = 3
     """
-    if not isinstance(x, Tensor) or not x.requires_grad:
+    for given in [x] if loss is None else [x, loss]:
+        if not isinstance(given, Tensor):
+            raise TypeError(f"explain takes a tensor, such as model.weight, and then the loss, not a {type(given).__name__}.")
+    if not x.requires_grad:
         raise GraphError("explain takes a tensor that requires grad: no gradient reaches any other.")
     losses = [loss] if loss is not None else _losses_of(x)
     walks = [_Walk(root, gradient) for root in losses]
@@ -377,6 +381,8 @@ def check_graph(loss: Tensor) -> GraphCheck:
     >>> check_graph(y).wrong[0].op
     'square_wrong'
     """
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"check_graph takes a tensor, usually a loss, not a {type(loss).__name__}.")
     walk = _Walk(loss, np.ones_like(loss.array))
     random = np.random.default_rng(0)
     found, ids = [], []

@@ -108,7 +108,7 @@ def trace(root: Tensor, gradient: Any = None, *, title: str | None = None, backw
     done done v1 None None
     """
     if not isinstance(root, Tensor):
-        raise TypeError(f"trace takes a tensor, usually a loss, not a {type(root).__name__}.")
+        raise TypeError(f"a backward pass begins at a tensor, usually a loss, not at a {type(root).__name__}.")
     return Tracer(root, gradient, backward).trace(title)
 
 
