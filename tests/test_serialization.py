@@ -170,8 +170,13 @@ def test_dtypes_that_are_not_offered(tmp_path: Path) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tg.load(tmp_path / "x")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"folder/x'$"):
         tg.save([1], tmp_path / "folder" / "x")
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path.name}'$"):
+        tg.save([1], tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match=r"file/x'$"):
+        tg.save([1], tmp_path / "file" / "x")
 
 
 def test_the_description_is_json(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ the file's metadata.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -63,8 +64,11 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # it names the temporary file, of which nobody knows
+            raise OSError(error.errno, error.strerror, str(target)) from None
         raise
 
 
