@@ -257,3 +257,19 @@ def test_a_terminal_of_256_colours_tells_values_from_gradients_and_signs():
             alike = {key: color @ other / (np.linalg.norm(color) * np.linalg.norm(other)) for key, other in ends.items()}
             assert max(alike, key=alike.__getitem__) == (scale, sign)
             assert color.max() - color.min() >= 95  # not grey
+
+
+def test_of_a_sum_of_many_products_those_that_count_are_told():
+    x, w = np.zeros((1, 1, 20)), np.arange(1.0, 21.0).reshape(1, 1, 20)
+    x[0, 0, [3, 15]] = 2, 3
+    z = nn.functional.conv1d(tg.tensor(x, requires_grad=True, name="x"), tg.tensor(w))
+    told = [cell for traced in [trace(z.sum())] for i in traced.steps if (cell := worked(traced, i))]
+    assert any(line.endswith("= 2·4 + 3·16 = 56") for line in told)
+
+
+def test_a_number_that_is_handed_on_is_no_sum():
+    x = tg.tensor([[1.0, -2.0]], requires_grad=True)
+    traced = trace(x.reshape(2, 1).sum())
+    assert "reshape" in {node.op for node in traced.nodes}
+    assert not any("= (−2) =" in (worked(traced, step) or "") for step in traced.steps)
+    assert all(worked(traced, step) is None for step in traced.steps if traced.node(step.node).op == "reshape")

@@ -1,6 +1,6 @@
 """Pictures of a training (extra `plot`): curves of a history, regions into which a model divides the plane, films, books of figures.
 
-All are in the current style of matplotlib: for a dark notebook, `matplotlib.style.use("dark_background")` makes them dark.
+All are in the current style of matplotlib: for a dark notebook, `plt.style.use("dark_background")` makes them dark.
 """
 
 from __future__ import annotations

@@ -484,6 +484,8 @@ function weightsOf(term, k, first) {
   return { numbers: { shape: first.shape, dtype: first.dtype, data }, used: [...data.keys()].filter((j) => data[j] !== 0) };
 }
 function workedSum(first, { numbers, used }, rest, result) {
+  if (used.length > 12) used = used.filter((j) => first.data[j] !== 0);  // of many terms, those that count
+  if (used.length === 1 && numbers.data[used[0]] === 1 && !rest) return "";  // one number, handed on
   const products = used.map((j) => inBrackets(first.data[j]) + (numbers.data[j] === 1 ? "" : `·${inBrackets(numbers.data[j])}`));
   const shown = products.length > 12 ? [...products.slice(0, 11), "…", products.at(-1)] : products;
   if (rest) shown.push(inBrackets(rest));

@@ -143,10 +143,14 @@ def worked(trace: Trace, step: Step) -> str | None:
     at = max(range(len(results)), key=lambda k: abs(results[k]))
     pairs = [(x, d) for x, d in zip(numbers, factors[at * len(numbers) :], strict=False) if d]
     if step.equation.kind == "weighted":
+        if len(pairs) > MOST:
+            pairs = [(x, d) for x, d in pairs if x]  # of many terms, those that count
         terms = [_in_brackets(x) + ("" if d == 1 else f"·{_in_brackets(d)}") for x, d in pairs]
         rest = results[at] - sum(x * d for x, d in pairs)  # a bias
         if step.raw is None and abs(rest) > 1e-5 * max(abs(results[at]), *map(abs, numbers)):
             terms.append(_in_brackets(rest))
+        elif len(pairs) == 1 and pairs[0][1] == 1:  # one number, handed on
+            return None
         made = " + ".join(_several(terms))
     else:
         made = f"{'max' if step.equation.kind == 'largest' else 'min'}({', '.join(_several([short(x) for x, _ in pairs]))})"
@@ -155,8 +159,11 @@ def worked(trace: Trace, step: Step) -> str | None:
     return f"{name}{f'[{place}]' if place else ''} = {made} = {short(results[at])}"
 
 
+MOST = 8  # terms of a sum that are written out
+
+
 def _several(terms: list[str]) -> list[str]:
-    return terms if len(terms) <= 8 else [*terms[:6], "…", terms[-1]]
+    return terms if len(terms) <= MOST else [*terms[: MOST - 2], "…", terms[-1]]
 
 
 def as_text(trace: Trace, i: int) -> str:
