@@ -387,6 +387,32 @@ def test_the_first_view_shows_all_that_the_first_step_is_about(show, width):
             assert stage[at] <= box[at] < box[at] + box[size] <= stage[at] + stage[size], id
 
 
+def test_the_choice_of_orders_and_their_code_are_in_sight(show):
+    """Also where the panel was scrolled to a line of the source before, and nothing lies over them."""
+    page = show(network().html)
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.reload()
+    page.keyboard.press("End")
+    page.keyboard.press("o")
+    for button in page.locator("#source .tabs button").all():
+        box = button.bounding_box()
+        for y in (box["y"] + 2, box["y"] + box["height"] - 2):
+            found = page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('button')?.textContent", [box["x"] + 8, y])
+            assert found == button.text_content()
+
+
+def test_a_view_that_is_too_wide_to_be_read_follows_the_steps(show):
+    h = tg.tensor(0.5, requires_grad=True)
+    for t in range(80):
+        with group(f"step {t}"):
+            h = tg.tanh(h * 0.5 + 0.1)
+    page = show(play(h, depth=0).html)
+    for path in ("step 3", "", "step 5", ""):
+        page.evaluate(f"player.state.open({path!r})")
+        narrow = page.evaluate("document.querySelector('#stage .card').getBoundingClientRect().width") < 70
+        assert not narrow
+
+
 def test_long_names_and_expressions_fit_their_card(show):
     a_name_longer_than_its_card = tg.ones(2, requires_grad=True)
     W_x = tg.ones(2, requires_grad=True)

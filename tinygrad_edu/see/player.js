@@ -767,6 +767,7 @@ const state = Object.assign(page.transport({
     }
     this.ticks();
     this.go(this.at);
+    if (k !== null) $("source").scrollTo(0, 0);  // to the choice of orders
   },
 });
 
