@@ -209,7 +209,11 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
 def _write_gif(path: Path, shots: Iterator[Any], figure: Any, fps: int) -> None:
     from PIL import Image  # comes with matplotlib
 
-    first, *others = (Image.fromarray(shot).convert("RGB") for shot in shots)
+    # an octree finds a picture's colours in a tenth of the time that Pillow's usual way takes, and without dots the file is smaller
+    first, *others = (
+        Image.fromarray(shot).convert("RGB").quantize(method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        for shot in shots
+    )
     first.save(path, save_all=True, append_images=others, duration=1000 / fps, loop=0)
 
 
