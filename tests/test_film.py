@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -359,6 +360,32 @@ def test_an_animation(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match="install the program ffmpeg"):
         film.save(tmp_path / "film.mp4")
     assert not (tmp_path / "film.mp4").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program that stands for ffmpeg is a script")
+def test_ffmpeg_gets_the_pixels_of_every_moment(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import FilmPicture
+
+    program = tmp_path / "ffmpeg"  # writes what it got, and how it was called, instead of a film
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        "open(sys.argv[-1], 'wb').write(sys.stdin.buffer.read())\n"
+        "open(sys.argv[-1] + '.txt', 'w').write(' '.join(sys.argv))\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    film = record(moons())
+    trained(film)
+    path = film.save(tmp_path / "film.mp4", "loss", "plane", frames=3, fps=4)
+    last = len(film.moments) - 1
+    expected = np.array(list(FilmPicture(film, ["loss", "plane"]).shots([0, round(last / 2), last])))
+    height, width = expected.shape[1:3]
+    called = (tmp_path / "film.mp4.txt").read_text()
+    assert f"-s {width}x{height}" in called
+    assert "-framerate 4" in called
+    pixels = np.fromfile(path, np.uint8).reshape(3, height, width, 4)
+    assert (pixels == expected).all()
 
 
 def test_pictures_follow_the_style_of_matplotlib() -> None:
