@@ -156,7 +156,7 @@ def test_arrays_of_numpy_around_and_as_arguments() -> None:
 def test_tensors_that_are_others_in_every_call_are_never_taken_for_the_same() -> None:
     batches = iter([tg.full((2,), float(i)) for i in range(30)])
     compiled = compile(lambda x: x + next(batches))
-    with pytest.warns(UserWarning, match="something else in every call"):
+    with pytest.warns(UserWarning, match="batches gives another thing each time it is asked"):
         found = [compiled(tg.zeros(2))[0].item() for _ in range(20)]
     assert found == list(range(20))
 
@@ -379,9 +379,6 @@ def test_what_cannot_be_in_a_plan() -> None:
         compile(one_by_one)
     with pytest.raises(CompileError, match="Return the tensor"):
         compile(lambda x: x.array)(tg.ones(2))
-    scaler, optimizer = tg.amp.GradScaler("cpu"), optim.SGD([w], lr=0.1)
-    with pytest.raises(CompileError, match="overflow"):
-        compile(lambda x: scaler.step(optimizer))(tg.ones(2))
     with pytest.raises(TypeError, match="a function or a module, not a int"):
         compile(3)
 

@@ -1,11 +1,29 @@
-"""What functions take and return: tensors and other values, nested in tuples, lists and dicts."""
+"""What functions take and return: tensors and other values, nested in tuples, lists, dicts and dataclasses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from .tensor import Tensor
+
+
+def parts_of(tree: Any) -> dict[Any, Any] | None:
+    """What stands in a tuple, list, dict or dataclass, by number or name; None of a value.
+
+    A dataclass that may be called (a module, say) or holds more than its fields is an object, and so a value.
+    """
+    if isinstance(tree, tuple | list):
+        return dict(enumerate(tree))
+    if isinstance(tree, Mapping):
+        return dict(tree)
+    if is_dataclass(tree) and not callable(tree):
+        names = [field.name for field in fields(tree)]
+        if getattr(tree, "__dict__", {}).keys() <= set(names):
+            return {name: getattr(tree, name) for name in names}
+    return None
 
 
 def leaves(tree: Any) -> Iterator[Any]:
@@ -14,13 +32,12 @@ def leaves(tree: Any) -> Iterator[Any]:
     >>> list(leaves([1, (2, {"three": 3})]))
     [1, 2, 3]
     """
-    if isinstance(tree, tuple | list):
-        for part in tree:
-            yield from leaves(part)
-    elif isinstance(tree, Mapping):
-        yield from leaves(list(tree.values()))
-    else:
+    parts = parts_of(tree)
+    if parts is None:
         yield tree
+    else:
+        for part in parts.values():
+            yield from leaves(part)
 
 
 def tensors(tree: Any) -> Iterator[Tensor]:
@@ -37,6 +54,15 @@ def mapped(function: Callable, tree: Any, *others: Any) -> Any:
     if isinstance(tree, tuple | list):
         parts = [mapped(function, *each) for each in zip(tree, *others, strict=True)]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)  # a namedtuple takes them one by one
-    if isinstance(tree, Mapping):
-        return {key: mapped(function, part, *(other[key] for other in others)) for key, part in tree.items()}
-    return function(tree, *others)
+    if (named := parts_of(tree)) is None:
+        return function(tree, *others)
+    alike: Any = [parts_of(other) for other in others]
+    found = {name: mapped(function, part, *(other[name] for other in alike)) for name, part in named.items()}
+    return found if isinstance(tree, Mapping) else filled(copy(tree), found)
+
+
+def filled(tree: Any, parts: dict[str, Any]) -> Any:
+    """A dataclass, with these fields; without its __init__, so that nothing is computed from them again."""
+    for name, part in parts.items():
+        object.__setattr__(tree, name, part)
+    return tree

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from types import MethodType
 from typing import Any
 from weakref import WeakSet
@@ -23,12 +23,13 @@ from ..clock import owner
 from ..grad_mode import grad_mode
 from ..nn.lazy import UninitializedParameter
 from ..nn.module import Module
+from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
-from ..trees import tensors
+from ..trees import leaves, tensors
 from .arguments import array_of, kind_of_call, refuse_overlaps
 from .lines import CompileError
 from .names import captured_by, given_to
-from .optimizers import refuse_changed_settings, settings_of
+from .optimizers import refuse_changed_settings, run_again, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
 from .reads import Reads
 from .results import has_history, operands_of, without_history
@@ -59,31 +60,38 @@ class Compiled:
         self._candidates: dict[Any, dict[Any, Plan]] = {}  # recordings that no second one has confirmed yet, by their states
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
+        self._one_at_a_time = threading.RLock()  # a plan has one memory
         self.without: set[Any] = set()  # signatures for which there is no plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records() or engine.check_gradient is not None:  # it is part of another one, say, or anomalies are looked for
             return self.function(*args, **kwargs)
         key, given = kind_of_call(args, kwargs)
-        for plan in self.plans.get(key, ()):
-            try:
-                return plan.replay(*given)
-            except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
-                continue
-            except Changed:
-                return self.function(*args, **kwargs)
-            except TooLate as error:
-                raise CompileError(
-                    f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without "
-                    "compile to see what is wrong with them."
-                ) from None
-        if key in self.without:
-            return self.function(*args, **kwargs)
-        return self.record(key, given, args, kwargs)
+        with self._one_at_a_time:
+            changed = False
+            for plan in self.plans.get(key, ()):
+                try:
+                    return plan.replay(*given)
+                except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
+                    continue
+                except Changed:
+                    changed = True
+                except TooLate as error:
+                    raise CompileError(
+                        f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function "
+                        "without compile to see what is wrong with them."
+                    ) from None
+            if not changed and key not in self.without:
+                return self.record(key, given, args, kwargs)
+        return self.function(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method."""
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        """A copy is compiled anew."""
+        return type(self), (self.function,)
 
     def __str__(self) -> str:
         """Every plan, one for each kind of arguments, as Python that can be read."""
@@ -95,15 +103,44 @@ class Compiled:
         reads = Reads(self.function, args, kwargs)
         if any(isinstance(x, UninitializedParameter) for module in reads.modules for x in vars(module).values()):
             return self.function(*args, **kwargs)  # in which lazy layers get their shapes
-        captured = captured_by(self.function, reads)
-        arrays = list(map(array_of, given))
-        memory = (id(x) for array in arrays for x in (array, owner(array)))
-        if reason := self._reason_against(key, given, next((captured[i] for i in memory if i in captured), None)):
+        names = captured_by(self.function, reads)
+        memory = [id(x) for array in map(array_of, given) for x in (array, owner(array))]
+        if reason := self._reason_against(key, given, reads, next((names[i] for i in memory if i in names), None)):
             self._warn(reason)
             return self.function(*args, **kwargs)
-        tape = Tape(given, self._settings)
+        names |= given_to(self.function, args, kwargs)
+        surroundings, tape = Surroundings(reads), Tape(given, self._settings)
+        passed = list(map(id, leaves((args, kwargs))))
+        found, operands = self._run(tape, args, kwargs)
+        if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
+            self._give_up(
+                key,
+                "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
+                "under no_grad()",
+            )
+            return found
+        result = without_history(found, operands)
+        if passed != list(map(id, leaves((args, kwargs)))):
+            self._give_up(
+                key,
+                "it changes what stands in an argument (a list, dict or dataclass), which a plan would not do again. Let it work on a copy, as "
+                "in batch = dict(batch)",
+            )
+        if tape.made_state or key in self.without:
+            return result
+        surroundings.settle(set(tape.known))
+        if surroundings.scheduled and any(isinstance(x, LRScheduler) for x in run_again(tape)):
+            self._give_up(key, f"it reads {surroundings.scheduled[0]} and steps a schedule, which changes it. Read it outside of the function")
+            return result
+        names |= {id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, tape.arrays, strict=True) if id(array) in names}
+        plan = Plan(tape, self.name, operands, names, surroundings)
+        del found, operands  # tensors that are alive after this are held by something else
+        self._consider(key, plan, tape)
+        return result
+
+    def _run(self, tape: Tape, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Run the function on a tape: what it returns, and the same as operands."""
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
-        surroundings = Surroundings(reads)
         try:
             with recording(tape):
                 try:
@@ -115,53 +152,47 @@ class Compiled:
                         raise tape.refused from None
                     raise
             refuse_changed_settings(settings, tape)
-            refuse_overlaps(tape, arrays)
+            refuse_overlaps(tape)
         finally:
-            for x, array in zip(tape.arguments, arrays, strict=True):
+            for x, array in zip(tape.arguments, tape.arrays, strict=True):
                 if tape.changes(x):
                     array[...] = x.held
-        if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
-            self._give_up(
-                key,
-                "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
-                "under no_grad()",
-            )
-            return found
-        result = without_history(found, operands)
-        if tape.made_state:
-            return result
-        names = captured | given_to(self.function, args, kwargs)
-        names |= {
-            id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, arrays, strict=True) if id(array) in names
-        }
-        surroundings.settle()
-        plan = Plan(tape, self.name, operands, names, surroundings)
+        return found, operands
+
+    def _consider(self, key: Any, plan: Plan, tape: Tape) -> None:
+        """Take a recording for the plan, if the one before was equal; give up what is another thing each time."""
         candidates = self._candidates.setdefault(key, {})
         latest = next(reversed(candidates.values()), None)
         before = candidates.pop(plan.state, None)
         candidates[plan.state] = plan
         for state in list(candidates)[:-STATES]:
             del candidates[state]
-        difference = plan.differs(before) if before is not None else (latest and plan.differs(latest)) or "it reads other things"
-        self._tries[key] = self._tries.get(key, 0) + 1
+        other = before or latest
+        if other and (names := sorted(plan.surroundings.changed & other.surroundings.changed)):
+            self._give_up(
+                key, f"in every call it changes {', '.join(names)}, which a plan would not do again. Do that outside of the function"
+            )
+            return
+        difference = (other and plan.differs(other)) or ("" if before else "it reads other things")
+        tries = self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
-            del found, operands
             tape.effects.refuse_leaks()
             self.plans[key], self._tries[key] = [plan, *self.plans.get(key, [])][:STATES], 0
             del candidates[plan.state]
-        elif before is None and self._tries[key] > 2 * TRIES:
+        elif before is None and tries > 2 * TRIES:
             self._give_up(
                 key, f"what it reads around it is something else in every call:\n  {difference}\n  Pass that as a tensor"
             )
-        elif before is not None and self._tries[key] > TRIES:
+        elif before is not None and tries > TRIES:
             raise CompileError(
                 f"{difference}\n  the function does something else in every call, so no plan can stand for it: a number that Python computes is "
                 "a constant of the plan. Make it a tensor and pass that as an argument."
             )
-        return result
 
-    def _reason_against(self, key: Any, given: list[Any], double: str | None) -> str:
+    def _reason_against(self, key: Any, given: list[Any], reads: Reads, double: str | None) -> str:
         """Why there can be no plan for such arguments."""
+        if reads.iterators:
+            return f"{reads.iterators[0]} gives another thing each time it is asked. Take what comes next outside of the function, and pass it"
         if double is not None:
             return f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
         if key not in self._tries and len(self._tries) >= MANY:
@@ -217,9 +248,6 @@ class CompiledModule(Compiled):
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.function)
-
-    def __deepcopy__(self, memo: dict) -> CompiledModule:
-        return CompiledModule(deepcopy(self.function, memo))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records() or not grad_mode.enabled or not any(p.requires_grad for p in self.function.parameters()):

@@ -9,6 +9,7 @@ import numpy as np
 from ..dtypes import get_default_dtype
 from ..grad_mode import grad_mode
 from ..tensor import Tensor
+from ..trees import parts_of
 from ..views import refresh
 from .lines import CompileError
 from .tape import Tape
@@ -46,8 +47,8 @@ def _key(x: Any, given: list[Any]) -> Any:
         return x.shape, x.dtype
     if isinstance(x, tuple | list):
         return (type(x), *[_key(part, given) for part in x])
-    if isinstance(x, dict):
-        return (type(x), *[((type(name), name), _key(part, given)) for name, part in x.items()])
+    if (parts := parts_of(x)) is not None:  # a dict or dataclass
+        return (type(x), *[((type(name), name), _key(part, given)) for name, part in parts.items()])
     if type(x) is float:
         return repr(x)  # which tells 0.0 from -0.0, and NaN from nothing
     if isinstance(x, slice):
@@ -61,8 +62,8 @@ def _key(x: Any, given: list[Any]) -> Any:
     return type(x), x
 
 
-def refuse_overlaps(tape: Tape, arrays: list[np.ndarray]) -> None:
+def refuse_overlaps(tape: Tape) -> None:
     """Refuse to change an argument in whose memory another one lies: a plan reads copies of them."""
-    changed = [array for x, array in zip(tape.arguments, arrays, strict=True) if tape.changes(x)]
-    if any(x is not y and np.may_share_memory(x, y) for x in changed for y in arrays):
+    changed = [array for x, array in zip(tape.arguments, tape.arrays, strict=True) if tape.changes(x)]
+    if any(x is not y and np.may_share_memory(x, y) for x in changed for y in tape.arrays):
         raise CompileError("an argument is changed in place and shares memory with another one. Pass a clone() of it.")

@@ -44,8 +44,11 @@ class Effects:
         if not isinstance(array, np.ndarray):
             raise CompileError(f"compile records tensors on the CPU; this one is on {backend.device_of(array)}.")
         recorded = self.tape.twin(array)
-        if not self.is_new(tensor) and recorded.memory.made != "argument":
-            self.outside.setdefault(tensor, array)
+        if not self.is_new(tensor):
+            if any(before is not None and before.memory is recorded.memory for before in self.grads_before.values()):
+                self.refuse_shared_gradient(tensor)
+            if recorded.memory.made != "argument":
+                self.outside.setdefault(tensor, array)
         return recorded
 
     def set_array(self, tensor: Tensor, array: Any) -> Any:
@@ -80,14 +83,22 @@ class Effects:
         if tensor not in self.grads and tensor not in self.grads_before and not self.is_new(tensor):
             self.grads_before[tensor] = None
             if gradient is not None:
-                self.outside.pop(gradient, None)
-                self.grads_before[tensor] = copy = self.tape.argument(gradient.__dict__["array"])
+                if id(owner(array := gradient.__dict__["array"])) in self.tape.memories:
+                    self.refuse_shared_gradient(tensor)
+                self.grads_before[tensor] = copy = self.tape.argument(array)
                 gradient = Tensor.__new__(Tensor)  # of the copy, so that all see what is changed in it in place
                 gradient.__dict__["array"] = copy.held
                 tensor.__dict__["_grad"] = gradient
                 self.new[id(gradient)] = weakref.ref(gradient)
                 self.made_at.pop(id(gradient), None)  # it was not made here, so it may stay
         return gradient
+
+    def refuse_shared_gradient(self, tensor: Tensor) -> None:
+        self.tape.running = False
+        raise CompileError(
+            f"{describe(tensor)}: a gradient from before the call and another tensor that is used in it are one memory, which a later call may find "
+            "otherwise. Make one of them a clone()."
+        )
 
     def set_grad(self, tensor: Tensor, gradient: Any) -> Any:
         """tensor.grad = gradient"""

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..trees import parts_of
+
 
 class CompileError(RuntimeError):
     """A function that cannot be recorded as a plan."""
@@ -86,11 +88,9 @@ def operands(tree: Any) -> Iterator[Operand]:
     """Every operand in nested arguments."""
     if isinstance(tree, Operand):
         yield tree
-    elif isinstance(tree, tuple | list):
-        for x in tree:
+    else:
+        for x in (parts_of(tree) or {}).values():
             yield from operands(x)
-    elif isinstance(tree, dict):
-        yield from operands(list(tree.values()))
 
 
 # What a line does that is not a function of NumPy.

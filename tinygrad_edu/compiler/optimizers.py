@@ -48,18 +48,23 @@ def as_lines(method: Any, tape: Tape) -> Any:
             return _look_into(self, method, tape)
         if isinstance(self, LRScheduler) and not _known(self.optimizer):
             tape.settings.setdefault(self.optimizer, Settings()).changes = OFTEN
-        tape.effects.settle()
-        tape.running = False
-        try:
-            result = method(self, *strip(args))
-        finally:
-            tape.running = True
-        tape.note(call, (Method(self, "step"), *tape.as_operands(args)))
-        for memory in tape.memories.values():
-            memory.value.writes += 1
-        return result
+        return as_one(self, "step", method, args, tape)
 
     return step
+
+
+def as_one(this: Any, name: str, method: Any, args: tuple, tape: Tape) -> Any:
+    """Call a method of an object of this package, as one line that is not looked into."""
+    tape.effects.settle()
+    tape.running = False
+    try:
+        result = method(this, *strip(args))
+    finally:
+        tape.running = True
+    tape.note(call, (Method(this, name), *tape.as_operands(args)))
+    for memory in tape.memories.values():
+        memory.value.writes += 1
+    return result
 
 
 def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bool:
@@ -71,7 +76,8 @@ def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bo
     before, settings.last = settings.last, settings_of(optimizer, apart=_known(optimizer))
     settings.changes += before not in (None, settings.last)
     held = [v for state in optimizer.state.values() for k, v in state.items() if k not in ("name", *_known(optimizer))]
-    return before == settings.last and settings.changes < OFTEN and all(isinstance(v, np.ndarray) for v in held)
+    steady = before == settings.last and settings.changes < OFTEN and all(isinstance(v, np.ndarray) for v in held)
+    return steady and not any(isinstance(v, Tensor) for group in optimizer.param_groups for k, v in group.items() if k != "params")
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:
@@ -84,10 +90,14 @@ def settings_of(optimizer: Optimizer, apart: tuple[str, ...] = ()) -> list[dict[
     return [{k: v for k, v in group.items() if k not in ("params", "param_names", *apart)} for group in optimizer.param_groups]
 
 
+def run_again(tape: Tape) -> list[Any]:
+    """The optimizers, schedules and scalers whose steps are lines that are not looked into."""
+    return [line.args[0].this for line in tape.lines if line.function is call and isinstance(line.args[0], Method)]
+
+
 def refuse_changed_settings(before: dict[Optimizer, Any], tape: Tape) -> None:
     """Refuse a function that sets an optimizer's settings by itself: a plan would not do it again, as it runs a schedule again."""
-    run_again = [line.args[0].this for line in tape.lines if line.function is call and isinstance(line.args[0], Method)]
-    if any(isinstance(this, LRScheduler) or _has_own_step(this) for this in run_again):
+    if any(isinstance(this, LRScheduler) or (isinstance(this, Optimizer) and _has_own_step(this)) for this in run_again(tape)):
         return
     for optimizer, settings in before.items():
         for was, now in zip(settings, settings_of(optimizer), strict=False):

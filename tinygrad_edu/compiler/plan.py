@@ -16,11 +16,12 @@ from ..clock import mark_changed, record_of
 from ..optim.optimizer import Optimizer
 from ..printing import bytes_text
 from ..tensor import Tensor, wrap
-from .lines import Line, data, grad, operands
+from .lines import Line, check, data, grad, operands
 from .memory import Layout
 from .passes import checks_first, compares, needed, straight
+from .results import copied, made
 from .source import Source
-from .surroundings import Surroundings
+from .surroundings import Surroundings, same
 from .tape import Tape
 
 
@@ -55,6 +56,9 @@ class Plan:
             "Changed": Changed,
             "TooLate": TooLate,
             "tensor": copied,
+            "view": wrap,
+            "made": made,
+            "same": same,
             "share_memory": np.may_share_memory,
             "written": frozenset(),
             "__name__": __name__,
@@ -92,12 +96,15 @@ class Plan:
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
             *self._arguments_apart(lines, tape, given, [held for _, held in changed]),
+            # Somebody may have given other data to a gradient, which is one tensor for all calls.
+            *(f"{write.name_of(write.tensor(line.args[1]))}.array = {write.name_of(line.args[1])}" for line in lines if line.function is grad and line.args[1]),
         ]
         self._after = [*self._marks(lines, [held for _, held in changed]), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
         self.replay = self._function(work, write.scope)
         outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes)]
-        self.state: Any = (self.guard, *outside, self.surroundings.key())  # equal for recordings that read the same
+        checks = [line.args[1] for line in lines if line.function is check]
+        self.state: Any = (self.guard, *outside, *checks, self.surroundings.key())  # equal for recordings that read and found the same
 
     def _function(self, work: list[str], scope: dict[str, Any]) -> Callable:
         """The function with these lines of work."""
@@ -220,8 +227,3 @@ def _names_of_states(optimizers: list[Optimizer], names: dict[int, str]) -> dict
             name = names.get(id(p.array), "state")
             found |= {id(state): f"{name}_state"} | {id(x): f"{name}_{k}" for k, x in state.items() if isinstance(x, np.ndarray)}
     return found
-
-
-def copied(array: Any) -> Tensor:
-    """What a plan returns: a copy, which the next call does not overwrite."""
-    return wrap(np.array(array))

@@ -1,35 +1,57 @@
-"""What a function reads beside its arguments, as its bytecode tells.
+"""What a function may read beside its arguments, as its bytecode tells.
 
-Its variables stand in cells and in dicts of names. From there it goes on: to attributes (`config.rate`), to what stands in lists and dicts,
-and to functions, methods and layers that it may call. So for whatever Python looks up there is a place: a cell, a dict or a list, and a name.
+Python looks names up while it runs, and which object it then has in hand no bytecode tells. So the rule is a wide one: of all that can be
+reached from the function, each variable, each attribute whose name stands somewhere in the bytecode of the learner's functions among it,
+and all that stands in lists and dicts. For each there is a place: a cell, a dict, a list, a class or an object, and a name.
 """
 
 from __future__ import annotations
 
 import dis
 import functools
-import inspect
-from collections.abc import Iterator
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+import io
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..amp import GradScaler
 from ..nn.module import Module
-from ..optim.lr_scheduler import LRScheduler
 from ..tensor import Tensor
-from ..trees import leaves
+from ..trees import leaves, parts_of
 
-Place = tuple[Any, Any, Any]  # where it stands (a cell, dict, list or class), under which name or number, and the value
+Place = tuple[Any, Any, Any]  # where it stands, under which name or number, and the value
 
 MANY = 64  # things in a list or dict; where there are more they are data, and are not looked at
-NAMES = (bool, int, float, str, type(None))  # what may be a name in a dict
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice)
+BY_NAME = {"getattr", "hasattr", "setattr", "vars"}  # functions that take the name of an attribute as text
+ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
+# What this package calls by itself, of a module, a function with its own gradient, an optimizer.
+CALLED = {"forward", "backward", "setup_context", "update", "step"}
+AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
+NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__init_subclass__", "__getstate__", "__setstate__", "__reduce__"}
+# What may be called holds what it calls.
+HELD: dict[type, Callable[[Any], Any]] = {
+    MethodType: lambda x: (x.__func__, x.__self__),
+    functools.partial: lambda x: (x.func, x.args, x.keywords),
+    functools.cached_property: lambda x: (x.func,),
+    property: lambda x: (x.fget,),
+    staticmethod: lambda x: (x.__func__,),
+    classmethod: lambda x: (x.__func__,),
+}
 
 
 def read(where: Any, name: Any) -> Any:
     """What stands there now; None where nothing does."""
     try:
-        return where.cell_contents if isinstance(where, CellType) else (vars(where) if isinstance(where, type) else where)[name]
+        if isinstance(where, CellType):
+            return where.cell_contents
+        if isinstance(where, dict | list | deque):
+            return where[name]
+        return vars(where)[name] if isinstance(where, type) else getattr(where, name, None)  # a class, or an object with slots
     except (ValueError, LookupError):  # an empty cell, or what was taken away
         return None
 
@@ -39,123 +61,183 @@ class Reads:
 
     Attributes:
         places: where that stands.
+        containers: the lists, dicts and sets among it.
         modules: whose settings it may read.
+        iterators: names of what gives another thing each time that it is asked.
+        names, texts: of attributes, and what may be the keys of dicts, in the bytecode.
     """
 
     def __init__(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
-        self.places: list[Place] = []
+        self.found: dict[tuple[int, Any], Place] = {}
+        self.containers: list[Any] = []
         self.modules: list[Module] = []
-        self.met: set[Any] = set()
-        self.call(function, args, kwargs)
-        for x in leaves((args, kwargs)):
-            self.call(x)
+        self.iterators: list[str] = []
+        self.names = set(CALLED)
+        self.texts: set[str] = set()  # that may be keys: group["lr"]
+        self.met: dict[int, Any] = {}
+        self.things: list[Any] = []  # what has attributes
+        self.visit(function)
+        self.given((args, kwargs))
+        before = None
+        while before != (now := (len(self.things), len(self.names))):  # new names of things, and new things by name
+            before = now
+            for x in list(self.things):
+                self.attributes(x)
 
-    def call(self, x: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> None:
-        """What is read by something that may be called."""
-        if isinstance(x, Module):
-            for module in x.modules():
-                self.modules.append(module)
-                self.code(type(module).forward, (module,))
-        elif isinstance(x, FunctionType):
-            self.code(x, args, kwargs)
-        elif isinstance(x, MethodType):
-            self.call(x.__func__, (x.__self__, *args), kwargs)
-        elif isinstance(x, functools.partial):
-            self.call(x.func, (*x.args, *args), {**x.keywords, **(kwargs or {})})
-        elif hasattr(x, "record") and hasattr(x, "function"):  # a compiled function
-            self.call(x.function, args, kwargs)
-        elif callable(x) and not isinstance(x, type):
-            self.code(type(x).__call__, (x, *args), kwargs)
+    @property
+    def places(self) -> list[Place]:
+        return list(self.found.values())
 
-    def thing(self, x: Any) -> None:
-        """What is read of something that is read: by what may be called, or what stands in a list or dict."""
-        if not isinstance(x, list | tuple | dict):
-            self.call(x)
-        elif len(x) <= MANY and id(x) not in self.met:
-            self.met.add(id(x))
-            for name, part in list(x.items() if isinstance(x, dict) else enumerate(x)):
-                if isinstance(name, NAMES):
-                    self.places += [(x, name, part)] * (not isinstance(x, tuple))
-                    self.thing(part)
+    def given(self, x: Any) -> None:
+        """An argument: what it holds is compared as the kind of the call."""
+        parts = parts_of(x)
+        if parts is None:
+            self.visit(x)
+        else:
+            self.visit(type(x))
+            for part in parts.values():
+                self.given(part)
 
-    def code(self, function: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> None:
-        """The places from which a function's bytecode reads. Of the arguments, those that are objects with attributes matter."""
-        objects = [x for x in (*args, *(kwargs or {}).values()) if not isinstance(x, NAMES)]
-        key = (function, *map(id, objects))
-        if not isinstance(function, FunctionType) or _is_own(function) or key in self.met:
+    def place(self, where: Any, name: Any) -> None:
+        """A place that may be read."""
+        if (id(where), name) not in self.found:
+            x = read(where, name)
+            if isinstance(x, ModuleType):  # which stays under this name
+                self.visit(x)
+                return
+            self.found[id(where), name] = where, name, x
+            if hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
+                self.iterators.append(str(name))
+            self.visit(x)
+
+    def visit(self, x: Any) -> None:
+        """Something that was read: what may be called, what has attributes, what stands in a list or dict."""
+        if id(x) in self.met or isinstance(x, PLAIN):
             return
-        self.met.add(key)
-        code, bound = function.__code__, _bound(function, args, kwargs or {})
-        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        self.met[id(x)] = x
+        if isinstance(x, FunctionType):
+            self.function(x)
+        elif isinstance(x, Tensor):
+            self.things.append(x)
+            for hook in leaves([x._hooks, x._grad_hooks]):
+                self.visit(hook)
+        elif isinstance(x, list | tuple | dict | set | frozenset | deque):
+            self.contents(x)
+        elif isinstance(x, tuple(HELD)):
+            for part in HELD[next(kind for kind in HELD if isinstance(x, kind))](x):
+                self.visit(part)
+        elif isinstance(x, type | ModuleType):
+            if not is_library(x):
+                self.things.append(x)
+                self.functions_of(x, AT_BIRTH)
+        elif not isinstance(x, np.ndarray | CodeType):
+            self.object(x)
+
+    def object(self, x: Any) -> None:
+        """An object with attributes."""
+        self.things.append(x)
+        if isinstance(x, Module):
+            self.modules += [module for module in x.modules() if module not in self.modules]
+            for module in x.modules():
+                self.visit(module)
+        for kind in type(x).__mro__:
+            if not is_library(kind):
+                self.functions_of(kind, {name for name in vars(kind) if name.startswith("__")} - NOT_CALLED)
+        if isinstance(x, GradScaler):
+            self.place(x._state, "scale")
+        held = getattr(x, "__dict__", {})
+        self.visit(held.get("__wrapped__"))  # of a compiled or cached function
+        if isinstance(x, Module) or is_library(type(x)):  # which calls what it holds: hooks, say
+            for part in leaves(list(held.values())):
+                if isinstance(part, FunctionType | MethodType | functools.partial):
+                    self.visit(part)
+
+    def functions_of(self, kind: Any, names: set[str]) -> None:
+        for name in vars(kind).keys() & names:
+            if isinstance(vars(kind)[name], FunctionType):
+                self.visit(vars(kind)[name])
+
+    def contents(self, x: Any) -> None:
+        """What stands in a list, dict or set."""
+        if not isinstance(x, tuple | frozenset):
+            self.containers.append(x)
+        if len(x) <= MANY:
+            pairs = list(x.items() if isinstance(x, dict) else enumerate(x))
+            for name, part in pairs:
+                if isinstance(x, list | dict | deque):
+                    self.place(x, name)
+                else:
+                    self.visit(part)
+
+    def function(self, function: FunctionType) -> None:
+        """What a function reads: variables around it; attributes and global names only of one that is the learner's."""
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            self.place(cell, name)
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self.thing(default)
-        x: Any = None  # what the last instruction loaded, as far as it is known
-        for opname, name in _loads(code):
-            holder, x, where = x, None, None
-            if opname in ("LOAD_ATTR", "LOAD_METHOD"):
-                where = self.attribute(holder, name)
-            elif opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and name in bound:
-                x = bound[name]
-            elif opname == "LOAD_DEREF":
-                where = cells.get(name)
-            elif opname == "LOAD_GLOBAL" and name in function.__globals__:
-                where = function.__globals__
-            if where is not None:
-                x = read(where, name)
-                if not isinstance(holder, Module) or isinstance(
-                    x, list | dict
-                ):  # others are looked at with all settings of modules
-                    self.places.append((where, name, x))
-                self.thing(x)
+            self.visit(default)
+        self.visit(vars(function).get("__wrapped__"))
+        if is_library(function):
+            return
+        for code in _codes(function.__code__):
+            by_name = not BY_NAME.isdisjoint(code.co_names) or "__dict__" in code.co_names
+            for opname, x in _names(code):
+                if opname.endswith(("_GLOBAL", "_NAME")) and x in function.__globals__:
+                    self.place(function.__globals__, x)
+                elif "ATTR" in opname or "METHOD" in opname:
+                    self.names |= {x, ALSO.get(x, x)}
+                elif isinstance(x, str) and opname == "LOAD_CONST":
+                    self.texts.add(x)
+                    self.names |= {x} if by_name else set()
 
-    def attribute(self, holder: Any, name: str) -> Any:
-        """The dict in which an attribute of an object stands, or none; for a method or property what that reads."""
-        if holder is None or isinstance(holder, Tensor | np.ndarray | np.generic) or _is_library(holder):
-            return None
-        if isinstance(holder, LRScheduler) and name == "get_last_lr":
-            self.thing(holder._last_lr)
-        held = None if isinstance(holder, type) else getattr(holder, "__dict__", None)
-        if held is not None and name in held:
-            return held
-        for kind in (holder if isinstance(holder, type) else type(holder)).__mro__:
-            if name in vars(kind):
-                x = vars(kind)[name]
-                if _is_library(kind):
-                    return None
-                if held is not None:
-                    self.places.append((held, name, None))  # where it may come to stand
-                if isinstance(x, FunctionType | property):
-                    self.code(x.fget if isinstance(x, property) else x, (holder,))
-                    return None
-                return None if inspect.isdatadescriptor(x) else kind
-        return None
+    def attributes(self, x: Any) -> None:
+        """The places of attributes of an object, in it and in its classes."""
+        held = vars(x) if isinstance(x, ModuleType) else None if isinstance(x, type) else getattr(x, "__dict__", None)
+        if isinstance(held, dict):
+            own = held.keys() & self.names
+            if isinstance(x, Tensor):
+                own -= TENSORS
+            for name in own:
+                if isinstance(x, Module):  # all of its settings are looked at
+                    self.visit(held[name])
+                else:
+                    self.place(held, name)
+        if isinstance(x, Tensor | ModuleType):
+            return
+        for kind in (x if isinstance(x, type) else type(x)).__mro__:
+            if is_library(kind):
+                continue
+            for name in vars(kind).keys() & self.names:
+                if isinstance(vars(kind)[name], MemberDescriptorType) and kind is not x:
+                    self.place(x, name)
+                else:
+                    self.place(kind, name)
+                    if isinstance(held, dict) and not isinstance(x, Module):
+                        self.place(held, name)  # where it may come to stand
 
 
-def _bound(function: FunctionType, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments and defaults by the names that the function has for them and does not give to anything else."""
-    code, defaults = function.__code__, function.__defaults__ or ()
-    names = code.co_varnames[: code.co_argcount]
-    given = {**dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)), **(function.__kwdefaults__ or {})}
-    given |= {**dict(zip(names, args, strict=False)), **kwargs}
-    stores = (each.argval for each in dis.get_instructions(code) if each.opname.startswith(("STORE_FAST", "STORE_DEREF")))
-    stored = set(leaves(list(stores)))  # newer Pythons store two at once
-    return {name: x for name, x in given.items() if name not in stored and not isinstance(x, Tensor)}
+TENSORS = {"array", *dir(Tensor)}  # attributes that are not the learner's
 
 
-def _loads(code: CodeType) -> Iterator[tuple[str, Any]]:
-    """Instructions of a function, and of those within it, with the names that they load."""
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The bytecode of a function, and of those within it."""
+    yield code
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            yield from _codes(x)
+
+
+def _names(code: CodeType) -> Iterator[tuple[str, Any]]:
+    """Instructions, with the name that each loads or stores."""
     for each in dis.get_instructions(code):
         yield each.opname, each.argval[-1] if isinstance(each.argval, tuple) and each.argval else each.argval
-        if isinstance(each.argval, CodeType):
-            yield from ((opname, name) for opname, name in _loads(each.argval) if not opname.startswith("LOAD_FAST"))
 
 
-def _is_own(x: FunctionType) -> bool:
-    """Whether a function is one of this package."""
-    return (x.__module__ or "").partition(".")[0] == "tinygrad_edu"
+def is_library(x: Any) -> bool:
+    """Whether a function, class or module is of this package, of NumPy, of Python or of another installed package."""
+    return _is_installed(((x.__name__ if isinstance(x, ModuleType) else x.__module__) or "").partition(".")[0])
 
 
-def _is_library(x: Any) -> bool:
-    """Whether this is a module or class of this package, of NumPy or of Python, whose names nobody binds anew."""
-    home = x.__name__ if isinstance(x, ModuleType) else x.__module__ if isinstance(x, type) else ""
-    return home.partition(".")[0] in ("tinygrad_edu", "numpy", "math", "builtins", "collections", "types")
+@functools.cache
+def _is_installed(package: str) -> bool:
+    found = getattr(sys.modules.get(package), "__file__", None) or ""
+    return package in ("tinygrad_edu", "numpy") or package in sys.stdlib_module_names or "site-packages" in found

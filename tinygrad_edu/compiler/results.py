@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..autograd.engine import topological_order
 from ..errors import GraphError
-from ..tensor import Tensor
-from ..trees import mapped
+from ..tensor import Tensor, wrap
+from ..trees import filled, mapped
 from .lines import CompileError, Operand
 from .recorded import Recorded
 from .tape import Tape
@@ -24,19 +26,33 @@ def has_history(x: Tensor) -> bool:
 
 
 def operands_of(found: Any, tape: Tape) -> Any:
-    """What a function returned, with operands in place of tensors that it made or was given."""
+    """What a function returned, with operands in place of tensors that it made."""
 
     def operand(x: Any) -> Any:
         if type(x) is Recorded:
             raise CompileError("the function returns an array. Return the tensor, and take its array outside.")
         if not isinstance(x, Tensor):
             return x
-        recorded = tape.twin(x.__dict__["array"])
-        return recorded.operand() if tape.effects.is_new(x) or any(recorded is given for given in tape.arguments) else x
+        return tape.twin(x.__dict__["array"]).operand() if tape.effects.is_new(x) else x
 
     return mapped(operand, found)
 
 
 def without_history(found: Any, operands: Any) -> Any:
-    """The same with tensors that have no history, as replays return them."""
-    return mapped(lambda x, operand: Tensor(x.array) if isinstance(operand, Operand) else x, found, operands)
+    """The same with tensors that have no history, as replays return them: of a tensor from outside a view, as ever, of others a copy."""
+
+    def result(x: Any, operand: Any) -> Any:
+        return (wrap if operand.value.kind == "outside" else copied)(x.array) if isinstance(operand, Operand) else x
+
+    return mapped(result, found, operands)
+
+
+# What the source of a plan calls to make them.
+def copied(array: Any) -> Tensor:
+    """A tensor that the next call does not overwrite."""
+    return wrap(np.array(array))
+
+
+def made(kind: type, **parts: Any) -> Any:
+    """A dataclass with these fields."""
+    return filled(object.__new__(kind), parts)

@@ -12,12 +12,13 @@ import numpy as np
 
 from ..callsite import source_line
 from ..tensor import Tensor, wrap
+from ..trees import parts_of
 from .lines import COPIES, Draw, Line, Method, Operand, call, check, data, get, grad, put
 from .memory import Layout
 from .passes import COMPARED, EFFECTS, METHODS, compares, lasting, puts_out
 
 # Names that the source of a plan uses itself, beside those in its scope.
-RESERVED = {"replay", "len", "id", "vars", *kwlist, *(name for name, x in vars(builtins).items() if isinstance(x, type))}
+RESERVED = {"replay", "len", "id", "vars", "getattr", *kwlist, *(name for name, x in vars(builtins).items() if isinstance(x, type))}
 
 
 class Source:
@@ -104,7 +105,7 @@ class Source:
     def result(self, tree: Any) -> str:
         """What the plan returns, as source."""
         if isinstance(tree, Operand):
-            return f"tensor({self.name_of(tree)})"
+            return f"{'view' if tree.value.kind == 'outside' else 'tensor'}({self.name_of(tree)})"
         if isinstance(tree, tuple) and hasattr(tree, "_fields"):
             return f"{self.function(type(tree))}({', '.join(map(self.result, tree))})"
         if isinstance(tree, tuple):
@@ -113,6 +114,9 @@ class Source:
             return f"[{', '.join(map(self.result, tree))}]"
         if isinstance(tree, dict):
             return "{" + ", ".join(f"{k!r}: {self.result(x)}" for k, x in tree.items()) + "}"
+        if (parts := parts_of(tree)) is not None:
+            inner = "".join(f", {name}={self.result(x)}" for name, x in parts.items())
+            return f"made({self.function(type(tree))}{inner})"
         return self.text(tree)
 
     def line(self, lines: list[Line], i: int) -> str:

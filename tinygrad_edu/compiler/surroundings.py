@@ -2,86 +2,123 @@
 settings of modules.
 
 A plan holds them as constants. So they are looked at before each call, and if one is another than it was, the function is recorded anew.
+What the function itself changes of them a plan would not change again; that is found by looking at all of it again after a recording.
 """
 
 from __future__ import annotations
 
 import random
-from types import CellType, ModuleType
+from collections.abc import Iterator
+from types import CellType
 from typing import Any
 
 import numpy as np
 
 from .. import clock
+from ..amp import GradScaler
 from ..nn.module import Module
+from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .lines import CompileError
-from .reads import NAMES, Reads, read
+from .reads import MANY, PLAIN, Reads, read
 from .source import Source
+
+SCHEDULED = {"lr", "momentum", "betas", "last_epoch", "_step_count", "_last_lr"}  # what a schedule's step may change
 
 
 class Surroundings:
-    """What a function read when it was recorded; what the function itself changes is left out by `settle`, after the call."""
+    """What a function read when it was recorded.
+
+    Attributes:
+        changed: names of what it changed by itself, beside what a plan does again.
+        scheduled: names of what it reads of what a schedule's step changes.
+    """
 
     def __init__(self, reads: Reads) -> None:
-        self.variables = [place for place in reads.places if not isinstance(place[2], ModuleType)]
-        held = [x for _, _, x in self.variables]
-        lists = [x for x in held if isinstance(x, list | dict)]
-        for optimizer in (x for x in held if isinstance(x, Optimizer)):
-            lists += [optimizer.param_groups, *(group["params"] for group in optimizer.param_groups)]
-        self.sizes = [(x, len(x)) for x in lists]
-        self.settings = {m: {k: (v, _contents(v)) for k, v in vars(m).items()} for m in dict.fromkeys(reads.modules)}
-        self.names: dict[Module, set[str]] = {}
-        self.seen, self.draws = clock.last_setting, _draws()
+        self.places = reads.places
+        optimizers = [x for x in reads.met.values() if isinstance(x, Optimizer)]
+        lists = [*(x.param_groups for x in optimizers), *(group["params"] for x in optimizers for group in x.param_groups)]
+        sets = [x for x in reads.containers if isinstance(x, set)]
+        self.sizes = [(x, len(x)) for x in (*reads.containers, *lists) if not isinstance(x, set)]
+        self.sets = [(x, frozenset(x)) for x in sets if len(x) <= MANY]
+        self.arrays = [(x, x.copy()) for _, _, x in self.places if isinstance(x, np.ndarray) and x.size <= MANY]
+        self.settings = {m: {k: (v, _contents(v)) for k, v in vars(m).items() if k != "training"} for m in reads.modules}
+        self.draws = _draws()
+        # What optimizers, schedules and scalers change in their steps, which a plan does again.
+        schedules = [vars(x) for x in reads.met.values() if isinstance(x, LRScheduler)]
+        scheduled = {id(x) for x in (*schedules, *(group for x in optimizers for group in x.param_groups))}
+        stepped = [held for x in optimizers for held in (vars(x), *x.state.values())]
+        stepped += [x._state for x in reads.met.values() if isinstance(x, GradScaler)]
+        self.again = scheduled | set(map(id, stepped))
+        said = reads.names | reads.texts
+        self.scheduled = [name for where, name, _ in self.places if id(where) in scheduled and name in SCHEDULED & said]
+        self.changed: frozenset[str] = frozenset()
+        self.seen = -1
 
-    def settle(self) -> None:
+    def settle(self, read_anew: set[int]) -> None:
+        """Look at all of it again, after the call. read_anew: the ids of arrays whose numbers are read again in each call."""
         if self.draws != _draws():
             raise CompileError(
                 "the function draws random numbers of Python's or NumPy's, which are others in every call, so the recorded plan cannot "
                 "contain them. Draw them with this package (rand, randint, randperm ...), or outside, and pass them."
             )
-        grown = [held for held, size in self.sizes if len(held) != size]
-        self.sizes = [(held, size) for held, size in self.sizes if len(held) == size]
-        self.variables = [
-            (where, name, x)
-            for where, name, x in self.variables
-            if _same(x, read(where, name)) and not any(where is held or x is held for held in grown)
-        ]
+        self.arrays = [(x, numbers) for x, numbers in self.arrays if id(x) not in read_anew]
+        self.changed = frozenset(self._changes())
+        self.settings_changed()
+
+    def _changes(self) -> Iterator[str]:
+        names = {id(x): str(name) for _, name, x in reversed(self.places)}
+        for where, name, x in self.places:
+            if id(where) not in self.again and not same(x, read(where, name)):
+                yield f"{names[id(where)]}[{name!r}]" if id(where) in names else str(name)
+        for held, size in self.sizes:
+            if len(held) != size:
+                yield names.get(id(held), f"a {type(held).__name__}")
+        for held, before in self.sets:
+            if held != before:
+                yield names.get(id(held), "a set")
+        for x, numbers in self.arrays:
+            if x.tobytes() != numbers.tobytes():
+                yield names[id(x)]
         for module, before in self.settings.items():
             now = vars(module)
-            self.settings[module] = {k: v for k, v in before.items() if k != "training" and k in now and _as_before(v, now[k])}
-            self.names[module] = set(now)
-        self.seen = clock.last_setting
+            for name in before.keys() | now.keys() - {"training"}:
+                if name not in before or name not in now or not _as_before(before[name], now[name]):
+                    yield f"{name} of {type(module).__name__}"
 
     def conditions(self, write: Source) -> list[str]:
         """That all is as it was, as source."""
         found = [f"len({write.name_of(held)}) == {size}" for held, size in self.sizes]
-        for where, name, x in self.variables:
-            held = f"vars({write.name_of(where)})" if isinstance(where, type) else write.name_of(where)
-            held += (
-                ".cell_contents" if isinstance(where, CellType) else f"[{name}]" if isinstance(where, list) else f".get({name!r})"
-            )
-            same = f"{held} is {write.name_of(x)}"
-            if isinstance(x, int | float | str) and not isinstance(x, bool):  # another object may be the same number
-                same = f"({same} or type({held}) is {write.text(type(x))} and {held} == {write.text(x)})"
-            found.append(same)
+        found += [f"{write.name_of(held)} == {write.name_of(before)}" for held, before in self.sets]
+        found += [f"{write.name_of(x)}.tobytes() == {numbers.tobytes()!r}" for x, numbers in self.arrays]
+        for where, name, x in self.places:
+            held = write.name_of(where)
+            if isinstance(where, CellType):
+                held += ".cell_contents"
+            elif isinstance(where, dict | type):
+                held = f"{f'vars({held})' if isinstance(where, type) else held}.get({write.text(name)})"
+            else:
+                held = f"getattr({held}, {name!r}, None)" if isinstance(name, str) else f"{held}[{name}]"
+            plain = isinstance(x, (*PLAIN, tuple)) and not isinstance(x, bool | None)  # another object may be the same number
+            found.append(f"({held} is {write.name_of(x)} or same({held}, {write.name_of(x)}))" if plain else f"{held} is {write.name_of(x)}")
         if self.settings:
             write.scope["surroundings"] = self
-            found.append("(clock.last_setting == surroundings.seen or not surroundings.changed())")
+            found.append("(clock.last_setting == surroundings.seen or not surroundings.settings_changed())")
         return found
 
     def key(self) -> tuple:
         """Something hashable that is the same as long as all is."""
-        found = [(id(where), name, _identity(x)) for where, name, x in self.variables]
+        found = [(id(where), name, _identity(x)) for where, name, x in self.places]
         settings = [(id(m), k, _identity(v)) for m, held in self.settings.items() for k, (v, _) in held.items()]
-        return *found, *settings, *((id(held), size) for held, size in self.sizes)
+        arrays = [(id(x), numbers.tobytes()) for x, numbers in self.arrays]
+        return self.changed, *found, *settings, *arrays, *((id(held), what) for held, what in (*self.sizes, *self.sets))
 
-    def changed(self) -> bool:
+    def settings_changed(self) -> bool:
         """Whether modules have other settings now; asked when one of some module was set since."""
         for module, before in self.settings.items():
             now = vars(module)
-            if self.names[module] != now.keys() or not all(_as_before(v, now[k]) for k, v in before.items()):
+            if before.keys() != now.keys() - {"training"} or not all(_as_before(v, now[k]) for k, v in before.items()):
                 return True
         self.seen = clock.last_setting
         return False
@@ -93,8 +130,15 @@ def _draws() -> tuple[Any, ...]:
     return random.getstate(), twister["state"]["pos"], twister["state"]["key"].tobytes()
 
 
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and isinstance(a, NAMES) and a == b)
+def same(a: Any, b: Any) -> bool:
+    """Whether two things are one, or equal numbers, texts or tuples of such; 0.0 is not -0.0, and NaN is NaN."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return isinstance(a, PLAIN) and repr(a) == repr(b)
 
 
 def _contents(x: Any) -> list[Any]:
@@ -106,8 +150,10 @@ def _contents(x: Any) -> list[Any]:
 def _as_before(was: tuple[Any, list[Any]], now: Any) -> bool:
     x, parts = was
     found = _contents(now)
-    return _same(x, now) and len(found) == len(parts) and all(map(_same, parts, found))
+    return same(x, now) and len(found) == len(parts) and all(map(same, parts, found))
 
 
 def _identity(x: Any) -> Any:
-    return (type(x), repr(x)) if isinstance(x, NAMES) else id(x)
+    if isinstance(x, tuple):
+        return tuple(map(_identity, x))
+    return (type(x), repr(x)) if isinstance(x, PLAIN) else id(x)

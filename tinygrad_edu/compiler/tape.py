@@ -62,7 +62,8 @@ class Tape:
         self.effects = Effects(self)
         self.given = given  # tensors and arrays, as they are passed
         self.leaves = [x for x in given if isinstance(x, Tensor) and x.op is None]
-        self.arguments = [self.argument(x.__dict__["array"] if isinstance(x, Tensor) else x) for x in given]
+        self.arrays = [x.__dict__["array"] if isinstance(x, Tensor) else x for x in given]  # of these
+        self.arguments = [self.argument(array) for array in self.arrays]  # and their recorded twins
 
     def watches(self) -> bool:
         """Whether what happens now is to be noted: in this thread, and not within what is called as one."""

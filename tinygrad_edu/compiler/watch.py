@@ -7,6 +7,7 @@ steps of optimizers and schedules, and what does not end in a call of NumPy are 
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,16 +20,18 @@ from .. import backend
 from ..amp import GradScaler
 from ..autograd import engine
 from ..nn.module import Module
-from ..ops import random
+from ..ops import linalg, random
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer, with_own_step
 from ..tensor import Tensor, to_array
+from ..utils import checkpoint
 from .lines import Draw
-from .optimizers import as_lines
+from .optimizers import as_lines, as_one
 from .recorded import Recorded, strip
 from .tape import Tape
 
 _one_at_a_time = threading.Lock()
+_answer = linalg._answer
 
 
 def somebody_records() -> bool:
@@ -65,13 +68,16 @@ def recording(tape: Tape) -> Iterator[None]:
         replace(random, "_numbers", _drawing(random._numbers, tape))
         replace(engine, "warn_of_nan", lambda *found: None)
         replace(Optimizer, "__init__", _refused(Optimizer.__init__, tape, "makes an optimizer"))
-        replace(GradScaler, "step", _refused(GradScaler.step, tape, "counts steps without overflow"))
+        for name in ("unscale_", "step", "update"):
+            replace(GradScaler, name, _as_one_line(name, vars(GradScaler)[name], tape))
+        replace(checkpoint, "recomputes", lambda: False)  # a plan knows for how long each value is needed
         ours = [module for name, module in list(sys.modules.items()) if name.startswith("tinygrad_edu")]
         for old, new in ((to_array, _from_arrays(tape)), (backend.require, _explained(tape))):
             for module in ours:
                 if vars(module).get(old.__name__) is old:
                     replace(module, old.__name__, new)
-        replace(backend, "add_rows", _as_one(backend.add_rows, tape))
+        replace(backend, "add_rows", _as_one_function(backend.add_rows, tape))
+        replace(linalg, "_answer", lambda function, *args: _as_one_function(_answering(function), tape)(*args))
         for kind in (*with_own_step(Optimizer), *with_own_step(LRScheduler)):
             replace(kind, "step", as_lines(vars(kind)["step"], tape))
         try:
@@ -158,5 +164,20 @@ def _drawing(numbers: Any, tape: Tape) -> Any:
     return lambda *which: Draws(*which) if tape.watches() else numbers(*which)
 
 
-def _as_one(function: Any, tape: Tape) -> Any:
+def _as_one_function(function: Any, tape: Tape) -> Any:
     return lambda *args: tape.run(function, args, {}) if any(type(x) is Recorded for x in args) else function(*args)
+
+
+@functools.cache
+def _answering(function: Any) -> Any:
+    """A function of linear algebra that raises this package's error."""
+    return functools.wraps(function)(functools.partial(_answer, function))
+
+
+def _as_one_line(name: str, method: Any, tape: Tape) -> Any:
+    """A method of a GradScaler: it decides after numbers, as in each call of the plan."""
+
+    def line(self: Any, *args: Any) -> Any:
+        return as_one(self, name, method, args, tape) if tape.watches() and self.is_enabled() else method(self, *args)
+
+    return line

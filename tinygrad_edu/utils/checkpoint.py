@@ -41,7 +41,7 @@ def checkpoint(
 
     Source: https://pytorch.org/docs/stable/checkpoint.html
     """
-    if not grad_mode.enabled:
+    if not recomputes():
         return function(*args, **kwargs)
     state = default_generator.get_state() if preserve_rng_state else None
 
@@ -70,6 +70,11 @@ def checkpoint(
     del result, outputs  # and with them all that was recorded
     found = _Recompute.apply(again, values, tracked, *used)
     return found if several else found[0]
+
+
+def recomputes() -> bool:
+    """Whether anything is to be forgotten: not without a backward pass."""
+    return grad_mode.enabled
 
 
 def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
