@@ -18,6 +18,7 @@ from types import MethodType
 from typing import Any
 from weakref import WeakSet
 
+from ..amp import GradScaler
 from ..autograd import engine
 from ..clock import owner
 from ..grad_mode import grad_mode
@@ -129,8 +130,8 @@ class Compiled:
         if tape.made_state or key in self.without:
             return result
         surroundings.settle(set(tape.known))
-        if surroundings.scheduled and any(isinstance(x, LRScheduler) for x in run_again(tape)):
-            self._give_up(key, f"it reads {surroundings.scheduled[0]} and steps a schedule, which changes it. Read it outside of the function")
+        if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
+            self._give_up(key, f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function")
             return result
         names |= {id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, tape.arrays, strict=True) if id(array) in names}
         plan = Plan(tape, self.name, operands, names, surroundings)

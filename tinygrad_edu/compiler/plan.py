@@ -96,8 +96,6 @@ class Plan:
             f"def replay({', '.join('given_' + b for b in buffers)}):",
             self.guard,
             *self._arguments_apart(lines, tape, given, [held for _, held in changed]),
-            # Somebody may have given other data to a gradient, which is one tensor for all calls.
-            *(f"{write.name_of(write.tensor(line.args[1]))}.array = {write.name_of(line.args[1])}" for line in lines if line.function is grad and line.args[1]),
         ]
         self._after = [*self._marks(lines, [held for _, held in changed]), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
@@ -122,6 +120,8 @@ class Plan:
         """A line that raises unless everything that the plan found outside of its arguments is still there."""
         write, conditions = self.source, []
         for x, held in zip(tape.arguments, given, strict=True):
+            if tape.changes(x):
+                conditions.append(f"{held}.flags.writeable")
             if tape.changes(x) or not x.held.flags.c_contiguous:
                 conditions.append(f"{held}.strides == {x.held.strides}")
         for tensor, array in tape.effects.outside.items():
@@ -134,7 +134,7 @@ class Plan:
             conditions.append(f"{write.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
         for optimizer in tape.looked_into:
             name, held = write.name_of(optimizer), write.name_of(optimizer.state)
-            conditions.append(f"{name}.state is {held} and len({name}.param_groups) == {len(optimizer.param_groups)}")
+            conditions += [f"{name}.state is {held}", f"len({write.name_of(optimizer.param_groups)}) == {len(optimizer.param_groups)}"]
             for p, state in optimizer.state.items():
                 if not state:
                     continue
@@ -198,7 +198,7 @@ class Plan:
                 if n not in met and isinstance(self.source.scope.get(n), np.ndarray) and n not in self.source.shown
             ]
             met.update(names)
-            text = re.sub(r"(given_\w+)\.array", r"\1", text)
+            text = re.sub(r"; \w+\.array = \w+$", "", re.sub(r"(given_\w+)\.array", r"\1", text))
             text = (
                 re.sub(r"\bc\d+\b", lambda m: self.source.shown.get(m[0], m[0]), text)
                 .replace("._grad", ".grad")

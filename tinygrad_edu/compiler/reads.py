@@ -11,6 +11,7 @@ import dis
 import functools
 import io
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -27,12 +28,13 @@ Place = tuple[Any, Any, Any]  # where it stands, under which name or number, and
 
 MANY = 64  # things in a list or dict; where there are more they are data, and are not looked at
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice)
-BY_NAME = {"getattr", "hasattr", "setattr", "vars"}  # functions that take the name of an attribute as text
+BY_NAME = {"getattr", "hasattr", "setattr"}  # functions that take the name of an attribute as text
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
-# What this package calls by itself, of a module, a function with its own gradient, an optimizer.
-CALLED = {"forward", "backward", "setup_context", "update", "step"}
+CALLED = {"forward", "backward", "setup_context", "update", "step"}  # what this package calls by itself, of a class that inherits from its own
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
+# Methods that no call of another function goes through, or that only write.
 NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__init_subclass__", "__getstate__", "__setstate__", "__reduce__"}
+NOT_CALLED |= {"__setattr__", "__delattr__", "__hash__"}
 # What may be called holds what it calls.
 HELD: dict[type, Callable[[Any], Any]] = {
     MethodType: lambda x: (x.__func__, x.__self__),
@@ -41,6 +43,7 @@ HELD: dict[type, Callable[[Any], Any]] = {
     property: lambda x: (x.fget,),
     staticmethod: lambda x: (x.__func__,),
     classmethod: lambda x: (x.__func__,),
+    weakref.ref: lambda x: (x(),),
 }
 
 
@@ -72,14 +75,15 @@ class Reads:
         self.containers: list[Any] = []
         self.modules: list[Module] = []
         self.iterators: list[str] = []
-        self.names = set(CALLED)
+        self.names: set[str] = set()
         self.texts: set[str] = set()  # that may be keys: group["lr"]
+        self.any_name = False  # whether names of attributes are computed
         self.met: dict[int, Any] = {}
         self.things: list[Any] = []  # what has attributes
         self.visit(function)
         self.given((args, kwargs))
         before = None
-        while before != (now := (len(self.things), len(self.names))):  # new names of things, and new things by name
+        while before != (now := (len(self.things), len(self.names), self.any_name)):  # new names of things, and new things by name
             before = now
             for x in list(self.things):
                 self.attributes(x)
@@ -123,6 +127,8 @@ class Reads:
                 self.visit(hook)
         elif isinstance(x, list | tuple | dict | set | frozenset | deque):
             self.contents(x)
+            if not is_library(type(x)):
+                self.object(x)
         elif isinstance(x, tuple(HELD)):
             for part in HELD[next(kind for kind in HELD if isinstance(x, kind))](x):
                 self.visit(part)
@@ -147,6 +153,8 @@ class Reads:
             self.place(x._state, "scale")
         held = getattr(x, "__dict__", {})
         self.visit(held.get("__wrapped__"))  # of a compiled or cached function
+        if type(x).__module__ == "collections":  # UserDict, say
+            self.visit(held)
         if isinstance(x, Module) or is_library(type(x)):  # which calls what it holds: hooks, say
             for part in leaves(list(held.values())):
                 if isinstance(part, FunctionType | MethodType | functools.partial):
@@ -159,7 +167,7 @@ class Reads:
 
     def contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""
-        if not isinstance(x, tuple | frozenset):
+        if not isinstance(x, tuple | frozenset) and not any(x is each for each in self.containers):
             self.containers.append(x)
         if len(x) <= MANY:
             pairs = list(x.items() if isinstance(x, dict) else enumerate(x))
@@ -179,7 +187,8 @@ class Reads:
         if is_library(function):
             return
         for code in _codes(function.__code__):
-            by_name = not BY_NAME.isdisjoint(code.co_names) or "__dict__" in code.co_names
+            by_name = not BY_NAME.isdisjoint(code.co_names)
+            self.any_name |= not {"vars", "__dict__"}.isdisjoint(code.co_names) or (by_name and _computes_names(code))
             for opname, x in _names(code):
                 if opname.endswith(("_GLOBAL", "_NAME")) and x in function.__globals__:
                     self.place(function.__globals__, x)
@@ -194,6 +203,8 @@ class Reads:
         held = vars(x) if isinstance(x, ModuleType) else None if isinstance(x, type) else getattr(x, "__dict__", None)
         if isinstance(held, dict):
             own = held.keys() & self.names
+            if self.any_name and not isinstance(x, Module) and not is_library(type(x)):
+                self.contents(held)
             if isinstance(x, Tensor):
                 own -= TENSORS
             for name in own:
@@ -203,16 +214,16 @@ class Reads:
                     self.place(held, name)
         if isinstance(x, Tensor | ModuleType):
             return
-        for kind in (x if isinstance(x, type) else type(x)).__mro__:
-            if is_library(kind):
-                continue
-            for name in vars(kind).keys() & self.names:
-                if isinstance(vars(kind)[name], MemberDescriptorType) and kind is not x:
-                    self.place(x, name)
-                else:
-                    self.place(kind, name)
-                    if isinstance(held, dict) and not isinstance(x, Module):
-                        self.place(held, name)  # where it may come to stand
+        family = (x if isinstance(x, type) else type(x)).__mro__
+        kinds = [kind for kind in family if not is_library(kind)]
+        said = self.names | CALLED if any(kind.__module__.startswith("tinygrad_edu") for kind in family) else self.names
+        found = {name for kind in kinds for name in vars(kind)} & said
+        for name in found:
+            for kind in kinds:  # super() asks the next one, and where there is none one may come to stand
+                slot = isinstance(vars(kind).get(name), MemberDescriptorType) and kind is not x
+                self.place(x if slot else kind, name)
+        if found and isinstance(held, dict) and not isinstance(x, Module) and not any(held is each for each in self.containers):
+            self.containers.append(held)  # where one may come to stand in place of the class's
 
 
 TENSORS = {"array", *dir(Tensor)}  # attributes that are not the learner's
@@ -230,6 +241,18 @@ def _names(code: CodeType) -> Iterator[tuple[str, Any]]:
     """Instructions, with the name that each loads or stores."""
     for each in dis.get_instructions(code):
         yield each.opname, each.argval[-1] if isinstance(each.argval, tuple) and each.argval else each.argval
+
+
+def _computes_names(code: CodeType) -> bool:
+    """Whether a name that it passes to getattr may be another one than a text in the code."""
+    names = list(_names(code))
+    for i, (_, x) in enumerate(names):
+        if isinstance(x, str) and x in BY_NAME:
+            call = next((j for j in range(i, len(names)) if names[j][0].startswith("CALL")), len(names))
+            parts = names[i + 1 : call]
+            if "BUILD_STRING" in {opname for opname, _ in parts} or not any(opname == "LOAD_CONST" and isinstance(y, str) for opname, y in parts):
+                return True
+    return False
 
 
 def is_library(x: Any) -> bool:

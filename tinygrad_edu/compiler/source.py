@@ -135,7 +135,10 @@ class Source:
         if f is call:
             return f"{self.function(args[0])}({', '.join(map(self.text, args[1:]))})"
         if f is grad:
-            return f"{self.name_of(args[0])}._grad = {'None' if args[1] is None else self.name_of(self.tensor(args[1]))}"
+            if args[1] is None:
+                return f"{self.name_of(args[0])}._grad = None"
+            held = self.name_of(self.tensor(args[1]))  # to which somebody may have given other data meanwhile
+            return f"{self.name_of(args[0])}._grad = {held}; {held}.array = {self.name_of(args[1])}"
         if f is data:
             return f"{self.name_of(args[0])}.array = {self.text(args[1])}"
         if f is put:

@@ -32,7 +32,7 @@ class Surroundings:
 
     Attributes:
         changed: names of what it changed by itself, beside what a plan does again.
-        scheduled: names of what it reads of what a schedule's step changes.
+        scheduled: names of what it reads of what the steps of schedules and scalers change.
     """
 
     def __init__(self, reads: Reads) -> None:
@@ -49,10 +49,11 @@ class Surroundings:
         schedules = [vars(x) for x in reads.met.values() if isinstance(x, LRScheduler)]
         scheduled = {id(x) for x in (*schedules, *(group for x in optimizers for group in x.param_groups))}
         stepped = [held for x in optimizers for held in (vars(x), *x.state.values())]
-        stepped += [x._state for x in reads.met.values() if isinstance(x, GradScaler)]
-        self.again = scheduled | set(map(id, stepped))
+        scalers = {id(x._state) for x in reads.met.values() if isinstance(x, GradScaler)}
+        self.again = scheduled | scalers | set(map(id, stepped))
         said = reads.names | reads.texts
         self.scheduled = [name for where, name, _ in self.places if id(where) in scheduled and name in SCHEDULED & said]
+        self.scheduled += ["get_scale"] if scalers and "get_scale" in said else []
         self.changed: frozenset[str] = frozenset()
         self.seen = -1
 
@@ -93,11 +94,11 @@ class Surroundings:
         found += [f"{write.name_of(held)} == {write.name_of(before)}" for held, before in self.sets]
         found += [f"{write.name_of(x)}.tobytes() == {numbers.tobytes()!r}" for x, numbers in self.arrays]
         for where, name, x in self.places:
-            held = write.name_of(where)
+            held = write.name_of(vars(where) if isinstance(where, type) else where)
             if isinstance(where, CellType):
                 held += ".cell_contents"
             elif isinstance(where, dict | type):
-                held = f"{f'vars({held})' if isinstance(where, type) else held}.get({write.text(name)})"
+                held = f"{held}.get({write.text(name)})"
             else:
                 held = f"getattr({held}, {name!r}, None)" if isinstance(name, str) else f"{held}[{name}]"
             plain = isinstance(x, (*PLAIN, tuple)) and not isinstance(x, bool | None)  # another object may be the same number

@@ -31,12 +31,8 @@ from .recorded import Recorded, strip
 from .tape import Tape
 
 _one_at_a_time = threading.Lock()
+somebody_records = _one_at_a_time.locked  # whether a function is being recorded now, in any thread
 _answer = linalg._answer
-
-
-def somebody_records() -> bool:
-    """Whether a function is being recorded now, in any thread."""
-    return _one_at_a_time.locked()
 
 
 @contextmanager
