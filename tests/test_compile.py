@@ -1489,7 +1489,9 @@ def test_memory_is_never_shared_by_what_lives_at_the_same_time(spans: list, data
     lives = sorted((first, first + length, size) for first, length, size in spans)
     in_place = {}
     for i, (first, _, size) in enumerate(lives):
-        givers = [g for g in range(i) if lives[g][0] < first == lives[g][1] and lives[g][2] == size and g not in in_place.values()]
+        givers = [
+            g for g in range(i) if lives[g][0] < first == lives[g][1] and lives[g][2] == size and g not in in_place.values()
+        ]
         if givers and data.draw(st.booleans()):
             in_place[i] = data.draw(st.sampled_from(givers))
     blocks, sizes = share(lives, in_place)

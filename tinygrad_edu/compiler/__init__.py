@@ -73,7 +73,9 @@ class Compiled:
             for plan in self.plans.get(key, ()):
                 try:
                     return plan.replay(*given)
-                except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
+                except (
+                    Outdated
+                ):  # it was made for another state of things: another mode, say, or gradients that are there already
                     continue
                 except Changed:
                     changed = True
@@ -131,9 +133,16 @@ class Compiled:
             return result
         surroundings.settle(set(tape.known))
         if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
-            self._give_up(key, f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function")
+            self._give_up(
+                key,
+                f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function",
+            )
             return result
-        names |= {id(x.memory.held): names[id(array)] for x, array in zip(tape.arguments, tape.arrays, strict=True) if id(array) in names}
+        names |= {
+            id(x.memory.held): names[id(array)]
+            for x, array in zip(tape.arguments, tape.arrays, strict=True)
+            if id(array) in names
+        }
         plan = Plan(tape, self.name, operands, names, surroundings)
         del found, operands  # tensors that are alive after this are held by something else
         self._consider(key, plan, tape)
@@ -171,7 +180,8 @@ class Compiled:
         other = before or latest
         if other and (names := sorted(plan.surroundings.changed & other.surroundings.changed)):
             self._give_up(
-                key, f"in every call it changes {', '.join(names)}, which a plan would not do again. Do that outside of the function"
+                key,
+                f"in every call it changes {', '.join(names)}, which a plan would not do again. Do that outside of the function",
             )
             return
         difference = (other and plan.differs(other)) or ("" if before else "it reads other things")
@@ -179,7 +189,7 @@ class Compiled:
         if not difference:
             tape.effects.refuse_leaks()
             self.plans[key], self._tries[key] = [plan, *self.plans.get(key, [])][:STATES], 0
-            del candidates[plan.state]
+            self._candidates[key] = {k: x for k, x in candidates.items() if x is not plan and not x.surroundings.changed}
         elif before is None and tries > 2 * TRIES:
             self._give_up(
                 key, f"what it reads around it is something else in every call:\n  {difference}\n  Pass that as a tensor"

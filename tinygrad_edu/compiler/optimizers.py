@@ -77,7 +77,9 @@ def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bo
     settings.changes += before not in (None, settings.last)
     held = [v for state in optimizer.state.values() for k, v in state.items() if k not in ("name", *_known(optimizer))]
     steady = before == settings.last and settings.changes < OFTEN and all(isinstance(v, np.ndarray) for v in held)
-    return steady and not any(isinstance(v, Tensor) for group in optimizer.param_groups for k, v in group.items() if k != "params")
+    return steady and not any(
+        isinstance(v, Tensor) for group in optimizer.param_groups for k, v in group.items() if k != "params"
+    )
 
 
 def _has_own_step(optimizer: Optimizer) -> bool:

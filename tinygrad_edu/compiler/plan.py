@@ -102,7 +102,12 @@ class Plan:
         self.replay = self._function(work, write.scope)
         outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes)]
         checks = [line.args[1] for line in lines if line.function is check]
-        self.state: Any = (self.guard, *outside, *checks, self.surroundings.key())  # equal for recordings that read and found the same
+        self.state: Any = (
+            self.guard,
+            *outside,
+            *checks,
+            self.surroundings.key(),
+        )  # equal for recordings that read and found the same
 
     def _function(self, work: list[str], scope: dict[str, Any]) -> Callable:
         """The function with these lines of work."""
@@ -134,7 +139,10 @@ class Plan:
             conditions.append(f"{write.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
         for optimizer in tape.looked_into:
             name, held = write.name_of(optimizer), write.name_of(optimizer.state)
-            conditions += [f"{name}.state is {held}", f"len({write.name_of(optimizer.param_groups)}) == {len(optimizer.param_groups)}"]
+            conditions += [
+                f"{name}.state is {held}",
+                f"len({write.name_of(optimizer.param_groups)}) == {len(optimizer.param_groups)}",
+            ]
             for p, state in optimizer.state.items():
                 if not state:
                     continue

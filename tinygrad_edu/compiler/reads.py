@@ -14,7 +14,7 @@ import sys
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,13 @@ MANY = 64  # things in a list or dict; where there are more they are data, and a
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice)
 BY_NAME = {"getattr", "hasattr", "setattr"}  # functions that take the name of an attribute as text
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
-CALLED = {"forward", "backward", "setup_context", "update", "step"}  # what this package calls by itself, of a class that inherits from its own
+CALLED = {
+    "forward",
+    "backward",
+    "setup_context",
+    "update",
+    "step",
+}  # what this package calls by itself, of a class that inherits from its own
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
 # Methods that no call of another function goes through, or that only write.
 NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__init_subclass__", "__getstate__", "__setstate__", "__reduce__"}
@@ -83,7 +89,9 @@ class Reads:
         self.visit(function)
         self.given((args, kwargs))
         before = None
-        while before != (now := (len(self.things), len(self.names), self.any_name)):  # new names of things, and new things by name
+        while before != (
+            now := (len(self.things), len(self.names), self.any_name)
+        ):  # new names of things, and new things by name
             before = now
             for x in list(self.things):
                 self.attributes(x)
@@ -203,7 +211,7 @@ class Reads:
         held = vars(x) if isinstance(x, ModuleType) else None if isinstance(x, type) else getattr(x, "__dict__", None)
         if isinstance(held, dict):
             own = held.keys() & self.names
-            if self.any_name and not isinstance(x, Module) and not is_library(type(x)):
+            if self.any_name and not isinstance(x, Module) and (isinstance(x, SimpleNamespace) or not is_library(type(x))):
                 self.contents(held)
             if isinstance(x, Tensor):
                 own -= TENSORS
@@ -250,7 +258,9 @@ def _computes_names(code: CodeType) -> bool:
         if isinstance(x, str) and x in BY_NAME:
             call = next((j for j in range(i, len(names)) if names[j][0].startswith("CALL")), len(names))
             parts = names[i + 1 : call]
-            if "BUILD_STRING" in {opname for opname, _ in parts} or not any(opname == "LOAD_CONST" and isinstance(y, str) for opname, y in parts):
+            if "BUILD_STRING" in {opname for opname, _ in parts} or not any(
+                opname == "LOAD_CONST" and isinstance(y, str) for opname, y in parts
+            ):
                 return True
     return False
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import clock
 from ..amp import GradScaler
-from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
@@ -76,8 +75,8 @@ class Surroundings:
         for held, size in self.sizes:
             if len(held) != size:
                 yield names.get(id(held), f"a {type(held).__name__}")
-        for held, before in self.sets:
-            if held != before:
+        for held, parts in self.sets:
+            if held != parts:
                 yield names.get(id(held), "a set")
         for x, numbers in self.arrays:
             if x.tobytes() != numbers.tobytes():
@@ -102,7 +101,11 @@ class Surroundings:
             else:
                 held = f"getattr({held}, {name!r}, None)" if isinstance(name, str) else f"{held}[{name}]"
             plain = isinstance(x, (*PLAIN, tuple)) and not isinstance(x, bool | None)  # another object may be the same number
-            found.append(f"({held} is {write.name_of(x)} or same({held}, {write.name_of(x)}))" if plain else f"{held} is {write.name_of(x)}")
+            found.append(
+                f"({held} is {write.name_of(x)} or same({held}, {write.name_of(x)}))"
+                if plain
+                else f"{held} is {write.name_of(x)}"
+            )
         if self.settings:
             write.scope["surroundings"] = self
             found.append("(clock.last_setting == surroundings.seen or not surroundings.settings_changed())")
