@@ -926,7 +926,7 @@ def test_what_is_another_thing_in_every_call_is_given_up() -> None:
     by_number = compile(lambda x: x * rate)
     by_setting = compile(lambda x: dropout(x))
     by_tensor = compile(lambda x: x + h)
-    reasons = {by_number: "x \\* rate", by_setting: "dropout", by_tensor: "it reads other things"}
+    reasons = {by_number: "x \\* rate", by_setting: "dropout", by_tensor: "it reads h"}
 
     def check(compiled: Any) -> None:
         nonlocal rate, h

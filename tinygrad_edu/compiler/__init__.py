@@ -184,7 +184,9 @@ class Compiled:
                 f"in every call it changes {', '.join(names)}, which a plan would not do again. Do that outside of the function",
             )
             return
-        difference = (other and plan.differs(other)) or ("" if before else "it reads other things")
+        difference = "it reads other things"
+        if other:
+            difference = plan.differs(other) or ("" if before else plan.surroundings.differs(other.surroundings))
         tries = self._tries[key] = self._tries.get(key, 0) + 1
         if not difference:
             tape.effects.refuse_leaks()

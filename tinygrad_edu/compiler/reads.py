@@ -27,7 +27,9 @@ from ..trees import leaves, parts_of
 Place = tuple[Any, Any, Any]  # where it stands, under which name or number, and the value
 
 MANY = 64  # things in a list or dict; where there are more they are data, and are not looked at
-PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice)
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice, CodeType)
+OWN = "tinygrad_edu"
+CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 BY_NAME = {"getattr", "hasattr", "setattr"}  # functions that take the name of an attribute as text
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
 CALLED = {
@@ -70,168 +72,150 @@ class Reads:
 
     Attributes:
         places: where that stands.
-        containers: the lists, dicts and sets among it.
+        containers: the lists, dicts, deques and sets among it.
         modules: whose settings it may read.
         iterators: names of what gives another thing each time that it is asked.
         names, texts: of attributes, and what may be the keys of dicts, in the bytecode.
+        met: all of it, by id.
     """
 
     def __init__(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
-        self.found: dict[tuple[int, Any], Place] = {}
-        self.containers: list[Any] = []
+        self._places: dict[tuple[int, Any], Place] = {}
+        self._containers: dict[int, Any] = {}
+        self._things: list[Any] = []  # what has attributes
+        self._any_name = False  # whether names of attributes are computed
+        self._home = _package(getattr(function, "func", function))
         self.modules: list[Module] = []
         self.iterators: list[str] = []
         self.names: set[str] = set()
-        self.texts: set[str] = set()  # that may be keys: group["lr"]
-        self.any_name = False  # whether names of attributes are computed
+        self.texts: set[str] = set()
         self.met: dict[int, Any] = {}
-        self.things: list[Any] = []  # what has attributes
-        self.visit(function)
-        self.given((args, kwargs))
-        before = None
-        while before != (
-            now := (len(self.things), len(self.names), self.any_name)
-        ):  # new names of things, and new things by name
+        self._visit(function)
+        self._argument((args, kwargs))
+        before, now = None, (0, 0, False)
+        while before != now:  # things bring new names, and names bring new things
             before = now
-            for x in list(self.things):
-                self.attributes(x)
+            for x in list(self._things):
+                self._attributes(x)
+            now = len(self._things), len(self.names), self._any_name
+        self.places, self.containers = list(self._places.values()), list(self._containers.values())
 
-    @property
-    def places(self) -> list[Place]:
-        return list(self.found.values())
-
-    def given(self, x: Any) -> None:
-        """An argument: what it holds is compared as the kind of the call."""
+    def _argument(self, x: Any) -> None:
+        """What an argument holds is compared as the kind of the call, and so has no place."""
         parts = parts_of(x)
-        if parts is None:
-            self.visit(x)
-        else:
-            self.visit(type(x))
-            for part in parts.values():
-                self.given(part)
+        self._visit(x if parts is None else type(x))
+        for part in (parts or {}).values():
+            self._argument(part)
 
-    def place(self, where: Any, name: Any) -> None:
-        """A place that may be read."""
-        if (id(where), name) not in self.found:
-            x = read(where, name)
-            if isinstance(x, ModuleType):  # which stays under this name
-                self.visit(x)
-                return
-            self.found[id(where), name] = where, name, x
-            if hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
-                self.iterators.append(str(name))
-            self.visit(x)
+    def _place(self, where: Any, name: Any) -> None:
+        """A place that may be read, and what stands there."""
+        x = read(where, name)
+        if not isinstance(x, ModuleType):  # which stays under its name
+            self._places.setdefault((id(where), name), (where, name, x))
+        if id(x) not in self.met and hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
+            self.iterators.append(str(name))
+        self._visit(x)
 
-    def visit(self, x: Any) -> None:
-        """Something that was read: what may be called, what has attributes, what stands in a list or dict."""
+    def _visit(self, x: Any) -> None:
+        """Something that is read: what may be called, what has attributes, what stands in a list or dict."""
         if id(x) in self.met or isinstance(x, PLAIN):
             return
         self.met[id(x)] = x
         if isinstance(x, FunctionType):
-            self.function(x)
-        elif isinstance(x, Tensor):
-            self.things.append(x)
-            for hook in leaves([x._hooks, x._grad_hooks]):
-                self.visit(hook)
-        elif isinstance(x, list | tuple | dict | set | frozenset | deque):
-            self.contents(x)
-            if not is_library(type(x)):
-                self.object(x)
-        elif isinstance(x, tuple(HELD)):
-            for part in HELD[next(kind for kind in HELD if isinstance(x, kind))](x):
-                self.visit(part)
+            self._function(x)
+        elif kind := next((kind for kind in HELD if isinstance(x, kind)), None):
+            for part in HELD[kind](x):
+                self._visit(part)
         elif isinstance(x, type | ModuleType):
-            if not is_library(x):
-                self.things.append(x)
-                self.functions_of(x, AT_BIRTH)
-        elif not isinstance(x, np.ndarray | CodeType):
-            self.object(x)
+            if not self._is_library(x):
+                self._things.append(x)
+                self._methods(x, AT_BIRTH)
+        elif isinstance(x, CONTAINERS):
+            self._contents(x)
+            if not self._is_library(type(x)):
+                self._object(x)
+        elif not isinstance(x, np.ndarray):
+            self._object(x)
 
-    def object(self, x: Any) -> None:
-        """An object with attributes."""
-        self.things.append(x)
+    def _object(self, x: Any) -> None:
+        """An object with attributes: what is called without being named, by Python or this package."""
+        self._things.append(x)
+        for kind in type(x).__mro__:
+            if not self._is_library(kind):
+                self._methods(kind, {name for name in vars(kind) if name.startswith("__")} - NOT_CALLED)
+        held = getattr(x, "__dict__", {})
         if isinstance(x, Module):
             self.modules += [module for module in x.modules() if module not in self.modules]
             for module in x.modules():
-                self.visit(module)
-        for kind in type(x).__mro__:
-            if not is_library(kind):
-                self.functions_of(kind, {name for name in vars(kind) if name.startswith("__")} - NOT_CALLED)
+                self._visit(module)
         if isinstance(x, GradScaler):
-            self.place(x._state, "scale")
-        held = getattr(x, "__dict__", {})
-        self.visit(held.get("__wrapped__"))  # of a compiled or cached function
+            self._place(x._state, "scale")
         if type(x).__module__ == "collections":  # UserDict, say
-            self.visit(held)
-        if isinstance(x, Module) or is_library(type(x)):  # which calls what it holds: hooks, say
+            self._contents(held)
+        if isinstance(x, Module | Tensor) or self._is_library(type(x)):  # which calls the functions that it holds: hooks, say
             for part in leaves(list(held.values())):
                 if isinstance(part, FunctionType | MethodType | functools.partial):
-                    self.visit(part)
+                    self._visit(part)
+        self._visit(held.get("__wrapped__"))  # of a compiled or cached function
 
-    def functions_of(self, kind: Any, names: set[str]) -> None:
+    def _methods(self, kind: Any, names: set[str]) -> None:
         for name in vars(kind).keys() & names:
             if isinstance(vars(kind)[name], FunctionType):
-                self.visit(vars(kind)[name])
+                self._visit(vars(kind)[name])
 
-    def contents(self, x: Any) -> None:
+    def _contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""
-        if not isinstance(x, tuple | frozenset) and not any(x is each for each in self.containers):
-            self.containers.append(x)
-        if len(x) <= MANY:
-            pairs = list(x.items() if isinstance(x, dict) else enumerate(x))
-            for name, part in pairs:
-                if isinstance(x, list | dict | deque):
-                    self.place(x, name)
-                else:
-                    self.visit(part)
+        if not isinstance(x, tuple | frozenset):
+            self._containers[id(x)] = x
+        for name, part in list(x.items() if isinstance(x, dict) else enumerate(x)) if len(x) <= MANY else ():
+            if isinstance(x, dict | list | deque):
+                self._place(x, name)
+            else:
+                self._visit(part)
 
-    def function(self, function: FunctionType) -> None:
-        """What a function reads: variables around it; attributes and global names only of one that is the learner's."""
+    def _function(self, function: FunctionType) -> None:
+        """What a function reads: variables around it; global ones and attributes of one that is the learner's."""
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            self.place(cell, name)
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self.visit(default)
-        self.visit(vars(function).get("__wrapped__"))
-        if is_library(function):
-            return
-        for code in _codes(function.__code__):
+            self._place(cell, name)
+        self._visit((function.__defaults__, function.__kwdefaults__, vars(function).get("__wrapped__")))
+        for code in () if self._is_library(function) else _codes(function.__code__):
             by_name = not BY_NAME.isdisjoint(code.co_names)
-            self.any_name |= not {"vars", "__dict__"}.isdisjoint(code.co_names) or (by_name and _computes_names(code))
+            self._any_name |= not {"vars", "__dict__"}.isdisjoint(code.co_names) or (by_name and _computes_names(code))
             for opname, x in _names(code):
                 if opname.endswith(("_GLOBAL", "_NAME")) and x in function.__globals__:
-                    self.place(function.__globals__, x)
+                    self._place(function.__globals__, x)
                 elif "ATTR" in opname or "METHOD" in opname:
                     self.names |= {x, ALSO.get(x, x)}
-                elif isinstance(x, str) and opname == "LOAD_CONST":
+                elif opname == "LOAD_CONST" and isinstance(x, str):
                     self.texts.add(x)
                     self.names |= {x} if by_name else set()
 
-    def attributes(self, x: Any) -> None:
+    def _attributes(self, x: Any) -> None:
         """The places of attributes of an object, in it and in its classes."""
-        held = vars(x) if isinstance(x, ModuleType) else None if isinstance(x, type) else getattr(x, "__dict__", None)
-        if isinstance(held, dict):
-            own = held.keys() & self.names
-            if self.any_name and not isinstance(x, Module) and (isinstance(x, SimpleNamespace) or not is_library(type(x))):
-                self.contents(held)
-            if isinstance(x, Tensor):
-                own -= TENSORS
-            for name in own:
-                if isinstance(x, Module):  # all of its settings are looked at
-                    self.visit(held[name])
-                else:
-                    self.place(held, name)
-        if isinstance(x, Tensor | ModuleType):
-            return
+        held: Any = None if isinstance(x, type) else getattr(x, "__dict__", None)
+        for name in held.keys() & self.names if held else ():
+            if isinstance(x, Module):  # all of its settings are looked at
+                self._visit(held[name])
+            elif not (isinstance(x, Tensor) and name in TENSORS):
+                self._place(held, name)
+        simple = held is not None and not isinstance(x, Module)
+        if self._any_name and simple and (isinstance(x, SimpleNamespace) or not self._is_library(type(x))):
+            self._contents(held)
         family = (x if isinstance(x, type) else type(x)).__mro__
-        kinds = [kind for kind in family if not is_library(kind)]
-        said = self.names | CALLED if any(kind.__module__.startswith("tinygrad_edu") for kind in family) else self.names
-        found = {name for kind in kinds for name in vars(kind)} & said
+        kinds = [kind for kind in family if not self._is_library(kind)]
+        called = CALLED if any(_package(kind) == OWN for kind in family) else set()
+        found = {name for kind in kinds for name in vars(kind)} & (self.names | called)
         for name in found:
             for kind in kinds:  # super() asks the next one, and where there is none one may come to stand
                 slot = isinstance(vars(kind).get(name), MemberDescriptorType) and kind is not x
-                self.place(x if slot else kind, name)
-        if found and isinstance(held, dict) and not isinstance(x, Module) and not any(held is each for each in self.containers):
-            self.containers.append(held)  # where one may come to stand in place of the class's
+                self._place(x if slot else kind, name)
+        if found and simple:
+            self._containers[id(held)] = held  # where one may come to stand in place of the class's
+
+    def _is_library(self, x: Any) -> bool:
+        """Whether a function, class or module is of this package, of NumPy, of Python or of another package that is installed."""
+        package = _package(x)
+        return package == OWN or (package not in (self._home, "__main__") and _is_installed(package))
 
 
 TENSORS = {"array", *dir(Tensor)}  # attributes that are not the learner's
@@ -265,12 +249,11 @@ def _computes_names(code: CodeType) -> bool:
     return False
 
 
-def is_library(x: Any) -> bool:
-    """Whether a function, class or module is of this package, of NumPy, of Python or of another installed package."""
-    return _is_installed(((x.__name__ if isinstance(x, ModuleType) else x.__module__) or "").partition(".")[0])
+def _package(x: Any) -> str:
+    return ((x.__name__ if isinstance(x, ModuleType) else getattr(x, "__module__", "")) or "").partition(".")[0]
 
 
 @functools.cache
 def _is_installed(package: str) -> bool:
     found = getattr(sys.modules.get(package), "__file__", None) or ""
-    return package in ("tinygrad_edu", "numpy") or package in sys.stdlib_module_names or "site-packages" in found
+    return package == "numpy" or package in sys.stdlib_module_names or "site-packages" in found

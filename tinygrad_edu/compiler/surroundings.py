@@ -38,10 +38,9 @@ class Surroundings:
         self.places = reads.places
         optimizers = [x for x in reads.met.values() if isinstance(x, Optimizer)]
         lists = [*(x.param_groups for x in optimizers), *(group["params"] for x in optimizers for group in x.param_groups)]
-        sets = [x for x in reads.containers if isinstance(x, set)]
-        self.sizes = [(x, len(x)) for x in (*reads.containers, *lists) if not isinstance(x, set)]
-        self.sets = [(x, frozenset(x)) for x in sets if len(x) <= MANY]
-        self.arrays = [(x, x.copy()) for _, _, x in self.places if isinstance(x, np.ndarray) and x.size <= MANY]
+        arrays = [x for _, _, x in self.places if isinstance(x, np.ndarray) and x.size <= MANY]
+        # What tells whether more or other things stand in something now.
+        self.contents = [(x, _told_by(x), _told_by(x)(x)) for x in (*reads.containers, *lists, *arrays)]
         self.settings = {m: {k: (v, _contents(v)) for k, v in vars(m).items() if k != "training"} for m in reads.modules}
         self.draws = _draws()
         # What optimizers, schedules and scalers change in their steps, which a plan does again.
@@ -63,7 +62,7 @@ class Surroundings:
                 "the function draws random numbers of Python's or NumPy's, which are others in every call, so the recorded plan cannot "
                 "contain them. Draw them with this package (rand, randint, randperm ...), or outside, and pass them."
             )
-        self.arrays = [(x, numbers) for x, numbers in self.arrays if id(x) not in read_anew]
+        self.contents = [each for each in self.contents if id(each[0]) not in read_anew]
         self.changed = frozenset(self._changes())
         self.settings_changed()
 
@@ -72,15 +71,9 @@ class Surroundings:
         for where, name, x in self.places:
             if id(where) not in self.again and not same(x, read(where, name)):
                 yield f"{names[id(where)]}[{name!r}]" if id(where) in names else str(name)
-        for held, size in self.sizes:
-            if len(held) != size:
-                yield names.get(id(held), f"a {type(held).__name__}")
-        for held, parts in self.sets:
-            if held != parts:
-                yield names.get(id(held), "a set")
-        for x, numbers in self.arrays:
-            if x.tobytes() != numbers.tobytes():
-                yield names[id(x)]
+        for x, told, before in self.contents:
+            if told(x) != before:
+                yield names.get(id(x), f"a {type(x).__name__}")
         for module, before in self.settings.items():
             now = vars(module)
             for name in before.keys() | now.keys() - {"training"}:
@@ -89,9 +82,7 @@ class Surroundings:
 
     def conditions(self, write: Source) -> list[str]:
         """That all is as it was, as source."""
-        found = [f"len({write.name_of(held)}) == {size}" for held, size in self.sizes]
-        found += [f"{write.name_of(held)} == {write.name_of(before)}" for held, before in self.sets]
-        found += [f"{write.name_of(x)}.tobytes() == {numbers.tobytes()!r}" for x, numbers in self.arrays]
+        found = [f"{write.function(told)}({write.name_of(x)}) == {write.text(before)}" for x, told, before in self.contents]
         for where, name, x in self.places:
             held = write.name_of(vars(where) if isinstance(where, type) else where)
             if isinstance(where, CellType):
@@ -115,8 +106,13 @@ class Surroundings:
         """Something hashable that is the same as long as all is."""
         found = [(id(where), name, _identity(x)) for where, name, x in self.places]
         settings = [(id(m), k, _identity(v)) for m, held in self.settings.items() for k, (v, _) in held.items()]
-        arrays = [(id(x), numbers.tobytes()) for x, numbers in self.arrays]
-        return self.changed, *found, *settings, *arrays, *((id(held), what) for held, what in (*self.sizes, *self.sets))
+        return self.changed, *found, *settings, *((id(x), before) for x, _, before in self.contents)
+
+    def differs(self, other: Surroundings) -> str:
+        """What it reads that is another thing than what another one read."""
+        theirs = {(id(where), name): x for where, name, x in other.places}
+        names = [str(name) for where, name, x in self.places if not same(x, theirs.get((id(where), name), other))]
+        return f"it reads {', '.join(names[:3]) or 'other things'}"
 
     def settings_changed(self) -> bool:
         """Whether modules have other settings now; asked when one of some module was set since."""
@@ -143,6 +139,10 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(same, a, b))
     return isinstance(a, PLAIN) and repr(a) == repr(b)
+
+
+def _told_by(x: Any) -> Any:
+    return frozenset if isinstance(x, set) and len(x) <= MANY else bytes if isinstance(x, np.ndarray) else len
 
 
 def _contents(x: Any) -> list[Any]:
