@@ -1,8 +1,8 @@
 """What a function may read beside its arguments, as its bytecode tells.
 
-Python looks names up while it runs, and which object it then has in hand no bytecode tells. So the rule is a wide one: of all that can be
-reached from the function, each variable, each attribute whose name stands somewhere in the bytecode of the learner's functions among it,
-and all that stands in lists and dicts. For each there is a place: a cell, a dict, a list, a class or an object, and a name.
+Python looks names up while it runs. Which object it then has in hand the bytecode tells of variables around the function, of what is reached
+from these by names, and of `self`. Where it does not tell (`for layer in layers`, a helper's argument), an attribute may be one of any object
+that can be reached. So there are places: a cell, a dict, a list, a class or an object, and a name. A few too many do no harm.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import functools
 import io
+import itertools
 import sys
 import weakref
 from collections import deque
@@ -30,7 +31,9 @@ MANY = 64  # things in a list or dict; where there are more they are data, and a
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice, CodeType)
 OWN = "tinygrad_edu"
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
-BY_NAME = {"getattr", "hasattr", "setattr"}  # functions that take the name of an attribute as text
+BY_NAME = {"getattr", "hasattr", "setattr", "vars"}  # functions that take the name of an attribute as text, or all
+ANY = "*"  # a name that is computed
+ANYBODY: tuple = (None, None)
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
 CALLED = {
     "forward",
@@ -45,11 +48,10 @@ NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__init_subclass__", 
 NOT_CALLED |= {"__setattr__", "__delattr__", "__hash__"}
 # What may be called holds what it calls.
 HELD: dict[type, Callable[[Any], Any]] = {
-    MethodType: lambda x: (x.__func__, x.__self__),
     functools.partial: lambda x: (x.func, x.args, x.keywords),
     functools.cached_property: lambda x: (x.func,),
     property: lambda x: (x.fget,),
-    staticmethod: lambda x: (x.__func__,),
+    staticmethod: lambda x: (x.__wrapped__,),
     classmethod: lambda x: (x.__func__,),
     weakref.ref: lambda x: (x(),),
 }
@@ -75,7 +77,8 @@ class Reads:
         containers: the lists, dicts, deques and sets among it.
         modules: whose settings it may read.
         iterators: names of what gives another thing each time that it is asked.
-        names, texts: of attributes, and what may be the keys of dicts, in the bytecode.
+        names: of attributes, by whose they are: of an object (its id), of a class's objects, or of any (None).
+        texts: what may be the keys of dicts.
         met: all of it, by id.
     """
 
@@ -83,21 +86,20 @@ class Reads:
         self._places: dict[tuple[int, Any], Place] = {}
         self._containers: dict[int, Any] = {}
         self._things: list[Any] = []  # what has attributes
-        self._any_name = False  # whether names of attributes are computed
         self._home = _package(getattr(function, "func", function))
         self.modules: list[Module] = []
         self.iterators: list[str] = []
-        self.names: set[str] = set()
+        self.names: dict[Any, set[str]] = {None: set()}
         self.texts: set[str] = set()
         self.met: dict[int, Any] = {}
-        self._visit(function)
+        self._visit(function, next((kind for kind in type(args[0]).__mro__ if _is_in(kind, function)), None) if args else None)
         self._argument((args, kwargs))
-        before, now = None, (0, 0, False)
+        before, now = None, (0, 0)
         while before != now:  # things bring new names, and names bring new things
             before = now
             for x in list(self._things):
                 self._attributes(x)
-            now = len(self._things), len(self.names), self._any_name
+            now = len(self._things), sum(map(len, self.names.values()))
         self.places, self.containers = list(self._places.values()), list(self._containers.values())
 
     def _argument(self, x: Any) -> None:
@@ -114,18 +116,21 @@ class Reads:
             self._places.setdefault((id(where), name), (where, name, x))
         if id(x) not in self.met and hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
             self.iterators.append(str(name))
-        self._visit(x)
+        self._visit(x, where if isinstance(where, type) else None)
 
-    def _visit(self, x: Any) -> None:
-        """Something that is read: what may be called, what has attributes, what stands in a list or dict."""
+    def _visit(self, x: Any, kind: type | None = None) -> None:
+        """Something that is read: what may be called, what has attributes, what stands in a list or dict. kind: in whose class."""
         if id(x) in self.met or isinstance(x, PLAIN):
             return
         self.met[id(x)] = x
         if isinstance(x, FunctionType):
-            self._function(x)
-        elif kind := next((kind for kind in HELD if isinstance(x, kind)), None):
-            for part in HELD[kind](x):
-                self._visit(part)
+            self._function(x, kind)
+        elif isinstance(x, MethodType):
+            self._visit(x.__func__, x.__self__ if isinstance(x.__self__, type) else type(x.__self__))
+            self._visit(x.__self__)
+        elif held := next((each for each in HELD if isinstance(x, each)), None):
+            for part in HELD[held](x):
+                self._visit(part, kind)
         elif isinstance(x, type | ModuleType):
             if not self._is_library(x):
                 self._things.append(x)
@@ -133,16 +138,16 @@ class Reads:
         elif isinstance(x, CONTAINERS):
             self._contents(x)
             if not self._is_library(type(x)):
-                self._object(x)
+                self._object(x, kind)
         elif not isinstance(x, np.ndarray):
-            self._object(x)
+            self._object(x, kind)
 
-    def _object(self, x: Any) -> None:
+    def _object(self, x: Any, kind: type | None) -> None:
         """An object with attributes: what is called without being named, by Python or this package."""
         self._things.append(x)
-        for kind in type(x).__mro__:
-            if not self._is_library(kind):
-                self._methods(kind, {name for name in vars(kind) if name.startswith("__")} - NOT_CALLED)
+        for each in type(x).__mro__:
+            if not self._is_library(each):
+                self._methods(each, {name for name in vars(each) if name.startswith("__")} - NOT_CALLED)
         held = getattr(x, "__dict__", {})
         if isinstance(x, Module):
             self.modules += [module for module in x.modules() if module not in self.modules]
@@ -156,12 +161,12 @@ class Reads:
             for part in leaves(list(held.values())):
                 if isinstance(part, FunctionType | MethodType | functools.partial):
                     self._visit(part)
-        self._visit(held.get("__wrapped__"))  # of a compiled or cached function
+        self._visit(held.get("__wrapped__"), kind)  # of a compiled or cached function
 
     def _methods(self, kind: Any, names: set[str]) -> None:
         for name in vars(kind).keys() & names:
             if isinstance(vars(kind)[name], FunctionType):
-                self._visit(vars(kind)[name])
+                self._visit(vars(kind)[name], kind)
 
     def _contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""
@@ -173,38 +178,80 @@ class Reads:
             else:
                 self._visit(part)
 
-    def _function(self, function: FunctionType) -> None:
+    def _function(self, function: FunctionType, kind: type | None) -> None:
         """What a function reads: variables around it; global ones and attributes of one that is the learner's."""
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+        for name, cell in cells.items():
             self._place(cell, name)
-        self._visit((function.__defaults__, function.__kwdefaults__, vars(function).get("__wrapped__")))
-        for code in () if self._is_library(function) else _codes(function.__code__):
-            by_name = not BY_NAME.isdisjoint(code.co_names)
-            self._any_name |= not {"vars", "__dict__"}.isdisjoint(code.co_names) or (by_name and _computes_names(code))
-            for opname, x in _names(code):
-                if opname.endswith(("_GLOBAL", "_NAME")) and x in function.__globals__:
-                    self._place(function.__globals__, x)
-                elif "ATTR" in opname or "METHOD" in opname:
-                    self.names |= {x, ALSO.get(x, x)}
-                elif opname == "LOAD_CONST" and isinstance(x, str):
-                    self.texts.add(x)
-                    self.names |= {x} if by_name else set()
+        self._visit((function.__defaults__, function.__kwdefaults__, vars(function).get("__wrapped__")), kind)
+        if self._is_library(function):
+            return
+        code = function.__code__
+        me = code.co_varnames[0] if kind is not None and code.co_argcount else None
+        if me and any(opname.startswith("STORE") and x == me for opname, x in _names(code)):
+            me = None
+        for each in _codes(code):
+            again = me if each is code or me not in each.co_varnames[: each.co_argcount] else None
+            self._code(list(_names(each)), function.__globals__, cells, again, kind)
+
+    def _code(self, steps: list, around: dict, cells: dict, me: str | None, kind: type | None) -> None:
+        """The names in bytecode. me: what `self` is called there, of which class."""
+        last = ANYBODY  # whose attribute the next instruction may load: of an object, or of one of a class
+        for i, (opname, x) in enumerate(steps):
+            whose, last = last, ANYBODY
+            if opname.endswith(("_GLOBAL", "_NAME")):
+                if x in around:
+                    self._place(around, x)
+                    last = (around[x],)
+                elif x in BY_NAME:
+                    self._by_name(steps[i + 1 :], kind if steps[i + 1][1] == me else None)
+            elif opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and x == me:
+                last = (None, kind)
+            elif opname == "LOAD_DEREF" and x in cells:
+                last = (read(cells[x], x),)
+            elif "ATTR" in opname or "METHOD" in opname:
+                if x == "__dict__":
+                    x = ANY
+                if len(whose) == 1:
+                    if not (isinstance(whose[0], type | ModuleType) and self._is_library(whose[0])):
+                        self._name(id(whose[0]), x)
+                        last = (held[x],) if x in (held := getattr(whose[0], "__dict__", ())) else ANYBODY
+                else:
+                    self._name(whose[1], x)
+            elif opname == "LOAD_CONST" and isinstance(x, str):
+                self.texts.add(x)
+
+    def _by_name(self, steps: list, kind: type | None) -> None:
+        """The name that getattr gets, if it is a text in the code; any name, if it is not."""
+        parts = list(itertools.takewhile(lambda step: not step[0].startswith("CALL"), steps))
+        texts = [x for opname, x in parts if opname == "LOAD_CONST" and isinstance(x, str)]
+        for text in [ANY] if not texts or any(opname == "BUILD_STRING" for opname, _ in parts) else texts:
+            self._name(kind, text)
+
+    def _name(self, whose: Any, name: str) -> None:
+        self.names.setdefault(whose, set()).update((name, ALSO.get(name, name)))
+
+    def names_of(self, x: Any) -> set[str]:
+        """The names of attributes that may be read of an object or class."""
+        family = (x if isinstance(x, type) else type(x)).__mro__
+        return self.names[None].union(*(self.names[key] for key in (id(x), *family) if key in self.names))
 
     def _attributes(self, x: Any) -> None:
         """The places of attributes of an object, in it and in its classes."""
+        names = self.names_of(x)
         held: Any = None if isinstance(x, type) else getattr(x, "__dict__", None)
-        for name in held.keys() & self.names if held else ():
-            if isinstance(x, Module):  # all of its settings are looked at
+        for name in held.keys() & names if held else ():
+            if isinstance(x, Module):  # its settings are looked at apart
                 self._visit(held[name])
             elif not (isinstance(x, Tensor) and name in TENSORS):
                 self._place(held, name)
         simple = held is not None and not isinstance(x, Module)
-        if self._any_name and simple and (isinstance(x, SimpleNamespace) or not self._is_library(type(x))):
+        if ANY in names and simple and (isinstance(x, SimpleNamespace) or not self._is_library(type(x))):
             self._contents(held)
         family = (x if isinstance(x, type) else type(x)).__mro__
         kinds = [kind for kind in family if not self._is_library(kind)]
         called = CALLED if any(_package(kind) == OWN for kind in family) else set()
-        found = {name for kind in kinds for name in vars(kind)} & (self.names | called)
+        found = {name for kind in kinds for name in vars(kind)} & (names | called)
         for name in found:
             for kind in kinds:  # super() asks the next one, and where there is none one may come to stand
                 slot = isinstance(vars(kind).get(name), MemberDescriptorType) and kind is not x
@@ -235,18 +282,9 @@ def _names(code: CodeType) -> Iterator[tuple[str, Any]]:
         yield each.opname, each.argval[-1] if isinstance(each.argval, tuple) and each.argval else each.argval
 
 
-def _computes_names(code: CodeType) -> bool:
-    """Whether a name that it passes to getattr may be another one than a text in the code."""
-    names = list(_names(code))
-    for i, (_, x) in enumerate(names):
-        if isinstance(x, str) and x in BY_NAME:
-            call = next((j for j in range(i, len(names)) if names[j][0].startswith("CALL")), len(names))
-            parts = names[i + 1 : call]
-            if "BUILD_STRING" in {opname for opname, _ in parts} or not any(
-                opname == "LOAD_CONST" and isinstance(y, str) for opname, y in parts
-            ):
-                return True
-    return False
+def _is_in(kind: type, function: Any) -> bool:
+    """Whether a function is the one that was compiled as a method of a class."""
+    return getattr(vars(kind).get(getattr(function, "__name__", "")), "__wrapped__", None) is function
 
 
 def _package(x: Any) -> str:

@@ -49,7 +49,7 @@ class Surroundings:
         stepped = [held for x in optimizers for held in (vars(x), *x.state.values())]
         scalers = {id(x._state) for x in reads.met.values() if isinstance(x, GradScaler)}
         self.again = scheduled | scalers | set(map(id, stepped))
-        said = reads.names | reads.texts
+        said = reads.texts.union(*reads.names.values())
         self.scheduled = [name for where, name, _ in self.places if id(where) in scheduled and name in SCHEDULED & said]
         self.scheduled += ["get_scale"] if scalers and "get_scale" in said else []
         self.changed: frozenset[str] = frozenset()
