@@ -51,7 +51,7 @@ HELD: dict[type, Callable[[Any], Any]] = {
     functools.partial: lambda x: (x.func, x.args, x.keywords),
     functools.cached_property: lambda x: (x.func,),
     property: lambda x: (x.fget,),
-    staticmethod: lambda x: (x.__wrapped__,),
+    staticmethod: lambda x: (x.__func__,),
     classmethod: lambda x: (x.__func__,),
     weakref.ref: lambda x: (x(),),
 }
@@ -130,7 +130,7 @@ class Reads:
             self._visit(x.__self__)
         elif held := next((each for each in HELD if isinstance(x, each)), None):
             for part in HELD[held](x):
-                self._visit(part, kind)
+                self._visit(part, kind if held in (property, classmethod, functools.cached_property) else None)
         elif isinstance(x, type | ModuleType):
             if not self._is_library(x):
                 self._things.append(x)
@@ -191,8 +191,14 @@ class Reads:
         if me and any(opname.startswith("STORE") and x == me for opname, x in _names(code)):
             me = None
         for each in _codes(code):
-            again = me if each is code or me not in each.co_varnames[: each.co_argcount] else None
-            self._code(list(_names(each)), function.__globals__, cells, again, kind)
+            inner = each is not code  # which may have variables of its own under these names
+            self._code(
+                list(_names(each)),
+                function.__globals__,
+                {} if inner else cells,
+                None if inner and me in each.co_varnames else me,
+                kind,
+            )
 
     def _code(self, steps: list, around: dict, cells: dict, me: str | None, kind: type | None) -> None:
         """The names in bytecode. me: what `self` is called there, of which class."""
@@ -235,6 +241,12 @@ class Reads:
         """The names of attributes that may be read of an object or class."""
         family = (x if isinstance(x, type) else type(x)).__mro__
         return self.names[None].union(*(self.names[key] for key in (id(x), *family) if key in self.names))
+
+    def settings_of(self, module: Module) -> set[str] | None:
+        """The names of the settings of a module that may be read; None for all, since this package reads them."""
+        kinds = {kind for kind in type(module).__mro__ if self._is_library(kind)} - {Module, object}
+        names = self.names_of(module)
+        return None if kinds or ANY in names else names
 
     def _attributes(self, x: Any) -> None:
         """The places of attributes of an object, in it and in its classes."""

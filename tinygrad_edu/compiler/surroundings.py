@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import clock
 from ..amp import GradScaler
+from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
@@ -41,7 +42,8 @@ class Surroundings:
         arrays = [x for _, _, x in self.places if isinstance(x, np.ndarray) and x.size <= MANY]
         # What tells whether more or other things stand in something now.
         self.contents = [(x, _told_by(x), _told_by(x)(x)) for x in (*reads.containers, *lists, *arrays)]
-        self.settings = {m: {k: (v, _contents(v)) for k, v in vars(m).items() if k != "training"} for m in reads.modules}
+        self.names = {m: reads.settings_of(m) for m in reads.modules}
+        self.settings = {m: {k: (v, _contents(v)) for k, v in self._settings(m).items()} for m in reads.modules}
         self.draws = _draws()
         # What optimizers, schedules and scalers change in their steps, which a plan does again.
         schedules = [vars(x) for x in reads.met.values() if isinstance(x, LRScheduler)]
@@ -75,8 +77,8 @@ class Surroundings:
             if told(x) != before:
                 yield names.get(id(x), f"a {type(x).__name__}")
         for module, before in self.settings.items():
-            now = vars(module)
-            for name in before.keys() | now.keys() - {"training"}:
+            now = self._settings(module)
+            for name in before.keys() | now.keys():
                 if name not in before or name not in now or not _as_before(before[name], now[name]):
                     yield f"{name} of {type(module).__name__}"
 
@@ -114,11 +116,20 @@ class Surroundings:
         names = [str(name) for where, name, x in self.places if not same(x, theirs.get((id(where), name), other))]
         return f"it reads {', '.join(names[:3]) or 'other things'}"
 
+    def _settings(self, module: Module) -> dict[str, Any]:
+        """The settings of a module that may be read, its parts and its hooks; its mode is looked at apart."""
+        names = self.names[module]
+        return {
+            k: v
+            for k, v in vars(module).items()
+            if k != "training" and (names is None or k in names or k.startswith("_") or isinstance(v, Tensor | Module))
+        }
+
     def settings_changed(self) -> bool:
         """Whether modules have other settings now; asked when one of some module was set since."""
         for module, before in self.settings.items():
-            now = vars(module)
-            if before.keys() != now.keys() - {"training"} or not all(_as_before(v, now[k]) for k, v in before.items()):
+            now = self._settings(module)
+            if before.keys() != now.keys() or not all(_as_before(v, now[k]) for k, v in before.items()):
                 return True
         self.seen = clock.last_setting
         return False
