@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import threading
 import types
 import warnings
 from typing import Any
@@ -77,6 +78,7 @@ WAYS = {  # a function and what it needs, and what changes
         "class Net(nn.Module):\n    def forward(self, x): return x\nnet = Net()\ndef step(x): return net(x)",
         "Net.forward = lambda self, x: x * 5",
     ),
+    "a layer's own forward": ("net = nn.ReLU()\nnet.held = held\ndef step(x): return net(x)", "net.forward = lambda x: x * 5"),
     "a class between": ("def step(x): return x * heir.rate", "Heir.rate = 3.0"),
     "a layer of the method's own module": (
         "class Net(nn.Module):\n    def __init__(self): super().__init__(); self.held = held\n"
@@ -195,6 +197,78 @@ def test_any_way_to_a_value(tree: Any, data: Any) -> None:
         if data.draw(st.booleans()):
             _, _, put = data.draw(st.sampled_from(paths))
             put(number(data.draw(NUMBERS)))
+
+
+class Trainer:
+    """Python around a step: what changes in every call, under names that the step has for other things."""
+
+    def __init__(self) -> None:
+        self.net, self.loss, self.calls, self.kept = Net(), None, 0, []
+        self.optimizer = tg.optim.SGD(self.net.parameters(), lr=0.01)
+
+    @compile
+    def step(self, x: Tensor) -> Tensor:
+        self.optimizer.zero_grad()
+        loss = self.net.loss(x)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def run(self, x: Tensor) -> float:
+        self.loss = self.step(x)
+        self.calls += 1
+        self.net.layer_0.calls += 1
+        self.kept.append(self.loss.item())
+        return self.kept[-1]
+
+
+class Head(tg.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.layer = 0, tg.nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+
+
+class Net(tg.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer_0, self.size = Head(), 1
+
+    def loss(self, x: Tensor) -> Tensor:
+        for i in range(self.size):
+            x = getattr(self, f"layer_{i}")(x)
+        return x.square().mean()
+
+
+def test_what_the_function_does_not_read_may_change() -> None:
+    tg.manual_seed(0)
+    trainer = Trainer()
+    for i in range(5):
+        trainer.run(tg.full((3, 2), 1.0 + i))
+    assert any(Trainer.step.plans.values())
+
+
+def test_threads_have_plans_of_their_own() -> None:
+    model = tg.nn.Sequential(tg.nn.Linear(8, 8), tg.nn.Tanh(), tg.nn.Linear(8, 2))
+    compiled, wrong = compile(model), []
+    inputs = [tg.randn(16, 8) for _ in range(4)]
+    with tg.no_grad():
+        expected = [model(x).numpy() for x in inputs]
+
+    def work(k: int) -> None:
+        with tg.no_grad():
+            found = [compiled(inputs[k]).numpy() for _ in range(100)]
+        wrong.extend(k for z in found if not np.allclose(z, expected[k], rtol=1e-5, atol=1e-6))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert compiled.plans
+    assert not wrong
 
 
 def test_iterators_are_not_compiled() -> None:

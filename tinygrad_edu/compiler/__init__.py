@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from types import MethodType
@@ -61,32 +60,28 @@ class Compiled:
         self._candidates: dict[Any, dict[Any, Plan]] = {}  # recordings that no second one has confirmed yet, by their states
         self._tries: dict[Any, int] = {}
         self._settings: dict[Any, Any] = {}  # of optimizers
-        self._one_at_a_time = threading.RLock()  # a plan has one memory
         self.without: set[Any] = set()  # signatures for which there is no plan
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if somebody_records() or engine.check_gradient is not None:  # it is part of another one, say, or anomalies are looked for
             return self.function(*args, **kwargs)
         key, given = kind_of_call(args, kwargs)
-        with self._one_at_a_time:
-            changed = False
-            for plan in self.plans.get(key, ()):
-                try:
-                    return plan.replay(*given)
-                except (
-                    Outdated
-                ):  # it was made for another state of things: another mode, say, or gradients that are there already
-                    continue
-                except Changed:
-                    changed = True
-                except TooLate as error:
-                    raise CompileError(
-                        f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function "
-                        "without compile to see what is wrong with them."
-                    ) from None
-            if not changed and key not in self.without:
-                return self.record(key, given, args, kwargs)
-        return self.function(*args, **kwargs)
+        changed = False
+        for plan in self.plans.get(key, ()):
+            try:
+                return plan.replay(*given)
+            except Outdated:  # it was made for another state of things: another mode, say, or gradients that are there already
+                continue
+            except Changed:
+                changed = True
+            except TooLate as error:
+                raise CompileError(
+                    f"{error}\n  a check that held when the plan was recorded does not hold for these numbers. Call the function without "
+                    "compile to see what is wrong with them."
+                ) from None
+        if changed or key in self.without:
+            return self.function(*args, **kwargs)
+        return self.record(key, given, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .tape import Tape
 def kind_of_call(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, list[Any]]:
     """For which kind of call a plan is made, and the tensors and arrays among the arguments."""
     given: list[Any] = []
-    key: tuple = (grad_mode.enabled, get_default_dtype())
+    key: tuple = (get_ident(), grad_mode.enabled, get_default_dtype())  # a plan has memory for one thread
     for x in args:
         key += (_key(x, given),)
     for name in kwargs:

@@ -246,7 +246,7 @@ class Reads:
         """The names of the settings of a module that may be read; None for all, since this package reads them."""
         kinds = {kind for kind in type(module).__mro__ if self._is_library(kind)} - {Module, object}
         names = self.names_of(module)
-        return None if kinds or ANY in names else names
+        return None if kinds or ANY in names else names | CALLED
 
     def _attributes(self, x: Any) -> None:
         """The places of attributes of an object, in it and in its classes."""
