@@ -33,7 +33,6 @@ OWN = "tinygrad_edu"
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 BY_NAME = {"getattr", "hasattr", "setattr", "vars"}  # functions that take the name of an attribute as text, or all
 ANY = "*"  # a name that is computed
-ANYBODY: tuple = (None, None)
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
 CALLED = {
     "forward",
@@ -77,7 +76,7 @@ class Reads:
         containers: the lists, dicts, deques and sets among it.
         modules: whose settings it may read.
         iterators: names of what gives another thing each time that it is asked.
-        names: of attributes, by whose they are: of an object (its id), of a class's objects, or of any (None).
+        names: of attributes, by whose they are: of an object (its id), of what is found from `self` (its class and a path), of any (None).
         texts: what may be the keys of dicts.
         met: all of it, by id.
     """
@@ -202,45 +201,54 @@ class Reads:
 
     def _code(self, steps: list, around: dict, cells: dict, me: str | None, kind: type | None) -> None:
         """The names in bytecode. me: what `self` is called there, of which class."""
-        last = ANYBODY  # whose attribute the next instruction may load: of an object, or of one of a class
+        last: Any = None  # whose attribute the next instruction may load: a list of one object, a path from self, or None
         for i, (opname, x) in enumerate(steps):
-            whose, last = last, ANYBODY
+            whose, last = last, None
             if opname.endswith(("_GLOBAL", "_NAME")):
                 if x in around:
                     self._place(around, x)
-                    last = (around[x],)
+                    last = [around[x]]
                 elif x in BY_NAME:
-                    self._by_name(steps[i + 1 :], kind if steps[i + 1][1] == me else None)
+                    self._by_name(steps[i + 1 :], (kind,) if steps[i + 1][1] == me else None)
             elif opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and x == me:
-                last = (None, kind)
+                last = (kind,)
             elif opname == "LOAD_DEREF" and x in cells:
-                last = (read(cells[x], x),)
+                last = [read(cells[x], x)]
             elif "ATTR" in opname or "METHOD" in opname:
-                if x == "__dict__":
-                    x = ANY
-                if len(whose) == 1:
-                    if not (isinstance(whose[0], type | ModuleType) and self._is_library(whose[0])):
-                        self._name(id(whose[0]), x)
-                        last = (held[x],) if x in (held := getattr(whose[0], "__dict__", ())) else ANYBODY
-                else:
-                    self._name(whose[1], x)
+                x = ANY if x == "__dict__" else x
+                if not isinstance(whose, list):
+                    self._name(whose, x)
+                    last = whose and (*whose, x)
+                elif not (isinstance(whose[0], type | ModuleType) and self._is_library(whose[0])):
+                    self._name(id(whose[0]), x)
+                    held = getattr(whose[0], "__dict__", {})
+                    last = [held[x]] if x in held else None
             elif opname == "LOAD_CONST" and isinstance(x, str):
                 self.texts.add(x)
 
-    def _by_name(self, steps: list, kind: type | None) -> None:
+    def _by_name(self, steps: list, whose: Any) -> None:
         """The name that getattr gets, if it is a text in the code; any name, if it is not."""
         parts = list(itertools.takewhile(lambda step: not step[0].startswith("CALL"), steps))
         texts = [x for opname, x in parts if opname == "LOAD_CONST" and isinstance(x, str)]
         for text in [ANY] if not texts or any(opname == "BUILD_STRING" for opname, _ in parts) else texts:
-            self._name(kind, text)
+            self._name(whose, text)
 
     def _name(self, whose: Any, name: str) -> None:
         self.names.setdefault(whose, set()).update((name, ALSO.get(name, name)))
 
     def names_of(self, x: Any) -> set[str]:
         """The names of attributes that may be read of an object or class."""
-        family = (x if isinstance(x, type) else type(x)).__mro__
-        return self.names[None].union(*(self.names[key] for key in (id(x), *family) if key in self.names))
+        of_class = [self.names.get((kind,), set()) for kind in x.__mro__] if isinstance(x, type) else []
+        return self.names[None].union(self.names.get(id(x), set()), *of_class)
+
+    def _follow(self, x: Any) -> None:
+        """Note whose names those are that stand behind paths from `self`, for an object that it may be."""
+        for path in [key for key in self.names if isinstance(key, tuple) and isinstance(x, key[0])]:
+            end = x
+            for name in path[1:]:
+                end = getattr(end, "__dict__", {}).get(name, self)
+            for name in self.names[path]:
+                self._name(None if end is self else id(end), name)
 
     def settings_of(self, module: Module) -> set[str] | None:
         """The names of the settings of a module that may be read; None for all, since this package reads them."""
@@ -250,6 +258,7 @@ class Reads:
 
     def _attributes(self, x: Any) -> None:
         """The places of attributes of an object, in it and in its classes."""
+        self._follow(x)
         names = self.names_of(x)
         held: Any = None if isinstance(x, type) else getattr(x, "__dict__", None)
         for name in held.keys() & names if held else ():
