@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +13,33 @@ from .. import backend
 from ..callsite import source_line
 from ..clock import owner
 from ..errors import describe
-from ..nn.module import Module
 from ..tensor import Tensor
 from .lines import CompileError, data, grad
 from .recorded import Recorded, site, strip
 
 if TYPE_CHECKING:
     from .tape import Tape
+
+
+class Flag:
+    """An attribute that is true or false: what it was where it was first read, and what it was set to. Not of what is new in the call."""
+
+    def __init__(self, name: str, is_new: Callable[[Any], bool]) -> None:
+        self.name, self.is_new = name, is_new
+        self.before: dict[Any, bool] = {}
+        self.now: dict[Any, bool] = {}
+
+    def read(self, x: Any, value: bool | None) -> bool:
+        if value is None:
+            raise AttributeError(self.name)
+        if x not in self.now and not self.is_new(x):
+            self.before.setdefault(x, value)
+        return value
+
+    def write(self, x: Any, value: bool) -> bool:
+        if not self.is_new(x):
+            self.now[x] = value
+        return value
 
 
 class Effects:
@@ -29,14 +50,12 @@ class Effects:
         self.outside: dict[Tensor, np.ndarray] = {}  # tensors from before the call, and their arrays
         self.new: dict[int, weakref.ref] = {}  # those from within, by id
         self.made_at: dict[int, Any] = {}  # the learner's line that made each of these
-        self.tracked: dict[Tensor, bool] = {}  # whether tensors from before required grad when that was first read or set
-        self.tracked_set: dict[Tensor, bool] = {}  # and what it was set to
+        self.tracked = Flag("_requires_grad", self.is_new)
+        self.modes = Flag("training", lambda module: False)
         self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
         self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
         self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
         self.rebound: dict[Tensor, np.ndarray] = {}  # tensors whose data was replaced
-        self.modes: dict[Module, bool] = {}  # whether modules were in training mode
-        self.modes_set: dict[Module, bool] = {}  # and into which mode they were put
 
     # -- what is read and set
     def array(self, tensor: Tensor, array: Any) -> Any:
@@ -65,19 +84,6 @@ class Effects:
             self.tape.enter(held, "constant")  # made within the call from Python's numbers
         return held
 
-    def requires_grad(self, tensor: Tensor, tracked: bool) -> bool:
-        """tensor.requires_grad"""
-        if not self.is_new(tensor):
-            self.tracked.setdefault(tensor, tracked)
-        return tracked
-
-    def set_requires_grad(self, tensor: Tensor, tracked: bool) -> bool:
-        """tensor.requires_grad = tracked"""
-        if not self.is_new(tensor):
-            self.tracked.setdefault(tensor, tensor.__dict__.get("_requires_grad", False))
-            self.tracked_set[tensor] = tracked
-        return tracked
-
     def grad(self, tensor: Tensor, gradient: Any) -> Any:
         """tensor.grad"""
         if tensor not in self.grads and tensor not in self.grads_before and not self.is_new(tensor):
@@ -105,19 +111,6 @@ class Effects:
         if not self.is_new(tensor):
             self.grads[tensor] = gradient
         return gradient
-
-    def training(self, module: Module, mode: Any) -> Any:
-        """module.training"""
-        if mode is None:
-            raise AttributeError("training")
-        if module not in self.modes_set:
-            self.modes.setdefault(module, mode)
-        return mode
-
-    def set_training(self, module: Module, mode: bool) -> bool:
-        """module.training = mode"""
-        self.modes_set[module] = mode
-        return mode
 
     # -- what becomes of it
     def settle(self) -> None:

@@ -84,10 +84,8 @@ class Plan:
             body.append((source_line(line.site), write.line(lines, i)))
         changed = [(b, held) for x, b, held in zip(tape.arguments, buffers, given, strict=True) if tape.changes(x)]
         body += [("", f"{held}[...] = {b}") for b, held in changed]
-        body += [("", f"{write.name_of(module)}.training = {mode}") for module, mode in tape.effects.modes_set.items()]
-        body += [
-            ("", f"{write.name_of(tensor)}._requires_grad = {tracked}") for tensor, tracked in tape.effects.tracked_set.items()
-        ]
+        flags = tape.effects.modes, tape.effects.tracked
+        body += [("", f"{write.name_of(x)}.{flag.name} = {value}") for flag in flags for x, value in flag.now.items()]
         body.append(("", f"return {write.result(results)}"))
         self.body = body
         work, ending = [line for _, line in body[:-1]], body[-1][1]
@@ -100,7 +98,7 @@ class Plan:
         self._after = [*self._marks(lines, [held for _, held in changed]), ending]
         self._quiet: Any = dict.fromkeys(tape.quiet, "ignore")  # the kinds of NumPy's warnings that the function switches off
         self.replay = self._function(work, write.scope)
-        outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes)]
+        outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes.before)]
         checks = [line.args[1] for line in lines if line.function is check]
         self.state: Any = (
             self.guard,
@@ -130,9 +128,9 @@ class Plan:
         for tensor, array in tape.effects.outside.items():
             name = write.name_of(tensor)
             conditions.append(f"{name}.array is {write.name_of(array)}")
-        around = [(x, tracked) for x, tracked in tape.effects.tracked.items() if not any(x is each for each in tape.given)]
-        conditions += [f"{write.name_of(x)}._requires_grad is {tracked}" for x, tracked in around]
-        conditions += [f"{write.name_of(module)}.training is {mode}" for module, mode in tape.effects.modes.items()]
+        for flag in (tape.effects.tracked, tape.effects.modes):
+            around = [(x, value) for x, value in flag.before.items() if not any(x is each for each in tape.given)]
+            conditions += [f"{write.name_of(x)}.{flag.name} is {value}" for x, value in around]
         for tensor, before in tape.effects.grads_before.items():
             conditions.append(f"{write.name_of(tensor)}._grad is {'None' if before is None else 'not None'}")
         for optimizer in tape.looked_into:

@@ -52,8 +52,8 @@ def recording(tape: Tape) -> Iterator[None]:
         effects = tape.effects
         replace(Tensor, "array", _watched("array", tape, effects.array, effects.set_array))
         replace(Tensor, "_grad", _watched("_grad", tape, effects.grad, effects.set_grad))
-        replace(Tensor, "_requires_grad", _watched("_requires_grad", tape, effects.requires_grad, effects.set_requires_grad))
-        replace(Module, "training", _watched("training", tape, effects.training, effects.set_training))
+        replace(Tensor, "_requires_grad", _watched("_requires_grad", tape, effects.tracked.read, effects.tracked.write))
+        replace(Module, "training", _watched("training", tape, effects.modes.read, effects.modes.write))
         replace(Tensor, "numpy", _refused_unless_constant(Tensor.numpy, tape))
         for name in ("manual_seed", "get_state", "set_state"):
             replace(
