@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from types import MethodType
@@ -19,6 +20,7 @@ from weakref import WeakSet
 
 from ..amp import GradScaler
 from ..autograd import engine
+from ..callsite import OWN_FILES
 from ..clock import owner
 from ..grad_mode import grad_mode
 from ..nn.lazy import UninitializedParameter
@@ -213,10 +215,13 @@ class Compiled:
         """Let the function run as ever from now on, for arguments of this kind."""
         self.without.add(key)
         self._candidates.pop(key, None)
-        self._warn(reason, stacklevel=5)
+        self._warn(reason)
 
-    def _warn(self, reason: str, stacklevel: int = 4) -> None:
-        warnings.warn(f"{self.name} runs as if it were not compiled: {reason}.", stacklevel=stacklevel)
+    def _warn(self, reason: str) -> None:
+        frame, level = sys._getframe(), 1
+        while frame.f_back is not None and frame.f_code.co_filename in OWN_FILES:
+            frame, level = frame.f_back, level + 1
+        warnings.warn(f"{self.name} runs as if it were not compiled: {reason}.", stacklevel=level)  # at the learner's line
 
 
 class CompiledModule(Compiled):

@@ -34,13 +34,8 @@ CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 BY_NAME = {"getattr", "hasattr", "setattr", "vars"}  # functions that take the name of an attribute as text, or all
 ANY = "*"  # a name that is computed
 ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
-CALLED = {
-    "forward",
-    "backward",
-    "setup_context",
-    "update",
-    "step",
-}  # what this package calls by itself, of a class that inherits from its own
+# What this package calls by itself, of a class that inherits from one of its own.
+CALLED = {"forward", "backward", "setup_context", "update", "step"}
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
 # Methods that no call of another function goes through, or that only write.
 NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__init_subclass__", "__getstate__", "__setstate__", "__reduce__"}
