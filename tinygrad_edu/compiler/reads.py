@@ -158,7 +158,7 @@ class Reads:
         self._visit(held.get("__wrapped__"), kind)  # of a compiled or cached function
 
     def _methods(self, kind: Any, names: set[str]) -> None:
-        for name in vars(kind).keys() & names:
+        for name in sorted(vars(kind).keys() & names):
             if isinstance(vars(kind)[name], FunctionType):
                 self._visit(vars(kind)[name], kind)
 
@@ -256,7 +256,7 @@ class Reads:
         self._follow(x)
         names = self.names_of(x)
         held: Any = None if isinstance(x, type) else getattr(x, "__dict__", None)
-        for name in held.keys() & names if held else ():
+        for name in sorted(held.keys() & names) if held else ():
             if isinstance(x, Module):  # its settings are looked at apart
                 self._visit(held[name])
             elif not (isinstance(x, Tensor) and name in TENSORS):
@@ -267,7 +267,7 @@ class Reads:
         family = (x if isinstance(x, type) else type(x)).__mro__
         kinds = [kind for kind in family if not self._is_library(kind)]
         called = CALLED if any(_package(kind) == OWN for kind in family) else set()
-        found = {name for kind in kinds for name in vars(kind)} & (names | called)
+        found = sorted({name for kind in kinds for name in vars(kind)} & (names | called))  # in the same order each time
         for name in found:
             for kind in kinds:  # super() asks the next one, and where there is none one may come to stand
                 slot = isinstance(vars(kind).get(name), MemberDescriptorType) and kind is not x
