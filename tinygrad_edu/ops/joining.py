@@ -97,7 +97,8 @@ def _stack(*xs: Any, dim: int) -> Any:
 
     z[i] = xᵢ;  ∂xᵢ = g[i]
     """
-    return np.stack(xs, dim)
+    thin = (slice(None),) * dim + (None,)
+    return np.concatenate([x[thin] for x in xs], dim)  # half of the time of np.stack for small ones
 
 
 def stack(tensors: Any, dim: int = 0) -> Any:
