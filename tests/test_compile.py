@@ -331,6 +331,18 @@ def test_nested_arguments_and_results() -> None:
         assert compiled(batch, scale=2.0)["parts"][1:] == [None, 3]
 
 
+def test_results_that_are_parts_of_one_array() -> None:
+    def places(i: Tensor) -> Tensor:
+        row, column = tg.unravel_index(i, (3, 4))
+        return tg.cat([row[None], column[None]])
+
+    compiled = tg.compile(places)
+    for numbers in ([0, 5, 7, 11], [1, 6, 3, 2], [11, 0, 4, 9], [2, 9, 2, 10]):
+        i = tg.tensor(numbers)
+        assert compiled(i).tolist() == places(i).tolist() == [[n // 4 for n in numbers], [n % 4 for n in numbers]]
+    assert compiled.plans
+
+
 def test_another_array_in_a_parameter() -> None:
     """p.data = ..., load_state_dict and freezing are noticed."""
     layer = nn.Linear(2, 1, bias=False)

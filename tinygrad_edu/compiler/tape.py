@@ -163,6 +163,10 @@ class Tape:
         found = [x if isinstance(x, np.ndarray) else np.asarray(x) for x in as_tuple(result)]
         memories = [self.memories.get(id(owner(x))) for x in found]
         if found and not any(memories):  # nearly always; else they are views, which need no line
+            if len({id(owner(x)) for x in found}) < len(
+                found
+            ):  # of unravel_index: parts of one array, which the plan keeps apart
+                found = [x.copy() for x in found]
             made = [self.enter(x, "own") for x in found]
             self._result(function, noted, noted_options, made)
         else:
