@@ -93,6 +93,9 @@ class Compiled:
         """A copy is compiled anew."""
         return type(self), (self.function,)
 
+    def __repr__(self) -> str:
+        return f"compiled {self.function!r}"
+
     def __str__(self) -> str:
         """Every plan, one for each kind of arguments, as Python that can be read."""
         waiting = f"{self.name} has no plan yet: it has one when two calls in a row did the same"
@@ -246,9 +249,6 @@ class CompiledModule(Compiled):
             object.__setattr__(self, name, value)
         else:
             setattr(self.function, name, value)
-
-    def __repr__(self) -> str:
-        return f"compiled {self.function!r}"
 
     def __getitem__(self, key: Any) -> Any:
         return self.function[key]
