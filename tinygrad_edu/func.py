@@ -78,7 +78,9 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
             value = inputs.settled((y, *aux) if has_aux else y)
             if y.requires_grad:
                 wanted = inputs.connected(y)
-                found = engine.grad(y, inputs.tensors, create_graph=wanted, retain_graph=has_aux or wanted, materialize_grads=True)
+                found = engine.grad(
+                    y, inputs.tensors, create_graph=wanted, retain_graph=has_aux or wanted, materialize_grads=True
+                )
             else:
                 found = tuple(map(zeros_like, inputs.tensors))
         return _with(inputs.chosen, iter(found)), value

@@ -32,7 +32,7 @@ from . import backend, dtypes
 from .callsite import call_site
 from .clock import owner, tick
 from .dtypes import FLOATS
-from .errors import DtypeError, describe, explain
+from .errors import DtypeError, GraphError, ShapeError, describe, explain
 from .grad_mode import grad_mode
 from .tensor import Tensor, to_array, wrap
 from .views import note_view, refresh
@@ -153,9 +153,27 @@ def _with_other_names(function: Callable) -> Callable:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
             kwargs = {names.get(name, name): value for name, value in kwargs.items()}
+            if (out := kwargs.pop("out", None)) is not None:
+                return _put_into(out, function(*args, **kwargs))
         return function(*args, **kwargs)
 
     return call
+
+
+def _put_into(out: Any, result: Any) -> Tensor:
+    """What `out=` asks for, in place of a new tensor: the result in one that is there, through which no gradient passes."""
+    given, wanted = (describe(t) if isinstance(t, Tensor) else f"a {type(t).__name__}" for t in (out, result))
+    if not isinstance(out, Tensor) or not isinstance(result, Tensor):
+        raise TypeError(f"out= is one tensor, for a result that is one: the result is {wanted}, and out is {given}.")
+    if out.shape != result.shape:
+        raise ShapeError(f"out= must have the result's shape: the result is {wanted}, and out is {given}.")
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        raise DtypeError(f"out= would lose the kind of numbers: the result is {wanted}, and out is {given}.")
+    if result.requires_grad:
+        raise GraphError(
+            "out= takes no part in gradients: use the tensor that is returned without it, or call it under no_grad()."
+        )
+    return out.copy_(result)
 
 
 def op(
@@ -219,6 +237,9 @@ def recording(this: Op) -> Callable[..., Any]:
                 if isinstance(value, _WRAPPED):
                     settings = {name: _unwrapped(value) for name, value in kwargs.items()}
                     break
+        elif "out" in kwargs and "out" not in names:
+            out = kwargs.pop("out")
+            return call(*inputs, **kwargs) if out is None else _put_into(out, call(*inputs, **kwargs))
         else:
             inputs, settings = this.bind(inputs, kwargs)
         for x in inputs:

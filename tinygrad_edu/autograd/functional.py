@@ -101,8 +101,18 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
 
 
 @enable_grad
-def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False) -> Any:
+def jacobian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
     """Every derivative of every output by every input: shape (*output.shape, *input.shape), one row at a time.
+
+    Args:
+        vectorize, strategy: taken for PyTorch's sake; they make no difference here.
 
     >>> from tinygrad_edu import tensor
     >>> jacobian(lambda x: x * x, tensor([1.0, 2.0]))
@@ -142,8 +152,19 @@ def _scalar(func: Callable) -> Callable:
 
 
 @enable_grad
-def hessian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False) -> Any:
-    """Every second derivative of a function that returns a single number: the Jacobian of its gradient."""
+def hessian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
+    """Every second derivative of a function that returns a single number: the Jacobian of its gradient.
+
+    Args:
+        vectorize, outer_jacobian_strategy: taken for PyTorch's sake; they make no difference here.
+    """
     several, _ = _tuple(inputs, "inputs")
 
     def gradient(*xs: Tensor) -> Any:
