@@ -153,3 +153,15 @@ def test_a_group_that_is_added_needs_a_function_of_its_own() -> None:
     schedule.lr_lambdas.append(lambda step: 1.0)
     schedule.step()
     assert optimizer.param_groups[1]["lr"] == 0.4
+
+
+def test_an_optimizer_of_ones_own_may_have_several_values_for_a_setting() -> None:
+    p = tg.nn.Parameter(tg.ones(2))
+
+    class Adafactor(optim.Optimizer):
+        def __init__(self, params: Any, eps: Any = (1e-30, 1e-3)) -> None:
+            super().__init__(params, {"lr": None, "eps": eps, "betas": None})
+
+    assert Adafactor([p]).param_groups[0]["eps"] == (1e-30, 1e-3)
+    with pytest.raises(ValueError, match="eps must be at least 0"):
+        Adafactor([p], eps=(1e-30, -1e-3))

@@ -144,9 +144,11 @@ class Optimizer:
             "initial_accumulator_value": 0,
         }
         for name, least in limits.items():
-            if group.get(name) is not None and group[name] < least:  # None: an optimizer of one's own computes it
-                raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {group[name]}.")
-        for i, beta in enumerate(group.get("betas", ())):
+            given = group.get(name)  # in an optimizer of one's own also None, where it is computed, or several: eps=(1e-30, 1e-3)
+            for value in given if isinstance(given, tuple | list) else (given,):
+                if value is not None and value < least:
+                    raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {given}.")
+        for i, beta in enumerate(group.get("betas") or ()):
             if not 0 <= beta < 1:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
 
