@@ -21,7 +21,7 @@ from .nn.module import Module
 from .ops.creation import zeros_like
 from .ops.joining import stack
 from .tensor import Tensor
-from .trees import mapped, tensors
+from .trees import leaves, mapped, tensors
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
 
@@ -274,7 +274,9 @@ def vmap(
     It calls `func` once for each example: right for every function, and no faster than a loop, which PyTorch's is.
 
     Args:
-        in_dims: along which dim the arguments hold the examples, None for one that is the same for all; a tuple says it for each.
+        in_dims: along which dim the arguments hold the examples, None for one that is the same for all; a tuple says it for each,
+            where an argument is a dict, list or tuple also for each of its parts: in_dims=({"weight": 0, "bias": None}, 0).
+            Arguments given by name are the same for all.
         out_dims: where the results have the examples' dim.
         randomness: "different": each example draws random numbers of its own.
         chunk_size: taken for PyTorch's sake; it makes no difference here.
@@ -288,30 +290,30 @@ def vmap(
     if randomness not in ("error", "different"):
         raise ValueError(f'vmap: randomness must be "different" here, not {randomness!r}.')
 
+    def split(x: Any, dim: int | None) -> bool:
+        return dim is not None and isinstance(x, Tensor)
+
     @functools.wraps(func)
-    def mapped(*args: Any, **kwargs: Any) -> Any:
+    def for_each(*args: Any, **kwargs: Any) -> Any:
         dims = in_dims if isinstance(in_dims, tuple | list) else [in_dims] * len(args)
         if len(dims) != len(args):
             raise ValueError(f"vmap: in_dims {in_dims} must say a dim for each of {len(args)} arguments.")
-        inputs = [*zip(args, dims, strict=True), (kwargs, 0)]
-        sizes = {x.shape[dim] for tree, dim in inputs if dim is not None for x in tensors(tree)}
+        along = mapped(lambda dim, part: mapped(lambda _: dim, part), tuple(dims), args)
+        sizes = {x.shape[dim] for x, dim in zip(leaves(args), leaves(along), strict=True) if split(x, dim)}
         if len(sizes) != 1:
             raise ShapeError(
                 "vmap: the arguments must hold equally many examples, and at least one some; "
                 f"their numbers are {sorted(sizes) or 'not given, in_dims is None'}."
             )
 
-        def example(tree: Any, dim: int | None, i: int) -> Any:
-            return tree if dim is None else _with(tree, (x.select(dim, i) for x in tensors(tree)))
-
         results = []
         for i in range(sizes.pop()):
-            *chosen, named = [example(tree, dim, i) for tree, dim in inputs]
-            results.append(func(*chosen, **named))
+            chosen = mapped(lambda x, dim, i=i: x.select(dim, i) if split(x, dim) else x, args, along)
+            results.append(func(*chosen, **kwargs))
         if not results:
             raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
         columns = list(zip(*map(tensors, results), strict=True))
         places = out_dims if isinstance(out_dims, tuple) else [out_dims] * len(columns)
         return _with(results[0], (stack(column, dim) for column, dim in zip(columns, places, strict=True)))
 
-    return mapped
+    return for_each
