@@ -52,7 +52,7 @@ class LRScheduler:
         return [self.next_lr(group["lr"], base, i) for i, (group, base) in enumerate(zip(groups, self.base_lrs, strict=True))]
 
     def step(self, epoch: int | None = None) -> None:
-        """Go one step on and set the rates."""
+        """Go one step on, or to the epoch of this number, and set the rates."""
         first = self.last_epoch == 0 and epoch is None and not self.optimizer.stepped
         if first and type(self.optimizer).step is Optimizer.step:  # a step of one's own may not note that it was called
             warnings.warn(
@@ -61,9 +61,17 @@ class LRScheduler:
                 stacklevel=2,
             )
         self._step_count += 1
-        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = lr
+        following = self.last_epoch + 1
+        way = [following if epoch is None else epoch]
+        if (
+            way[0] != following and type(self).get_lr is LRScheduler.get_lr
+        ):  # each rate follows from the one before: from the start
+            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=False):
+                group["lr"] = base
+            way = [*range(math.ceil(way[0])), way[0]]
+        for self.last_epoch in way:
+            for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+                group["lr"] = lr
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[float]:
