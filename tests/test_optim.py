@@ -115,6 +115,11 @@ def test_the_number_of_steps_may_be_a_tensor() -> None:
     assert optimizer.state[p]["step"] == 2
 
 
+def test_a_state_that_is_a_models_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'state' and 'param_groups', and this one \['weight', 'bias'\]"):
+        optim.Adam([tensor([1.0])]).load_state_dict(tg.nn.Linear(2, 1).state_dict())
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> None:
     p = tensor([1.0], requires_grad=True)

@@ -21,6 +21,8 @@ from ..tensor import HookHandle, Tensor
 from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
 
+EXTRA = "_extra_state"  # the name of what a module adds to its state
+
 
 class IncompatibleKeys(NamedTuple):
     """What `load_state_dict(strict=False)` passed over."""
@@ -341,14 +343,24 @@ class Module:
         return self.to("cpu")
 
     # -- state -----------------------------------------------------------------------------------------------------
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Every parameter and persistent buffer by its path (behind `prefix`); the tensors share memory with the module's."""
-        state: OrderedDict[str, Tensor] = OrderedDict() if destination is None else destination
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Any]:
+        """Every parameter and persistent buffer by its path (behind `prefix`); the tensors share memory with the module's.
+
+        A module of one's own may add what it knows beside tensors: `get_extra_state()` returns it, and `set_extra_state(state)` takes it.
+        """
+        state: OrderedDict[str, Any] = OrderedDict() if destination is None else destination
         for path, module in self.named_modules(remove_duplicate=False):
             own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
             for name, value in own:
                 state[prefix + (f"{path}.{name}" if path else name)] = value if keep_vars else value.detach()
+        for name, module in self._with_extra_state().items():
+            state[prefix + name] = module.get_extra_state()
         return state
+
+    def _with_extra_state(self) -> dict[str, Any]:
+        """The modules that have such, by the names of it."""
+        modules = self.named_modules(remove_duplicate=False)
+        return {f"{path}.{EXTRA}".lstrip("."): module for path, module in modules if hasattr(module, "get_extra_state")}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
         """Copy values from a state dict into parameters and buffers of the same names; nothing is changed if anything is refused.
@@ -358,10 +370,13 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
-        own = self.state_dict(keep_vars=True)
-        given = {name: value if isinstance(value, Tensor) else as_tensor(value) for name, value in state_dict.items()}
-        missing = [name for name in own if name not in given]
-        unexpected = [name for name in given if name not in own]
+        extra = self._with_extra_state()
+        own = {name: x for name, x in self.state_dict(keep_vars=True).items() if name not in extra}
+        given = {
+            name: value if isinstance(value, Tensor) or name in extra else as_tensor(value) for name, value in state_dict.items()
+        }
+        missing = [name for name in (*own, *extra) if name not in given]
+        unexpected = [name for name in given if name not in own and name not in extra]
         wrong = [
             f"{name}: the model has {own[name].shape}, the state dict {given[name].shape}"
             for name in own
@@ -379,6 +394,9 @@ class Module:
                         own[name].data = given[name].detach().clone()
                     else:
                         own[name].copy_(given[name])
+        for name, module in extra.items():
+            if name in given:
+                module.set_extra_state(given[name])
         return IncompatibleKeys(missing, unexpected)
 
     # -- hooks -----------------------------------------------------------------------------------------------------

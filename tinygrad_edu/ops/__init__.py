@@ -2,8 +2,8 @@
 
 Files, each importing at its head only from those before it: totals, shape, indexing, splitting, padding, joining, arranging,
 diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, activation, reduction, cumulative, softmax,
-sorting (element by element and along dims); inplace, random; products, einsum, linalg, matrix, norms, distance, statistics (vectors
-and matrices); convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
+inplace, random; convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
 classification, likelihood (losses).
 """
 

@@ -15,7 +15,7 @@ from .indexing import setitem, where
 from .shape import clone, ints
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "can_cast", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
+    "arange", "as_tensor", "asarray", "can_cast", "conj", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
     "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
@@ -384,6 +384,11 @@ def is_complex(input: Tensor) -> bool:
     return False
 
 
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate, which of real numbers are these themselves: the same tensor."""
+    return input
+
+
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element of a tensor is not 0."""
     return bool(input)
@@ -454,6 +459,7 @@ EXTRA_METHODS: dict[str, Any] = {
     "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": is_complex,
+    "conj": conj,
     "clone": lambda self, *, memory_format=None: clone(self),
 }
 EXTRA_PROPERTIES: dict[str, Any] = {

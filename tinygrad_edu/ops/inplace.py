@@ -19,7 +19,7 @@ from ..op import take_other_names
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
-from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, scatter, shape
+from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, products, scatter, shape
 from .indexing import normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -33,6 +33,7 @@ INPLACE = {
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
     indexing: "index_put masked_fill masked_scatter",
+    products: "addbmm addmm addmv addr baddbmm",
     scatter: "index_add index_copy index_fill put scatter scatter_add scatter_reduce",
     cumulative: "cumprod cumsum",
     diagonal: "tril triu",

@@ -192,6 +192,11 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a saved optimizer stopped; it must have groups of the same sizes, else ValueError and nothing is changed."""
+        if not {"state", "param_groups"} <= {*state_dict}:
+            raise ValueError(
+                f"an optimizer's state has the entries 'state' and 'param_groups', and this one {[*state_dict]}: load what its "
+                "state_dict() returned; that of a model goes to model.load_state_dict()."
+            )
         groups = state_dict["param_groups"]
         mine, theirs = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
         if mine != theirs:

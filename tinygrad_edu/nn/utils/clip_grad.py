@@ -32,6 +32,7 @@ def get_total_norm(
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
     """
+    norm_type = float(norm_type)  # also "inf"
     found = _tensors(tensors)
     if not found:
         return Tensor(0.0)
