@@ -470,9 +470,10 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
     if gradients is None:
         seeds = [_one(root) for root in roots]
     else:
-        given = gradients if isinstance(gradients, list | tuple) and len(gradients) == len(roots) else [gradients]
         if isinstance(gradients, Tensor):
-            given = [gradients] * len(roots)
+            given: Any = [gradients] * len(roots)
+        else:
+            given = gradients if isinstance(gradients, list | tuple) and len(gradients) == len(roots) else [gradients]
         if len(given) != len(roots):
             raise GraphError(f"{len(roots)} tensors need {len(roots)} gradients to start with; {len(given)} were given.")
         seeds = [_one(root) if g is None else _as_seed(g, root) for root, g in zip(roots, given, strict=True)]

@@ -33,7 +33,7 @@ INPLACE = {
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
     indexing: "index_put masked_fill masked_scatter",
-    products: "addbmm addmm addmv addr baddbmm",
+    products: "addmm addmv addr baddbmm",
     scatter: "index_add index_copy index_fill put scatter scatter_add scatter_reduce",
     cumulative: "cumprod cumsum",
     diagonal: "tril triu",
