@@ -100,12 +100,8 @@ class Plan:
         self.replay = self._function(work, write.scope)
         outside = [id(x) for x in (*tape.effects.outside, *tape.effects.outside.values(), *tape.effects.modes.before)]
         checks = [line.args[1] for line in lines if line.function is check]
-        self.state: Any = (
-            self.guard,
-            *outside,
-            *checks,
-            self.surroundings.key(),
-        )  # equal for recordings that read and found the same
+        # Equal for recordings that read and found the same.
+        self.state: Any = (self.guard, *outside, *checks, self.surroundings.key())
 
     def _function(self, work: list[str], scope: dict[str, Any]) -> Callable:
         """The function with these lines of work."""

@@ -18,15 +18,8 @@ from .memory import Layout
 from .passes import COMPARED, EFFECTS, METHODS, compares, lasting, puts_out
 
 # Names that the source of a plan uses itself, beside those in its scope.
-RESERVED = {
-    "replay",
-    "len",
-    "id",
-    "vars",
-    "getattr",
-    *kwlist,
-    *(name for name, x in vars(builtins).items() if isinstance(x, type)),
-}
+TYPES = {name for name, x in vars(builtins).items() if isinstance(x, type)}
+RESERVED = {"replay", "len", "id", "vars", "getattr", *kwlist, *TYPES}
 
 
 class Source:

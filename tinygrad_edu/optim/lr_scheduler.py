@@ -63,9 +63,8 @@ class LRScheduler:
         self._step_count += 1
         following = self.last_epoch + 1
         way = [following if epoch is None else epoch]
-        if (
-            way[0] != following and type(self).get_lr is LRScheduler.get_lr
-        ):  # each rate follows from the one before: from the start
+        # Each rate follows from the one before: to jump means to go again from the start.
+        if way[0] != following and type(self).get_lr is LRScheduler.get_lr:
             for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=False):
                 group["lr"] = base
             way = [*range(math.ceil(way[0])), way[0]]
