@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import linecache
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ def call_site(depth: int = 1) -> Any:
     while frame.f_code.co_filename in OWN_FILES and (caller := frame.f_back) is not None:
         frame = caller
     return frame.f_code, frame.f_lasti
+
+
+def warn(message: str) -> None:
+    """Warn at the learner's line, however deep in this package the reason lies: in a function, say, or in the module that calls it."""
+    frame, level = sys._getframe(), 1
+    while frame.f_code.co_filename in OWN_FILES and frame.f_back is not None:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def source_line(where: Any) -> str:

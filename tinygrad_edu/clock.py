@@ -28,8 +28,7 @@ def mark_changed(array: Any) -> None:
     """Note that this memory was changed now; every in-place operation and optimizer calls it."""
     global last_change
     last_change = tick()
-    known = _changes.get(id(array if array.base is None else owner(array))) or record_of(array)
-    known[0] = last_change
+    record_of(array)[0] = last_change
 
 
 def mark_setting() -> None:

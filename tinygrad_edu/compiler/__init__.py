@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from ..amp import GradScaler
 from ..autograd import engine
-from ..callsite import OWN_FILES
+from ..callsite import warn
 from ..clock import owner
 from ..grad_mode import grad_mode
 from ..nn.lazy import UninitializedParameter
@@ -221,10 +221,7 @@ class Compiled:
         self._warn(reason)
 
     def _warn(self, reason: str) -> None:
-        frame, level = sys._getframe(), 1
-        while frame.f_back is not None and frame.f_code.co_filename in OWN_FILES:
-            frame, level = frame.f_back, level + 1
-        warnings.warn(f"{self.name} runs as if it were not compiled: {reason}.", stacklevel=level)  # at the learner's line
+        warn(f"{self.name} runs as if it were not compiled: {reason}.")
 
 
 class CompiledModule(Compiled):

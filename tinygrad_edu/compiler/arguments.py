@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from ..tensor import Tensor
 from ..trees import parts_of
 from ..views import refresh
 from .lines import CompileError
-from .tape import Tape
+
+if TYPE_CHECKING:
+    from .tape import Tape
 
 
 def kind_of_call(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, list[Any]]:

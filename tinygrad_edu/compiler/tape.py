@@ -14,6 +14,7 @@ from ..clock import owner
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import leaves, mapped
+from .arguments import array_of
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
 from .recorded import Memory, Recorded, address, site, strip
@@ -62,7 +63,7 @@ class Tape:
         self.effects = Effects(self)
         self.given = given  # tensors and arrays, as they are passed
         self.leaves = [x for x in given if isinstance(x, Tensor) and x.op is None]
-        self.arrays = [x.__dict__["array"] if isinstance(x, Tensor) else x for x in given]  # of these
+        self.arrays = list(map(array_of, given))
         self.arguments = [self.argument(array) for array in self.arrays]  # and their recorded twins
 
     def watches(self) -> bool:
@@ -165,7 +166,7 @@ class Tape:
         if found and not any(memories):  # nearly always; else they are views, which need no line
             if len({id(owner(x)) for x in found}) < len(
                 found
-            ):  # of unravel_index: parts of one array, which the plan keeps apart
+            ):  # parts of one array, as of unravel_index: the plan keeps them apart
                 found = [x.copy() for x in found]
             made = [self.enter(x, "own") for x in found]
             self._result(function, noted, noted_options, made)

@@ -349,13 +349,17 @@ class Module:
         A module of one's own may add what it knows beside tensors: `get_extra_state()` returns it, and `set_extra_state(state)` takes it.
         """
         state: OrderedDict[str, Any] = OrderedDict() if destination is None else destination
-        for path, module in self.named_modules(remove_duplicate=False):
-            own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
-            for name, value in own:
-                state[prefix + (f"{path}.{name}" if path else name)] = value if keep_vars else value.detach()
+        for name, value in self._tensors_of_state():
+            state[prefix + name] = value if keep_vars else value.detach()
         for name, module in self._with_extra_state().items():
             state[prefix + name] = module.get_extra_state()
         return state
+
+    def _tensors_of_state(self) -> Iterator[tuple[str, Tensor]]:
+        for path, module in self.named_modules(remove_duplicate=False):
+            own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
+            for name, value in own:
+                yield f"{path}.{name}" if path else name, value
 
     def _with_extra_state(self) -> dict[str, Any]:
         """The modules that have such, by the names of it."""
@@ -370,8 +374,7 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
-        extra = self._with_extra_state()
-        own = {name: x for name, x in self.state_dict(keep_vars=True).items() if name not in extra}
+        own, extra = dict(self._tensors_of_state()), self._with_extra_state()
         given = {
             name: value if isinstance(value, Tensor) or name in extra else as_tensor(value) for name, value in state_dict.items()
         }

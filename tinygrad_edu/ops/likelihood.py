@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import require
+from ..callsite import warn
 from ..op import op
 from ..tensor import Tensor
 from .activation import logsigmoid
@@ -15,7 +16,7 @@ from .arithmetic import xlogy
 from .distance import at_least
 from .elementwise import clamp_min, exp, log, sigmoid, square
 from .indexing import masked_fill, raw
-from .loss import equal_shapes, reduced, reduction_of, warn
+from .loss import equal_shapes, reduced, reduction_of
 from .reduction import sum
 from .shape import unsqueeze
 

@@ -8,13 +8,10 @@ Each loss is a formula for every sample or element; `reduction` then says what i
 from __future__ import annotations
 
 import math
-import sys
-import traceback
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..callsite import OWN_FILES
+from ..callsite import warn
 from ..errors import ShapeError
 from ..op import op
 from ..tensor import Tensor
@@ -42,14 +39,6 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}.')
     return reduction
-
-
-def warn(message: str) -> None:
-    """Warn at the learner's line, whether a loss was called there or its module."""
-    stack = enumerate(traceback.walk_stack(sys._getframe()), 1)
-    warnings.warn(
-        message, stacklevel=next((level for level, (frame, _) in stack if frame.f_code.co_filename not in OWN_FILES), 1)
-    )
 
 
 def reduced(losses: Any, reduction: str) -> Any:

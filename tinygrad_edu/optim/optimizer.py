@@ -56,9 +56,6 @@ def steady(update: Any) -> Any:
     return update
 
 
-_PLAIN = frozenset((float, int, bool, type(None), list))  # what a group that holds no tensor beside its parameters is made of
-
-
 class Optimizer:
     """Changes parameters after their gradients.
 
@@ -227,8 +224,6 @@ class Optimizer:
 
 def in_numbers(group: dict[str, Any]) -> dict[str, Any]:
     """A group with numbers in place of tensors, which may hold others at each step: `p -= tensor * g` would not change the array p."""
-    if _PLAIN.issuperset(map(type, group.values())):  # usual
-        return group
     for value in group.values():
         if isinstance(value, Tensor) or (type(value) is tuple and any(isinstance(x, Tensor) for x in value)):
             numbers = mapped(lambda x: x.item() if isinstance(x, Tensor) else x, {**group, "params": None})
