@@ -12,7 +12,7 @@ from rich.console import Console
 
 import tinygrad_edu as tg
 from tinygrad_edu import autograd, data, nn, op, optim
-from tinygrad_edu.autograd import engine
+from tinygrad_edu.autograd import gradients
 from tinygrad_edu.op import registry, watchers
 from tinygrad_edu.profiler import Profile, profile
 from tinygrad_edu.profiler.report import OUTSIDE
@@ -70,7 +70,7 @@ def everything() -> list[object]:
     """All that `profile` replaces."""
     ops = [x for this in registry.values() for x in (this.forward, this.joint, *this.rules)]
     steps = [optim.Optimizer.step, optim.LBFGS.step]
-    return [*ops, *steps, *watchers, nn.Module.__call__, engine._run, data.DataLoader.__iter__]
+    return [*ops, *steps, *watchers, nn.Module.__call__, gradients._run, data.DataLoader.__iter__]
 
 
 @pytest.mark.parametrize("fails", [False, True])

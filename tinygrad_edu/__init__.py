@@ -52,7 +52,7 @@ from .dtypes import (
 from .grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .nn.summary import summary
 from .old_names import BoolTensor, ByteTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor
-from .op import op, take_other_names
+from .op import op
 from .ops.activation import *
 from .ops.arithmetic import *
 from .ops.arranging import *
@@ -88,6 +88,7 @@ from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .printing import set_printoptions
 from .serialization import load, save
+from .spelling import take_other_names
 from .tensor import Tensor
 from .train import History, evaluate, fit, predict
 

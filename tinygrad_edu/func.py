@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .autograd import engine, functional
+from .autograd import engine, functional, gradients
 from .errors import GraphError, ShapeError, describe
 from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
@@ -78,7 +78,7 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
             value = inputs.settled((y, *aux) if has_aux else y)
             if y.requires_grad:
                 wanted = inputs.connected(y)
-                found = engine.grad(
+                found = gradients.grad(
                     y, inputs.tensors, create_graph=wanted, retain_graph=has_aux or wanted, materialize_grads=True
                 )
             else:

@@ -1,6 +1,5 @@
 """Linear algebra under the names of torch.linalg: `linalg.inv`, `linalg.svd`, `linalg.norm` ..."""
 
-from .op import take_other_names
 from .ops.linalg import (
     LinAlgError,
     cholesky,
@@ -23,6 +22,7 @@ from .ops.norms import cond, matrix_norm, vector_norm
 from .ops.norms import linalg_norm as norm
 from .ops.products import linalg_cross as cross
 from .ops.products import matmul, multi_dot, vecdot
+from .spelling import take_other_names
 
 __all__ = [
     "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul", "matrix_exp",

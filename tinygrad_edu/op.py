@@ -22,7 +22,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,9 @@ from . import backend, dtypes
 from .callsite import call_site
 from .clock import owner, tick
 from .dtypes import FLOATS
-from .errors import DtypeError, GraphError, ShapeError, describe, explain
+from .errors import DtypeError, describe, explain
 from .grad_mode import grad_mode
+from .spelling import ALIASES, put_into
 from .tensor import Tensor, to_array, wrap
 from .views import note_view, refresh
 
@@ -95,7 +95,7 @@ class Op:
         inputs, settings = list(args[:count]), dict(self.settings)
         positional = list(zip(self.settings, args[count:], strict=False))
         for name, value in (*positional, *kwargs.items()):
-            name = name if name in settings or name in self.inputs else _ALIASES.get(name, name)
+            name = name if name in settings or name in self.inputs else ALIASES.get(name, name)
             if name in settings:
                 settings[name] = _unwrapped(value)
             elif name in self.inputs and self.inputs.index(name) >= len(inputs):
@@ -127,53 +127,6 @@ def _without_kept(forward: Callable) -> Callable:
         return forward(*arrays, **settings)[0]
 
     return only_result
-
-
-_ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
-
-
-_FIRST = tuple((name,) for name in ("x", "A", "input", "tensor", "tensors", "x1", "y"))
-
-
-def take_other_names(names: dict[str, Any]) -> None:
-    """Let the plain functions among a module's names take NumPy's names for dims, and `input` for what is x here, as operations do.
-
-    It is done to the names that learners call. Between the operations the functions go by without it, which saves a call.
-    """
-    for name, function in list(names.items()):
-        if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] in _FIRST:
-            names[name] = _with_other_names(function)
-
-
-@functools.cache  # so that two names of one function stay one
-def _with_other_names(function: Callable) -> Callable:
-    names = {**_ALIASES, "input": function.__code__.co_varnames[0]}
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            kwargs = {names.get(name, name): value for name, value in kwargs.items()}
-            if (out := kwargs.pop("out", None)) is not None:
-                return _put_into(out, function(*args, **kwargs))
-        return function(*args, **kwargs)
-
-    return call
-
-
-def _put_into(out: Any, result: Any) -> Tensor:
-    """What `out=` asks for, in place of a new tensor: the result in one that is there, through which no gradient passes."""
-    given, wanted = (describe(t) if isinstance(t, Tensor) else f"a {type(t).__name__}" for t in (out, result))
-    if not isinstance(out, Tensor) or not isinstance(result, Tensor):
-        raise TypeError(f"out= is one tensor, for a result that is one: the result is {wanted}, and out is {given}.")
-    if out.shape != result.shape:
-        raise ShapeError(f"out= must have the result's shape: the result is {wanted}, and out is {given}.")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
-        raise DtypeError(f"out= would lose the kind of numbers: the result is {wanted}, and out is {given}.")
-    if result.requires_grad:
-        raise GraphError(
-            "out= takes no part in gradients: use the tensor that is returned without it, or call it under no_grad()."
-        )
-    return out.copy_(result)
 
 
 def op(
@@ -239,7 +192,7 @@ def recording(this: Op) -> Callable[..., Any]:
                     break
         elif "out" in kwargs and "out" not in names:
             out = kwargs.pop("out")
-            return call(*inputs, **kwargs) if out is None else _put_into(out, call(*inputs, **kwargs))
+            return call(*inputs, **kwargs) if out is None else put_into(out, call(*inputs, **kwargs))
         else:
             inputs, settings = this.bind(inputs, kwargs)
         for x in inputs:

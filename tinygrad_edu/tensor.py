@@ -16,8 +16,10 @@ import numpy as np
 
 from . import backend, dtypes
 from .callsite import source_line
-from .clock import mark_changed, mark_setting, tick
+from .clock import mark_changed, tick
 from .errors import DeviceError, DtypeError, GraphError, ShapeError
+from .grad_fn import GradFn
+from .hooks import HookHandle
 from .views import Anchor, note_view, refresh
 
 if TYPE_CHECKING:
@@ -377,54 +379,6 @@ _HISTORY = (
     "_before",
 )
 _OWN_STATE = {*_HISTORY, "array", "name", "serial", "_grad", "_grad_hooks", "_switched", "_changed_at"}
-
-
-class GradFn:
-    """A recorded operation, for reading: its name, its inputs and the inputs' own `grad_fn`."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._tensor = tensor
-
-    def name(self) -> str:
-        """PyTorch's style of name: `MulBackward`."""
-        assert self._tensor.op is not None
-        return "".join(part.capitalize() for part in self._tensor.op.name.split("_")) + "Backward"
-
-    @property
-    def op(self) -> Any:
-        return self._tensor.op
-
-    @property
-    def inputs(self) -> tuple:
-        return self._tensor.inputs
-
-    @property
-    def next_functions(self) -> tuple:
-        """The inputs' own operations, as PyTorch gives them: (grad_fn, 0) for each input, None for a constant or a leaf."""
-        return tuple((x.grad_fn if isinstance(x, Tensor) else None, 0) for x in self.inputs)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradFn) and other._tensor is self._tensor
-
-    def __hash__(self) -> int:
-        return hash(self._tensor)
-
-    def __repr__(self) -> str:
-        made = source_line(self._tensor.made_at)
-        return f"<{self.name()}" + (f" at {made}>" if made else ">")
-
-
-class HookHandle:
-    """What `register_hook` returns: `remove()` takes the hook away."""
-
-    def __init__(self, hooks: dict, hook: Callable) -> None:
-        self._hooks = hooks
-        hooks[self] = hook
-        mark_setting()
-
-    def remove(self) -> None:
-        self._hooks.pop(self, None)
-        mark_setting()
 
 
 # -- making tensors from what is not one ---------------------------------------------------------------------------

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtypes
-from .autograd.engine import grad, topological_order
+from .autograd.engine import topological_order
 from .autograd.function import _Call
+from .autograd.gradients import grad
 from .autograd.messages import name_of
 from .errors import DtypeError, GraphError, describe
 from .op import recording

@@ -10,8 +10,9 @@ from ..old_names import Variable
 from ..tensor import Tensor
 from . import functional
 from .anomaly import detect_anomaly, set_detect_anomaly
-from .engine import Step, backward, grad, steps
+from .engine import Step
 from .function import Function, once_differentiable
+from .gradients import backward, grad, steps
 
 __all__ = [
     "Function",

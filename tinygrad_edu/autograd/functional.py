@@ -16,7 +16,7 @@ from ..ops.creation import ones_like, zeros_like
 from ..ops.joining import stack
 from ..ops.shape import reshape
 from ..tensor import Tensor, wrap
-from .engine import grad
+from .gradients import grad
 
 
 def _tuple(values: Any, what: str) -> tuple[bool, tuple[Tensor, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..absent import missing
-from ..op import take_other_names
 from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.attention import *
@@ -36,6 +35,7 @@ from ..ops.pooling import *
 from ..ops.products import linear
 from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
+from ..spelling import take_other_names
 from ..tensor import Tensor
 from .inplace import (
     alpha_dropout,

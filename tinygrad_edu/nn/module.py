@@ -16,8 +16,9 @@ from weakref import ref
 from ..calls import Outline, calls, gone
 from ..clock import mark_setting, tick
 from ..grad_mode import no_grad
+from ..hooks import HookHandle
 from ..ops.creation import as_tensor, zeros_like
-from ..tensor import HookHandle, Tensor
+from ..tensor import Tensor
 from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
 

@@ -13,7 +13,7 @@ import importlib
 import warnings
 from typing import Any
 
-from ..op import take_other_names
+from ..spelling import take_other_names
 from ..tensor import Tensor
 
 # As in PyTorch, 1/0 is inf and 0/0 is NaN without a word; detect_anomaly finds where they arise.

@@ -15,7 +15,7 @@ import numpy as np
 from ..clock import mark_changed, tick
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..grad_mode import grad_mode
-from ..op import take_other_names
+from ..spelling import take_other_names
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh

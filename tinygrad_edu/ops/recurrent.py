@@ -82,7 +82,7 @@ def together(made: list[dict[str, Any]], settings: dict[str, Any]) -> Any:
 
 def _by_single_operations(name: str, g: Any, inputs: Any, **settings: Any) -> list[Any]:
     """The gradients of an operation over time as tensors, which have derivatives themselves."""
-    from ..autograd.engine import grad
+    from ..autograd.gradients import grad
 
     own = [clone(x) if isinstance(x, Tensor) else x for x in inputs]  # two inputs may be one tensor, or made from one another
     z = together(list(step_by_step(name, own, settings)), settings)

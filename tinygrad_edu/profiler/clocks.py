@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 from .. import cuda
-from ..autograd import engine
+from ..autograd import gradients
 from ..clock import owner
 from ..data.loader import DataLoader
 from ..nn.module import Module
@@ -146,7 +146,7 @@ class Clock:
             watchers.append(self.watch)
             self.stack.callback(watchers.remove, self.watch)
             self.put(Module, "__call__", self.module(Module.__call__))
-            self.put(engine, "_run", self.walk(engine._run))
+            self.put(gradients, "_run", self.walk(gradients._run))
             self.put(DataLoader, "__iter__", self.batches(DataLoader.__iter__))
             for kind in with_own_step(Optimizer):
                 self.put(kind, "step", self.step(kind.step))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import engine
+from ..autograd import engine, gradients
 from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
@@ -155,7 +155,7 @@ class _Walk:
         self._tracer = Tracer(loss, gradient, True)
         self.gradients: dict[Tensor, Any] = {}
         self.parts: dict[Tensor, list[tuple[Tensor, int, Any]]] = {}
-        for step in engine.steps(loss, gradient):
+        for step in gradients.steps(loss, gradient):
             if step.kind == "contribute" and step.to is not None:
                 self.parts.setdefault(step.to, []).append((step.node, step.slot or 0, step.reduced))
                 self.gradients[step.to] = step.after
@@ -387,7 +387,7 @@ def check_graph(loss: Tensor) -> GraphCheck:
     random = np.random.default_rng(0)
     found, ids = [], []
     for node in reversed([node for node in walk._order() if node.op is not None]):
-        for slot, _ in engine._receivers(node):
+        for slot, _ in engine.receivers(node):
             name = node.op.inputs[0 if node.op.variadic else slot]  # type: ignore[union-attr]
             found.append(Checked(walk.name(node), node.op.name, name, walk.made_by(node), *_check_rule(node, slot, random)))  # type: ignore[union-attr]
             ids.append(walk.id(node))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import engine
+from ..autograd import engine, gradients
 from ..tensor import Tensor
 from .equation import apply_rule
 from .format import Step
@@ -96,7 +96,7 @@ def naive_orders(root: Tensor, gradient: Any, ids: dict[Tensor, str], edges: dic
     """
     right: dict[Any, Any] = {}
     seed: Any = None
-    for step in engine.steps(root, gradient):
+    for step in gradients.steps(root, gradient):
         if step.kind == "seed":
             seed = right[step.node] = step.after
         elif step.kind == "contribute":
@@ -115,7 +115,7 @@ class _Run:
 
     def __init__(self, root: Tensor, seed: Any, ids: dict[Tensor, str], edges: dict[tuple[Tensor, int], Any]) -> None:
         self.root, self.ids, self.edges = root, ids, edges
-        self.uses = engine._count_uses([root], engine.topological_order([root], to_look_at=True))
+        self.uses = engine.count_uses([root], engine.topological_order([root], to_look_at=True))
         self.grads: dict[Tensor, Any] = {root: seed}
         self.got: dict[Tensor, int] = {}
         self.tensors: list[Numbers] = []
@@ -156,10 +156,10 @@ class _Run:
     def hand_on(self, node: Tensor) -> Iterator[tuple[int, Tensor, Any]]:
         """What a tensor sends to each of its inputs, from the gradient that it has now."""
         g = self.grads[node]
-        for slot, x in engine._receivers(node):
+        for slot, x in engine.receivers(node):
             raw = apply_rule(node, slot, g)
             if raw is not None:
-                yield slot, x, raw if raw.shape == x.array.shape else engine._fit(raw, node, slot)
+                yield slot, x, raw if raw.shape == x.array.shape else engine.without_broadcast(raw, node, slot)
 
     def visit(self, node: Tensor) -> Step:
         got, uses = self.got.get(node, 0), self.uses[node]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from ..autograd import engine
+from ..autograd import engine, gradients
 from ..callsite import label_of
 from ..op import Op
 from ..tensor import Tensor
@@ -116,7 +116,7 @@ class Tracer:
     """Writes down one graph."""
 
     def __init__(self, root: Tensor, gradient: Any, backward: bool) -> None:
-        self.steps = engine.steps(root, gradient) if backward else None  # first: it refuses what cannot be traced
+        self.steps = gradients.steps(root, gradient) if backward else None  # first: it refuses what cannot be traced
         self.root = root
         self.tensors: list[Numbers] = []
         self._refs: dict[int, int] = {}
@@ -134,7 +134,7 @@ class Tracer:
         known = variables(learners_frame())
         self.groups = Groups(self.nodes, known)
         self.names = dict(zip(self.nodes, self._names(known), strict=True))
-        self.uses = engine._count_uses([root], self.order)
+        self.uses = engine.count_uses([root], self.order)
 
     def _leaves(self) -> tuple[list[Tensor], dict[Tensor, Any]]:
         """Leaves by their first use, and the values that they had then."""
@@ -370,7 +370,7 @@ class Tracer:
 def without_rule(node: Tensor) -> list[tuple[str, Tensor]]:
     """The inputs of an operation, by argument, that require grad and for which it has no rule."""
     assert node.op is not None
-    reached = {slot for slot, _ in engine._receivers(node)}
+    reached = {slot for slot, _ in engine.receivers(node)}
     names = node.op.inputs * len(node.inputs) if node.op.variadic else node.op.inputs
     inputs = enumerate(zip(names, node.inputs, strict=False))
     return [(name, x) for slot, (name, x) in inputs if isinstance(x, Tensor) and x.requires_grad and slot not in reached]

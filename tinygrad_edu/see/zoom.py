@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import engine
+from ..autograd import engine, gradients
 from ..errors import GraphError
 from ..grad_mode import enable_grad
 from ..op import recording
@@ -284,7 +284,7 @@ def _spot(name: str, index: tuple[int, ...]) -> str:
 def _gradient(z: Tensor, loss: Tensor | None) -> Any:
     if loss is None:
         return np.ones_like(z.array)
-    for step in engine.steps(loss):
+    for step in gradients.steps(loss):
         if step.kind == "visit" and step.node is z:
             return step.after
     raise GraphError("zoom: the loss was not made from this tensor.")

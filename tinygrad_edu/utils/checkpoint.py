@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.changes import as_used
-from ..autograd.engine import grad
 from ..autograd.function import Function, FunctionCtx
+from ..autograd.gradients import grad
 from ..clock import tick
 from ..errors import GraphError, InplaceError, describe
 from ..grad_mode import enable_grad, grad_mode

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...grad_mode import no_grad
-from ...tensor import HookHandle, Tensor
+from ...hooks import HookHandle
+from ...tensor import Tensor
 from ..module import Module
 from ..parameter import Parameter
 from .parametrizations import _SpectralNorm, _WeightNorm, outputs_dim

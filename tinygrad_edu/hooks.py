@@ -1,0 +1,20 @@
+"""Handles of hooks, on tensors and on modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .clock import mark_setting
+
+
+class HookHandle:
+    """What `register_hook` returns: `remove()` takes the hook away."""
+
+    def __init__(self, hooks: dict, hook: Callable) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
+        mark_setting()
+
+    def remove(self) -> None:
+        self._hooks.pop(self, None)
+        mark_setting()

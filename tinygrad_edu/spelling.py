@@ -1,0 +1,57 @@
+"""Other spellings of a call: NumPy's and PyTorch's names of arguments, and `out=`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .errors import DtypeError, GraphError, ShapeError, describe
+from .tensor import Tensor
+
+ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
+_FIRST = tuple((name,) for name in ("x", "A", "input", "tensor", "tensors", "x1", "y"))  # what `input` is called here
+
+
+def take_other_names(names: dict[str, Any]) -> None:
+    """Let the plain functions among a module's names take NumPy's names for dims, and `input` for what is x here, as operations do.
+
+    It is done to the names that learners call. Between the operations the functions go by without it, which saves a call.
+    """
+    for name, function in list(names.items()):
+        if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] in _FIRST:
+            names[name] = _with_other_names(function)
+
+
+@functools.cache  # so that two names of one function stay one
+def _with_other_names(function: Callable) -> Callable:
+    names = {**ALIASES, "input": function.__code__.co_varnames[0]}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            kwargs = {names.get(name, name): value for name, value in kwargs.items()}
+            if (out := kwargs.pop("out", None)) is not None:
+                return put_into(out, function(*args, **kwargs))
+        return function(*args, **kwargs)
+
+    return call
+
+
+def put_into(out: Any, result: Any) -> Tensor:
+    """What `out=` asks for, in place of a new tensor: the result in one that is there, through which no gradient passes."""
+    given, wanted = (describe(t) if isinstance(t, Tensor) else f"a {type(t).__name__}" for t in (out, result))
+    if not isinstance(out, Tensor) or not isinstance(result, Tensor):
+        raise TypeError(f"out= is one tensor, for a result that is one: the result is {wanted}, and out is {given}.")
+    if out.shape != result.shape:
+        raise ShapeError(f"out= must have the result's shape: the result is {wanted}, and out is {given}.")
+    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+        raise DtypeError(f"out= would lose the kind of numbers: the result is {wanted}, and out is {given}.")
+    if result.requires_grad:
+        raise GraphError(
+            "out= takes no part in gradients: use the tensor that is returned without it, or call it under no_grad()."
+        )
+    return out.copy_(result)
