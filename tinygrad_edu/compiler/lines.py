@@ -83,6 +83,10 @@ class Line(NamedTuple):
         """The operands among the arguments."""
         return operands((self.args, self.kwargs))
 
+    def touches(self) -> tuple[Operand, ...]:
+        """All operands: what it reads, makes and changes."""
+        return (*self.reads(), *self.results, *self.written)
+
 
 def operands(tree: Any) -> Iterator[Operand]:
     """Every operand in nested arguments."""

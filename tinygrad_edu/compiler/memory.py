@@ -25,30 +25,28 @@ class Layout:
     """
 
     def __init__(self, lines: list[Line], kept: set[Value], returned: set[Operand]) -> None:
-        lives: dict[Value, list[int]] = {}
-        seen: dict[Value, set[Operand]] = {}
+        lives: dict[Value, list[int]] = {}  # the first and the last line that needs it
+        looks: dict[Value, set[Operand]] = {}
         for i, line in enumerate(lines):
-            for x in (*line.reads(), *line.results, *line.written):
+            for x in line.touches():
                 if x.value.kind == "own":
                     lives.setdefault(x.value, [i, i])[1] = i
-                    seen.setdefault(x.value, set()).add(x)
+                    looks.setdefault(x.value, set()).add(x)
         for x in returned:
             if x.value in lives:
                 lives[x.value][1] = len(lines)
-                seen[x.value].add(x)
+                looks[x.value].add(x)
         written = {x.value for line in lines for x in line.written}
-        single = {v for v, looks in seen.items() if len(looks) == 1} - written - kept
-        self.fresh = {x.value for line in lines if not puts_out(line) for x in line.results} & single
+        anew = [x for line in lines if not puts_out(line) for x in line.results]
+        self.fresh = {x.value for x in anew if looks.get(x.value) == {x}} - written - kept
         pooled = sorted((v for v in lives if v not in self.fresh and v not in kept), key=lambda v: lives[v][0])
         number = {v: n for n, v in enumerate(pooled)}
         in_place: dict[int, int] = {}
         for i, line in enumerate(lines):
-            if elementwise(line.function) and len(line.results) == 1:
-                z = line.results[0]
-                for x in line.reads():
-                    if x[1:] == z[1:] and z.value in number and x.value in number and lives[x.value][1] == i:
-                        in_place[number[z.value]] = number[x.value]
-                        break
+            if elementwise(line.function) and len(line.results) == 1 and (z := line.results[0]).value in number:
+                ending = [x.value for x in line.reads() if x[1:] == z[1:] and x.value in number and lives[x.value][1] == i]
+                if ending:
+                    in_place[number[z.value]] = number[ending[0]]
         blocks, sizes = share([(*lives[v], v.nbytes) for v in pooled], in_place)
         self.unshared = sum(v.nbytes for v in lives)
         self.blocks = [new_block(size) for size in sizes]

@@ -59,27 +59,30 @@ def straight(lines: list[Line], returned: set[Value]) -> list[Line]:
     found: list[Line] = []
     reads = Counter(x.value for line in lines for x in line.reads())
     for line in lines:
-        if line.function is copy and line.written and isinstance(line.args[0], Operand):
-            (source,), (target,) = line.args, line.written
+        source = line.args[0] if line.function is copy and line.written else None
+        if isinstance(source, Operand) and reads[source.value] == 1 and source.value not in returned:
             maker = next((i for i in reversed(range(len(found))) if source in found[i].results), None)
-            between = found[(maker or 0) + 1 :]
-            if (
-                maker is not None
-                and reads[source.value] == 1
-                and source.value not in returned
-                and puts_out(found[maker])
-                and (source.shape, source.dtype) == (target.shape, target.dtype)
-                and (found[maker].function is not np.dot or target.strides == source.strides)
-                and len(found[maker].results) == 1
-                and (isinstance(found[maker].function, np.ufunc) or target.value not in {x.value for x in found[maker].reads()})
-                and not any(x.value is target.value for each in between for x in (*each.reads(), *each.written, *each.results))
-                and not any(each.function is call for each in between)
-                and (target.value.kind != "own" or any(x.value is target.value for each in found[:maker] for x in each.written))
-            ):
-                found[maker] = found[maker]._replace(results=(), written=(target,))
+            if maker is not None and _may_put(found, maker, source, line.written[0]):
+                found[maker] = found[maker]._replace(results=(), written=line.written)
                 continue
         found.append(line)
     return found
+
+
+def _may_put(lines: list[Line], i: int, source: Operand, target: Operand) -> bool:
+    """Whether line i, which makes `source`, could as well put it where `target` is, to which it is copied after all these lines."""
+    line, between = lines[i], lines[i + 1 :]
+    if not puts_out(line) or len(line.results) != 1 or (source.shape, source.dtype) != (target.shape, target.dtype):
+        return False
+    if line.function is np.dot and target.strides != source.strides:
+        return False
+    if not isinstance(line.function, np.ufunc) and target.value in {
+        x.value for x in line.reads()
+    }:  # it may read what it has written
+        return False
+    if any(each.function is call or target.value in {x.value for x in each.touches()} for each in between):
+        return False
+    return target.value.kind != "own" or any(target.value in {x.value for x in each.written} for each in lines[:i])
 
 
 def compares(line: Line, after: Line | None) -> bool:

@@ -129,14 +129,10 @@ class Tape:
 
     def run(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         """Call a function on the real arrays, and note the call."""
-        real, options = strip(args), strip(kwargs)
         if not self.running:
-            return function(*real, **options)
+            return function(*strip(args), **strip(kwargs))
         self._refuse_sizes(function, args)
-        targets = [x for x in as_tuple(kwargs.get("out")) if x is not None]
-        if function in WRITERS or function is put or getattr(function, "__name__", "") == "at":
-            targets = [args[0]]
-        elif function is np.copyto and len(args) == 2:
+        if function is np.copyto and len(args) == 2:
             self.assign(*args)
             return None
         if function in REDUCTIONS and kwargs.get("keepdims") is True and "out" not in kwargs:
@@ -144,32 +140,38 @@ class Tape:
             axis = kwargs.get("axis", args[1] if len(args) > 1 else None)
             return self.run(np.expand_dims, (made, tuple(range(args[0].ndim)) if axis is None else axis), {})
         if function in MAKERS or not any(isinstance(x, Recorded) for x in leaves((args, kwargs))):
-            return self._make(function, real, options)
-        function, args, kwargs = self.normal(function, args, {k: v for k, v in kwargs.items() if k != "out"})
+            return self._make(function, strip(args), strip(kwargs))
+        targets = [args[0]] if _writes(function) else [x for x in as_tuple(kwargs.get("out")) if x is not None]
+        out = {"out": strip(kwargs["out"])} if "out" in kwargs else {}
+        function, args, kwargs = self.normal(function, args, {k: x for k, x in kwargs.items() if k != "out"})
         elementwise = isinstance(function, np.ufunc) and function.signature is None and "where" not in kwargs
         whole = [elementwise and self.may_replace(x) for x in targets]
         for target, replaced in zip(targets, whole, strict=True):
             self.before_write(target, replaced)
-        noted, noted_options = self.as_operands(args), self.as_operands(kwargs)
+        noted = function, self.as_operands(args), self.as_operands(kwargs)
         self.quiet |= _silenced() - self.quiet_before
-        result = function(*strip(args), **strip(kwargs), **({"out": options["out"]} if "out" in options else {}))
+        result = function(*strip(args), **strip(kwargs), **out)
         if function in ABOUT_SHAPES:
             return result
-        if targets:
-            if all(whole):
-                self._result(function, noted, noted_options, [self._replace(x) for x in targets])
-            else:
-                self.note(function, noted, noted_options, written=self._written(targets))
-            return None if result is None else targets[0] if len(targets) == 1 else tuple(targets)
+        if not targets:
+            return self._made(*noted, result)
+        if all(whole):
+            self._result(*noted, [self._replace(x) for x in targets])
+        else:
+            self.note(*noted, written=self._written(targets))
+        return None if result is None else targets[0] if len(targets) == 1 else tuple(targets)
+
+    def _made(self, function: Any, args: tuple, kwargs: dict, result: Any) -> Any:
+        """The recorded twins of what a function made, with a line for it unless these are views."""
         found = [x if isinstance(x, np.ndarray) else np.asarray(x) for x in as_tuple(result)]
         memories = [self.memories.get(id(owner(x))) for x in found]
-        if found and not any(memories):  # nearly always; else they are views, which need no line
+        if found and not any(memories):  # nearly always
             if len({id(owner(x)) for x in found}) < len(
                 found
             ):  # parts of one array, as of unravel_index: the plan keeps them apart
                 found = [x.copy() for x in found]
             made = [self.enter(x, "own") for x in found]
-            self._result(function, noted, noted_options, made)
+            self._result(function, args, kwargs, made)
         else:
             made = [self.twin(x, memory) for x, memory in zip(found, memories, strict=True)]
         if not isinstance(result, tuple | list):
@@ -313,6 +315,11 @@ class Tape:
         whole = (function in SIZED_BY_DATA or (function is np.where and len(args) == 1)) and leaves(args)
         if any(isinstance(x, Recorded) and not x.is_constant() for x in masks or counts or whole or ()):
             raise self.refuse("makes a tensor whose size depends on numbers")
+
+
+def _writes(function: Any) -> bool:
+    """Whether a function writes to its first argument."""
+    return function in WRITERS or function is put or getattr(function, "__name__", "") == "at"
 
 
 def signature(tree: Any) -> Any:
