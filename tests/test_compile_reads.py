@@ -55,10 +55,28 @@ WAYS = {  # a function and what it needs, and what changes
     "a deque": ("last = collections.deque([2.0])\ndef step(x): return x * last[0]", "last[0] = 3.0"),
     "a dict of Python's own classes": ("by = collections.UserDict(a=2.0)\ndef step(x): return x * by['a']", "by['a'] = 3.0"),
     "an attribute of a list": ("class L(list): rate = 2.0\nall = L()\ndef step(x): return x * all.rate", "all.rate = 3.0"),
+    "a long list": ("all = [2.0] * 5000\ndef step(x): return x * all[70]", "all[70] = 3.0"),
+    "a long dict": ("by = {i: 2.0 for i in range(70)}\ndef step(x): return x * by[7]", "by[7] = 3.0"),
+    "a key of a long dict": (
+        "by = {i: 2.0 for i in range(70)}\ndef step(x): return x * by.get(70, 3.0)",
+        "by[70] = by.pop(0)",
+    ),
+    "a long tuple": ("all = tuple(Held() for i in range(70))\ndef step(x): return x * all[7].scale", "all[7].scale = 3.0"),
+    "an object in a long list": (
+        "all = [Held() for i in range(70)]\ndef step(x): return x * all[7].scale",
+        "all[7].scale = 3.0",
+    ),
+    "another object in a long list": (
+        "all = [Held() for i in range(70)]\ndef step(x): return x * all[7].scale",
+        "all[7] = Held(3.0)",
+    ),
+    "a long set": ("on = set(range(70))\ndef step(x): return x * (2 if 7 in on else 3)", "on.discard(7); on.add(70)"),
     "a weak reference": ("ref = weakref.ref(held)\ndef step(x): return x * ref().scale", "held.scale = 3.0"),
     "an attribute of a tensor": ("w = tg.ones(2)\nw.rate = 2.0\ndef step(x): return x * w * w.rate", "w.rate = 3.0"),
     "numbers of NumPy": ("a = np.ones(2)\ndef step(x): return x * float(a[0])", "a[0] = 3.0"),
     "a function of NumPy": ("a = np.ones(2)\ndef step(x): return x * tg.tensor(np.sqrt(a))", "a[0] = 4.0"),
+    "many numbers of NumPy": ("a = np.ones(1000)\ndef step(x): return x * float(a[900])", "a[900] = 3.0"),
+    "an array in a tuple": ("pair = (np.ones(2), 1)\ndef step(x): return x * float(pair[0].sum())", "pair[0][0] = 3.0"),
     "with": ("def step(x):\n    with held as scale: return x * scale", "held.scale = 3.0"),
     "an operator": ("def step(x): return held * x", "held.scale = 3.0"),
     "len": ("def step(x): return x * len(held)", "held.scale = 3.0"),
@@ -277,6 +295,34 @@ def test_iterators_are_not_compiled() -> None:
     compiled = compile(lambda x: x * next(numbers))
     with pytest.warns(UserWarning, match="numbers gives another thing each time it is asked. Take what comes next outside"):
         assert [compiled(tg.ones(1)).item() for _ in range(5)] == [1, 1, 1, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([[1.0] for _ in range(2000)], "it reads held, in which 2000 things stand, too many to be looked at before each call"),
+        (np.ones((1000, 1000)), "it reads held, an array of 7.6 MiB, beside tensors, .* Take what is needed"),
+    ],
+)
+def test_what_is_too_large_to_be_looked_at_is_not_compiled(held: Any, message: str) -> None:
+    compiled = compile(lambda x: x * float(held[7][0]))
+
+    def changed(value: float) -> float:
+        held[7][0] = value
+        return compiled(tg.ones(1)).item()
+
+    with pytest.warns(UserWarning, match=message):
+        assert [changed(value) for value in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_large_data_that_becomes_tensors_is_compiled() -> None:
+    data = np.ones((1000, 1000), np.float32)
+    compiled, results = compile(lambda x: (x * tg.from_numpy(data)[3:5]).sum()), []
+    for i in range(5):
+        data[4] = i
+        results.append(compiled(tg.ones(1)).item())
+    assert results == [1000, 2000, 3000, 4000, 5000]
+    assert compiled.plans
 
 
 # -- dataclasses -------------------------------------------------------------------------------------------------------

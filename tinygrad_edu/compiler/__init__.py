@@ -26,6 +26,7 @@ from ..grad_mode import grad_mode
 from ..nn.lazy import UninitializedParameter
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
+from ..printing import bytes_text
 from ..tensor import Tensor
 from ..trees import leaves, tensors
 from .arguments import array_of, kind_of_call, refuse_overlaps
@@ -131,7 +132,15 @@ class Compiled:
             )
         if tape.made_state or key in self.without:
             return result
-        surroundings.settle(set(tape.known))
+        surroundings.settle(tape)
+        if surroundings.large:
+            name = next((name for _, name, x in surroundings.places if x is surroundings.large[0]), "an array")
+            self._give_up(
+                key,
+                f"it reads {name}, an array of {bytes_text(surroundings.large[0].nbytes)}, beside tensors, and that is too large to be compared "
+                "before each call. Take what is needed (its length, say) outside of the function, or make it a tensor",
+            )
+            return result
         if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
             self._give_up(
                 key,
@@ -206,6 +215,12 @@ class Compiled:
         """Why there can be no plan for such arguments."""
         if reads.iterators:
             return f"{reads.iterators[0]} gives another thing each time it is asked. Take what comes next outside of the function, and pass it"
+        if reads.data is not None:
+            name = next((name for _, name, x in reads.places if x is reads.data), f"a {type(reads.data).__name__}")
+            return (
+                f"it reads {name}, in which {len(reads.data)} things stand, too many to be looked at before each call. Take what is needed "
+                "outside of the function, and pass it"
+            )
         if double is not None:
             return f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
         if key not in self._tries and len(self._tries) >= MANY:

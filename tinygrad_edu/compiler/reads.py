@@ -27,7 +27,8 @@ from ..trees import leaves, parts_of
 
 Place = tuple[Any, Any, Any]  # where it stands, under which name or number, and the value
 
-MANY = 64  # things in a list or dict; where there are more they are data, and are not looked at
+MANY = 64  # things in a list or dict that are looked at one by one; where there are more, at all of them at once
+DATA = 1000  # things beside numbers and texts in one, where there are more than can be looked at before each call
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), np.generic, np.dtype, range, slice, CodeType)
 OWN = "tinygrad_edu"
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
@@ -68,9 +69,11 @@ class Reads:
 
     Attributes:
         places: where that stands.
-        containers: the lists, dicts, deques and sets among it.
+        containers: the lists, dicts and deques among it.
+        whole: those of them whose contents are no places, and sets.
         modules: whose settings it may read.
         iterators: names of what gives another thing each time that it is asked.
+        data: a list or dict that holds too much to be looked at, if there is one.
         names: of attributes, by whose they are: of an object (its id), of what is found from `self` (its class and a path), of any (None).
         texts: what may be the keys of dicts.
         met: all of it, by id.
@@ -79,10 +82,12 @@ class Reads:
     def __init__(self, function: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         self._places: dict[tuple[int, Any], Place] = {}
         self._containers: dict[int, Any] = {}
+        self._whole: dict[int, Any] = {}
         self._things: list[Any] = []  # what has attributes
         self._home = _package(getattr(function, "func", function))
         self.modules: list[Module] = []
         self.iterators: list[str] = []
+        self.data: Any = None
         self.names: dict[Any, set[str]] = {None: set()}
         self.texts: set[str] = set()
         self.met: dict[int, Any] = {}
@@ -94,7 +99,7 @@ class Reads:
             for x in list(self._things):
                 self._attributes(x)
             now = len(self._things), sum(map(len, self.names.values()))
-        self.places, self.containers = list(self._places.values()), list(self._containers.values())
+        self.places, self.containers, self.whole = (list(x.values()) for x in (self._places, self._containers, self._whole))
 
     def _argument(self, x: Any) -> None:
         """What an argument holds is compared as the kind of the call, and so has no place."""
@@ -164,12 +169,17 @@ class Reads:
 
     def _contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""
-        if not isinstance(x, tuple | frozenset):
+        parts = list(x.items() if isinstance(x, dict) else enumerate(x))
+        if len(parts) > DATA and not all(isinstance(part, PLAIN) for _, part in parts):
+            self.data = x
+        elif len(parts) <= MANY and isinstance(x, dict | list | deque):
             self._containers[id(x)] = x
-        for name, part in list(x.items() if isinstance(x, dict) else enumerate(x)) if len(x) <= MANY else ():
-            if isinstance(x, dict | list | deque):
+            for name, _ in parts:
                 self._place(x, name)
-            else:
+        else:
+            if not isinstance(x, tuple | frozenset):
+                self._whole[id(x)] = x
+            for _, part in parts:
                 self._visit(part)
 
     def _function(self, function: FunctionType, kind: type | None) -> None:

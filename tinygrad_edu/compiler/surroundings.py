@@ -8,7 +8,7 @@ What the function itself changes of them a plan would not change again; that is 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CellType
 from typing import Any
 
@@ -16,14 +16,17 @@ import numpy as np
 
 from .. import clock
 from ..amp import GradScaler
+from ..clock import owner
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .lines import CompileError
-from .reads import MANY, PLAIN, Reads, read
+from .reads import PLAIN, Reads, read
 from .source import Source
+from .tape import Tape
 
+LARGE = 2**20  # bytes of an array that are compared before each call
 SCHEDULED = {"lr", "momentum", "betas", "last_epoch", "_step_count", "_last_lr"}  # what a schedule's step may change
 
 
@@ -32,6 +35,7 @@ class Surroundings:
 
     Attributes:
         changed: names of what it changed by itself, beside what a plan does again.
+        large: arrays that NumPy read, too large to be compared before each call.
         scheduled: names of what it reads of what the steps of schedules and scalers change.
     """
 
@@ -39,9 +43,12 @@ class Surroundings:
         self.places = reads.places
         optimizers = [x for x in reads.met.values() if isinstance(x, Optimizer)]
         lists = [*(x.param_groups for x in optimizers), *(group["params"] for x in optimizers for group in x.param_groups)]
-        arrays = [x for _, _, x in self.places if isinstance(x, np.ndarray) and x.size <= MANY]
+        arrays = [x for x in reads.met.values() if isinstance(x, np.ndarray)]
+        self.large = [x for x in arrays if x.nbytes > LARGE]
+        small = [x for x in arrays if x.nbytes <= LARGE]
         # What tells whether more or other things stand in something now.
-        self.contents = [(x, _told_by(x), _told_by(x)(x)) for x in (*reads.containers, *lists, *arrays)]
+        told: dict[Callable[[Any], Any], list[Any]] = {len: [*reads.containers, *lists], Held: reads.whole, bytes: small}
+        self.contents = [(x, tell, tell(x)) for tell, found in told.items() for x in found]
         self.names = {m: reads.settings_of(m) for m in reads.modules}
         self.settings = {m: {k: (v, _contents(v)) for k, v in self._settings(m).items()} for m in reads.modules}
         self.draws = _draws()
@@ -57,14 +64,16 @@ class Surroundings:
         self.changed: frozenset[str] = frozenset()
         self.seen = -1
 
-    def settle(self, read_anew: set[int]) -> None:
-        """Look at all of it again, after the call. read_anew: the ids of arrays whose numbers are read again in each call."""
+    def settle(self, tape: Tape) -> None:
+        """Look at all of it again, after the call."""
         if self.draws != _draws():
             raise CompileError(
                 "the function draws random numbers of Python's or NumPy's, which are others in every call, so the recorded plan cannot "
                 "contain them. Draw them with this package (rand, randint, randperm ...), or outside, and pass them."
             )
-        self.contents = [each for each in self.contents if id(each[0]) not in read_anew]
+        # A plan reads the numbers of arrays that became tensors again in each call.
+        self.contents = [each for each in self.contents if id(each[0]) not in tape.known]
+        self.large = [x for x in self.large if id(owner(x)) not in tape.memories]
         self.changed = frozenset(self._changes())
         self.settings_changed()
 
@@ -152,8 +161,17 @@ def same(a: Any, b: Any) -> bool:
     return isinstance(a, PLAIN) and repr(a) == repr(b)
 
 
-def _told_by(x: Any) -> Any:
-    return frozenset if isinstance(x, set) and len(x) <= MANY else bytes if isinstance(x, np.ndarray) else len
+class Held:
+    """All that stands in a list, dict or set now, to be compared with what stands there later."""
+
+    def __init__(self, x: Any) -> None:
+        self.parts = [*x, *x.values()] if isinstance(x, dict) else list(x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Held) and len(self.parts) == len(other.parts) and all(map(same, self.parts, other.parts))
+
+    def __hash__(self) -> int:
+        return len(self.parts)
 
 
 def _contents(x: Any) -> list[Any]:
