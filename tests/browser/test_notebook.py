@@ -30,6 +30,18 @@ def test_the_page_plays_and_its_picture_is_hidden(show, make: Callable[[], Page]
     assert inside.locator("#count").inner_text().startswith("3 /")
 
 
+@pytest.mark.parametrize(
+    ("ground", "scheme", "dark"),
+    [("#111111", "light", True), ("white", "dark", False), ("transparent", "dark", True), ("transparent", "light", False)],
+)
+def test_it_is_dark_where_the_notebook_is(show, make: Callable[[], Page], ground: str, scheme: str, dark: bool) -> None:
+    """Whatever the browser's scheme, unless the notebook has no ground of its own."""
+    page = show(notebook(make()._repr_html_(), f"<style>body {{ background: {ground}; }}</style>"), color_scheme=scheme)
+    page.wait_for_function("document.querySelector('iframe').contentWindow.player")
+    inside = page.frame_locator("iframe").locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", inside)[:3])) < 150) == dark
+
+
 # What VS Code allows the outputs of notebooks (src/vs/workbench/contrib/notebook/browser/view/renderers/backLayerWebView.ts).
 VS_CODE = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src https: data:; "

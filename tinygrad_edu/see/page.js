@@ -169,11 +169,18 @@ $("theme").onclick = () => {
   document.documentElement.style.colorScheme = dark ? "light" : "dark";
 };
 
-// In a notebook the page runs in a frame below a still picture, which it replaces.
+// In a notebook the page runs in a frame below a still picture, which it replaces. It is dark or light as the notebook is, whose theme
+// may be another than the browser's: that shows in the ground around the frame.
 try {
-  const picture = window.frameElement?.previousElementSibling;
+  const frame = window.frameElement, picture = frame?.previousElementSibling;
   if (picture?.localName === "img") picture.hidden = true, picture.style.display = "none";
-} catch { /* another origin: the picture stays */ }
+  for (let around = frame; around; around = around.parentElement) {
+    const [r, g, b, opacity = 1] = getComputedStyle(around).backgroundColor.match(/^rgba?\((.*)\)$/)?.[1].split(",").map(Number) ?? [];
+    if (r === undefined || opacity < 0.5) continue;
+    document.documentElement.style.colorScheme = 0.3 * r + 0.6 * g + 0.1 * b < 128 ? "dark" : "light";
+    break;
+  }
+} catch { /* another origin: the picture stays, and the browser's scheme */ }
 
 return { data, $, text, cut, make, show, MOST, matrix, shapeText, scale, colour, cells, tiles, legend, transport };
 })();
