@@ -94,7 +94,7 @@ from .train import History, evaluate, fit, predict
 
 # What is loaded when it is first asked for, and the file that holds it: half of this package's import time would go into them.
 if TYPE_CHECKING:
-    from . import func, see
+    from . import distributions, func, see
     from .compiler import CompileError, compile
     from .func import vmap
     from .profiler import profile
@@ -103,6 +103,7 @@ _LATER = {
     **dict.fromkeys(("see", "check_graph", "draw", "explain", "play", "record", "step"), "see"),
     **dict.fromkeys(("compile", "CompileError"), "compiler"),
     **dict.fromkeys(("func", "vmap"), "func"),
+    "distributions": "distributions",
     "profile": "profiler",
 }
 

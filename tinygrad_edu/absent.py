@@ -13,6 +13,7 @@ _QUANTIZED = "networks are not computed in 8-bit integers here; float16 halves t
 _ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
 _SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
 _GRID = "it is not offered; pick and weigh the four neighbours by index, or use interpolate for whole images."
+_GAMMA = "what is drawn from it has no simple derivative; its log-probability can be written with lgamma."
 _CTC = "it is not offered; the sum over alignments can be written with logsumexp, step by step."
 
 # Modules, by their path behind `tinygrad_edu`.
@@ -22,8 +23,6 @@ MODULES = {
     "autograd.graph": "utils.checkpoint saves memory, and hooks (register_hook) see and change gradients.",
     "autograd.profiler": _PROFILE,
     "distributed": _ONE_DEVICE,
-    "distributions": "log-probabilities are written out here: of a choice log_softmax(logits, -1).gather(-1, index), of a normal number "
-    "-((x - mean) / std)**2 / 2 - log(std) - log(2π)/2; multinomial and randn draw.",
     "export": _EXPORT,
     "fft": _COMPLEX,
     "fx": _EXPORT,
@@ -48,6 +47,7 @@ NOT_OFFERED = {
     **dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor", "optim.SparseAdam"), _SPARSE),
     **dict.fromkeys(("nn.functional.affine_grid", "nn.functional.grid_sample"), _GRID),
     **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
+    **dict.fromkeys((f"distributions.{name}" for name in ("Beta", "Dirichlet", "Gamma", "StudentT")), _GAMMA),
     "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
     "bfloat16": "NumPy has no such dtype; use float32, or float16.",
     "nn.DataParallel": _ONE_DEVICE,
@@ -62,7 +62,7 @@ def missing(module: str, name: str) -> AttributeError:
 
 
 class Absent(ModuleType):
-    """Stands where PyTorch has a module: `from tinygrad_edu.distributions import Normal` says why there is none."""
+    """Stands where PyTorch has a module: `from tinygrad_edu.fft import rfft` says why there is none."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # what Python asks of every module

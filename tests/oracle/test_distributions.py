@@ -1,0 +1,124 @@
+"""Distributions as PyTorch computes them: values, moments, divergences and their gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import distributions
+
+from .test_op_db import torch
+
+rng = np.random.default_rng(0)
+
+
+def positive(*shape: int) -> np.ndarray:
+    return rng.uniform(0.3, 2, shape)
+
+
+def covariance(n: int) -> np.ndarray:
+    root = rng.normal(size=(n, n))
+    return root @ root.T + np.eye(n)
+
+
+# The kind, its parameters, those of another one of the kind, and values.
+LOC, VALUES = rng.normal(size=3), rng.normal(size=(4, 2, 3))
+COIN, CLASS = rng.integers(0, 2, (4, 2, 3)).astype(np.float64), rng.integers(0, 5, (4, 2))
+CASES: list[tuple[str, dict, dict, np.ndarray]] = [
+    ("Normal", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
+    ("LogNormal", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, np.exp(VALUES)),
+    ("Laplace", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
+    (
+        "Uniform",
+        {"low": -positive(3), "high": positive(2, 3)},
+        {"low": -3 * np.ones(3), "high": positive(2, 3)},
+        rng.uniform(-0.2, 0.2, (4, 2, 3)),
+    ),
+    ("Exponential", {"rate": positive(3)}, {"rate": positive(3)}, positive(4, 3)),
+    ("Poisson", {"rate": positive(3)}, {"rate": positive(3)}, rng.integers(0, 8, (4, 3)).astype(np.float64)),
+    ("Bernoulli", {"probs": rng.uniform(size=(2, 3))}, {"probs": rng.uniform(size=(2, 3))}, COIN),
+    ("Bernoulli", {"logits": rng.normal(size=(2, 3))}, {"logits": rng.normal(size=(2, 3))}, COIN),
+    ("Bernoulli", {"probs": np.array([0.0, 1.0, 0.5])}, {"probs": np.array([0.0, 0.5, 1.0])}, np.array([0.0, 1.0, 1.0])),
+    ("Categorical", {"probs": positive(2, 5)}, {"probs": positive(2, 5)}, CLASS),
+    ("Categorical", {"logits": rng.normal(size=(2, 5))}, {"logits": rng.normal(size=(2, 5))}, CLASS),
+    ("Categorical", {"probs": np.array([0.0, 1.0, 3.0])}, {"probs": np.array([1.0, 0.0, 3.0])}, np.array([0, 1, 2])),
+    ("OneHotCategorical", {"probs": positive(2, 5)}, {"probs": positive(2, 5)}, np.eye(5)[CLASS]),
+    (
+        "MultivariateNormal",
+        {"loc": rng.normal(size=(2, 3)), "covariance_matrix": covariance(3)},
+        {"loc": LOC, "covariance_matrix": covariance(3)},
+        VALUES,
+    ),
+    (
+        "MultivariateNormal",
+        {"loc": LOC, "scale_tril": np.linalg.cholesky(covariance(3))},
+        {"loc": LOC, "precision_matrix": covariance(3)},
+        VALUES,
+    ),
+]
+
+
+def computed(library: Any, kinds: Any, case: tuple) -> dict[str, np.ndarray]:
+    """Everything that a distribution tells, and the gradients for the parameters; nothing where it raises NotImplementedError."""
+    name, parameters, others, values = case
+    kind = getattr(kinds, name)
+    p = {k: library.tensor(x).requires_grad_() for k, x in parameters.items()}
+    distribution = kind(**p)
+    value = library.tensor(values)
+    made = {
+        "log_prob": lambda: distribution.log_prob(value),
+        "cdf": lambda: distribution.cdf(value),
+        "icdf": lambda: distribution.icdf(library.full_like(value, 0.3)),
+        "kl": lambda: kinds.kl_divergence(distribution, kind(**{k: library.tensor(x) for k, x in others.items()})),
+        "enumerate_support": distribution.enumerate_support,
+        "entropy": distribution.entropy,
+        "perplexity": distribution.perplexity,
+        **{what: lambda what=what: getattr(distribution, what) for what in ("mean", "mode", "variance", "stddev")},
+        **{what: lambda what=what: getattr(distribution, what) for what in ("probs", "logits") if hasattr(distribution, what)},
+        **{
+            what: lambda what=what: getattr(distribution, what)
+            for what in ("covariance_matrix", "precision_matrix", "scale_tril")
+        },
+    }
+    found: dict[str, Any] = {"shapes": np.array([*distribution.batch_shape, -1, *distribution.event_shape])}
+    for what, compute in made.items():
+        try:
+            x = compute()
+        except (NotImplementedError, AttributeError):
+            continue
+        found[what] = x.detach().numpy()
+        if x.requires_grad and np.isfinite(found[what]).all():
+            gradients = library.autograd.grad(x.sum(), list(p.values()), allow_unused=True, retain_graph=True)
+            found |= {f"{what}, d {k}": g.numpy() for k, g in zip(p, gradients, strict=True) if g is not None}
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{'-'.join(case[1])}")
+def test_all_that_a_distribution_tells(case: tuple) -> None:
+    mine, theirs = computed(tg, distributions, case), computed(torch, torch.distributions, case)
+    for what in mine.keys() | theirs.keys():
+        nothing = 0.0 if ", d " in what else math.nan  # some gradients of zeros are not computed here or there
+        np.testing.assert_allclose(mine.get(what, nothing), theirs.get(what, nothing), rtol=1e-8, atol=1e-10, err_msg=what)
+
+
+def test_mixtures() -> None:
+    weights, loc, scale, values = (
+        rng.normal(size=(2, 4)),
+        rng.normal(size=(2, 4, 3)),
+        positive(2, 4, 3),
+        rng.normal(size=(5, 2, 3)),
+    )
+
+    def mixture(library: Any, kinds: Any) -> list:
+        p = [library.tensor(x).requires_grad_() for x in (weights, loc, scale)]
+        made = kinds.MixtureSameFamily(kinds.Categorical(logits=p[0]), kinds.Independent(kinds.Normal(p[1], p[2]), 1))
+        found = [made.log_prob(library.tensor(values)), made.mean, made.variance]
+        gradients = library.autograd.grad(sum(x.sum() for x in found), p)
+        return [x.detach().numpy() for x in (*found, *gradients)]
+
+    for mine, theirs in zip(mixture(tg, distributions), mixture(torch, torch.distributions), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)

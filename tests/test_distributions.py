@@ -1,0 +1,315 @@
+"""Distributions: what SciPy says of them, draws that fit, gradients through draws, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+import tinygrad_edu as tg
+from tinygrad_edu import distributions as D
+from tinygrad_edu import nn, optim, tensor
+from tinygrad_edu.testing import gradcheck
+
+N = 20_000
+LOC, SCALE = tensor([0.5, -2.0], dtype="float64"), tensor([0.3, 1.5], dtype="float64")
+WEIGHTS = tensor([0.2, 0.3, 0.5], dtype="float64")
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    tg.manual_seed(0)
+
+
+loc, scale = LOC.numpy(), SCALE.numpy()
+# Of SciPy: the distribution for each number of the batch.
+CONTINUOUS: dict[str, Any] = {
+    "Normal": (D.Normal(LOC, SCALE), stats.norm(loc, scale)),
+    "LogNormal": (D.LogNormal(LOC, SCALE), stats.lognorm(s=scale, scale=np.exp(loc))),
+    "Uniform": (D.Uniform(LOC, LOC + SCALE), stats.uniform(loc, scale)),
+    "Exponential": (D.Exponential(SCALE), stats.expon(scale=1 / scale)),
+    "Laplace": (D.Laplace(LOC, SCALE), stats.laplace(loc, scale)),
+}
+DISCRETE: dict[str, Any] = {
+    "Poisson": (D.Poisson(SCALE), stats.poisson(scale), range(20)),
+    "Bernoulli of probs": (D.Bernoulli(SCALE / 2), stats.bernoulli(scale / 2), range(2)),
+    "Bernoulli of logits": (D.Bernoulli(logits=LOC), stats.bernoulli(1 / (1 + np.exp(-loc))), range(2)),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous(name: str) -> None:
+    """SciPy's density, moments, entropy and quantiles; and Kolmogorov and Smirnov's test does not reject the draws."""
+    mine, theirs = CONTINUOUS[name]
+    p = np.array([[0.01, 0.01], [0.3, 0.8], [0.99, 0.5]])
+    x = theirs.ppf(p)
+    np.testing.assert_allclose(mine.log_prob(tensor(x)).numpy(), theirs.logpdf(x), rtol=1e-9)
+    np.testing.assert_allclose(mine.cdf(tensor(x)).numpy(), p, rtol=1e-9)
+    np.testing.assert_allclose(mine.icdf(tensor(p)).numpy(), x, rtol=1e-9)
+    for found, expected in ((mine.mean, theirs.mean()), (mine.variance, theirs.var()), (mine.stddev, theirs.std())):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
+    np.testing.assert_allclose(mine.entropy().numpy(), theirs.entropy(), rtol=1e-9)
+    drawn = mine.sample((N,))
+    assert drawn.shape == (N, 2)
+    assert not drawn.requires_grad
+    uniform = theirs.cdf(drawn.numpy())  # of what fits
+    assert all(stats.kstest(uniform[:, i], "uniform").pvalue > 0.01 for i in range(2))
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_discrete(name: str) -> None:
+    mine, theirs, values = DISCRETE[name]
+    x = np.array(list(values), np.float64)[:, None]
+    np.testing.assert_allclose(mine.log_prob(tensor(x)).numpy(), theirs.logpmf(x), rtol=1e-9)
+    np.testing.assert_allclose(mine.mean.numpy(), theirs.mean(), rtol=1e-9)
+    np.testing.assert_allclose(mine.variance.numpy(), theirs.var(), rtol=1e-9)
+    drawn = mine.sample((N,)).numpy()
+    assert drawn.shape == (N, 2)
+    for i in range(2):
+        expected = theirs.pmf(x)[:, i] * N
+        often = expected > 5
+        counts = (drawn[:, i] == x).sum(1)
+        assert stats.chisquare(counts[often], expected[often] * counts[often].sum() / expected[often].sum()).pvalue > 0.01
+
+
+def test_a_choice() -> None:
+    for choice in (D.Categorical(3 * WEIGHTS), D.Categorical(logits=WEIGHTS.log() + 7)):
+        np.testing.assert_allclose(choice.probs.numpy(), WEIGHTS.numpy())
+        np.testing.assert_allclose(choice.log_prob(tensor([2, 0])).exp().numpy(), [0.5, 0.2])
+        np.testing.assert_allclose(choice.entropy().item(), stats.entropy(WEIGHTS.numpy()))
+        drawn = choice.sample((N,))
+        assert drawn.dtype == tg.int64
+        assert stats.chisquare(np.bincount(drawn.numpy()), WEIGHTS.numpy() * N).pvalue > 0.01
+        assert choice.mode.item() == 2
+    vectors = D.OneHotCategorical(WEIGHTS)
+    drawn = vectors.sample((4, 2))
+    assert drawn.shape == (4, 2, 3)
+    assert (drawn.sum(-1) == 1).all()
+    assert vectors.log_prob(drawn).tolist() == D.Categorical(WEIGHTS).log_prob(drawn.argmax(-1)).tolist()
+
+
+def test_a_choice_that_cannot_be() -> None:
+    """A masked action (logit -∞) is never drawn and breaks no gradient."""
+    logits = tensor([0.5, -math.inf, 1.5], requires_grad=True)
+    policy = D.Categorical(logits=logits)
+    assert set(policy.sample((1000,)).tolist()) == {0, 2}
+    (policy.log_prob(tensor(2)) + policy.entropy()).backward()
+    assert logits.grad.isfinite().all()
+    assert logits.grad[1] == 0
+
+
+def test_vectors() -> None:
+    covariance = tensor([[2.0, 0.6], [0.6, 0.5]], dtype="float64")
+    theirs = stats.multivariate_normal(loc, covariance.numpy())
+    for how in (
+        {"covariance_matrix": covariance},
+        {"precision_matrix": tg.linalg.inv(covariance)},
+        {"scale_tril": tg.linalg.cholesky(covariance)},
+    ):
+        mine = D.MultivariateNormal(LOC, **how)
+        x = np.random.default_rng(0).normal(size=(5, 2))
+        np.testing.assert_allclose(mine.log_prob(tensor(x)).numpy(), theirs.logpdf(x))
+        np.testing.assert_allclose(mine.entropy().item(), theirs.entropy())
+        np.testing.assert_allclose(mine.covariance_matrix.numpy(), covariance.numpy())
+        drawn = mine.sample((N,)).numpy()
+        np.testing.assert_allclose(np.cov(drawn.T), covariance.numpy(), atol=0.06)
+        np.testing.assert_allclose(drawn.mean(0), loc, atol=0.03)
+
+
+def test_a_mixture() -> None:
+    mixture = D.MixtureSameFamily(D.Categorical(WEIGHTS[:2]), D.Normal(LOC, SCALE))
+    weights = WEIGHTS[:2].numpy() / 0.5
+    x = np.linspace(-16, 12, 20_001)
+    density = (stats.norm(loc, scale).pdf(x[:, None]) * weights).sum(1)
+    np.testing.assert_allclose(mixture.log_prob(tensor(x)).exp().numpy(), density)
+    mean = np.trapezoid(x * density, x)
+    np.testing.assert_allclose(mixture.mean.item(), mean, rtol=1e-3)
+    np.testing.assert_allclose(mixture.variance.item(), np.trapezoid((x - mean) ** 2 * density, x), rtol=1e-2)
+    assert stats.kstest(mixture.sample((N,)).numpy(), lambda v: stats.norm(loc, scale).cdf(v[:, None]) @ weights).pvalue > 0.01
+
+
+# -- gradients ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", [D.Normal, D.LogNormal, D.Laplace])
+def test_gradients_pass_through_draws(kind: Any) -> None:
+    def drawn(loc: Any, scale: Any) -> Any:
+        tg.manual_seed(1)
+        return kind(loc, scale).rsample((3,))
+
+    assert gradcheck(drawn, (LOC.clone().requires_grad_(), SCALE.clone().requires_grad_()))
+
+
+def test_discrete_draws_pass_no_gradient() -> None:
+    with pytest.raises(NotImplementedError, match=r"Categorical has no rsample: .*REINFORCE"):
+        D.Categorical(WEIGHTS).rsample()
+
+
+def test_log_probabilities_have_gradients() -> None:
+    loc, scale = LOC.clone().requires_grad_(), SCALE.clone().requires_grad_()
+    x = tensor([0.2, 1.0], dtype="float64", requires_grad=True)
+    for kind in (D.Normal, D.Laplace):
+        assert gradcheck(lambda loc, scale, x, kind=kind: kind(loc, scale).log_prob(x), (loc, scale, x))
+    logits = tg.randn(2, 3, dtype="float64", requires_grad=True)
+    assert gradcheck(lambda z: D.Categorical(logits=z).log_prob(tensor([2, 0])), logits)
+    assert gradcheck(lambda z: D.Categorical(logits=z).entropy(), logits)
+    assert gradcheck(lambda z: D.Bernoulli(logits=z).log_prob(tg.ones(2, 3)), logits)
+
+
+# -- divergence --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", [*CONTINUOUS, *DISCRETE])
+def test_divergence_is_the_mean_of_the_log_ratio(name: str) -> None:
+    """E_p[log p - log q] by integration over p's quantiles, or by a sum over all values."""
+    p, theirs, *values = {**CONTINUOUS, **DISCRETE}[name]
+    q = type(p)(**{parameter: getattr(p, parameter) + 0.2 for parameter in p.parameters}) if name != "Uniform" else None
+    q = q or D.Uniform(p.low - 0.1, p.high + 0.2)
+    if values:
+        x = tensor(np.arange(60 if name == "Poisson" else 2, dtype=np.float64)[:, None])
+        expected = (p.log_prob(x).exp() * (p.log_prob(x) - q.log_prob(x))).sum(0)
+    else:
+        x = tensor(theirs.ppf((np.arange(200_000)[:, None] + 0.5) / 200_000))
+        expected = (p.log_prob(x) - q.log_prob(x)).mean(0)
+    np.testing.assert_allclose(D.kl_divergence(p, q).numpy(), expected.numpy(), rtol=1e-3)
+    assert D.kl_divergence(p, p).abs().max() < 1e-12
+
+
+def test_divergence_where_something_cannot_be() -> None:
+    p, q = D.Categorical(tensor([0.5, 0.5, 0.0])), D.Categorical(tensor([1.0, 0.0, 0.0]))
+    assert D.kl_divergence(p, q) == math.inf
+    assert abs(D.kl_divergence(q, p).item() - math.log(2)) < 1e-6
+    assert D.kl_divergence(D.Uniform(0.0, 2.0), D.Uniform(0.0, 1.0)) == math.inf
+
+
+def test_divergence_of_events_and_unknown_kinds() -> None:
+    p = D.Independent(D.Normal(tg.zeros(4, 3), tg.ones(4, 3)), 1)
+    q = D.Independent(D.Normal(tg.ones(4, 3), tg.ones(4, 3)), 1)
+    assert D.kl_divergence(p, q).tolist() == [1.5] * 4
+    with pytest.raises(NotImplementedError, match="no formula for the divergence of Normal from Laplace"):
+        D.kl_divergence(D.Normal(0.0, 1.0), D.Laplace(0.0, 1.0))
+
+    class Mine(D.Normal):
+        pass
+
+    @D.register_kl(Mine, D.Laplace)
+    def _mine(p: Mine, q: D.Laplace) -> tg.Tensor:
+        return p.loc * 0 + 7
+
+    assert D.kl_divergence(Mine(0.0, 1.0), D.Laplace(0.0, 1.0)) == 7
+    assert D.kl_divergence(Mine(0.0, 1.0), D.Normal(1.0, 1.0)) == 0.5
+
+
+# -- shapes ------------------------------------------------------------------------------------------------------------
+@given(st.lists(st.integers(1, 3), max_size=2), st.lists(st.integers(1, 3), max_size=2))
+def test_shapes(sample: list[int], batch: list[int]) -> None:
+    made = [
+        D.Normal(tg.zeros(*batch) if batch else 0.0, 1.0),
+        D.Categorical(tg.ones(*batch, 4)),
+        D.OneHotCategorical(tg.ones(*batch, 4)),
+        D.MultivariateNormal(tg.zeros(*batch, 2), tg.eye(2)),
+        D.Independent(D.Laplace(tg.zeros(*batch, 2), 1.0), 1),
+        D.MixtureSameFamily(D.Categorical(tg.ones(3)), D.Normal(tg.zeros(*batch, 3), 1.0)),
+    ]
+    for each in made:
+        assert each.batch_shape == tuple(batch)
+        x = each.sample(sample)
+        assert x.shape == (*sample, *batch, *each.event_shape)
+        assert each.log_prob(x).shape == (*sample, *batch)
+        wide = each.expand((2, *batch))
+        assert wide.batch_shape == (2, *batch)
+        assert wide.sample(sample).shape == (*sample, 2, *batch, *each.event_shape)
+
+
+def test_all_values() -> None:
+    assert D.Bernoulli(0.5).enumerate_support().tolist() == [0, 1]
+    assert D.Categorical(tg.ones(2, 3)).enumerate_support().tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert D.Categorical(tg.ones(2, 3)).enumerate_support(expand=False).shape == (3, 1)
+    assert D.OneHotCategorical(tg.ones(3)).enumerate_support().tolist() == tg.eye(3).tolist()
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: D.Normal(0.0, -1.0), r"Normal: scale must be greater than 0; in \(\) float32 there is -1.0"),
+        (
+            lambda: D.Normal(tensor([0.0, math.nan]), 1.0),
+            r"Normal: loc must be a number, not NaN; in \(2,\) float32 there is nan",
+        ),
+        (lambda: D.Uniform(1.0, 1.0), "Uniform: high must be greater than low"),
+        (lambda: D.Bernoulli(tensor(1.5)), "Bernoulli: probs must be between 0 and 1"),
+        (lambda: D.Bernoulli(), "Bernoulli needs either probs or logits, and not neither"),
+        (lambda: D.Categorical(tensor([-1.0, 2.0])), "Categorical: probs must be at least 0; .* there is -1.0"),
+        (lambda: D.Categorical(tensor([0.0, 0.0])), "Categorical: the sum of probs must be greater than 0"),
+        (lambda: D.Categorical(tensor(1.0)), "Categorical: probs or logits need a dim for the classes"),
+        (lambda: D.Categorical(tensor([1.0, 2.0])).log_prob(tensor(2)), "the value must be a class, 0 to 1; .* there is 2"),
+        (lambda: D.Bernoulli(0.5).log_prob(tensor(0.5)), "the value must be 0 or 1"),
+        (lambda: D.Exponential(1.0).log_prob(tensor(-1.0)), "the value must be at least 0"),
+        (lambda: D.OneHotCategorical(tg.ones(2)).log_prob(tensor([1.0, 1.0])), "a vector with a single 1"),
+        (lambda: D.Normal(tg.zeros(3), 1.0).log_prob(tg.zeros(2)), r"of shape \(3,\) has no probability for .* shape \(2,\)"),
+        (lambda: D.MultivariateNormal(tg.zeros(2), tg.ones(2, 2).triu()), "the matrix must be symmetric"),
+        (lambda: D.MultivariateNormal(tg.zeros(2), scale_tril=tg.ones(2, 2)), "scale_tril must be 0 above the diagonal"),
+        (lambda: D.MultivariateNormal(tg.zeros(2)), "needs one of covariance_matrix, precision_matrix and scale_tril; 0"),
+        (lambda: D.MultivariateNormal(tg.zeros(3), tg.eye(2)), r"loc must be \(\.\.\., n\)"),
+        (lambda: D.Independent(D.Normal(0.0, 1.0), 1), r"a batch of shape \(\) has no 1 last dims"),
+    ],
+)
+def test_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_refused_kinds() -> None:
+    with pytest.raises(TypeError, match=r"write \(5,\)"):
+        D.Normal(0.0, 1.0).sample(5)
+    with pytest.raises(TypeError, match="the value must be a tensor"):
+        D.Normal(0.0, 1.0).log_prob(0.5)
+    with pytest.raises(NotImplementedError, match="Poisson has no entropy"):
+        D.Poisson(1.0).entropy()
+    with pytest.raises(AttributeError, match="lgamma"):
+        D.Beta  # noqa: B018
+
+
+def test_what_is_not_looked_at() -> None:
+    assert D.Normal(0.0, -1.0, validate_args=False).scale == -1
+    try:
+        D.Distribution.set_default_validate_args(False)
+        assert D.Uniform(0.0, 1.0).log_prob(tensor(2.0)) == -math.inf
+    finally:
+        D.Distribution.set_default_validate_args(True)
+
+
+# -- in use ------------------------------------------------------------------------------------------------------------
+def test_reinforce_learns_the_better_arm() -> None:
+    logits = tg.zeros(2, requires_grad=True)
+    optimizer = optim.Adam([logits], lr=0.1)
+
+    @tg.compile
+    def step() -> Any:
+        policy = D.Categorical(logits=logits)
+        action = policy.sample((16,))
+        reward = tg.where(action == 1, 1.0, 0.0)
+        optimizer.zero_grad()
+        loss = -(policy.log_prob(action) * (reward - 0.5)).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for _ in range(60):
+        step()
+    assert step.plans
+    assert D.Categorical(logits=logits).probs[1] > 0.9
+
+
+def test_a_variational_autoencoder_s_loss() -> None:
+    encoder, decoder = nn.Linear(5, 4), nn.Linear(2, 5)
+    x = tg.rand(8, 5)
+    mean, log_scale = encoder(x).chunk(2, -1)
+    posterior = D.Independent(D.Normal(mean, log_scale.exp()), 1)
+    prior = D.Independent(D.Normal(tg.zeros(2), tg.ones(2)), 1)
+    likelihood = D.Independent(D.Bernoulli(logits=decoder(posterior.rsample())), 1)
+    loss = (D.kl_divergence(posterior, prior.expand((8,))) - likelihood.log_prob((x > 0.5).float())).mean()
+    loss.backward()
+    assert all(p.grad.abs().sum() > 0 for p in (*encoder.parameters(), *decoder.parameters()))

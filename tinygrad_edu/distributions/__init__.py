@@ -1,0 +1,57 @@
+"""Distributions of random numbers: to draw from, with log-probabilities that gradients pass through.
+
+What an agent's policy, a variational autoencoder or a mixture density network is made of. A distribution has parameters, which are
+tensors; `sample` draws, `rsample` draws so that gradients reach the parameters (reparametrization), `log_prob` says how likely a value is.
+
+>>> from tinygrad_edu import tensor
+>>> from tinygrad_edu.distributions import Categorical, Normal, kl_divergence
+>>> policy = Categorical(logits=tensor([0.0, 0.0, 1.0], requires_grad=True))
+>>> f"{policy.log_prob(tensor(2)):.4f}"
+'-0.5514'
+>>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
+tensor(0.5000)
+
+Source: https://pytorch.org/docs/stable/distributions.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..absent import missing
+from .bernoulli import Bernoulli
+from .categorical import Categorical
+from .distribution import Distribution
+from .exponential import Exponential
+from .independent import Independent
+from .kl import kl_divergence, register_kl
+from .laplace import Laplace
+from .log_normal import LogNormal
+from .mixture_same_family import MixtureSameFamily
+from .multivariate_normal import MultivariateNormal
+from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
+from .poisson import Poisson
+from .uniform import Uniform
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Distribution",
+    "Exponential",
+    "Independent",
+    "Laplace",
+    "LogNormal",
+    "MixtureSameFamily",
+    "MultivariateNormal",
+    "Normal",
+    "OneHotCategorical",
+    "Poisson",
+    "Uniform",
+    "kl_divergence",
+    "register_kl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)

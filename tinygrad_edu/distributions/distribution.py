@@ -1,0 +1,180 @@
+"""What all distributions share: shapes, checks of parameters and values, and how numbers are drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..backend import require
+from ..dtypes import get_default_dtype
+from ..errors import ShapeError, describe
+from ..grad_mode import no_grad
+from ..ops.creation import tensor
+from ..ops.shape import broadcast_tensors
+from ..tensor import Tensor
+
+LOG_2_PI = math.log(2 * math.pi)
+
+
+class Distribution:
+    """A batch of random variables, independent of each other, each of which is an event: a number, or a vector.
+
+    What is drawn has the shape sample_shape + batch_shape + event_shape; log-probabilities have no event_shape.
+
+    Args:
+        batch_shape, event_shape: these.
+        validate_args: whether parameters and values are looked at (default: yes, see `set_default_validate_args`).
+
+    Source: https://pytorch.org/docs/stable/distributions.html#distribution
+    """
+
+    has_rsample = False
+    has_enumerate_support = False
+    parameters: tuple[str, ...]  # their names
+    _validates = True
+
+    def __init__(
+        self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
+    ) -> None:
+        self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
+        if validate_args is not None:
+            self._validates = validate_args
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether distributions that are not told look at parameters and values."""
+        Distribution._validates = value
+
+    # -- what each distribution defines
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        raise NotImplementedError
+
+    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
+        """Which values are possible, and in words what they must be."""
+        return value == value, "a number, not NaN"
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log p(value): of a density where values are continuous."""
+        raise self._without("log_prob")
+
+    def entropy(self) -> Tensor:
+        """E[-log p(x)]"""
+        raise self._without("entropy")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(x ≤ value)"""
+        raise self._without("cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The x for which P(x' ≤ x) = value."""
+        raise self._without("icdf")
+
+    @property
+    def mean(self) -> Tensor:
+        """E[x]"""
+        raise self._without("mean")
+
+    @property
+    def mode(self) -> Tensor:
+        """The likeliest value."""
+        raise self._without("mode")
+
+    @property
+    def variance(self) -> Tensor:
+        """E[(x - E[x])²]"""
+        raise self._without("variance")
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All possible values, along a new first dim."""
+        raise self._without("enumerate_support")
+
+    # -- what follows from it
+    @property
+    def stddev(self) -> Tensor:
+        """√variance"""
+        return self.variance.sqrt()
+
+    def perplexity(self) -> Tensor:
+        """exp(entropy)"""
+        return self.entropy().exp()
+
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw; no gradient passes through."""
+        with no_grad():
+            return self._draw(self._extended_shape(sample_shape))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw as a differentiable function of the parameters and of noise that does not depend on them.
+
+        Raises:
+            NotImplementedError: the values are discrete.
+        """
+        if not self.has_rsample:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no rsample: no gradient passes through its values to its parameters. Use sample(), and "
+                "log_prob(value) times a reward as the loss (REINFORCE)."
+            )
+        return self._draw(self._extended_shape(sample_shape))
+
+    def expand(self, batch_shape: Sequence[int]) -> Distribution:
+        """The same with the parameters expanded to another batch_shape."""
+        found: dict[str, Any] = {}
+        for name in self.parameters:
+            x = getattr(self, name)
+            found[name] = x.expand((*batch_shape, *x.shape[len(self.batch_shape) :]))
+        return type(self)(**found, validate_args=False)
+
+    def __repr__(self) -> str:
+        found = {name: getattr(self, name) for name in self.parameters}
+        inner = ", ".join(f"{name}: {x.item() if x.ndim == 0 else x.shape}" for name, x in found.items())
+        return f"{type(self).__name__}({inner})"
+
+    # -- helpers
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> tuple[int, ...]:
+        if isinstance(sample_shape, int):
+            raise TypeError(f"sample_shape is a tuple of sizes: write ({sample_shape},).")
+        return (*sample_shape, *self.batch_shape, *self.event_shape)
+
+    def _require(self, name: str, x: Tensor, holds: Tensor, expected: str) -> None:
+        """Refuse a parameter or value unless `holds` everywhere."""
+        if self._validates:
+            holds = holds.detach()
+
+            def error() -> Exception:
+                wrong = x.detach()
+                example = wrong.masked_select(~holds)[0].item() if holds.shape == wrong.shape else wrong.tolist()
+                return ValueError(f"{type(self).__name__}: {name} must be {expected}; in {describe(x)} there is {example}.")
+
+            require(holds.all().array, error)
+
+    def _value(self, value: Any) -> Tensor:
+        """A value to which a probability is asked, checked."""
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{type(self).__name__}: the value must be a tensor, not {value!r:.80}: write tensor({value!r:.20}).")
+        if self._validates:
+            mine, given = (*self.batch_shape, *self.event_shape), value.shape
+            if any(m != n and 1 not in (m, n) for m, n in zip(mine[::-1], given[::-1], strict=False)) or (
+                self.event_shape and given[-len(self.event_shape) :] != self.event_shape
+            ):
+                raise ShapeError(f"{type(self).__name__} of shape {mine} has no probability for a value of shape {given}.")
+            self._require("the value", value, *self._allows(value))
+        return value
+
+    def _without(self, name: str) -> NotImplementedError:
+        return NotImplementedError(f"{type(self).__name__} has no {name}.")
+
+
+def together(*parameters: Any) -> tuple[Tensor, ...]:
+    """Parameters as tensors of one shape; Python's numbers take the dtype and device of the tensors beside them."""
+    like = next((x for x in parameters if isinstance(x, Tensor)), None)
+    how = {"dtype": get_default_dtype()} if like is None else {"dtype": like.dtype, "device": like.device}
+    return broadcast_tensors(*[x if isinstance(x, Tensor) else tensor(x, **how) for x in parameters])
+
+
+def one_of(kind: str, probs: Any, logits: Any) -> Tensor:
+    """The parameter that was given of these two, which say the same."""
+    if (probs is None) == (logits is None):
+        raise ValueError(f"{kind} needs either probs or logits, and not {'both' if probs is not None else 'neither'}.")
+    (given,) = together(probs if logits is None else logits)
+    return given if given.is_floating_point() else given.to(get_default_dtype())

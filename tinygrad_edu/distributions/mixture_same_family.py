@@ -1,0 +1,84 @@
+"""Mixtures: one of several distributions of a kind is chosen, and drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ShapeError
+from ..tensor import Tensor
+from .categorical import Categorical
+from .distribution import Distribution
+
+
+class MixtureSameFamily(Distribution):
+    """p(x) = Σ_k P(k)·p_k(x)
+
+    Args:
+        mixture_distribution: of the choice k, over n components.
+        component_distribution: the n components, along the last dim of its batch.
+
+    Source: https://pytorch.org/docs/stable/distributions.html#mixturesamefamily
+    """
+
+    def __init__(
+        self,
+        mixture_distribution: Categorical,
+        component_distribution: Distribution,
+        validate_args: bool | None = None,
+    ) -> None:
+        if not isinstance(mixture_distribution, Categorical):
+            raise TypeError(f"MixtureSameFamily: the choice is a Categorical, not {mixture_distribution!r:.80}.")
+        batch, count = component_distribution.batch_shape, mixture_distribution.param_shape[-1]
+        if batch[-1:] != (count,) or mixture_distribution.batch_shape not in ((), batch[:-1]):
+            raise ShapeError(
+                f"MixtureSameFamily: a choice of shape {mixture_distribution.param_shape} does not fit components of shape {batch}: both must "
+                "end in the number of components."
+            )
+        self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
+        super().__init__(batch[:-1], component_distribution.event_shape, validate_args)
+
+    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
+        return self.component_distribution._allows(self._for_each(value))
+
+    def _for_each(self, x: Tensor) -> Tensor:
+        """With a dim for the components."""
+        return x.unsqueeze(-1 - len(self.event_shape))
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        before = shape[: len(shape) - len(self.event_shape)]
+        drawn = self.component_distribution._draw((*before, *self.mixture_distribution.param_shape[-1:], *self.event_shape))
+        k = self.mixture_distribution.expand(self.batch_shape)._draw(before)
+        index = k.reshape(*before, 1, *(1 for _ in self.event_shape)).expand((*before, 1, *self.event_shape))
+        dim = len(before)
+        return drawn.gather(dim, index).squeeze(dim)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log Σ_k exp(log P(k) + log p_k(x))"""
+        each = self.component_distribution.log_prob(self._for_each(self._value(value)))
+        return (each + self.mixture_distribution.logits.log_softmax(-1)).logsumexp(-1)
+
+    def _weighted(self, x: Any) -> Any:
+        weights = self.mixture_distribution.probs
+        dim = -1 - len(self.event_shape)
+        return (weights.reshape(*weights.shape, *(1 for _ in self.event_shape)) * x).sum(dim)
+
+    @property
+    def mean(self) -> Tensor:
+        """Σ_k P(k)·mean_k"""
+        return self._weighted(self.component_distribution.mean)
+
+    @property
+    def variance(self) -> Tensor:
+        """Σ_k P(k)·(variance_k + (mean_k - mean)²)"""
+        apart = self.component_distribution.mean - self._for_each(self.mean)
+        return self._weighted(self.component_distribution.variance + apart**2)
+
+    def expand(self, batch_shape: Sequence[int]) -> Distribution:
+        count = self.mixture_distribution.param_shape[-1]
+        component = self.component_distribution.expand((*batch_shape, count))
+        mixture: Any = self.mixture_distribution.expand(batch_shape)
+        return MixtureSameFamily(mixture, component, validate_args=False)
+
+    def __repr__(self) -> str:
+        return f"MixtureSameFamily({self.mixture_distribution}, {self.component_distribution})"

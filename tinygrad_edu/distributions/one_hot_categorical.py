@@ -1,0 +1,57 @@
+"""The distribution of a choice as a vector: 1 for the class, 0 for all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.creation import eye
+from ..ops.embedding import one_hot
+from ..tensor import Tensor
+from .categorical import Categorical
+from .distribution import Distribution
+
+
+class OneHotCategorical(Distribution):
+    """`Categorical`, whose values are vectors with a single 1.
+
+    Args:
+        probs, logits: as there.
+
+    Source: https://pytorch.org/docs/stable/distributions.html#onehotcategorical
+    """
+
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self._class = Categorical(probs, logits, validate_args)
+        self.parameters = self._class.parameters
+        super().__init__(self._class.batch_shape, self._class.param_shape[-1:], validate_args)
+
+    probs = property(lambda self: self._class.probs)
+    logits = property(lambda self: self._class.logits)
+    param_shape = property(lambda self: self._class.param_shape)
+
+    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
+        single = (((value == 0) | (value == 1)).all(-1)) & (value.sum(-1) == 1)
+        return single, "a vector with a single 1, and 0 elsewhere"
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        return one_hot(self._class._draw(shape[:-1]), shape[-1]).type_as(self.probs)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log probs[the class]"""
+        return self._class.log_prob(self._value(value).argmax(-1))
+
+    def entropy(self) -> Tensor:
+        """-Σ probs·log probs"""
+        return self._class.entropy()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All unit vectors."""
+        n = self.event_shape[0]
+        values = eye(n, dtype=self.probs.dtype, device=self.probs.device).reshape(n, *(1 for _ in self.batch_shape), n)
+        return values.expand((n, *self.batch_shape, n)) if expand else values
+
+    mean = property(lambda self: self.probs)
+    mode = property(lambda self: one_hot(self.probs.argmax(-1), self.event_shape[0]).type_as(self.probs))
+    variance = property(lambda self: self.probs * (1 - self.probs))
