@@ -23,13 +23,35 @@ def _part(x: Any, dim: int, start: int, stop: int | None = None) -> Any:
     return x[(slice(None),) * dim + (slice(start, stop),)]
 
 
+LONG = 512  # numbers in a row, from which on it pays to go row by row; NumPy goes number by number
+_WHOLE: dict[np.ufunc, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}  # what CuPy does too
+
+
+def _running(combine: np.ufunc, array: Any, dim: int) -> Any:
+    """combine(a₁, ..., aᵢ) for every i along a dim; where nobody does it, reaching twice as far back with every step."""
+    n, here = array.shape[dim], isinstance(array, np.ndarray)
+    by_rows = here and array.size >= LONG * n and abs(array.strides[dim]) > array.itemsize
+    if not by_rows and (here or combine in _WHOLE):
+        return _WHOLE.get(combine, combine.accumulate)(array, axis=dim)
+    z = np.moveaxis(array, dim, 0).copy()
+    if by_rows:
+        for i in range(1, n):
+            combine(z[i - 1], z[i], out=z[i])
+    else:
+        step = 1
+        while step < n:
+            z[step:] = combine(z[step:], z[:-step])
+            step *= 2
+    return np.moveaxis(z, 0, dim)
+
+
 @op(dx=lambda g, z, x, dim: flip(_cumsum(flip(g, dim), dim=dim), dim))
 def _cumsum(x: Any, *, dim: int) -> Any:
     """Running sums; each element gets the gradients of all sums from its own on.
 
     zᵢ = x₁ + ... + xᵢ, in short z = cumsum(x);  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
     """
-    return np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    return _running(np.add, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
 
 
 def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
@@ -58,11 +80,10 @@ def _from_behind(x: Any, factors: Any, *, dim: int) -> Any:
 
     zᵢ = xᵢ + factorsᵢ·zᵢ₊₁, in short z = x + factors·(the z behind);  ∂x = t with tᵢ = gᵢ + factorsᵢ₋₁·tᵢ₋₁;  ∂factorsᵢ = tᵢ·zᵢ₊₁
     """
-    z = np.copy(x, order="C")
-    rows, factors = np.moveaxis(z, dim, 0), np.moveaxis(factors, dim, 0)
-    for i in range(len(rows) - 2, -1, -1):
-        rows[i] += factors[i] * rows[i + 1]
-    return z
+    z, factors = (np.copy(np.moveaxis(a, dim, 0), order="C") for a in (x, factors))
+    for i in range(len(z) - 2, -1, -1):
+        z[i] += factors[i] * z[i + 1]
+    return np.moveaxis(z, 0, dim)
 
 
 def _before(z: Any, dim: int) -> Any:
@@ -78,7 +99,7 @@ def _cumprod(x: Any, *, dim: int) -> Any:
 
     zᵢ = x₁ · ... · xᵢ, in short z = cumprod(x);  ∂xᵢ = zᵢ₋₁·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...)))
     """
-    return np.cumprod(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else None)
+    return _running(np.multiply, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
 
 
 def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
@@ -89,18 +110,6 @@ def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.cumprod.html
     """
     return _in(along(_cumprod, _in(x, dtype), dim), dtype)
-
-
-def _running(combine: np.ufunc, array: Any, dim: int) -> Any:
-    """combine(a₁, ..., aᵢ) for every i along a dim; where NumPy does not do it, reaching twice as far back with every step."""
-    if isinstance(array, np.ndarray):
-        return combine.accumulate(array, axis=dim)
-    z = np.moveaxis(array, dim, 0).copy()
-    step = 1
-    while step < len(z):
-        z[step:] = combine(z[step:], z[:-step])
-        step *= 2
-    return np.moveaxis(z, 0, dim).copy()
 
 
 # ∂zⱼ/∂xᵢ = e^(xᵢ - zⱼ), which is e^(xᵢ - zᵢ) times a factor e^(zₖ - zₖ₊₁) for each step from i to j; none of them overflows.
