@@ -49,7 +49,7 @@ CASES = [
         (distinct, real),
         [((3, 4), (2, 4)), ((1, 4), (5, 4))],
         [{}, {"p": 1.0}, {"p": 3.0}],
-        ops=(),
+        ops=("distances",),
     ),
     Case(
         "pdist",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,10 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import sub
-from .norms import vector_norm
+from .joining import _cat
+from .norms import INF, _p_norm_dx, vector_norm
 from .reduction import sum
-from .shape import broadcast_tensors, unsqueeze
+from .shape import _permute, _reshape, broadcast_tensors, clone, movedim, unsqueeze
 
 __all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 
@@ -83,7 +86,46 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise ShapeError(f"cdist: expected (..., n, d) and (..., m, d), but got {describe(x1)}; {describe(x2)}.")
     if p < 0:
         raise ValueError(f"cdist: p must be 0 or more, not {p}.")
-    return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
+    if p in (0, INF):
+        return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
+    return _distances(x1, x2, p=p)
+
+
+AT_ONCE = 2**17  # differences, which a processor's cache still holds; those of two times 1000 images would fill 3 GB
+
+
+def _columns(x: Any, ndim: int) -> Any:
+    """(..., n, d) as (d, ..., n) of so many dims: numbers that meet the same number lie side by side."""
+    x = _reshape(x, shape=(1,) * (ndim - x.ndim) + tuple(x.shape))
+    return clone(_permute(x, dims=(ndim - 1, *range(ndim - 1))))
+
+
+def _parts(x: Any, y: Any) -> Iterator[tuple[slice, Any]]:
+    """The differences of all vectors, (d, ..., n, m), in parts of some n that are not too large: which n, and the part."""
+    x, y = (_columns(v, max(x.ndim, y.ndim)) for v in (x, y))
+    of_each = math.prod(np.broadcast_shapes(x.shape[:-1], y.shape[:-1])) * y.shape[-1]
+    several = max(1, AT_ONCE // max(1, of_each))
+    for start in range(0, max(1, x.shape[-1]), several):
+        part = slice(start, start + several)
+        yield part, x[..., part, None] - y[..., None, :]
+
+
+def _distances_gradients(g: Any, z: Any, x: Any, y: Any, p: float) -> list[Any]:
+    dx, dy = [], 0
+    for part, d in _parts(x, y):
+        pull = _p_norm_dx(g[..., part, :], z[..., part, :], d, p, 0, False)
+        dx.append(sum(pull, -1))
+        dy = dy - sum(pull, -2)
+    return [movedim(_cat(*dx, dim=g.ndim - 1), 0, -1), movedim(dy, 0, -1)]
+
+
+@op(joint=_distances_gradients, dtype="common")
+def _distances(x: Any, y: Any, *, p: float) -> Any:
+    """How far each row of x is from each row of y; every distance pulls at the two rows, in opposite directions.
+
+    z[i, j] = (Σ |d|ᵖ)^(1/p) with d = x[i] - y[j];  ∂x[i] = Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over j;  ∂y[j] = -Σ the same over i
+    """
+    return np.concatenate([vector_norm(d, p, 0) for _, d in _parts(x, y)], axis=-2)
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
@@ -93,6 +135,5 @@ def pdist(input: Any, p: float = 2.0) -> Any:
     """
     if input.ndim != 2 or p < 0:
         raise ShapeError(f"pdist: expected a matrix (n, d) and p ≥ 0, but got {describe(input)} and p={p}.")
-    n = len(input)
-    first, second = np.triu_indices(n, 1)
+    first, second = np.triu_indices(len(input), 1)
     return vector_norm(sub(input[first], input[second]), p, -1)

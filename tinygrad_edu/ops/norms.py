@@ -15,6 +15,7 @@ from .indexing import where
 from .linalg import inv, ratio, svdvals
 from .reduction import _total, amax, amin, keep, sum
 from .shape import axes, one_dim, permute, reshape
+from .totals import total_of_products
 
 __all__ = ["norm", "renorm"]
 
@@ -23,6 +24,8 @@ INF = float("inf")
 
 def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     g, z = keep(g, x.shape, dim, keepdim), keep(z, x.shape, dim, keepdim)
+    if ord == 1:
+        return g * sign(x)
     if ord == 2:
         return x * (g * (z != 0) / (z + (z == 0)))  # 0 where the norm is 0
     t = ratio(x, z)
@@ -36,7 +39,8 @@ def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
     z = (Σ |x|ᵖ)^(1/p);  ∂x = g·sign(x)·(|x|/z)^(p-1), and 0 where z is 0
     """
     if ord == 2:
-        return np.sqrt(_total(x * x, dim, keepdim))
+        z = np.sqrt(total_of_products(x, x, axes(dim, x.ndim)))
+        return keep(z, x.shape, dim, False) if keepdim else z
     return _total(np.abs(x) ** ord, dim, keepdim) ** (1 / ord)
 
 

@@ -46,7 +46,7 @@ def total_of_products(x: Any, y: Any, over: tuple[int, ...]) -> Any:
     """Σ x·y over these dims, for arrays of one shape; of large ones without an array of the products, which takes half the time."""
     alike = isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and (x.strides, x.dtype) == (y.strides, y.dtype)
     steps = _steps(x.shape, x.strides, x.dtype, over) if alike and x.size >= LARGE else None
-    if steps is None or steps[0].add is not _rows:
+    if steps is None or steps[0].add is not _rows or steps[0].ones.size < SHORTEST:
         return total(x * y, over)
     (order, shape, _, _), *rest = steps
     return _follow(rest, np.vecdot(_look(x, order, shape), _look(y, order, shape)))
