@@ -11,6 +11,7 @@ Source: https://pytorch.org/docs/stable/func.api.html
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -306,10 +307,8 @@ def vmap(
                 f"their numbers are {sorted(sizes) or 'not given, in_dims is None'}."
             )
 
-        results = []
-        for i in range(sizes.pop()):
-            chosen = mapped(lambda x, dim, i=i: x.select(dim, i) if split(x, dim) else x, args, along)
-            results.append(func(*chosen, **kwargs))
+        rows = mapped(lambda x, dim: iter(x.unbind(dim)) if split(x, dim) else itertools.repeat(x), args, along)
+        results = [func(*mapped(next, rows), **kwargs) for _ in range(sizes.pop())]
         if not results:
             raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
         columns = list(zip(*map(tensors, results), strict=True))

@@ -31,19 +31,16 @@ def _index(x: Any, *, index: Any) -> Any:
 
     z = x[index];  ∂x[index] += g, else 0
     """
-    dim = _dim_of_places(index)
-    if dim is not None:
-        return np.take(x, index[dim], axis=dim)  # up to seven times as fast as x[:, places]
+    if index and hasattr(index[-1], "dtype") and _takes_places(index):
+        return np.take(x, index[-1], axis=len(index) - 1)  # up to seven times as fast as x[:, places]
     z = x[index]
     return x[(*index, ...)] if isinstance(z, np.generic) else z  # one element is a view too, not a copy
 
 
-def _dim_of_places(index: Any) -> int | None:
-    """The dim of which an index takes places by number, and all of the others: x[places], x[:, places] ..."""
-    *before, last = index or (None,)
-    if hasattr(last, "dtype") and last.dtype != np.bool_ and all(isinstance(i, slice) and i == slice(None) for i in before):
-        return len(before)
-    return None
+def _takes_places(index: Any) -> bool:
+    """Whether an index takes places of its last dim by number, and everything of the dims before: x[places], x[:, places] ..."""
+    *before, last = index
+    return last.dtype != np.bool_ and all(isinstance(i, slice) and i == slice(None) for i in before)
 
 
 @op(dx=lambda g, z, x, shape, index: _index(g, index=index))

@@ -109,10 +109,11 @@ def stack(tensors: Any, dim: int = 0) -> Any:
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack needs at least one tensor.")
+    shape = tensors[0].shape
     for x in tensors:
-        if x.shape != tensors[0].shape:
+        if x.shape != shape:
             raise ShapeError(f"stack: all shapes must be equal, but there are {describe(tensors[0])} and {describe(x)}.")
-    return _stack(*tensors, dim=one_dim(dim, tensors[0].ndim + 1))
+    return _stack(*tensors, dim=one_dim(dim, len(shape) + 1))
 
 
 def atleast_1d(*tensors: Any) -> Any:
