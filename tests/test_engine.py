@@ -481,3 +481,32 @@ def test_a_size_is_nothing_to_differentiate() -> None:
         with pytest.raises(TypeError, match="of that size"):
             tg.Tensor(*sizes, requires_grad=True)
     assert tg.Tensor(5.0, requires_grad=True).shape == ()
+
+
+def test_parts_add_to_one_gradient() -> None:
+    x = tg.randn(4, 5, dtype=tg.float64, requires_grad=True)
+    mask = tg.tensor([True, False, True, True])
+    indices = [
+        0,
+        (slice(None), 1),
+        (slice(1, 3), slice(0, 4, 2)),
+        mask,
+        -1,
+        (..., 2),
+        (1, 1),
+        ([0, 0, 3], [1, 1, 4]),
+        None,
+        (2, None),
+    ]
+    weights = [tg.randn_like(x[index].detach()) for index in indices]
+
+    def weighted(x):
+        return sum((x[index] * weight).sum() for index, weight in zip(indices, weights, strict=True))
+
+    expected = np.zeros(x.shape)
+    for index, weight in zip(indices, weights, strict=True):
+        np.add.at(expected, mask.numpy() if index is mask else index, weight.numpy())
+    weighted(x).backward()
+    np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-12)
+    (seen,) = tg.autograd.grad(weighted(x), x, create_graph=True)
+    np.testing.assert_allclose(seen.detach().numpy(), expected, rtol=1e-12)

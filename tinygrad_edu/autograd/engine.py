@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .. import backend, clock
 from ..errors import GraphError, ShapeError, describe
 from ..grad_mode import set_grad_enabled
-from ..ops.indexing import _where
+from ..ops.indexing import _index, _where, takes_once
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap
 from .changes import as_taken, as_used, check_unchanged
@@ -24,7 +24,7 @@ from .messages import RELEASED, SPENT, explained, name_of, rule_name, warn_of_na
 KEEP_GRAPH_BYTES = 16 * 2**20
 NODE_BYTES = 1000  # what a tensor of the graph takes beside its numbers
 
-_CHOICE = _where.op
+_CHOICE, _PART = _where.op, _index.op
 
 check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
 
@@ -158,6 +158,9 @@ def chain_rule(
                 if not isinstance(x, Tensor) or not x._requires_grad or (on_path is not None and x not in on_path):
                     continue
                 rule = rules[slot]
+                if this is _PART and x in sums and x.array.ndim and not (watch or create_graph) and takes_once(settings["index"]):
+                    grads[x][settings["index"]] += g  # zeros with g in its place would be as large as x, for each part of it
+                    continue
                 if joint is not None:
                     raw = rule() if callable(rule) else rule  # a function where it is worth its time only if wanted
                 elif rule is None:

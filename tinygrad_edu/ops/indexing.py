@@ -49,14 +49,14 @@ def _put_back(x: Any, *, shape: Any, index: Any) -> Any:
 
     z[index] += x, else 0;  ∂x = g[index]
     """
-    if not _takes_once(index):
+    if not takes_once(index):
         return _added(x, shape, index)
     z = np.zeros_like(x, shape=shape, order="C")
     z[index] = x
     return z
 
 
-def _takes_once(index: Any) -> bool:
+def takes_once(index: Any) -> bool:
     """Whether an index takes no element twice: integers, slices, None, Ellipsis and masks."""
     return not any(hasattr(i, "dtype") and i.dtype != np.bool_ for i in index)
 
@@ -324,7 +324,7 @@ def _index_put(x: Any, values: Any, *, index: Any, accumulate: bool) -> Any:
 
     z = x with z[index] = values;  ∂x = g, 0 at index;  ∂values = g[index]
     """
-    if accumulate and not _takes_once(index):
+    if accumulate and not takes_once(index):
         return x + _added(values, x.shape, index)
     z = np.copy(x, order="C")
     if accumulate:
