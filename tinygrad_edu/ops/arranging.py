@@ -142,8 +142,11 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
         raise RuntimeError(
             f"repeat_interleave: repeats must be a non-negative int, or one for each of the {n} elements; got {repeats}."
         )
-    chosen = np.repeat(np.arange(n), counts.item() if counts.size == 1 else counts)
-    return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (chosen,)]
+    if counts.size == 1:
+        times, before, behind = counts.item(), x.shape[:dim], x.shape[dim + 1 :]
+        apart = broadcast_to(reshape(x, shape=(*before, n, 1, *behind)), shape=(*before, n, times, *behind))
+        return reshape(clone(apart), shape=(*before, n * times, *behind))
+    return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (np.repeat(np.arange(n), counts),)]
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
@@ -180,5 +183,5 @@ def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     if x.ndim != 1 or r < 0:
         raise RuntimeError(f"combinations takes a vector and r of 0 or more, not {describe(x)} and {r}.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(x.shape[0]), r)), dtype=np.int64).reshape(-1, r)
+    rows = np.fromiter(itertools.chain.from_iterable(choose(range(x.shape[0]), r)), dtype=np.int64).reshape(-1, r)
     return x[rows] if r else reshape(x[:0], 0)

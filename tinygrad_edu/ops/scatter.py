@@ -129,7 +129,7 @@ def _scatter_replace(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     z = x with z[index[i, j], j] = source[i, j] (for dim 0);  ∂x = g, 0 where replaced;  ∂source[i, j] = g[index[i, j], j]
     """
     z = np.copy(x, order="C")
-    z[_at(index, dim)] = source
+    z.reshape(-1)[_places(x.shape, index, dim).reshape(-1)] = source.reshape(-1)
     return z
 
 
