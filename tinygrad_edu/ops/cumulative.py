@@ -27,7 +27,7 @@ LONG = 512  # numbers in a row, from which on it pays to go row by row; NumPy go
 _WHOLE: dict[np.ufunc, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}  # what CuPy does too
 
 
-def _running(combine: np.ufunc, array: Any, dim: int) -> Any:
+def running(combine: np.ufunc, array: Any, dim: int) -> Any:
     """combine(a₁, ..., aᵢ) for every i along a dim; where nobody does it, reaching twice as far back with every step."""
     n, here = array.shape[dim], isinstance(array, np.ndarray)
     by_rows = here and array.size >= LONG * n and abs(array.strides[dim]) > array.itemsize
@@ -51,7 +51,7 @@ def _cumsum(x: Any, *, dim: int) -> Any:
 
     zᵢ = x₁ + ... + xᵢ, in short z = cumsum(x);  ∂xᵢ = gᵢ + gᵢ₊₁ + ...
     """
-    return _running(np.add, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
+    return running(np.add, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
 
 
 def cumsum(x: Any, dim: int, *, dtype: Any = None) -> Any:
@@ -99,7 +99,7 @@ def _cumprod(x: Any, *, dim: int) -> Any:
 
     zᵢ = x₁ · ... · xᵢ, in short z = cumprod(x);  ∂xᵢ = zᵢ₋₁·(gᵢ + xᵢ₊₁·(gᵢ₊₁ + xᵢ₊₂·(...)))
     """
-    return _running(np.multiply, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
+    return running(np.multiply, x.astype(np.int64) if x.dtype.kind in "biu" else x, dim)
 
 
 def cumprod(x: Any, dim: int, *, dtype: Any = None) -> Any:
@@ -119,7 +119,7 @@ def _logcumsumexp(x: Any, *, dim: int) -> Any:
 
     zᵢ = ln(e^x₁ + ... + e^xᵢ), in short z = ln(cumsum(eˣ));  ∂xᵢ = Σ over j ≥ i of gⱼ·e^(xᵢ - zⱼ)
     """
-    return _running(np.logaddexp, x, dim)
+    return running(np.logaddexp, x, dim)
 
 
 def logcumsumexp(x: Any, dim: int) -> Any:
@@ -164,10 +164,10 @@ def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = 
 def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
     """The best element so far along a dim, the last one of several."""
     array = x.array
-    extremes = _running(best, array, dim)
+    extremes = running(best, array, dim)
     position = np.arange(x.shape[dim], like=array).reshape((-1,) + (1,) * (x.ndim - dim - 1))
     reached = (array == extremes) | ((array != array) & (extremes != extremes))
-    return pick(x, dim, _running(np.maximum, np.where(reached, position, 0), dim))
+    return pick(x, dim, running(np.maximum, np.where(reached, position, 0), dim))
 
 
 def cummax(x: Any, dim: int) -> Picked:

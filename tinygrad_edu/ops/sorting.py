@@ -11,6 +11,7 @@ from .. import dtypes
 from ..errors import DtypeError, describe
 from ..op import op
 from ..tensor import Tensor, wrap
+from .cumulative import running
 from .reduction import Picked, along, pick, tied
 from .scatter import gather
 from .shape import movedim, one_dim, ravel, reshape
@@ -66,7 +67,7 @@ def msort(x: Any) -> Any:
 
 
 # -- elements by their rank ------------------------------------------------------------------------------------------
-LONG = 256  # from so many elements on it pays to find the k largest ones before they are put in order
+LONG = 64  # from so many elements on it pays to find the k largest ones before they are put in order
 
 
 def _first(array: Any, k: int, dim: int, largest: bool) -> Any:
@@ -177,10 +178,10 @@ def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
         _some("mode", x, dim)
         order = np.moveaxis(_order(x.array, dim), dim, 0)
         rows = np.take_along_axis(np.moveaxis(x.array, dim, 0), order, 0)
-        run = np.ones_like(order)  # how many equal elements there are up to here
-        for i in range(1, len(rows)):
-            run[i] += run[i - 1] * (rows[i] == rows[i - 1])
-        last = np.expand_dims(np.argmax(run, axis=0), 0)
+        place = np.arange(len(rows), like=order).reshape((-1,) + (1,) * (rows.ndim - 1))
+        begins = np.zeros_like(order)  # where the run of equal elements that each one is in begins
+        begins[1:] = np.where(rows[1:] == rows[:-1], 0, place[1:])
+        last = np.expand_dims(np.argmax(place - running(np.maximum, begins, 0), axis=0), 0)
         return pick(x, dim, np.moveaxis(np.take_along_axis(order, last, 0), 0, dim), keepdim)
 
     return along(most_frequent, x, dim)

@@ -44,8 +44,9 @@ def total(x: Any, over: tuple[int, ...], divisor: Any = None) -> Any:
 
 def total_of_products(x: Any, y: Any, over: tuple[int, ...]) -> Any:
     """Σ x·y over these dims, for arrays of one shape; of large ones without an array of the products, which takes half the time."""
-    alike = isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and (x.strides, x.dtype) == (y.strides, y.dtype)
-    steps = _steps(x.shape, x.strides, x.dtype, over) if alike and x.size >= LARGE else None
+    if x.size < LARGE or not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        return total(x * y, over)
+    steps = _steps(x.shape, x.strides, x.dtype, over) if (x.strides, x.dtype) == (y.strides, y.dtype) else None
     if steps is None or steps[0].add is not _rows or steps[0].ones.size < SHORTEST:
         return total(x * y, over)
     (order, shape, _, _), *rest = steps

@@ -37,7 +37,7 @@ def get_total_norm(
     if not found:
         return Tensor(0.0)
     first = found[0]
-    norms = [vector_norm(t, norm_type).to(first.device).to(first.dtype) for t in found]
+    norms = [vector_norm(t, norm_type).to(first) for t in found]
     total = vector_norm(stack(norms), norm_type)
     if error_if_nonfinite and not all_(total.isfinite()).array:
         raise RuntimeError(
@@ -59,7 +59,7 @@ def clip_grads_with_norm_(
     """
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for g in _gradients(parameters):
-        g.mul_(scale.to(g.device).to(g.dtype))
+        g.mul_(scale.to(g))
 
 
 def clip_grad_norm_(
