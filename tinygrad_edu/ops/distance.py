@@ -12,7 +12,7 @@ from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import sub
 from .joining import _cat
-from .norms import INF, _p_norm_dx, vector_norm
+from .norms import INF, p_norm_dx, vector_norm
 from .reduction import sum
 from .shape import _permute, _reshape, broadcast_tensors, clone, movedim, unsqueeze
 
@@ -113,7 +113,7 @@ def _parts(x: Any, y: Any) -> Iterator[tuple[slice, Any]]:
 def _distances_gradients(g: Any, z: Any, x: Any, y: Any, p: float) -> list[Any]:
     dx, dy = [], 0
     for part, d in _parts(x, y):
-        pull = _p_norm_dx(g[..., part, :], z[..., part, :], d, p, 0, False)
+        pull = p_norm_dx(g[..., part, :], z[..., part, :], d, p, 0, False)
         dx.append(sum(pull, -1))
         dy = dy - sum(pull, -2)
     return [movedim(_cat(*dx, dim=g.ndim - 1), 0, -1), movedim(dy, 0, -1)]

@@ -22,7 +22,7 @@ __all__ = ["norm", "renorm"]
 INF = float("inf")
 
 
-def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
+def p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     g, z = keep(g, x.shape, dim, keepdim), keep(z, x.shape, dim, keepdim)
     if ord == 1:
         return g * sign(x)
@@ -32,7 +32,7 @@ def _p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any
     return g * (t * abs(t) ** (ord - 2) if ord > 2 else ratio(t, abs(t) ** (2 - ord)))
 
 
-@op(dx=_p_norm_dx)
+@op(dx=p_norm_dx)
 def _p_norm(x: Any, *, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
     """The length of vectors: the root of the sum of powers of their elements' sizes.
 
