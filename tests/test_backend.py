@@ -84,4 +84,4 @@ def test_topk_of_many_is_the_front_of_their_order(shape: Any, dtype: str, larges
 def test_a_dtype_is_numpys_own_object() -> None:
     """To arrays of any other equal dtype NumPy adds by index forty times as slowly."""
     for name in ("float32", "float64", "int64", "bool"):
-        assert tensor([0, 1]).to(name).array.dtype is np.dtype(name)
+        assert tensor([0, 1]).to(np.dtype(name)).array.dtype is np.dtype(name)
