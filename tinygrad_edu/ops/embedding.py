@@ -27,7 +27,7 @@ def _embedding(weight: Any, *, index: Any, share: Any) -> Any:
 
     z[n] = weight[index[n]];  ∂weight[index[n]] += share[n]·g[n]
     """
-    return np.take(weight, index, axis=0)
+    return weight.take(index, axis=0)
 
 
 def _shared(g: Any, share: Any) -> Any:

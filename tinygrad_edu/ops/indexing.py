@@ -32,7 +32,7 @@ def _index(x: Any, *, index: Any) -> Any:
     z = x[index];  ∂x[index] += g, else 0
     """
     if index and hasattr(index[-1], "dtype") and _takes_places(index):
-        return np.take(x, index[-1], axis=len(index) - 1)  # up to seven times as fast as x[:, places]
+        return x.take(index[-1], axis=len(index) - 1)  # up to seven times as fast as x[:, places]
     z = x[index]
     return x[(*index, ...)] if isinstance(z, np.generic) else z  # one element is a view too, not a copy
 
