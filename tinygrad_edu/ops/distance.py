@@ -13,7 +13,7 @@ from ..op import op
 from .arithmetic import sub
 from .joining import _cat
 from .norms import INF, p_norm_dx, vector_norm
-from .reduction import sum
+from .reduction import floating, sum
 from .shape import _permute, _reshape, broadcast_tensors, clone, movedim, unsqueeze
 
 __all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
@@ -86,6 +86,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
         raise ShapeError(f"cdist: expected (..., n, d) and (..., m, d), but got {describe(x1)}; {describe(x2)}.")
     if p < 0:
         raise ValueError(f"cdist: p must be 0 or more, not {p}.")
+    x1, x2 = floating("cdist", x1), floating("cdist", x2)
     if p in (0, INF):
         return vector_norm(sub(unsqueeze(x1, dim=-2), unsqueeze(x2, dim=-3)), p, -1)
     return _distances(x1, x2, p=p)
