@@ -92,7 +92,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     return _distances(x1, x2, p=p)
 
 
-AT_ONCE = 2**17  # differences, which a processor's cache still holds; those of two times 1000 images would fill 3 GB
+AT_ONCE = 2**18  # differences, which a processor's cache still holds; those of two times 1000 images would fill 3 GB
 
 
 def _columns(x: Any, ndim: int) -> Any:
@@ -111,22 +111,25 @@ def _parts(x: Any, y: Any) -> Iterator[tuple[slice, Any]]:
         yield part, x[..., part, None] - y[..., None, :]
 
 
-def _distances_gradients(g: Any, z: Any, x: Any, y: Any, p: float) -> list[Any]:
+def _distances_gradients(g: Any, z: Any, x: Any, y: Any, p: float, parts: Any) -> list[Any]:
     dx, dy = [], 0
-    for part, d in _parts(x, y):
+    for part, d in parts or _parts(x, y):
         pull = p_norm_dx(g[..., part, :], z[..., part, :], d, p, 0, False)
         dx.append(sum(pull, -1))
         dy = dy - sum(pull, -2)
     return [movedim(_cat(*dx, dim=g.ndim - 1), 0, -1), movedim(dy, 0, -1)]
 
 
-@op(joint=_distances_gradients, dtype="common")
+@op(joint=_distances_gradients, dtype="common", keeps="parts")
 def _distances(x: Any, y: Any, *, p: float) -> Any:
     """How far each row of x is from each row of y; every distance pulls at the two rows, in opposite directions.
 
     z[i, j] = (Σ |d|ᵖ)^(1/p) with d = x[i] - y[j];  ∂x[i] = Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over j;  ∂y[j] = -Σ the same over i
     """
-    return np.concatenate([vector_norm(d, p, 0) for _, d in _parts(x, y)], axis=-2)
+    z = []
+    for part, d in _parts(x, y):
+        z.append(vector_norm(d, p, 0))
+    return np.concatenate(z, axis=-2), [(part, d)] if len(z) == 1 else None
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
