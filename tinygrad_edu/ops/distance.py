@@ -127,9 +127,9 @@ def _distances(x: Any, y: Any, *, p: float) -> Any:
     z[i, j] = (Σ |d|ᵖ)^(1/p) with d = x[i] - y[j];  ∂x[i] = Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over j;  ∂y[j] = -Σ the same over i
     """
     z = []
-    for part, d in _parts(x, y):
-        z.append(vector_norm(d, p, 0))
-    return np.concatenate(z, axis=-2), [(part, d)] if len(z) == 1 else None
+    for part in _parts(x, y):
+        z.append(vector_norm(part[1], p, 0))
+    return np.concatenate(z, axis=-2), [part] if len(z) == 1 else None
 
 
 def pdist(input: Any, p: float = 2.0) -> Any:
