@@ -149,6 +149,14 @@ def test_directions():
         draw(small(), direction="left")
 
 
+def test_what_belongs_to_a_model_is_refused_of_a_tensor(tmp_path):
+    for path in ("graph.svg", tmp_path / "graph.svg"):
+        with pytest.raises(ValueError, match=r"draw\(\.\.\.\)\.save\('.*graph\.svg'\)"):
+            draw(small(), path)
+    with pytest.raises(ValueError, match="an input belongs to a model"):
+        draw(small(), input_data=tg.ones(1))
+
+
 @pytest.mark.parametrize(("kind", "begins"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("dot", b"digraph")])
 def test_files(tmp_path, kind, begins):
     path = draw(small()).save(tmp_path / f"graph.{kind}")

@@ -147,12 +147,66 @@ def test_says_where_there_is_no_derivative() -> None:
         """z = max(x, 0);  ∂x = g where x > 0"""
         return np.maximum(x, 0)
 
-    for check, function in ((gradcheck, my_relu), (gradgradcheck, tg.abs), (gradcheck, tg.sqrt)):
-        with pytest.raises(GradcheckError, match=r"a kink, a jump or an end.*Check beside it"), np.errstate(all="ignore"):
+    why = {
+        "values have a kink: their slope is 0 to one side and": (gradcheck, my_relu),
+        "gradients jump or end": (gradgradcheck, tg.abs),
+        "values jump or end": (gradcheck, tg.sqrt),
+    }
+    for reason, (check, function) in why.items():
+        with pytest.raises(GradcheckError, match=rf"There the {reason}.*Check beside it"), np.errstate(all="ignore"):
             check(function, variable(1.0, 0.0))
+    with pytest.raises(GradcheckError, match="There the values are NaN or infinite by themselves"), np.errstate(all="ignore"):
+        gradcheck(tg.log, variable(1.0, -1.0))
     with pytest.raises(GradcheckError) as caught:
         gradcheck(my_relu, variable(1.0, 0.0))
     assert "see its rule" not in str(caught.value)
+
+
+def test_says_that_values_change_by_themselves() -> None:
+    calls = []
+
+    @op(dx=lambda g, z, x: g * 2)
+    def remembers(x):
+        """z = 2·x, and a little more in each call;  ∂x = 2·g"""
+        calls.append(x)
+        return x * 2 + 1e-3 * len(calls)
+
+    dropout = tg.nn.Dropout(0.5)
+    for check, function in ((gradcheck, remembers), (gradcheck, dropout), (gradgradcheck, dropout)):
+        with pytest.raises(GradcheckError) as caught:
+            check(function, variable(1.0, 2.0))
+        assert "gives other values when it is called again with the same inputs: [" in str(caught.value)
+        assert "rule" not in str(caught.value)
+
+
+def test_finds_what_goes_by_the_memory() -> None:
+    @op(dx=lambda g, z, x: g * 2 * x.ravel("K").reshape(x.shape))
+    def by_memory(x):
+        """z = x²;  ∂x = 2·g·x, of the elements in the order in which they lie in memory"""
+        return x * x
+
+    x = tensor([[1.0, 2.0], [3.0, 4.0]], dtype="float64", requires_grad=True)
+    with pytest.raises(
+        GradcheckError, match=r"(?s)in memory in another order, as those of x\.T.*by_memory .* fails: see its rule dx"
+    ):
+        gradcheck(by_memory, x)
+    assert x.array.flags.c_contiguous, "put back"
+    assert gradcheck(by_memory, variable(2.0)), "one element has no order"
+
+
+def test_a_constant_infinity_has_no_slope() -> None:
+    mask = tensor([True, False])
+    assert gradcheck(lambda x: x.masked_fill(mask, -float("inf")), variable(1.0, 2.0))
+
+
+def test_large_numbers_are_moved_by_more() -> None:
+    assert gradcheck(tg.square, variable(1.0, 1e4, 1e8, 1e16, -1e25))
+    assert gradcheck(tg.sin, variable(1.0, 1e4, -1e8))
+
+
+def test_elements_that_share_a_place_are_refused() -> None:
+    with pytest.raises(GraphError, match=r"share their places in memory.*Call clone\(\)"):
+        gradcheck(tg.exp, tensor([[1.0]], dtype="float64").expand(3, 2).requires_grad_())
 
 
 def test_says_when_values_have_too_few_digits() -> None:

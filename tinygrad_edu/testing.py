@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes
+from . import backend, dtypes
 from .autograd.engine import topological_order
 from .autograd.function import _Call
 from .autograd.gradients import grad
@@ -41,9 +41,17 @@ class GradcheckError(RuntimeError):
     """A gradient that differs from the differences of the function's values."""
 
 
-_KINK = "a kink, a jump or an end"
-_FIRST = ("the gradient of", "backward gives", "the function's values give")
-_SECOND = ("the derivative of the gradients by", "backward through the rules gives", "differences of the gradients give")
+_ELSEWHERE = "tensors(elements=...) chooses the numbers."  # said where no rule is to blame
+_CALL = "the function"  # begins what is wrong with the computation, and not with a rule
+_FEW_DIGITS = "the values have too few digits"
+_FIRST = ("the gradient of", "backward gives", "the function's values give", "values")
+_SECOND = (
+    "the derivative of the gradients by",
+    "backward through the rules gives",
+    "differences of the gradients give",
+    "gradients",
+)
+_AGAIN = 10  # calls with the same inputs, to tell a function that draws random numbers
 
 
 # -- derivatives -----------------------------------------------------------------------------------------------------
@@ -59,18 +67,19 @@ def gradcheck(
     """Check the gradients of `func` at `inputs` against central differences, (f(x + eps) - f(x - eps)) / 2·eps.
 
     The outputs are weighted with random numbers and summed, and every element of every input that requires grad is varied.
-    (Ones as weights would hide errors: the gradients of a softmax, say, sum to 0.)
+    (Ones as weights would hide errors: the gradients of a softmax, say, sum to 0.) Gradients must also be the same where the
+    inputs lie in memory in another order, as those of x.T or x[::2] do.
 
     Args:
         func: a function of the inputs that returns a tensor or several.
         inputs: the tensors (and other arguments) to call it with; those that require grad must be float64.
-        eps: how far an element is moved to each side.
+        eps: how far an element is moved to each side, times √|x| where |x| > 1, so that the values of large numbers differ enough.
         atol, rtol: what may differ: atol + rtol·|difference quotient|.
         raise_exception: raise GradcheckError instead of returning False.
 
     Raises:
         GradcheckError: the worst element, with its gradient and its difference quotient, in which way it is wrong, and the rule that
-            is; or the function changed an input in place.
+            is; or the function changed an input in place, or gives other values in every call.
         DtypeError: an input that requires grad is not float64: the quotients would be too inexact to tell anything.
         GraphError: no input requires grad.
         TypeError: the function returns no tensor.
@@ -119,7 +128,12 @@ def _verdict(
     who: str, look: Callable[..., dict[int, str]], problems: dict[int, str], func: Any, inputs: tuple, raise_exception: bool
 ) -> bool:
     if problems and raise_exception:
-        raise GradcheckError(f"{who}: " + "\n".join([*dict.fromkeys(problems.values()), *_wrong_rules(look, func(*inputs))]))
+        reasons = list(dict.fromkeys(problems.values()))
+        if unsteady := "" if reasons[0].startswith(_CALL) else _unsteady(func, inputs):
+            reasons = [unsteady]
+        else:
+            reasons += _wrong_rules(look, func(*inputs))
+        raise GradcheckError(f"{who}: " + "\n".join(reasons))
     return not problems
 
 
@@ -127,16 +141,11 @@ def _first_order(
     func: Callable[..., Any], inputs: tuple, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, words: tuple = _FIRST
 ) -> dict[int, str]:
     """What is wrong with the gradients of `func`, by the number of the input."""
-    what, analytic, numeric = words
+    what, analytic, numeric, compared = words
     variables = _variables(inputs)
-    given = [(f"input {i}, {describe(x)}", x, x.numpy(force=True).copy()) for i, x in variables.items()]
-    outputs = _float_outputs(func(*inputs))
-    if changed := _changed(given):
-        return dict.fromkeys(
-            variables,
-            f"the function changed {changed}, in place, so neither its gradient nor anything computed from it later can be right. "
-            "A forward computation makes a new array: x + 1, and not x += 1.",
-        )
+    outputs, changed = _called(func, inputs, variables)
+    if changed:
+        return changed
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
 
@@ -144,11 +153,12 @@ def _first_order(
         return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
 
     seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
-    given += [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
+    given = _noted(variables) + [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
     gradients = _analytic(outputs, seeds, list(variables.values()))
-    if changed := _changed(given):
-        message = f"a rule changed {changed}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
+    if name := _changed(given):
+        message = f"a rule changed {name}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
         return dict.fromkeys(variables, message)
+    finite = all(np.isfinite(y.numpy(force=True)).all() for y in outputs)
     problems = {}
     for (i, x), gradient in zip(variables.items(), gradients, strict=True):
         found = np.zeros(x.shape) if gradient is None else gradient
@@ -165,11 +175,73 @@ def _first_order(
                 f"{what} input {i}, {describe(x)}, is wrong{f' at {list(at)}' if at else ''}: {analytic} {found[at]:.6g}, {numeric} "
                 f"{expected[at]:.6g} (a difference of {off[at]:.3g}; allowed: {atol:g} + {rtol:g} of the latter)."
                 + f" {int(wrong.sum())} of its {x.array.size} elements are wrong." * (x.array.size > 1)
-                + _how(found, expected, at, sides, reached=gradient is not None)
+                + _how(found, expected, at, sides, finite, compared, reached=gradient is not None)
             )
         elif _has_float32_digits(found[np.abs(found) > atol]):  # what rounding leaves of 0 has few digits anyway
             problems[i] = f"{what} input {i}, {describe(x)}, has only the digits of float32: a rule computes in float32."
-    return problems
+    return problems or _otherwise_in_memory(func, inputs, variables, seeds, gradients, atol, rtol, what)
+
+
+def _called(func: Callable[..., Any], inputs: tuple, variables: dict[int, Tensor]) -> tuple[list[Tensor], dict[int, str]]:
+    """The function's results, and what is wrong if the call has changed an input."""
+    given = _noted(variables)
+    outputs = _float_outputs(func(*inputs))
+    if not (changed := _changed(given)):
+        return outputs, {}
+    return outputs, dict.fromkeys(
+        variables,
+        f"{_CALL} changed {changed}, in place, so neither its gradient nor anything computed from it later can be right. "
+        "A forward computation makes a new array: x + 1, and not x += 1.",
+    )
+
+
+def _unsteady(func: Callable[..., Any], inputs: tuple) -> str:
+    """What to say of a function that gives other values when it is called again with the same inputs."""
+    first, *others = ([y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))] for _ in range(_AGAIN))
+    for again in others:
+        for was, now in zip(first, again, strict=True):
+            if was.shape != now.shape or not np.array_equal(was, now, equal_nan=True):
+                return (
+                    f"{_CALL} gives other values when it is called again with the same inputs: {was.tolist()}, then {now.tolist()}. "
+                    "It draws random numbers (a dropout: check it after eval(), or call manual_seed() in the function) or remembers "
+                    "something between calls, so there is no derivative to compare with."
+                )
+    return ""
+
+
+def _otherwise_in_memory(
+    func: Callable[..., Any],
+    inputs: tuple,
+    variables: dict[int, Tensor],
+    seeds: list[Tensor],
+    gradients: list[np.ndarray | None],
+    atol: float,
+    rtol: float,
+    what: str,
+) -> dict[int, str]:
+    """What is wrong with the gradients where arrays do not lie in memory element by element, as those of x.T and x[::2] do not."""
+    scattered = [t for t in (*variables.values(), *seeds) if t.base is None and t.array.size > 1]
+    held = [t.array for t in scattered]
+    try:
+        for t in scattered:
+            t.array = _scattered(t.array)
+        again = _analytic(_float_outputs(func(*inputs)), seeds, list(variables.values()))
+    finally:
+        for t, array in zip(scattered, held, strict=True):
+            t.array = array
+    return {
+        i: f"{what} input {i}, {describe(x)}, is another where arrays lie in memory in another order, as those of x.T and x[::2] do: "
+        f"{b.tolist()}, and otherwise {a.tolist()}. Something goes by the memory: ravel(order='K'), a stride, a buffer."
+        for (i, x), a, b in zip(variables.items(), gradients, again, strict=True)
+        if a is not None and b is not None and not np.allclose(a, b, rtol, atol, equal_nan=True)
+    }
+
+
+def _scattered(array: Any) -> Any:
+    """A copy with gaps in memory between the elements, and with the first dim for the fastest."""
+    wide = backend.namespace(backend.device_of(array)).empty((*array.shape[::-1], 2), array.dtype)
+    wide[..., 0] = array.T
+    return wide[..., 0].T
 
 
 def _second_order(
@@ -177,7 +249,10 @@ def _second_order(
 ) -> dict[int, str]:
     """What is wrong with the gradients of `func` as functions, by the number of the input; the grad_outputs are further inputs."""
     variables = _variables(inputs)
-    outputs = [y for y in _float_outputs(func(*inputs)) if y.requires_grad]
+    outputs, changed = _called(func, inputs, variables)
+    outputs = [y for y in outputs if y.requires_grad]
+    if changed:
+        return changed
     if not outputs:  # then all there is to see is whether that is right
         return _first_order(func, inputs, eps, atol, rtol)
     if grad_outputs is None:
@@ -205,16 +280,28 @@ def _second_order(
     return _first_order(gradients, (*inputs, *seeds), eps, atol, rtol, _SECOND)
 
 
-def _how(found: np.ndarray, expected: np.ndarray, at: tuple[int, ...], sides: tuple[float, float], reached: bool) -> str:
+def _how(
+    found: np.ndarray,
+    expected: np.ndarray,
+    at: tuple[int, ...],
+    sides: tuple[float, float],
+    finite: bool,
+    compared: str,
+    reached: bool,
+) -> str:
     """In which way a gradient is wrong, where that can be told from it and from the slopes to both sides, taken over longer steps."""
     left, right = sides
     size, middle = max(1.0, abs(left), abs(right)), (left + right) / 2
     if abs(found[at] - middle) < 1e-3 * size:
-        return " Over longer steps the two agree: the values have too few digits, as if they were computed in float32."
-    if not (abs(right - left) < 0.02 * size and abs(expected[at]) < 100 * size):  # so that NaN counts too
+        return f" Over longer steps the two agree: {_FEW_DIGITS}, as if they were computed in float32."
+    if not finite and not np.isfinite(left + right):
+        return f" There the {compared} are NaN or infinite by themselves. Check where they are finite: {_ELSEWHERE}"
+    if not (np.isfinite(left + right) and abs(expected[at]) < 100 * size):
+        return f" There the {compared} jump or end, so there is no derivative. Check beside it: {_ELSEWHERE}"
+    if not abs(right - left) < 0.02 * size:
         return (
-            f" There the values have {_KINK}: their slope is {left:.4g} to one side and {right:.4g} to the other, so there is no "
-            "derivative, and only their mean passes. Check beside it: tensors(elements=...) chooses the numbers."
+            f" There the {compared} have a kink: their slope is {left:.4g} to one side and {right:.4g} to the other, so there is no "
+            f"derivative, and only their mean passes. Check beside it: {_ELSEWHERE}"
         )
     if not reached:
         return (
@@ -222,7 +309,7 @@ def _how(found: np.ndarray, expected: np.ndarray, at: tuple[int, ...], sides: tu
         )
     clear = np.abs(expected) > 1e-3 * np.abs(expected).max()
     factors = found[clear] / expected[clear]
-    same = factors.size and factors[0] and np.allclose(factors, factors[0], rtol=1e-3)
+    same = factors.size and not np.isclose(factors[0], (0, 1)).any() and np.allclose(factors, factors[0], rtol=1e-3)
     return f" It is {factors[0]:.4g} times what it should be." if same else ""
 
 
@@ -248,11 +335,17 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
         )
         own = isinstance(getattr(this.joint, "__self__", None), _Call)  # an autograd.Function
         found = look(this.joint.__self__.again if own else functools.partial(recording(this), **node.settings), inputs)
-        problems = [i for i, problem in found.items() if _KINK not in problem]
+        problems = {i: problem for i, problem in found.items() if _ELSEWHERE not in problem}
         if problems:
             slots = problems if look is _first_order else range(len(this.rules))
             rule = (
-                "backward" if own else "joint rule" if this.joint else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
+                "forward computation"
+                if any(problem.startswith(_CALL) or _FEW_DIGITS in problem for problem in problems.values())
+                else "backward"
+                if own
+                else "joint rule"
+                if this.joint
+                else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
             )
             yield f"Checked by itself, {name_of(node)} fails: see its {rule}."
 
@@ -272,6 +365,11 @@ def _variables(inputs: tuple) -> dict[int, Tensor]:
                 f"gradcheck: input {i} is {x.dtype}, and differences of its function's values would be too inexact to judge gradients "
                 "by. Make the tensors with dtype=float64."
             )
+        if x.array.size and any(n > 1 and step == 0 for n, step in zip(x.shape, x.array.strides, strict=True)):
+            raise GraphError(
+                f"gradcheck: elements of input {i}, {describe(x)}, share their places in memory (an expand?), so they cannot be varied "
+                "one by one. Call clone() on it."
+            )
     return found
 
 
@@ -285,6 +383,11 @@ def _float_outputs(result: Any) -> list[Tensor]:
             "or numpy() make plain numbers of the result?"
         )
     return [y for y in found if y.dtype.kind == "f"]
+
+
+def _noted(variables: dict[int, Tensor]) -> list[tuple[str, Tensor, np.ndarray]]:
+    """The inputs under their names, with the values they have now."""
+    return [(f"input {i}, {describe(x)}", x, x.numpy(force=True).copy()) for i, x in variables.items()]
 
 
 def _changed(given: list[tuple[str, Tensor, np.ndarray]]) -> str:
@@ -304,7 +407,8 @@ def _analytic(outputs: list[Tensor], seeds: list[Tensor], variables: list[Tensor
 def _slope(value: Callable[[], list], weights: list, x: Tensor, index: tuple[int, ...], behind: float, ahead: float) -> float:
     """How the weighted sum of values changes, per change of one element of x, which is moved to both sides and put back."""
     here = float(x.array[index])
-    low, high = here - behind, here + ahead
+    scale = max(1.0, abs(here) ** 0.5, 1e-6 * abs(here))  # the last: so that it is moved at all
+    low, high = here - behind * scale, here + ahead * scale
     try:
         x.array[index] = high
         above = value()
@@ -312,7 +416,9 @@ def _slope(value: Callable[[], list], weights: list, x: Tensor, index: tuple[int
         below = value()
     finally:
         x.array[index] = here
-    return sum(float(np.sum((up - down) * w)) for up, down, w in zip(above, below, weights, strict=True)) / (high - low)
+    with np.errstate(invalid="ignore"):  # of ∞ - ∞, where a constant ∞ has not changed
+        changes = [np.where(up == down, 0.0, up - down) for up, down in zip(above, below, strict=True)]
+    return sum(float(np.sum(change * w)) for change, w in zip(changes, weights, strict=True)) / (high - low)
 
 
 # -- comparing tensors -----------------------------------------------------------------------------------------------

@@ -81,6 +81,10 @@ def draw(
     """
     if direction not in ("LR", "TB", "RL", "BT"):
         raise DrawingError(f'direction must be "LR", "TB", "RL" or "BT", not {direction!r}.')
+    if isinstance(input_shape, str | Path):
+        raise DrawingError(f"draw(...) makes a picture, and save writes it: draw(...).save({str(input_shape)!r}).")
+    if not isinstance(what, Module) and (input_shape is not None or input_data is not None):
+        raise DrawingError("draw: an input belongs to a model. A tensor has been computed, with the shapes that it has.")
     if isinstance(what, Module):
         title = type(what).__name__
         values = values and input_data is not None
