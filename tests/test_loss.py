@@ -243,3 +243,18 @@ def test_the_mean_of_more_samples_than_float16_can_count(ignored):
     expected = tg.cross_entropy(scores, labels).item()
     assert tg.cross_entropy(scores.half(), labels).item() == pytest.approx(expected, rel=2e-3)
     assert tg.nll_loss(scores.log_softmax(1).half(), labels).item() == pytest.approx(expected, rel=2e-3)
+
+
+def test_one_sample_without_a_batch_dimension_is_said() -> None:
+    with pytest.raises(ValueError, match=r"scores of one sample, without a batch dimension: give the model x\[None\]"):
+        f.cross_entropy(tensor([0.5, 1.0, 2.0]), tensor([1]))
+
+
+@pytest.mark.parametrize(("shape", "assumed"), [((2, 3), 1), ((2, 3, 4), 0)])
+def test_the_dim_that_softmax_assumes_is_said(shape: tuple[int, ...], assumed: int) -> None:
+    x = tg.rand(*shape)
+    for function in (f.softmax, f.log_softmax, f.softmin, nn.Softmax(), nn.LogSoftmax()):
+        with pytest.warns(UserWarning, match=f"without a dim: dim={assumed} is assumed") as caught:
+            function(x)
+        assert caught[0].filename == __file__
+    f.softmax(x[0, 0] if x.ndim == 3 else x[0])  # of one dim there is no doubt

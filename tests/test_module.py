@@ -396,3 +396,13 @@ def test_a_model_kept_to_the_last_goes_quietly() -> None:
     program = "import json; from tinygrad_edu import nn; json.kept = nn.Linear(2, 1)"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stderr == ""
+
+
+def test_a_forward_without_return_is_noticed() -> None:
+    class Forgets(nn.Module):
+        def forward(self, x: Any) -> None:
+            x * 2
+
+    with pytest.warns(UserWarning, match=r"Forgets\.forward\(\) gave None: is the `return` missing") as caught:
+        Forgets()(tg.ones(2))
+    assert caught[0].filename == __file__

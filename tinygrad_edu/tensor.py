@@ -234,7 +234,7 @@ class Tensor:
         if self._requires_grad:
             raise GraphError(
                 "a NumPy function called with a tensor that requires grad would lose its history: call this library's function, as "
-                "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach()."
+                "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach(), or of a loss to keep or to plot loss.item()."
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 

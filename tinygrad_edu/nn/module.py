@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ..calls import Outline, calls, gone
+from ..callsite import warn
 from ..clock import mark_setting, tick
 from ..grad_mode import no_grad
 from ..hooks import HookHandle
@@ -77,6 +78,8 @@ class Module:
             _say_where(error, self)
             raise
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
+        if output is None:
+            warn(f"{type(self).__name__}.forward() gave None: is the `return` missing in it?")
         return output
 
     def _outline(self) -> Outline:

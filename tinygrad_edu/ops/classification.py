@@ -55,9 +55,14 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
             f"(cross_entropy also takes probabilities: floats of the input's shape {tuple(input.shape)}.)"
         )
     if labels.shape != expected:
+        advice = ""
+        if len(shape) == 1 and labels.ndim == 1:
+            advice = " The input is the scores of one sample, without a batch dimension: give the model x[None] or x[:1], and not x[0]."
+        elif labels.shape == (*expected, 1):
+            advice = " Remove the last dim with .squeeze(1)."
         raise ShapeError(
-            f"{name}: for the input {tuple(input.shape)} there must be labels of shape {expected}, one number for each sample; "
-            f"they are {labels.shape}." + (" Remove the last dim with .squeeze(1)." if labels.shape == (*expected, 1) else "")
+            f"{name}: for the input {tuple(shape)} there must be labels of shape {expected}, one number for each sample; "
+            f"they are {labels.shape}.{advice}"
         )
     if not labels.size:
         return labels, None

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..callsite import warn
+from ..errors import describe
 from ..op import op
 from .elementwise import exp
 from .reduction import _sum, _total, along, floating, keep
@@ -60,8 +62,16 @@ def _log_softmax(x: Any, *, dim: int) -> Any:
 
 
 def _usual_dim(x: Any, dim: int | None) -> int:
-    """What PyTorch assumes where no dim is given to softmax and its relatives."""
-    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
+    """The dim that is given to softmax and its relatives; else, with a warning, what PyTorch then assumes."""
+    if dim is not None:
+        return dim
+    assumed = 0 if x.ndim in (0, 1, 3) else 1
+    if x.ndim > 1:
+        warn(
+            f"softmax of {describe(x)} without a dim: dim={assumed} is assumed, as in PyTorch. Say which dim is to sum to 1, as dim=-1 for "
+            "the last."
+        )
+    return assumed
 
 
 def softmax(x: Any, dim: int | None = None, dtype: Any = None) -> Any:
