@@ -220,3 +220,10 @@ def test_a_function_in_pytorchs_style_is_checked_too() -> None:
     for sign in (1, -1):
         y, z = Cube.apply(x, sign)
         assert [rule.op for rule in tg.check_graph((y * z).sum()).wrong] == ["Cube"] * (sign < 0)
+
+
+def test_the_loss_before_the_tensor_is_noticed():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    with pytest.raises(GraphError, match=r"first the tensor, then the loss.*swapped"):
+        explain(loss, w)

@@ -87,6 +87,11 @@ def explain(
     for given in [x] if loss is None else [x, loss]:
         if not isinstance(given, Tensor):
             raise TypeError(f"explain takes a tensor, such as model.weight, and then the loss, not a {type(given).__name__}.")
+    if loss is not None and gradient is None and x.array.size == 1 < loss.array.size:
+        raise GraphError(
+            f"explain(x, loss): first the tensor, then the loss, which is one number. The two seem to be swapped: the second has shape "
+            f"{loss.shape}."
+        )
     if not x.requires_grad:
         raise GraphError("explain takes a tensor that requires grad: no gradient reaches any other.")
     losses = [loss] if loss is not None else _losses_of(x)
