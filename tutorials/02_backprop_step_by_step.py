@@ -233,7 +233,7 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# Each curve is a valley: rounding on the left, bending on the right. With `float32` even the best ε gives only four
+# Each curve is a valley: rounding on the left, bending on the right. With `float32` even the best ε gives only five
 # digits or so; with `float64`, ε = 0.00001 gives ten. That is why `gradcheck`, which compares each element of each
 # gradient with such a quotient, insists on `float64`:
 
