@@ -42,6 +42,12 @@ def last(player: Player) -> int:
 PICTURE = "document.querySelector('header').outerHTML + document.querySelector('main').innerHTML"
 
 
+def test_frames_say_what_kind_of_module_they_are(show):
+    page = show(network().html)
+    told = page.locator(".frame text").all_text_contents()
+    assert set(told) == {"model · Sequential", "model.0 · Linear", "model.1 · ReLU", "model.2 · Linear"}
+
+
 @pytest.mark.parametrize("make", [lambda: small()[0], network], ids=["small", "network"])
 def test_back_shows_the_same_as_forward(show, make):
     player = make()

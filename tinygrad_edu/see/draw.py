@@ -219,7 +219,7 @@ class Drawing:
                 self._add_group(graph, group.path)
             elif inside:
                 look = {
-                    "label": group.path if group.kind == "group" else f"{group.path} · {group.kind}",
+                    "label": group.path if group.kind in ("group", group.path) else f"{group.path} · {group.kind}",
                     "style": "rounded,filled",
                     "color": PALE,
                     "fillcolor": "#80808012",

@@ -194,7 +194,9 @@ class Stage {
     this.world = make("g");
     this.svg.append(this.world);
     for (const [path, box] of Object.entries(view.groups).sort(([a], [b]) => a.length - b.length)) {
-      this.world.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(path)}</text>`));
+      const kind = trace.modules.find((group) => group.path === path).kind, whole = ["group", path].includes(kind) ? path : `${path} · ${kind}`;
+      const label = 6.5 * whole.length < box.width - 12 ? whole : path;
+      this.world.append(make("g", { class: "frame" }, `<rect rx="10" x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}"/><text x="${box.x + 9}" y="${box.y + 16}">${text(label)}</text>`));
     }
     this.lines = view.lines.map((line) => {
       const path = make("path", { d: line.path, "marker-end": `url(#tip-${this.home.id})` });
