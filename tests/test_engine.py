@@ -444,6 +444,43 @@ def test_an_operation_that_keeps_must_return_a_pair() -> None:
         lonely(tg.ones(2, requires_grad=True))
 
 
+def test_an_own_operation_says_what_it_must_return() -> None:
+    @tg.op(dx=lambda g, z, x: g)
+    def forgets(x):  # type: ignore[no-untyped-def]
+        x * 2
+
+    @tg.op(dx=lambda g, z, x: g)
+    def lists(x):  # type: ignore[no-untyped-def]
+        return list(x)
+
+    for operation, got in ((forgets, "None"), (lists, r"\[.*1\.0")):
+        with pytest.raises(TypeError, match=f"must return an array or a number, not {got}.*Is a `return` missing") as caught:
+            operation(tg.ones(2, requires_grad=True))
+        assert f"in {operation.__name__}(" in caught.value.__notes__[-1]
+
+    @tg.op(dx=lambda g, z, x: g)
+    def detaches(x):  # type: ignore[no-untyped-def]
+        return x.detach()
+
+    with pytest.raises(AttributeError) as without:
+        detaches(tg.ones(2))
+    assert "gets arrays: call functions of NumPy" in without.value.__notes__[0]
+    with pytest.raises(TypeError, match="under the name of its input"):
+        tg.op(lambda g, z, x: g)
+
+
+def test_a_function_says_how_it_is_called() -> None:
+    class Square(autograd.Function):
+        @staticmethod
+        def forward(ctx, x):  # type: ignore[no-untyped-def]
+            return x.detach().numpy() ** 2
+
+    with pytest.raises(TypeError, match=r"write Square\.apply"):
+        Square()(tg.ones(2))
+    with pytest.raises(TypeError, match="returned a ndarray; return a tensor"):
+        Square.apply(tg.ones(2, requires_grad=True))
+
+
 def test_an_own_operation_keeps_its_defaults() -> None:
     @tg.op(dx=lambda g, z, x, low, high: g * ((x > low) & (x < high)))
     def between(x, low=-1.0, high=1.0):  # type: ignore[no-untyped-def]

@@ -294,6 +294,9 @@ def test_finds_a_wrong_second_derivative() -> None:
 
 
 def test_says_what_it_needs() -> None:
+    for check in (gradcheck, gradgradcheck):
+        with pytest.raises(TypeError, match=r"the first is a function, such as tg\.sin, and not what it gave"):
+            check(tg.sin(variable(1.0)), variable(1.0))
     with pytest.raises(DtypeError, match=r"float32.*float64"):
         gradcheck(tg.exp, tensor([1.0], requires_grad=True))
     with pytest.raises(GraphError, match="requires grad"):

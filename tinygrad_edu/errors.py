@@ -61,5 +61,7 @@ def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) 
             f"{name}: these shapes do not broadcast together: {given}. Broadcasting aligns shapes at the right; "
             f"each pair of sizes must be equal or one of them 1. Reshape one, for example with unsqueeze."
         )
+    if isinstance(error, AttributeError) and "'numpy.ndarray'" in str(error):
+        error.add_note("An operation's computation gets arrays: call functions of NumPy in it, and no methods of tensors.")
     error.add_note(f"in {name}({given}" + "".join(f", {k}={v!r:.80}" for k, v in settings.items()) + ")")
     return error

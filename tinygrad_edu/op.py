@@ -151,7 +151,7 @@ def op(
         keeps: the computation returns a pair, the result and what its rules may use again under this name.
 
     Raises:
-        TypeError: a rule is named after no input.
+        TypeError: a rule is named after no input, or has no name.
 
     >>> import numpy as np
     >>> from tinygrad_edu import op, tensor, cos
@@ -164,6 +164,9 @@ def op(
     >>> x.grad
     tensor(1.)
     """
+
+    if function is not None and list(inspect.signature(function).parameters)[:2] == ["g", "z"]:
+        raise TypeError("op: a rule is given under the name of its input, as @op(dx=lambda g, z, x: ...).")
 
     def declare(forward: Callable) -> Callable:
         registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view, keeps=keeps)
@@ -227,10 +230,14 @@ def recording(this: Op) -> Callable[..., Any]:
                 out, kept = pair
             else:
                 out = this.forward(*arrays, **settings) if settings else this.forward(*arrays)
+            if type(out) is not ndarray:
+                out = backend.as_array(out)
+                if not hasattr(out, "dtype"):
+                    raise TypeError(f"it must return an array or a number, not {out!r:.80}. Is a `return` missing?")
         except Exception as error:
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
-        z.array = out if type(out) is ndarray else backend.as_array(out)
+        z.array = out
         if tracked and differentiable and grad_mode.enabled:
             z._requires_grad = True
             z.op = this

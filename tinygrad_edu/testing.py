@@ -90,6 +90,7 @@ def gradcheck(
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
     """
+    _require_function(func)
     inputs = _as_tuple(inputs)
     return _verdict("gradcheck", _first_order, _first_order(func, inputs, eps, atol, rtol), func, inputs, raise_exception)
 
@@ -119,6 +120,7 @@ def gradgradcheck(
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradgradcheck.html
     """
+    _require_function(func)
     inputs = _as_tuple(inputs)
     problems = _second_order(func, inputs, eps, atol, rtol, grad_outputs)
     return _verdict("gradgradcheck", _second_order, problems, func, inputs, raise_exception)
@@ -348,6 +350,14 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
                 else "rule " + " or ".join(f"d{this.inputs[i]}" for i in slots)
             )
             yield f"Checked by itself, {name_of(node)} fails: see its {rule}."
+
+
+def _require_function(func: Any) -> None:
+    if not callable(func):
+        raise TypeError(
+            "gradcheck(func, inputs): the first is a function, such as tg.sin, and not what it gave, tg.sin(x); here it is a "
+            f"{type(func).__name__}."
+        )
 
 
 def _as_tuple(inputs: Any) -> tuple:

@@ -96,6 +96,9 @@ class Function:
     def backward(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
         raise NotImplementedError("write @staticmethod def backward(ctx, *grad_outputs) in your Function.")
 
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"a Function is not made and called: write {type(self).__name__}.apply(...).")
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run `forward`, and record it if an argument requires grad."""
@@ -107,8 +110,8 @@ class Function:
             else:
                 output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
-        if isinstance(output, list):
-            raise TypeError(f"{cls.__name__}.forward returned a list; return a tensor, or a tuple of tensors.")
+        if isinstance(output, list | np.ndarray):
+            raise TypeError(f"{cls.__name__}.forward returned a {type(output).__name__}; return a tensor, or a tuple of tensors.")
         if not any(ctx.needs_input_grad) or not grad_mode.enabled:
             return output
         outputs = output if isinstance(output, tuple) else (output,)
