@@ -386,6 +386,25 @@ def test_the_points_of_a_decision_have_the_samples_dtype(dtype: tg.dtype, asked:
     plot_decision(outputs, tg.tensor([[0, 0], [1, 1]], dtype=dtype), tg.tensor([0, 1]), steps=7)
 
 
+def test_what_a_decision_cannot_draw_is_said() -> None:
+    pytest.importorskip("matplotlib")
+    from tinygrad_edu.plot import plot_decision
+
+    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0]]), tg.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"plane of two inputs, so x is \(samples, 2\), and not \(2, 4\)"):
+        plot_decision(lambda x: x, tg.ones(2, 4), y)
+    with pytest.raises(TypeError, match=r"whole numbers.*write y\.long\(\)"):
+        plot_decision(lambda x: x, x, y.float())
+    for one in (lambda x: x[:, :1], lambda x: x[:, 0]):
+        with pytest.raises(ValueError, match=r"a score for each class.*cat\(\[-model\(x\), model\(x\)\], 1\)"):
+            plot_decision(one, x, y, steps=5)
+
+
+def test_accuracy_takes_scores() -> None:
+    with pytest.raises(ValueError, match="the scores themselves, without argmax"):
+        accuracy(tg.tensor([0, 1]), tg.tensor([0, 1]))
+
+
 def test_decisions_side_by_side() -> None:
     pytest.importorskip("matplotlib")
     from tinygrad_edu.plot import new_figure, plot_decision

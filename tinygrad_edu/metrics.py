@@ -29,9 +29,11 @@ def top_k_accuracy(prediction: Tensor, target: Tensor, k: int = 5) -> float:
     """The share of samples whose class is among the `k` largest outputs; arguments as for `accuracy`."""
     scores, labels = prediction.detach().array, target.array
     if scores.ndim < 2 or scores.shape[:1] + scores.shape[2:] != labels.shape:
+        chosen = scores.dtype.kind in "iu" and scores.shape == labels.shape
         raise ShapeError(
             f"accuracy takes predictions (samples, classes, ...) and targets (samples, ...), not {describe(prediction)} and "
-            f"{describe(target)}. For one output per sample use binary_accuracy."
+            f"{describe(target)}. "
+            + ("Give the scores themselves, without argmax." if chosen else "For one output per sample use binary_accuracy.")
         )
     if k == 1:
         return float((scores.argmax(1) == labels).mean())

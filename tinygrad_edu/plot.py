@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import DtypeError, ShapeError, describe
 from .tensor import Tensor, wrap
 
 if TYPE_CHECKING:
@@ -66,14 +67,28 @@ def plot_decision(
     """The class that `outputs` gives to every point of the plane, under the samples x (n, 2) with classes y; returns the figure.
 
     It is a figure of its own, or that of the axes `ax`, into which it is drawn. The points have the dtype of x.
+
+    Raises:
+        ShapeError: the samples are not of two numbers each, or the outputs are not a score for each class.
+        DtypeError: the classes are no whole numbers.
     """
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ShapeError(f"plot_decision draws the plane of two inputs, so x is (samples, 2), and not {describe(x)}.")
+    if y.dtype.kind not in "iu":
+        raise DtypeError(f"plot_decision: the classes y are whole numbers, and not {describe(y)}: write y.long().")
     x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)
     low, high = points.min(0) - margin, points.max(0) + margin
     across, up = np.linspace(low[0], high[0], steps), np.linspace(low[1], high[1], steps)
     grid = np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(points.dtype)
-    regions = outputs(wrap(grid)).numpy(force=True).argmax(1).reshape(steps, steps)
+    scores = outputs(wrap(grid))
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise ShapeError(
+            f"plot_decision: the outputs are a score for each class, (points, classes), and not {describe(scores)}. Of a single one, z of "
+            "shape (points, 1), that is above 0 for class 1, make two: lambda x: cat([-model(x), model(x)], 1)."
+        )
+    regions = scores.numpy(force=True).argmax(1).reshape(steps, steps)
     figure, ax = new_figure() if ax is None else (ax.figure, ax)
     classes = int(max(labels.max(), regions.max())) + 1
     colors = [f"C{k}" for k in range(classes)]  # matplotlib's, or the current style's, one after another

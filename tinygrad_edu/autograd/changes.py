@@ -75,7 +75,8 @@ def check_unchanged(node: Tensor, on_path: set[Tensor] | None) -> None:
             what = "its result" if i == 0 else f"its input {describe(x)}" if isinstance(x, Tensor) else "a setting"
             raise InplaceError(
                 f"{name_of(node)} needs a value for its gradient that was changed in place after it was used: {what}. "
-                "Call backward() before changing it, or change a copy (x = x.clone())."
+                "Call backward(), or look at the graph, before changing it (an optimizer's step() changes weights); or change a copy "
+                "(x = x.clone())."
             )
 
 

@@ -16,7 +16,8 @@ from ..tensor import Tensor
 
 SPENT = (
     "backward() already went through this graph (at {}). A graph is used up by its first backward pass: compute the loss "
-    "again, or call the first backward with retain_graph=True; to add several losses, sum them and call backward once."
+    "again; to add several losses, sum them and call backward once; what goes on from step to step, as the state of a recurrent "
+    "network, take without its history, h = h.detach(); or call the first backward with retain_graph=True."
 )
 RELEASED = (
     "this graph was too large to be kept after backward() (at {}), so there is nothing to look at any more. Look at it before "
