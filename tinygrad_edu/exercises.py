@@ -41,7 +41,7 @@ def check(*answers: Any) -> Iterator[None]:
     except NotImplementedError:
         unsolved = True
     except AssertionError as error:
-        said = f"Not yet: {error}"
+        said = f"Not yet: {error}" if str(error) else "Not yet."
     except Exception as error:  # of the learner's own code, or because of an answer of another kind than expected
         said = f"Not yet: this raised {type(error).__name__}: {error}"
         if "NoneType" in said:

@@ -72,7 +72,8 @@ def gradcheck(
 
     Args:
         func: a function of the inputs that returns a tensor or several.
-        inputs: the tensors (and other arguments) to call it with; those that require grad must be float64.
+        inputs: the tensors (and other arguments) to call it with; those that require grad must be float64. The parameters of a model
+            are checked too if they are among them: gradcheck(lambda x, *_: model(x), (x, *model.parameters())).
         eps: how far an element is moved to each side, times √|x| where |x| > 1, so that the values of large numbers differ enough.
         atol, rtol: what may differ: atol + rtol·|difference quotient|.
         raise_exception: raise GradcheckError instead of returning False.
