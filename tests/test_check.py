@@ -63,7 +63,7 @@ SOUND: dict[str, Callable[[], tuple]] = {
     "relu": lambda: (Layered(4, 16, 3), classes(), cross_entropy),
     "tanh": lambda: (Layered(4, 16, 16, 3, between=tg.tanh), classes(), cross_entropy),
     "regression": lambda: (Layered(4, 8, 1), (tg.randn(N, 4), tg.randn(N, 1)), squared),
-    "noise": lambda: (nn.Sequential(nn.Linear(4, 8), Noise(), nn.Linear(8, 3)), classes(), cross_entropy),
+    "noise": lambda: (nn.Sequential(nn.Linear(4, 8), Noise(), nn.Tanh(), nn.Linear(8, 3)), classes(), cross_entropy),
     "probabilities": lambda: (
         Layered(4, 8, 3, end=lambda z: tg.softmax(z, 1)),
         classes(),
@@ -74,6 +74,12 @@ SOUND: dict[str, Callable[[], tuple]] = {
         (tg.randn(N, 4), tg.eye(2)[tg.randint(2, (N,))]),
         squared,
     ),
+    "log_softmax": lambda: (
+        Layered(4, 8, 3, end=nn.LogSoftmax(1)),
+        classes(),
+        cross_entropy,
+    ),  # which a second one leaves as it is
+    "attention": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), (tg.randn(N, 4, 8), tg.randn(N, 4, 8)), squared),
     "sigmoid": lambda: (Layered(4, 8, 2, end=tg.sigmoid), (tg.randn(N, 4), tg.rand(N, 2)), squared),
     "images": lambda: (
         nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), Layered(3, 8, 5)),
@@ -148,6 +154,35 @@ def test_the_optimizer_of_another_model() -> None:
 
 def test_softmax_before_cross_entropy() -> None:
     assert check_training(Layered(4, 8, 3, end=lambda z: tg.softmax(z, 1)), classes(), cross_entropy).names == ["softmax"]
+
+
+@pytest.mark.parametrize("end", [tg.sigmoid, tg.tanh, tg.relu])
+def test_an_activation_before_cross_entropy(end: Callable) -> None:
+    findings = check_training(Layered(4, 8, 3, end=end), classes(), cross_entropy)
+    assert findings.names[:1] == [end.__name__]
+    assert check_training(Layered(4, 8, 2, end=end), (tg.randn(N, 4), tg.rand(N, 2)), squared).names == []
+
+
+def test_softmax_over_the_samples() -> None:
+    findings = check_training(Layered(4, 8, 3, end=lambda z: tg.softmax(z, 0)), classes(), cross_entropy)
+    assert findings.names[:1] == ["softmax"]
+    assert "softmax(z, dim=1)" in findings[0].advice
+
+
+@pytest.mark.parametrize(
+    ("end", "told"), [(tg.relu, "0 to inf"), (tg.tanh, "-1 to 1"), (lambda z: tg.sigmoid(z).squeeze(-1), "0 to 1")]
+)
+def test_targets_that_the_last_activation_cannot_give(end: Callable, told: str) -> None:
+    x = tg.randn(N, 4)
+    y = 3 * tg.randn(end(x[:, :1]).shape)
+    findings = check_training(Layered(4, 8, 1, end=end), (x, y), squared)
+    assert "out of reach" in findings.names
+    assert f"gives {told} only" in str(findings)
+
+
+def test_linear_layers_that_follow_each_other() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 8), nn.Linear(8, 3))
+    assert check_training(model, classes(), cross_entropy).names == ["no activation"]
 
 
 def test_sigmoid_before_logits() -> None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import backend
+from .autograd.engine import topological_order
 from .grad_mode import is_grad_enabled, no_grad
 from .nn import Module
 from .nn.module import keeping_mode
@@ -28,6 +29,7 @@ MANY_DEAD = 0.9  # share of a layer's units
 MANY_SAMPLES = 16  # from which on a unit that is never active counts as dead
 TOO_LARGE = 1e3  # norm of a gradient that explodes
 TOO_SMALL = 1e-5  # a layer's gradient beside the largest of all layers
+RANGES = {"relu": (0.0, math.inf), "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of what they give
 
 
 class Finding(NamedTuple):
@@ -104,6 +106,7 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
         if comparable:
             _look_for_softmax(findings, prediction, y, value, loss)
             _look_for_sigmoid(findings, prediction, loss)
+            _look_at_range(findings, prediction, y)
             _look_for_log_softmax(findings, prediction, y, value, loss)
         if is_grad_enabled() and _look_at_gradients(findings, model, value):
             with np.errstate(all="ignore"):  # it may well diverge
@@ -142,9 +145,10 @@ def _look_at_optimizer(findings: Findings, model: Module, optimizer: Optimizer) 
 
 def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
     """Whether the mode is the right one, if it makes any difference to what the model gives."""
-    wrong = [path or "the model" for path, module in model.named_modules() if module.training != is_grad_enabled()]
+    wrong = [path for path, module in model.named_modules() if module.training != is_grad_enabled()]
     if not wrong:
         return
+    what = _some(wrong) if wrong[0] else "the model"
     outputs = []
     with keeping_mode(model), no_grad():
         for mode in (True, False):
@@ -156,13 +160,13 @@ def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
     if is_grad_enabled():
         findings.add(
             "eval mode",
-            f"{_some(wrong)} is in eval mode while training: dropout drops nothing, and batch norm does not use the batch.",
+            f"{what} is in eval mode while training: dropout drops nothing, and batch norm does not use the batch.",
             "call model.train() before the training loop, and again after every evaluation.",
         )
     else:
         findings.add(
             "train mode",
-            f"{_some(wrong)} is in train mode while evaluating: dropout drops, and batch norm uses and remembers this batch.",
+            f"{what} is in train mode while evaluating: dropout drops, and batch norm uses and remembers this batch.",
             "call model.eval() before evaluating, and model.train() before training on.",
         )
 
@@ -217,18 +221,35 @@ def _look_at_labels(findings: Findings, prediction: Tensor, y: Tensor, loss: Cal
 
 
 def _look_for_softmax(findings: Findings, prediction: Tensor, y: Tensor, value: Tensor, loss: Callable) -> None:
-    """A loss that does not change when all scores of a sample rise by 1 has a softmax inside: it wants scores, not probabilities."""
+    """A loss that does not change when all scores of a sample rise by 1 has a softmax inside: it wants scores, of any size."""
     if prediction.ndim < 2 or prediction.shape[1] < 2 or prediction.dtype.kind != "f":
         return
-    p = prediction.numpy(force=True)
-    if (p < 0).any() or not np.allclose(p.sum(1), 1, atol=1e-3):
+    p, last = prediction.numpy(force=True), _last_op(prediction)
+    probabilities = not (p < 0).any() and np.allclose(p.sum(1), 1, atol=1e-3)
+    if last == "softmax" and not probabilities and prediction.ndim == 2:
+        findings.add(
+            "softmax",
+            "the model ends in a softmax over another dim than that of the classes, dim 1: the outputs of a sample do not sum to 1.",
+            "write softmax(z, dim=1); or, before cross_entropy, which has one inside, leave it out.",
+        )
+        return
+    if not probabilities and last not in RANGES:
         return
     with no_grad(), seeded():
         try:
             shifted = loss(prediction.detach() + 1, y).item()
         except Exception:  # a loss that refuses numbers above 1 wants probabilities
             return
-    if math.isclose(shifted, value.item(), rel_tol=1e-3, abs_tol=1e-6):
+    if not math.isclose(shifted, value.item(), rel_tol=1e-3, abs_tol=1e-6):
+        return
+    if not probabilities:
+        why = "a score that is 0 gets no gradient" if last == "relu" else "these are too near to each other for a loss near 0"
+        findings.add(
+            last,
+            f"the model ends in a {last}, and the loss, which has a softmax inside, takes scores of any size: {why}.",
+            f"leave the {last} out at the end of the model.",
+        )
+    else:
         findings.add(
             "softmax",
             "the model ends in a softmax, and the loss applies another: learning is slow, and the loss cannot come near 0.",
@@ -269,15 +290,33 @@ def _look_for_log_softmax(findings: Findings, prediction: Tensor, y: Tensor, val
 
 def _look_for_sigmoid(findings: Findings, prediction: Tensor, loss: Callable) -> None:
     name = getattr(loss, "__name__", type(loss).__name__)
-    node: Any = prediction
-    while node.op is not None and node.op.view:  # through squeeze, reshape ...
-        node = node.inputs[0]
-    if "logits" in name.lower() and node.op is not None and node.op.name == "sigmoid":
+    if "logits" in name.lower() and _last_op(prediction) == "sigmoid":
         findings.add(
             "sigmoid",
             f"the model ends in a sigmoid, and {name} applies another: learning is slow, and the loss cannot come near 0.",
             "leave the sigmoid out of the model; apply it only where you want to see probabilities.",
         )
+
+
+def _look_at_range(findings: Findings, prediction: Tensor, y: Tensor) -> None:
+    """Whether the last activation can give the targets at all."""
+    low, high = RANGES.get(_last_op(prediction), (-math.inf, math.inf))
+    if prediction.shape != y.shape or not y.array.size or (y.array.min() >= low and y.array.max() <= high):
+        return
+    findings.add(
+        "out of reach",
+        f"the targets go from {y.min().item():.4g} to {y.max().item():.4g}, and the model ends in a {_last_op(prediction)}, which gives "
+        f"{low:g} to {high:g} only.",
+        "leave it out at the end of the model, or bring the targets into that range.",
+    )
+
+
+def _last_op(prediction: Tensor) -> str:
+    """The operation that the model ends in."""
+    node: Any = prediction
+    while node.op is not None and node.op.view:  # through squeeze, reshape ...
+        node = node.inputs[0]
+    return "" if node.op is None else node.op.name
 
 
 # -- the step ------------------------------------------------------------------------------------------------------
@@ -293,6 +332,12 @@ def _look_at_gradients(findings: Findings, model: Module, value: Tensor) -> bool
             "do not detach, convert (.item(), .numpy(), argmax) or compute under no_grad() on the way from parameters to loss.",
         )
         return False
+    if any(_follow_each_other(value)):
+        findings.add(
+            "no activation",
+            "a linear layer gets what another linear layer gives, as it is: both together are no more than one linear layer.",
+            "put an activation between them, such as nn.ReLU().",
+        )
     dead = [share for share in _dead_units(value) if share >= MANY_DEAD]
     if dead:
         findings.add(
@@ -344,11 +389,16 @@ def _rows_stay_equal(p: Tensor) -> bool:
     return bool((abs(g - g[:1]) <= 1e-5 * abs(g).max()).all())
 
 
+def _follow_each_other(value: Tensor) -> Iterator[bool]:
+    """For each linear layer that the loss was made through: whether another one gives its input."""
+    for node in topological_order([value]):
+        if node.op is not None and node.op.name == "linear":
+            yield isinstance(node.inputs[0], Tensor) and _last_op(node.inputs[0]) == "linear"
+
+
 def _dead_units(value: Tensor) -> Iterator[float]:
     """For each ReLU that the loss was made through: the share of its units that are 0 for the whole batch."""
-    found, stack = {value}, [value]
-    while stack:
-        node = stack.pop()
+    for node in topological_order([value]):
         if node.op is not None and node.op.name == "relu" and node.ndim > 1 and node.array.size:
             made_by = getattr(node.inputs[0], "op", None)
             units = -1 if made_by is not None and made_by.name in ("linear", "matmul", "add") else 1
@@ -356,10 +406,6 @@ def _dead_units(value: Tensor) -> Iterator[float]:
             share = 1 - float(active.any(1).mean())
             if active.shape[1] >= MANY_SAMPLES or share == 1:
                 yield share
-        for x in node.inputs:
-            if isinstance(x, Tensor) and x not in found:
-                found.add(x)
-                stack.append(x)
 
 
 def _look_at_learning(findings: Findings, model: Module, x: Any, y: Any, loss: Callable, optimizer: Optimizer | None) -> None:
