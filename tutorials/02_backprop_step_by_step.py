@@ -376,7 +376,7 @@ with check():
     u = h + 1
     v = h * u
     loss = v + b
-    found = order(loss)
+    found = list(order(loss))
     tensors = {"a": a, "b": b, "h": h, "u": u, "v": v, "loss": loss}
     names = {id(tensor): name for name, tensor in tensors.items()}
     there = {id(tensor) for tensor in found}
@@ -471,6 +471,9 @@ with check():
     assert abs(w.item() - 2.0178) < 0.001, (
         f"the first step is right; after the second w should be 2.018, not {w.item():.3f}. "
         "Which gradients does the second step use?"
+    )
+    assert abs(b.item() - 0.8933) < 0.001, (
+        f"w is right after two steps; b should be 0.893, not {b.item():.3f}. Has its old gradient gone, too?"
     )
     w, b = train(steps=300)
     assert abs(w.item() - 2) < 0.01, (
