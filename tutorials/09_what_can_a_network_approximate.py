@@ -728,7 +728,7 @@ with check():
             f"those that stay are as large as before, so the mean falls to {values.mean():.2f}."
         )
         assert np.allclose(kept, 1 / (1 - p)), (
-            f"with p = {p} a 1 that stays becomes {kept[0]:.3f}; then the mean is {values.mean():.2f} and not 1."
+            f"with p = {p} a 1 that stays becomes {kept[0]:.4f}; for a mean of 1 in the long run it should become {1 / (1 - p):.4f}."
         )
         assert dropped.requires_grad, (
             "the result has forgotten x: compute with tensors, so that gradients flow."
