@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -201,8 +202,9 @@ def test_large_tensors_are_summed_up():
     assert "<30×40, 1 to 1>" in as_text(t, len(t.steps) - 1)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
-def test_in_a_terminal(tmp_path):
+@contextmanager
+def in_terminal(tmp_path, term):
+    """A program that steps, in a terminal of this kind: the file to write keys to, and what waits until a text is shown."""
     import pty
 
     program = tmp_path / "program.py"
@@ -210,7 +212,7 @@ def test_in_a_terminal(tmp_path):
         "import tinygrad_edu as tg\nx = tg.tensor(3.0, requires_grad=True)\ny = x * x\ntg.step(y)\nprint('left')\n"
     )
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", "PYTHONPATH": os.getcwd()}
+    environment = {**os.environ, "TERM": term, "COLUMNS": "100", "LINES": "30", "PYTHONPATH": os.getcwd()}
     process = subprocess.Popen([sys.executable, str(program)], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
     said = ""
@@ -228,19 +230,32 @@ def test_in_a_terminal(tmp_path):
         said = said[said.index(text) + len(text) :]
 
     try:
-        until("1/6")
-        os.write(ours, b"\x1b[C\x1b[C\x1b[C")
-        until("4/6")
-        os.write(ours, b"\x1b[D")
-        until("3/6")
-        os.write(ours, b"g6\r")
-        until("6/6")
-        os.write(ours, b"q")
+        yield ours, until
         until("left")
         assert process.wait(10) == 0
     finally:
         process.kill()
         os.close(ours)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_in_a_terminal(tmp_path):
+    with in_terminal(tmp_path, "xterm-256color") as (keys, until):
+        until("1/6")
+        os.write(keys, b"\x1b[C\x1b[C\x1b[C")
+        until("4/6")
+        os.write(keys, b"\x1b[D")
+        until("3/6")
+        os.write(keys, b"g6\r")
+        until("6/6")
+        os.write(keys, b"q")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_in_a_terminal_that_only_prints(tmp_path):
+    with in_terminal(tmp_path, "dumb") as (_, until):
+        until("1/6 forward")
+        until("6/6 done")
 
 
 def test_a_terminal_of_256_colours_tells_values_from_gradients_and_signs():

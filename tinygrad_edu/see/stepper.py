@@ -36,7 +36,7 @@ BARS = " ▁▂▃▄▅▆▇█"
 
 
 def step(what: Tensor | Trace, gradient: Any = None, *, start: int = 0, console: Console | None = None) -> None:
-    """Step through the backward pass of a loss in the terminal; prints the steps as text where there is no terminal.
+    """Step through the backward pass of a loss in the terminal; prints the steps as text where there is none to draw on.
 
     Keys: left and right go one step, up and down to the previous and the next tensor, Home and End to the ends, g and a number to
     that step; q leaves.
@@ -69,7 +69,7 @@ def step(what: Tensor | Trace, gradient: Any = None, *, start: int = 0, console:
     traced = what if isinstance(what, Trace) else trace(what, gradient)
     console = console or Console()
     walk = Walk(traced, min(max(start, 0), len(traced.steps) - 1))
-    if not (console.is_terminal and sys.stdin is not None and sys.stdin.isatty()):
+    if not (console.is_interactive and sys.stdin is not None and sys.stdin.isatty()):  # nor is a terminal that cannot be drawn on
         for i in range(walk.i, len(traced.steps)):
             print(as_text(traced, i))
         return
