@@ -406,3 +406,4 @@ def test_a_forward_without_return_is_noticed() -> None:
     with pytest.warns(UserWarning, match=r"Forgets\.forward\(\) gave None: is the `return` missing") as caught:
         Forgets()(tg.ones(2))
     assert caught[0].filename == __file__
+    assert nn.Identity()(None) is None

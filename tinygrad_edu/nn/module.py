@@ -78,7 +78,7 @@ class Module:
             _say_where(error, self)
             raise
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
-        if output is None:
+        if output is None and all(x is not None for x in args):  # nn.Identity may hand on a None
             warn(f"{type(self).__name__}.forward() gave None: is the `return` missing in it?")
         return output
 
