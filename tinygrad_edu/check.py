@@ -313,10 +313,15 @@ def _look_at_range(findings: Findings, prediction: Tensor, y: Tensor) -> None:
 
 def _last_op(prediction: Tensor) -> str:
     """The operation that the model ends in."""
-    node: Any = prediction
-    while node.op is not None and node.op.view:  # through squeeze, reshape ...
+    made_by = _source(prediction).op
+    return "" if made_by is None else made_by.name
+
+
+def _source(node: Any) -> Any:
+    """What a tensor shows: that of which it is a view, by squeeze, reshape ..."""
+    while node.op is not None and node.op.view:
         node = node.inputs[0]
-    return "" if node.op is None else node.op.name
+    return node
 
 
 # -- the step ------------------------------------------------------------------------------------------------------
@@ -390,10 +395,15 @@ def _rows_stay_equal(p: Tensor) -> bool:
 
 
 def _follow_each_other(value: Tensor) -> Iterator[bool]:
-    """For each linear layer that the loss was made through: whether another one gives its input."""
+    """For each linear layer that the loss was made through: whether another one gives its input, and could be left out for that.
+
+    One that has fewer outputs than both ends have numbers is left alone: through it fewer maps can be learned, which may be meant.
+    """
     for node in topological_order([value]):
         if node.op is not None and node.op.name == "linear":
-            yield isinstance(node.inputs[0], Tensor) and _last_op(node.inputs[0]) == "linear"
+            x = _source(node.inputs[0])
+            if x.op is not None and x.op.name == "linear":
+                yield x.shape[-1] >= min(x.inputs[0].shape[-1], node.shape[-1])
 
 
 def _dead_units(value: Tensor) -> Iterator[float]:
