@@ -225,14 +225,6 @@ def special(array: Any) -> Any:
     return importlib.import_module(name)
 
 
-def add_at(array: Any, index: Any, values: Any) -> None:
-    """array[index] += values, with repeated positions counted as often as they occur."""
-    if isinstance(array, np.ndarray):
-        np.add.at(array, index, values)
-    else:
-        importlib.import_module("cupyx").scatter_add(array, index, values)
-
-
 def add_rows(index: Any, rows: Any, count: int) -> Any:
     """A table of `count` rows, zeros to which the given rows are added at the numbers in `index`, repeated ones each time.
 
@@ -246,14 +238,32 @@ def add_rows(index: Any, rows: Any, count: int) -> Any:
     table = np.zeros_like(rows, shape=(count, rows.shape[1]), order="C")
     if rows.size:
         positions = index[:, None] * rows.shape[1] + np.arange(rows.shape[1], like=index)
-        add_at(table.reshape(-1), positions.reshape(-1), rows.reshape(-1))
+        np.add.at(table.reshape(-1), positions.reshape(-1), rows.reshape(-1))
     return table
 
 
 def extreme_at(array: Any, index: Any, values: Any, largest: bool) -> None:
-    """array[index] = the larger (or smaller) of itself and the values, with repeated positions all counted."""
+    """array[index] = the larger (or smaller) of itself and the values, with repeated positions all counted; NaN wins.
+
+    CuPy's maximum.at knows few dtypes, passes over NaN and compares float64 as float32. So there integers are compared that are in the
+    numbers' order: the bits of a float, those behind the sign turned over for negative ones.
+    """
     if isinstance(array, np.ndarray):
         (np.maximum if largest else np.minimum).at(array, index, values)
-    else:
-        cupyx = importlib.import_module("cupyx")
-        (cupyx.scatter_max if largest else cupyx.scatter_min)(array, index, values)
+        return
+    bits = _BITS.get(array.dtype)
+    behind_sign = 0 if bits is None else np.iinfo(bits).max
+
+    def turned(found: Any) -> Any:  # twice is not at all
+        return found ^ ((found >> 63) & behind_sign)
+
+    def ordered(x: Any) -> Any:
+        if bits is not None:
+            x = np.where(np.isnan(x), np.copysign(x, 1 if largest else -1), x).view(bits)
+        found = turned(x.astype(np.int64))
+        return found if largest else ~found
+
+    found = ordered(array)
+    np.maximum.at(found, index, ordered(values))
+    found = turned(found if largest else ~found)
+    array[...] = found.astype(array.dtype) if bits is None else found.astype(bits).view(array.dtype)

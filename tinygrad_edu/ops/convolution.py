@@ -85,8 +85,8 @@ def slid(x: Any, axes: Any, kernel: Any, out: Any, stride: Any, dilation: Any) -
     places = [slice(None)] * x.ndim
     for axis, n, s in zip(axes, out, stride, strict=True):
         places[axis] = slice(0, s * (n - 1) + 1, s)
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    return np.lib.stride_tricks.sliding_window_view(x, reach, axes)[(*places, *(slice(None, None, d) for d in dilation))]
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    return np.lib.stride_tricks.sliding_window_view(x, reach, tuple(axes))[(*places, *(slice(None, None, d) for d in dilation))]
 
 
 def spread_out(x: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:

@@ -56,7 +56,7 @@ def _scatter_add_zeros(x: Any, *, shape: Any, dim: int, index: Any) -> Any:
     z[index[i, j], j] += x[i, j] (for dim 0);  ∂x[i, j] = g[index[i, j], j]
     """
     z = np.zeros_like(x, shape=shape, order="C")
-    backend.add_at(z.reshape(-1), _places(shape, index, dim).reshape(-1), x.reshape(-1))
+    np.add.at(z.reshape(-1), _places(shape, index, dim).reshape(-1), x.reshape(-1))
     return z
 
 
@@ -149,7 +149,7 @@ def _scatter_add(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     z = x with z[index[i, j], j] += source[i, j] (for dim 0);  ∂x = g;  ∂source[i, j] = g[index[i, j], j]
     """
     z = np.copy(x, order="C")
-    backend.add_at(z.reshape(-1), _places(x.shape, index, dim).reshape(-1), source.reshape(-1))
+    np.add.at(z.reshape(-1), _places(x.shape, index, dim).reshape(-1), source.reshape(-1))
     return z
 
 
