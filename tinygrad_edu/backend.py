@@ -225,6 +225,13 @@ def special(array: Any) -> Any:
     return importlib.import_module(name)
 
 
+def errors_of_linalg(array: Any) -> contextlib.AbstractContextManager:
+    """Inside it CuPy, too, raises LinAlgError for a matrix without an answer, for which it waits; else it returns any numbers."""
+    if isinstance(array, np.ndarray):
+        return contextlib.nullcontext()
+    return importlib.import_module("cupyx").errstate(linalg="raise")
+
+
 def add_rows(index: Any, rows: Any, count: int) -> Any:
     """A table of `count` rows, zeros to which the given rows are added at the numbers in `index`, repeated ones each time.
 

@@ -116,7 +116,7 @@ def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
     y = _divisor(x, y)
     if down:
         z = np.floor_divide(x, y)
-        return z if integers else np.where(y == 0, x / y, z)  # as PyTorch: 1 // 0 is inf, and inf // 1 is NaN
+        return z if integers else np.where(np.equal(y, 0), x / y, z)  # as PyTorch: 1 // 0 is inf, and inf // 1 is NaN
     if not integers:
         return np.trunc(x / y)
     z = np.floor_divide(x, y)

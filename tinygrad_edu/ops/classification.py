@@ -150,7 +150,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     if not x.size:
-        return np.full_like(x, 0 * share, shape=()), None
+        return np.asarray(0 * share, x.dtype, like=x), None
     at_labels, parts = _softmax_parts(x, labels)
     losses = np.log(parts.totals)
     losses -= at_labels

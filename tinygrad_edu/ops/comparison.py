@@ -142,4 +142,6 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 
     Source: https://pytorch.org/docs/stable/generated/torch.isin.html
     """
+    like = elements if hasattr(elements, "shape") else test_elements
+    elements, test_elements = (np.asarray(x, like=like) for x in (elements, test_elements))  # one may be a number
     return np.isin(elements, test_elements, assume_unique=assume_unique, invert=invert)

@@ -512,7 +512,7 @@ def _polygamma(x: Any, *, n: int) -> Any:
 
     z = ψ⁽ⁿ⁾(x);  ∂x = g·ψ⁽ⁿ⁺¹⁾(x)
     """
-    return _special("polygamma", x, n)
+    return _special("polygamma", x, np.asarray(n, like=x))
 
 
 def polygamma(n: int, input: Any) -> Any:

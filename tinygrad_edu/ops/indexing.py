@@ -51,7 +51,7 @@ def _put_back(x: Any, *, shape: Any, index: Any) -> Any:
     """
     if not takes_once(index):
         return _added(x, shape, index)
-    z = np.zeros_like(x, shape=shape, order="C")
+    z = np.zeros(shape, x.dtype, like=x)
     z[index] = x
     return z
 
@@ -74,7 +74,7 @@ def _added(values: Any, shape: Any, index: Any) -> Any:
     if rest:
         rows = values.reshape(places.size, math.prod(rest))
         return backend.add_rows(places.reshape(-1), rows, math.prod(lead)).reshape(shape)
-    z = np.zeros_like(values, shape=shape, order="C")
+    z = np.zeros(shape, values.dtype, like=values)
     np.add.at(z.reshape(-1), places.reshape(-1), values.reshape(-1))
     return z
 
@@ -227,7 +227,7 @@ def _in_dtype(x: Any, dtype: Any, like: Any) -> Any:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else cast(x, dtype=dtype)
     home = like.array if isinstance(like, Tensor) else like
-    return wrap(np.full_like(home, x, shape=(), dtype=dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
+    return wrap(np.asarray(x, dtype, like=home)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import backend
 from ..errors import DtypeError, GraphError, ShapeError, describe
 from ..op import op
 from .diagonal import diag_embed, diagonal, tril, triu
@@ -43,7 +44,8 @@ def check(name: str, x: Any, square: bool = True) -> None:
 def _answer(function: Callable, *args: Any) -> Any:
     """What NumPy (or CuPy) answers, or our error."""
     try:
-        return function(*args)
+        with backend.errors_of_linalg(args[0]):
+            return function(*args)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"{function.__name__}: {error}; the matrix, or one in the batch, has no answer.") from None
 
@@ -79,7 +81,7 @@ def identity(x: Any) -> Any:
 
     z = ones on the diagonal, zeros elsewhere
     """
-    return np.broadcast_to(np.eye(x.shape[-1], dtype=x.dtype, like=x), x.shape)
+    return np.broadcast_to(np.identity(x.shape[-1], x.dtype, like=x), x.shape)
 
 
 # -- inverse and solve -----------------------------------------------------------------------------------------------
