@@ -198,6 +198,12 @@ def _number(value: float, dtype: Any) -> np.ndarray:
     return array
 
 
+def filled(like: Any, value: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """np.full_like in another shape; CuPy's takes shape=() for none given."""
+    z = np.full_like(like, value, dtype, "C", shape=shape or (1,))
+    return z if shape else z.reshape(())
+
+
 def choose(condition: Any, x: Any, y: Any) -> Any:
     """np.where(condition, x, y).
 
@@ -214,6 +220,13 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     chosen = (x.view(bits) ^ other) * condition
     chosen ^= other
     return chosen.view(x.dtype)
+
+
+def as_strided(x: Any, shape: Any, strides: Any) -> Any:
+    """A view of an array without gaps (or of CuPy's), in another shape and with other steps through memory."""
+    if type(x) is np.ndarray:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
+    return importlib.import_module("cupy.lib.stride_tricks").as_strided(x, shape, strides)
 
 
 _BITS = {np.dtype(kind): np.dtype(bits) for kind, bits in (("float16", "int16"), ("float32", "int32"), ("float64", "int64"))}

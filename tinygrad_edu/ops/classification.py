@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import as_array, number, require
+from ..backend import as_array, filled, number, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
@@ -150,7 +150,7 @@ def softmax_cross_entropy(x: Any, *, labels: Any, share: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     if not x.size:
-        return np.asarray(0 * share, x.dtype, like=x), None
+        return filled(x, 0 * share, ()), None
     at_labels, parts = _softmax_parts(x, labels)
     losses = np.log(parts.totals)
     losses -= at_labels

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from .padding import pad
@@ -77,16 +78,17 @@ def samples_first(x: Any) -> Any:
 
 def slid(x: Any, axes: Any, kernel: Any, out: Any, stride: Any, dilation: Any) -> Any:
     """x through windows that slide along these axes, which count positions now; offsets in the window are new last dims. A view."""
-    if type(x) is np.ndarray and x.flags.c_contiguous:  # a tenth of what sliding_window_view takes
-        shape, strides = [*x.shape, *kernel], [*x.strides, *(d * x.strides[axis] for d, axis in zip(dilation, axes, strict=True))]
+    if isinstance(x, np.ndarray) and not (type(x) is np.ndarray and x.flags.c_contiguous):
+        places = [slice(None)] * x.ndim
         for axis, n, s in zip(axes, out, stride, strict=True):
-            shape[axis], strides[axis] = n, s * strides[axis]
-        return np.ndarray(shape, x.dtype, x, 0, strides)
-    places = [slice(None)] * x.ndim
+            places[axis] = slice(0, s * (n - 1) + 1, s)
+        reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+        return np.lib.stride_tricks.sliding_window_view(x, reach, axes)[(*places, *(slice(None, None, d) for d in dilation))]
+    # a tenth of the time; and CuPy's sliding_window_view makes the CPU wait for the GPU
+    shape, strides = [*x.shape, *kernel], [*x.strides, *(d * x.strides[axis] for d, axis in zip(dilation, axes, strict=True))]
     for axis, n, s in zip(axes, out, stride, strict=True):
-        places[axis] = slice(0, s * (n - 1) + 1, s)
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    return np.lib.stride_tricks.sliding_window_view(x, reach, tuple(axes))[(*places, *(slice(None, None, d) for d in dilation))]
+        shape[axis], strides[axis] = n, s * strides[axis]
+    return backend.as_strided(x, shape, strides)
 
 
 def spread_out(x: Any, kernel: Any, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:

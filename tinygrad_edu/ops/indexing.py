@@ -51,7 +51,7 @@ def _put_back(x: Any, *, shape: Any, index: Any) -> Any:
     """
     if not takes_once(index):
         return _added(x, shape, index)
-    z = np.zeros(shape, x.dtype, like=x)
+    z = backend.filled(x, 0, shape)
     z[index] = x
     return z
 
@@ -74,7 +74,7 @@ def _added(values: Any, shape: Any, index: Any) -> Any:
     if rest:
         rows = values.reshape(places.size, math.prod(rest))
         return backend.add_rows(places.reshape(-1), rows, math.prod(lead)).reshape(shape)
-    z = np.zeros(shape, values.dtype, like=values)
+    z = backend.filled(values, 0, shape)
     np.add.at(z.reshape(-1), places.reshape(-1), values.reshape(-1))
     return z
 
@@ -165,7 +165,7 @@ def _check_part(x: Any, part: Any, dim: int) -> None:
     elif hasattr(part, "dtype") and part.dtype == np.bool_:
         if part.shape != x.shape[dim : dim + part.ndim]:
             raise IndexError(f"a mask of shape {part.shape} does not fit the dims from {dim} on of {describe(x)}.")
-    elif hasattr(part, "dtype") and part.size and isinstance(part, np.ndarray):
+    elif hasattr(part, "dtype") and part.size:
         check_range(part, x, dim, negative=True)
 
 
@@ -227,7 +227,7 @@ def _in_dtype(x: Any, dtype: Any, like: Any) -> Any:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else cast(x, dtype=dtype)
     home = like.array if isinstance(like, Tensor) else like
-    return wrap(np.asarray(x, dtype, like=home)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
+    return wrap(backend.filled(home, x, (), dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
