@@ -1,14 +1,19 @@
 """A stand-in for CuPy, for machines without a GPU: arrays that are as strict as CuPy's, on NumPy's own.
 
 What goes wrong on a GPU goes wrong here: an array of the device refuses to become a NumPy array by itself, refuses NumPy
-arrays as operands, indices and outputs, and knows only functions, keywords and methods that CuPy (13.4) has. After `install`
-`device="cuda"` is this.
+arrays as operands, indices and outputs, and knows only functions, keywords and methods that CuPy has. What CuPy does silently
+otherwise than NumPy is done here, too, or refused. After `install` `device="cuda"` is this.
 
-Sources: https://docs.cupy.dev/en/stable/reference/comparison.html, .../user_guide/difference.html, .../reference/ufunc.html
+Sources: CuPy 14.2.0, by its files: _core/core.pyx (dispatch: __array_ufunc__, __array_function__), _core/_kernel.pyx (methods of
+ufuncs), _core/_routines_indexing.pyx (indices, ufunc.at), _core/internal.pyx (axes), _creation/basic.py (shape=()), _logic, _sorting,
+linalg/_solve.py and linalg/_util.py (errors are ignored unless asked for), lib/stride_tricks.py; and
+https://docs.cupy.dev/en/stable/user_guide/difference.html. Which functions wait was measured: those that copy to the host.
 """
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -19,6 +24,8 @@ import numpy as np
 import pytest
 import scipy.special
 
+from tinygrad_edu import backend
+
 # -- what CuPy has ---------------------------------------------------------------------------------------------------
 FUNCTIONS = """
     all allclose amax amin angle any append apply_along_axis arange argmax argmin argpartition argsort argwhere around array
@@ -26,7 +33,7 @@ FUNCTIONS = """
     bincount broadcast_arrays broadcast_to can_cast choose clip column_stack compress concatenate convolve copy copyto
     corrcoef correlate count_nonzero cov cross cumprod cumsum delete diag diag_indices diagflat diagonal diff digitize dot
     dsplit dstack einsum empty_like expand_dims extract eye fill_diagonal fix flatnonzero flip fliplr flipud full full_like
-    gradient histogram hsplit hstack i0 in1d indices inner interp intersect1d isclose isin isneginf isposinf ix_ kron lexsort
+    gradient histogram hsplit hstack i0 identity in1d indices inner interp intersect1d isclose isin isneginf isposinf ix_ kron lexsort
     linspace logspace max may_share_memory mean median meshgrid min moveaxis nan_to_num nanargmax nanargmin nancumprod
     nancumsum nanmax nanmean nanmedian nanmin nanprod nanstd nansum nanvar ndim nonzero ones ones_like outer pad partition
     percentile place prod ptp put putmask quantile ravel ravel_multi_index repeat require reshape resize result_type roll
@@ -43,7 +50,7 @@ LINALG = "cholesky det eigh eigvalsh inv lstsq matrix_power matrix_rank norm pin
 KNOWN = {
     "numpy": FUNCTIONS.split(),
     "numpy.linalg": LINALG.split(),
-    "numpy.lib.stride_tricks": ["as_strided", "sliding_window_view"],
+    "numpy.lib.stride_tricks": ["sliding_window_view"],
 }
 SPECIAL = """
     beta betainc betaln digamma entr erf erfc erfcinv erfcx erfinv expit expn gamma gammainc gammaincc gammaln i0 i0e i1 i1e j0 j1
@@ -53,8 +60,35 @@ METHODS = """
     all any argmax argmin argpartition argsort astype choose clip compress copy cumprod cumsum diagonal dot flatten max mean min
     nonzero partition prod ptp put ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view
 """
-REFUSED_KEYWORDS = ("initial", "where")  # of reductions: CuPy's do not take them
-SCATTER_ADD = ("int32", "uint32", "uint64", "float16", "float32", "float64")  # the dtypes of cupyx.scatter_add
+LACKING = {  # keywords of NumPy's functions that CuPy's do not take
+    "initial": "amax amin max min nanmax nanmin nanprod nansum prod sum",
+    "where": "all amax amin any max mean min nanmax nanmean nanmin nanprod nanstd nansum nanvar prod std sum var",
+    "mean": "nanstd nanvar std var",
+    "correction": "nanstd nanvar std var",
+    "device": "arange asanyarray asarray empty_like eye full full_like linspace ones ones_like zeros zeros_like",
+    "kind": "argpartition in1d isin partition",
+    "order": "argpartition argsort partition sort",
+    "stable": "argsort sort",
+    "min": "clip",
+    "max": "clip",
+    "keepdims": "count_nonzero",
+    "mode": "take",
+    "weights": "percentile quantile",
+    "upper": "cholesky",
+    "hermitian": "matrix_rank pinv svd",
+    "rtol": "matrix_rank pinv",
+    "sorted": "unique",
+    "sparse": "indices",
+    "subok": "broadcast_arrays broadcast_to copy",
+}
+LACKING = {keyword: set(names.split()) for keyword, names in LACKING.items()}
+ARRAYS = {"where": ["condition"], "isin": ["element", "test_elements"]}  # arguments of which CuPy makes no arrays by itself
+WAITING = set(
+    """allclose argpartition argwhere bincount choose compress delete extract flatnonzero histogram intersect1d linspace logspace nanmax
+    nanmin nonzero pinv place putmask setdiff1d setxor1d sliding_window_view trim_zeros union1d unique unravel_index""".split()
+)
+ADD_AT = ("int32", "int64", "uint32", "uint64", "float16", "float32", "float64")  # the dtypes of add.at
+EXTREME_AT = tuple(name for name in ADD_AT if name != "float16")
 DEVICES = 2
 _current = [0]  # the innermost `with Device(i)`
 
@@ -99,8 +133,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     # -- NumPy's functions are handed over
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **kwargs: Any) -> Any:
+        if method == "at" and not kwargs:
+            return at(ufunc, *inputs)
         if method != "__call__" or ufunc.__name__ not in KNOWN["numpy"]:
-            return NotImplemented  # CuPy hands over no reduce, accumulate, outer and at
+            return NotImplemented  # CuPy reduces and accumulates with add and multiply alone
         if not out:
             return run(ufunc, inputs, kwargs)
         (target,) = out
@@ -112,21 +148,35 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
         if function.__name__ not in KNOWN.get(function.__module__, ()):
             return NotImplemented
-        if function.__name__ in ("sort", "argsort") and kwargs.get("kind") not in (None, "stable"):
+        name = function.__name__
+        if name in ("sort", "argsort") and kwargs.get("kind") not in (None, "stable"):
             raise ValueError("CuPy sorts stably only: kind must be None or 'stable'")
-        refused = [k for k in REFUSED_KEYWORDS if k in kwargs]
-        if refused:
-            raise TypeError(f"cupy.{function.__name__}() got an unexpected keyword argument {refused[0]!r}")
-        return run(function, args, kwargs)
+        refuse_lacking(name, kwargs)
+        with contextlib.suppress(ValueError):  # no signature: a function in C
+            given = inspect.signature(function).bind(*args, **kwargs).arguments
+            if isinstance(given.get("axis"), list | range):
+                raise TypeError(f"{type(given['axis']).__name__!r} object cannot be interpreted as an integer")
+            if any(not hasattr(given[argument], "dtype") for argument in ARRAYS.get(name, ())):
+                raise AttributeError(f"cupy.{name}: a number has no attribute 'astype'")
+            if given.get("shape") == () and name.endswith("_like") and given["prototype" if name == "empty_like" else "a"].shape:
+                raise AssertionError(f"cupy.{name} takes shape=() for no shape")
+        if name == "take":
+            kwargs = {**kwargs, "mode": "wrap"}
+        if name == "solve" and args[0].shape[:-1] != args[1].shape[: args[0].ndim - 1]:
+            raise ValueError("a must have (..., M, M) shape and b must have (..., M, K)")
+        try:
+            return run(function, args, kwargs)
+        except np.linalg.LinAlgError:
+            if errors_of_linalg[-1]:
+                raise
+            return run(np.full_like, (args[-1], np.nan), {})  # any numbers
 
     # -- elements
     def __getitem__(self, index: Any) -> ndarray:
-        if any(x.dtype == bool for x in found_in(index)):
-            look()  # how many there are decides the shape
-        return run(lambda array, i: array[i], (self, index), {})
+        return run(lambda array, i: array[i], (self, turned(self, index)), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._held[strip(index, self._device)] = strip(value, self._device)
+        self._held[strip(turned(self, index), self._device)] = strip(value, self._device)
 
     def __iter__(self) -> Iterator[ndarray]:
         if not self.ndim:
@@ -165,6 +215,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return self._held.tobytes()
 
     def fill(self, value: Any) -> None:
+        if isinstance(value, ndarray):
+            look()
         self._held.fill(strip(value, self._device))
 
     def __repr__(self) -> str:
@@ -191,9 +243,11 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
 def _method(name: str) -> Any:
     def method(self: ndarray, *args: Any, **kwargs: Any) -> Any:
-        refused = [k for k in REFUSED_KEYWORDS if k in kwargs]
-        if refused:
-            raise TypeError(f"cupy.ndarray.{name}() got an unexpected keyword argument {refused[0]!r}")
+        refuse_lacking(name, kwargs)
+        if name == "take":
+            kwargs["mode"] = "wrap"  # positions beyond the end start again at 0
+        if name in WAITING or (name == "repeat" and isinstance(args[0], ndarray)):
+            look()
         return run(lambda array, *rest, **options: getattr(array, name)(*rest, **options), (self, *args), kwargs)
 
     return method
@@ -205,14 +259,48 @@ for _name in METHODS.split():
 
 def run(function: Any, args: Any, kwargs: Any) -> Any:
     """Call a function of NumPy on what the GPU arrays hold, and put its results "on the GPU"."""
-    given = list(found_in((args, kwargs)))
-    devices = {x._device for x in given}
-    if given and getattr(function, "__name__", "") in ("nonzero", "argwhere", "flatnonzero", "unique", "array_equal", "allclose"):
+    given, where, name = list(found_in((args, kwargs))), _current[-1], getattr(function, "__name__", "")
+    if name in WAITING or (name == "where" and len(args) == 1) or (name == "repeat" and len(given) > 1):
         look()
-    if len(devices) > 1:
-        raise ValueError(f"Array device must be same as the current device: arrays on devices {sorted(devices)} were given")
-    where = devices.pop() if devices else _current[-1]
-    return put_back(function(*strip(tuple(args), where), **strip(kwargs, where)), given, where)
+    with np.errstate(all="ignore"):  # a GPU does not warn
+        return put_back(function(*strip(tuple(args), where), **strip(kwargs, where)), given, where)
+
+
+def refuse_lacking(name: str, kwargs: dict) -> None:
+    for keyword in kwargs:
+        if name in LACKING.get(keyword, ()):
+            raise TypeError(f"cupy's {name}() got an unexpected keyword argument {keyword!r}")
+
+
+def turned(array: ndarray, index: Any) -> Any:
+    """An index as CuPy reads it: positions beyond the end of a dim start again at 0. To find how many a mask takes, it waits."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(isinstance(x, ndarray) for x in parts):
+        return index
+    used = sum(1 if x is not None and x is not Ellipsis and getattr(x, "dtype", None) != bool else getattr(x, "ndim", 0) for x in parts)
+    dim, found = 0, []
+    for x in parts:
+        if isinstance(x, ndarray) and x.dtype == bool:
+            look()
+        elif isinstance(x, ndarray):
+            x = ndarray(x._held % max(array.shape[dim], 1), x._device)
+        found.append(x)
+        dim += array.ndim - used if x is Ellipsis else 0 if x is None else x.ndim if getattr(x, "dtype", None) == bool else 1
+    return tuple(found)
+
+
+def at(ufunc: np.ufunc, array: ndarray, index: Any, values: Any) -> None:
+    """ufunc.at, of a few ufuncs and dtypes; extremes pass over NaN and compare in float32."""
+    known = {np.add: ADD_AT, np.maximum: EXTREME_AT, np.minimum: EXTREME_AT}.get(ufunc)
+    if known is None:
+        raise NotImplementedError(f"`cupy_{ufunc.__name__}.at` is not supported yet")
+    if str(array.dtype) not in known:
+        raise TypeError(f"cupy.{ufunc.__name__}.at only supports {', '.join(known)} as data type")
+    values = strip(values, array._device)
+    if ufunc is not np.add and array.dtype.kind == "f":
+        ufunc, values = {np.maximum: np.fmax, np.minimum: np.fmin}[ufunc], np.asarray(values, np.float32)
+    with np.errstate(all="ignore"):
+        ufunc.at(array._held, strip(turned(array, index), array._device), values)
 
 
 def found_in(value: Any) -> Iterator[ndarray]:
@@ -229,7 +317,7 @@ def strip(value: Any, device: int) -> Any:
     """What GPU arrays hold, in nested arguments; a NumPy array among them is refused."""
     if isinstance(value, ndarray):
         if value._device != device:
-            raise ValueError(f"an array on device {value._device} was used with one on device {device}")
+            raise ValueError(f"The device where the array resides ({value._device}) is different from the current device ({device}).")
         return value._held
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>: a NumPy array among GPU arrays")
@@ -271,6 +359,9 @@ class Device:
     def __exit__(self, *error: object) -> None:
         _current.pop()
 
+    def use(self) -> None:
+        _current[-1] = self.id
+
     def synchronize(self) -> None:
         look()
 
@@ -287,21 +378,23 @@ def asarray(data: Any, dtype: Any = None) -> ndarray:
     return ndarray(np.array(data, dtype), _current[-1])
 
 
-def scatter_add(array: ndarray, index: Any, value: Any) -> None:
-    """cupyx.scatter_add, with its restriction on dtypes."""
-    if str(array.dtype) not in SCATTER_ADD:
-        raise TypeError(f"cupyx.scatter_add only supports {', '.join(SCATTER_ADD)} as data type, not {array.dtype}")
-    np.add.at(array._held, strip(index, array._device), strip(value, array._device))
+errors_of_linalg = [False]  # whether linear algebra raises
 
 
-def scatter_max(array: ndarray, index: Any, value: Any) -> None:
-    """cupyx.scatter_max."""
-    np.maximum.at(array._held, strip(index, array._device), strip(value, array._device))
+@contextmanager
+def errstate(*, linalg: str) -> Iterator[None]:
+    """cupyx.errstate: linear algebra raises, and waits for the GPU, in linalg="raise" alone."""
+    look()
+    errors_of_linalg.append(linalg == "raise")
+    try:
+        yield
+    finally:
+        errors_of_linalg.pop()
 
 
-def scatter_min(array: ndarray, index: Any, value: Any) -> None:
-    """cupyx.scatter_min."""
-    np.minimum.at(array._held, strip(index, array._device), strip(value, array._device))
+def as_strided(array: ndarray, shape: Any, strides: Any) -> ndarray:
+    """cupy.lib.stride_tricks.as_strided: a view that does not name its base."""
+    return ndarray(np.lib.stride_tricks.as_strided(array._held, shape, strides), array._device)
 
 
 DRAWS = "beta binomial exponential gamma integers poisson random standard_exponential standard_normal uniform"
@@ -332,13 +425,23 @@ def install(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     random = _module("cupy.random", default_rng=Generator, Generator=Generator)
     special = _module("cupyx.scipy.special", **{name: _special(name) for name in SPECIAL.split()})
     scipy_ = _module("cupyx.scipy", special=special)
-    cupyx = _module("cupyx", scatter_add=scatter_add, scatter_max=scatter_max, scatter_min=scatter_min, scipy=scipy_)
-    cupy = _module("cupy", ndarray=ndarray, asarray=asarray, asnumpy=lambda a: a.get(), cuda=cuda, random=random)
-    for module in (cupy, cuda, runtime, random, cupyx, scipy_, special):
+    cupyx = _module("cupyx", errstate=errstate, scipy=scipy_)
+    tricks = _module("cupy.lib.stride_tricks", as_strided=as_strided)
+    lib = _module("cupy.lib", stride_tricks=tricks)
+    cupy = _module("cupy", ndarray=ndarray, asarray=asarray, asnumpy=lambda a: a.get(), cuda=cuda, random=random, lib=lib)
+    for module in (cupy, cuda, runtime, random, lib, tricks, cupyx, scipy_, special):
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(backend, "_gpu", None)
+    monkeypatch.setattr(sys.modules[__name__], "_current", [0])
     return cupy
 
 
 def _special(name: str) -> Any:
     function = getattr(scipy.special, name)
-    return lambda *args, **kwargs: run(function, args, kwargs)
+
+    def special(*args: Any) -> Any:
+        if name in ("polygamma", "zeta") and not all(isinstance(x, ndarray) for x in args):
+            raise AttributeError(f"cupyx.scipy.special.{name}: a number has no attribute 'astype'")
+        return run(function, args, {})
+
+    return special

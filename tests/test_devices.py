@@ -68,9 +68,30 @@ class TestStandIn:
             lambda a: np.max(a, initial=0.0),
             lambda a: np.sort(a, kind="quicksort"),
             lambda a: np.linalg.multi_dot([a, a.T]),
+            lambda a: np.eye(3, like=a),  # hands on device=None
+            lambda a: np.max(a, axis=[0, 1]),
+            lambda a: np.where(2 > 1, a, a),
+            lambda a: np.isin(a, 2),
+            lambda a: np.full_like(a, 2, shape=()),
+            lambda a: np.linalg.solve(a[:, :2], a[:1, :2]),
+            lambda a: np.subtract.at(a, strict_cupy.asarray([0]), 1.0),
         ):
-            with pytest.raises((TypeError, ValueError)):
+            with pytest.raises((TypeError, ValueError, AttributeError, NotImplementedError, AssertionError)):
                 call(self.array())
+
+    def test_is_as_wrong_as_cupy_without_a_word(self) -> None:
+        a, index = self.array(), strict_cupy.asarray([0, 5])
+        assert a[index].tolist() == [[0, 1, 2], [3, 4, 5]]  # the index starts again at 0
+        assert np.isnan(np.linalg.inv(a[:, :2] * 0).get()).all()
+        largest = strict_cupy.asarray([0.0])
+        np.maximum.at(largest, strict_cupy.asarray([0, 0]), strict_cupy.asarray([np.nan, 0.1]))
+        assert largest.tolist() == [float(np.float32(0.1))]
+
+    def test_knows_what_makes_the_cpu_wait(self) -> None:
+        a = self.array()
+        for look in (lambda: a[a > 1], lambda: a.__setitem__(a > 1, 0), lambda: np.where(a > 1), lambda: a.sum().item()):
+            with strict_cupy.no_waiting(), pytest.raises(AssertionError, match="waits"):
+                look()
 
     def test_views_share_memory_and_name_their_base(self) -> None:
         a = self.array()
@@ -85,6 +106,8 @@ class TestStandIn:
             other = self.array()
         with pytest.raises(ValueError, match="device"):
             self.array() + other
+        with pytest.raises(ValueError, match="device"):
+            other + other
 
 
 # -- tensors on devices ----------------------------------------------------------------------------------------------
@@ -115,21 +138,25 @@ def test_to_the_place_where_it_is_is_itself() -> None:
     assert x.to("cuda") is x
     assert x.cuda() is x
     assert x.cpu().cpu().device == "cpu"
-    assert x.to("cuda:1").device == "cuda:1"
     assert x.is_cuda
+
+
+@pytest.mark.usefixtures("cuda")
+def test_a_program_keeps_to_the_gpu_that_it_asked_for_first() -> None:
+    """CuPy puts results on its current device, so everything is there, or refused."""
+    x = tg.ones(3, device="cuda:1", requires_grad=True)
+    y = (x * 2).sum()
+    y.backward()
+    assert {t.device for t in (y, x.grad, tg.rand(3, device="cuda:1"), x.cpu().to("cuda:1"))} == {tg.device("cuda:1")}
+    for ask in (lambda: tg.zeros(2, device="cuda"), lambda: x.to("cuda:0"), lambda: tg.set_default_device("cuda")):
+        with pytest.raises(DeviceError, match='uses "cuda:1" already'):
+            ask()
 
 
 @pytest.mark.parametrize("name", ["gpu", "float23"])
 def test_what_is_neither_device_nor_dtype_is_refused_with_both_lists(name: str) -> None:
     with pytest.raises(DeviceError, match=rf"'{name}'.*device \(\"cpu\", \"cuda\".*dtype \(float16"):
         tg.ones(2).to(name)
-
-
-@pytest.mark.usefixtures("cuda")
-def test_gradients_live_where_their_tensor_lives() -> None:
-    x = tg.ones(3, device="cuda:1", requires_grad=True)
-    (x * 2).sum().backward()
-    assert x.grad.device == "cuda:1"
 
 
 @pytest.mark.usefixtures("cuda")
@@ -141,6 +168,61 @@ def test_mixed_devices_are_refused_and_both_named(operation) -> None:
     for a, b in ((here, there), (there, here)):
         with pytest.raises(DeviceError, match=r"cpu.*cuda:0|cuda:0.*cpu"):
             operation(a, b)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_weights_on_another_device_are_named() -> None:
+    x = tg.ones(2, 3, device="cuda", requires_grad=True)
+    with pytest.raises(DeviceError, match="scores are on cuda:0, the weight of the classes on cpu"):
+        tg.nn.functional.cross_entropy(x, tg.tensor([0, 1], device="cuda"), weight=tg.ones(3))
+
+
+@pytest.mark.usefixtures("cuda")
+def test_anomalies_are_found_on_the_device() -> None:
+    x = tg.zeros(2, device="cuda", requires_grad=True)
+    with tg.autograd.detect_anomaly():
+        (x * 2).sum().backward()
+        with pytest.raises(tg.errors.AnomalyError, match="sqrt"):
+            tg.sqrt(x).sum().backward()
+
+
+@pytest.mark.usefixtures("cuda")
+def test_a_matrix_without_an_inverse_raises() -> None:
+    x = tg.zeros(2, 2, device="cuda")
+    for function in (tg.linalg.inv, tg.linalg.cholesky, lambda x: tg.linalg.solve(x, x)):
+        with pytest.raises(tg.linalg.LinAlgError):
+            function(x)
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, i: x[i], lambda x, i: x[:, i], lambda x, i: x[i, 0], lambda x, i: tg.index_put(x, (i,), tg.ones(2, device="cuda")),
+        lambda x, i: tg.nn.functional.embedding(i, x), lambda x, i: tg.index_select(x, 0, i), lambda x, i: tg.take(x, i * 9),
+        lambda x, i: tg.gather(x, 0, i[:, None]), lambda x, i: tg.scatter(x, 0, i[:, None], 1.0),
+        lambda x, i: tg.nn.functional.one_hot(i, 3),
+    ],
+)  # fmt: skip
+def test_an_index_out_of_range_is_reported_with_the_next_look(function) -> None:  # CuPy's indices start again at 0
+    with pytest.raises((IndexError, RuntimeError), match="out of range|is not in"):
+        function(tg.zeros(3, 2, device="cuda"), tg.tensor([0, 7], device="cuda")).tolist()
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "int64"])
+@pytest.mark.parametrize("reduce", ["amax", "amin"])
+def test_extremes_at_places(dtype: str, reduce: str) -> None:
+    """As exact on the GPU as on the CPU, where CuPy's are not, with NaN as the extreme of all."""
+    numbers = [[0.1, -3.0, 7.0, 100.0, -0.0, 5.0]]
+    if dtype.startswith("float"):
+        numbers += [[np.nan, np.inf, -np.inf, 0.3, -np.nan, 1e-3]]
+    for row in numbers:
+        x, src = tg.tensor([1.0, 0.25, -2.0]).to(dtype), tg.tensor(row).to(dtype)
+        index = tg.tensor([0, 1, 1, 2, 0, 1])
+        here = x.scatter_reduce(0, index, src, reduce)
+        there = x.cuda().scatter_reduce(0, index.cuda(), src.cuda(), reduce)
+        np.testing.assert_array_equal(there.cpu().numpy(), here.numpy())
 
 
 @pytest.mark.usefixtures("cuda")
@@ -163,8 +245,13 @@ def test_leaving_the_device_is_explicit() -> None:
 def test_default_device() -> None:
     tg.set_default_device("cuda")
     assert tg.get_default_device() == "cuda"
-    for made in (tg.tensor([1.0]), tg.zeros(2), tg.arange(3), tg.rand(2), tg.randint(3, (2,)), tg.eye(2)):
+    numbers = np.ones(2)
+    for made in (
+        tg.tensor([1.0]), tg.zeros(2), tg.arange(3), tg.rand(2), tg.randint(3, (2,)), tg.eye(2), tg.tensor(numbers),
+        tg.tensor(numbers[0]), tg.as_tensor(numbers),
+    ):  # fmt: skip
         assert made.device == "cuda"
+    assert tg.from_numpy(numbers).device == "cpu"
     assert tg.tensor([1.0], device="cpu").device == "cpu"
     tg.set_default_device("cpu")
     with tg.device("cuda"):
@@ -347,7 +434,7 @@ def test_random_numbers_of_a_device() -> None:
         tg.rand(3, device="cuda", generator=generator), tg.randint(5, (3,), device="cuda"), tg.randperm(4, device="cuda"),
         tg.bernoulli(tg.full((3,), 0.5, device="cuda")), tg.multinomial(tg.ones(4, device="cuda"), 2),
         tg.multinomial(tg.ones(2, 4, device="cuda"), 9, replacement=True), tg.poisson(tg.ones(3, device="cuda")),
-        tg.normal(tg.zeros(3, device="cuda"), 1.0), tg.zeros(3, device="cuda").exponential_(), tg.rand(3, device="cuda:1"),
+        tg.normal(tg.zeros(3, device="cuda"), 1.0), tg.zeros(3, device="cuda").exponential_(),
     ):  # fmt: skip
         assert made.device.type == "cuda"
     with pytest.raises(DeviceError, match="generator on cpu"):

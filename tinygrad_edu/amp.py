@@ -130,14 +130,14 @@ class GradScaler:
             return
         if optimizer in self._overflowed:
             raise RuntimeError("unscale_() was already called for this optimizer since the last update().")
-        overflowed = False
+        finite: Any = True
         for group in optimizer.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
                     p.grad.array *= p.grad.array.dtype.type(1 / self.get_scale())
                     mark_changed(p.grad.array)
-                    overflowed |= not bool(np.isfinite(p.grad.array).all())
-        self._overflowed[optimizer] = overflowed
+                    finite = finite & np.isfinite(p.grad.array).all()
+        self._overflowed[optimizer] = not finite  # one look at the numbers of a GPU
 
     def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step()`, left out if a gradient is infinite or NaN."""

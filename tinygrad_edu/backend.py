@@ -93,7 +93,11 @@ def set_default_device(where: str | device) -> None:
 
 
 def namespace(where: device) -> Any:
-    """The array module of a device: `numpy`, or `cupy` with a GPU behind it."""
+    """The array module of a device: `numpy`, or `cupy` with a GPU behind it.
+
+    CuPy computes on its current device, wherever the arrays are; so a program keeps to the GPU that it asked for first.
+    """
+    global _gpu
     if where.type == "cpu":
         return np
     try:
@@ -103,9 +107,18 @@ def namespace(where: device) -> Any:
         raise DeviceError(f'device "{where}" needs CuPy, which is not installed: {GET_CUPY}') from error
     except Exception as error:  # CuPy is there, the driver or the GPU is not
         raise DeviceError(f'device "{where}" cannot be used: {error}. It takes {GET_CUPY}') from error
-    if (where.index or 0) >= count:
+    index = where.index or 0
+    if index >= count:
         raise DeviceError(f'there is no device "{where}": this machine has {count} GPU(s)')
+    if _gpu is None:
+        cupy.cuda.Device(index).use()
+        _gpu = index
+    elif index != _gpu:
+        raise DeviceError(f'this program uses "cuda:{_gpu}" already, and one GPU is all that it can use: not "{where}" too')
     return cupy
+
+
+_gpu: int | None = None  # the one in use
 
 
 def gpu_count() -> int:

@@ -40,6 +40,11 @@ def describe(x: Any) -> str:
     return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
 
 
+def _place(x: Any) -> str:
+    """Where a tensor or an array is; CuPy's devices have a number."""
+    return f"cuda:{x.device.id}" if hasattr(x.device, "id") else str(x.device)
+
+
 def kind(x: Any) -> str:
     """The type of what was given where something else was wanted, with its module: `torch.nn.parameter.Parameter`."""
     cls = type(x)
@@ -49,9 +54,9 @@ def kind(x: Any) -> str:
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when an operation's forward computation failed with `error`."""
     given = "; ".join(describe(x) for x in inputs)
-    tensors = [x for x in inputs if hasattr(x, "shape")]
-    devices = {str(x.device) for x in tensors if hasattr(x, "device")}
+    devices = {_place(x) for x in (*inputs, *settings.values()) if hasattr(x, "shape") and hasattr(x, "device")}
     if len(devices) > 1:
+        given += "".join(f"; {k}: {describe(v)} on {_place(v)}" for k, v in settings.items() if hasattr(v, "shape"))
         return DeviceError(
             f"{name}: the inputs are on different devices ({', '.join(sorted(devices))}): {given}. "
             f'Move one of them, for example with x.to("{min(devices)}").'

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..callsite import call_site, source_line
 from ..errors import AnomalyError, describe
 from ..op import watchers
@@ -32,7 +33,7 @@ def _check_forward(name: str, z: Tensor, inputs: tuple) -> None:
 
 
 def _check_backward(node: Tensor, slot: int, x: Tensor, g: Any, raw: Any) -> None:
-    found, came_in = (_bad(a.array if isinstance(a, Tensor) else np.asarray(a)) for a in (raw, g))
+    found, came_in = (_bad(a.array if isinstance(a, Tensor) else backend.as_array(a)) for a in (raw, g))
     if found and not came_in:
         assert node.op is not None
         raise AnomalyError(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import as_array, filled, number, require
-from ..errors import DtypeError, ShapeError, describe
+from ..errors import DeviceError, DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
 from .activation import relu
@@ -132,6 +132,8 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
     classes = input.shape[_class_dim(input)]
     if weight.ndim != 1 or weight.shape[0] != classes:
         raise ShapeError(f"{name}: the weight must hold one number for each of the {classes} classes, not {describe(weight)}.")
+    if weight.device != input.device:
+        raise DeviceError(f"{name}: the scores are on {input.device}, the weight of the classes on {weight.device}; move it with .to().")
     return reshape(weight, shape=(classes,) + (1,) * (input.ndim - 2))
 
 

@@ -46,7 +46,7 @@ def tensor(
 
     Source: https://pytorch.org/docs/stable/generated/torch.tensor.html
     """
-    t = wrap(to_array(data, dtype, device, copy=True))
+    t = wrap(to_array(data, dtype, _home(data, device), copy=True))
     t.name = name
     return t.requires_grad_(True) if requires_grad else t
 
@@ -58,7 +58,12 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return to(data, dtype=dtype, device=device)
-    return wrap(to_array(data, dtype, device, copy=False))
+    return wrap(to_array(data, dtype, _home(data, device), copy=False))
+
+
+def _home(data: Any, device: Any) -> Any:
+    """Where a tensor of this data goes: the numbers of NumPy's arrays, too, to the default device."""
+    return backend.get_default_device() if device is None and isinstance(data, np.ndarray | np.generic) else device
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:

@@ -213,7 +213,8 @@ def one_hot(tensor: Any, *, num_classes: int = -1) -> Any:
     if num_classes == -1:
         num_classes = int(tensor.max()) + 1
     outside = (tensor < 0) | (tensor >= num_classes)
-    if outside.any():
-        raise RuntimeError(f"one_hot: class number {int(tensor[outside][0])} is not in [0, {num_classes}).")
+    backend.require(
+        ~outside.any(), lambda: RuntimeError(f"one_hot: class number {int(tensor[outside][0])} is not in [0, {num_classes}).")
+    )
     numbers = tensor[..., None]
     return (numbers == np.arange(num_classes, like=numbers)).astype(np.int64)
