@@ -428,7 +428,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     cupyx = _module("cupyx", errstate=errstate, scipy=scipy_)
     tricks = _module("cupy.lib.stride_tricks", as_strided=as_strided)
     lib = _module("cupy.lib", stride_tricks=tricks)
-    cupy = _module("cupy", ndarray=ndarray, asarray=asarray, asnumpy=lambda a: a.get(), cuda=cuda, random=random, lib=lib)
+    arrays = {"ndarray": ndarray, "asarray": asarray, "asnumpy": lambda a: a.get(), "ones": lambda n: asarray(np.ones(n))}
+    cupy = _module("cupy", **arrays, cuda=cuda, random=random, lib=lib)
     for module in (cupy, cuda, runtime, random, lib, tricks, cupyx, scipy_, special):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(backend, "_gpu", None)

@@ -465,3 +465,14 @@ def test_a_driver_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not tg.cuda.is_available()
     with pytest.raises(DeviceError, match="cudaErrorNoDevice"):
         tg.zeros(2, device="cuda")
+
+
+def test_missing_libraries_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cupy = strict_cupy.install(monkeypatch)
+
+    def compile(n: int) -> None:
+        raise RuntimeError("libnvrtc.so.12 was not found")
+
+    monkeypatch.setattr(cupy, "ones", compile)
+    with pytest.raises(DeviceError, match=r"libnvrtc.*pip install"):
+        tg.zeros(2, device="cuda")

@@ -100,20 +100,21 @@ def namespace(where: device) -> Any:
     global _gpu
     if where.type == "cpu":
         return np
+    index = where.index or 0
     try:
         cupy = importlib.import_module("cupy")
         count = cupy.cuda.runtime.getDeviceCount()
-    except ImportError as error:
+        if _gpu is None and index < count:
+            cupy.cuda.Device(index).use()
+            cupy.ones(1)  # is compiled: if CUDA's libraries are missing it fails here, and not in the middle of a program
+            _gpu = index
+    except ModuleNotFoundError as error:
         raise DeviceError(f'device "{where}" needs CuPy, which is not installed: {GET_CUPY}') from error
-    except Exception as error:  # CuPy is there, the driver or the GPU is not
+    except Exception as error:  # CuPy is there; the driver, the GPU or the libraries are not
         raise DeviceError(f'device "{where}" cannot be used: {error}. It takes {GET_CUPY}') from error
-    index = where.index or 0
     if index >= count:
         raise DeviceError(f'there is no device "{where}": this machine has {count} GPU(s)')
-    if _gpu is None:
-        cupy.cuda.Device(index).use()
-        _gpu = index
-    elif index != _gpu:
+    if index != _gpu:
         raise DeviceError(f'this program uses "cuda:{_gpu}" already, and one GPU is all that it can use: not "{where}" too')
     return cupy
 
