@@ -277,7 +277,9 @@ def turned(array: ndarray, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     if not any(isinstance(x, ndarray) for x in parts):
         return index
-    used = sum(1 if x is not None and x is not Ellipsis and getattr(x, "dtype", None) != bool else getattr(x, "ndim", 0) for x in parts)
+    used = sum(
+        1 if x is not None and x is not Ellipsis and getattr(x, "dtype", None) != bool else getattr(x, "ndim", 0) for x in parts
+    )
     dim, found = 0, []
     for x in parts:
         if isinstance(x, ndarray) and x.dtype == bool:
@@ -317,7 +319,9 @@ def strip(value: Any, device: int) -> Any:
     """What GPU arrays hold, in nested arguments; a NumPy array among them is refused."""
     if isinstance(value, ndarray):
         if value._device != device:
-            raise ValueError(f"The device where the array resides ({value._device}) is different from the current device ({device}).")
+            raise ValueError(
+                f"The device where the array resides ({value._device}) is different from the current device ({device})."
+            )
         return value._held
     if isinstance(value, np.ndarray):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>: a NumPy array among GPU arrays")

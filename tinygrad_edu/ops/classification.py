@@ -133,7 +133,9 @@ def _class_weights(name: str, input: Any, weight: Any) -> Any:
     if weight.ndim != 1 or weight.shape[0] != classes:
         raise ShapeError(f"{name}: the weight must hold one number for each of the {classes} classes, not {describe(weight)}.")
     if weight.device != input.device:
-        raise DeviceError(f"{name}: the scores are on {input.device}, the weight of the classes on {weight.device}; move it with .to().")
+        raise DeviceError(
+            f"{name}: the scores are on {input.device}, the weight of the classes on {weight.device}; move it with .to()."
+        )
     return reshape(weight, shape=(classes,) + (1,) * (input.ndim - 2))
 
 
