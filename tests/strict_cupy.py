@@ -83,10 +83,10 @@ LACKING = {  # keywords of NumPy's functions that CuPy's do not take
 }
 LACKING = {keyword: set(names.split()) for keyword, names in LACKING.items()}
 ARRAYS = {"where": ["condition"], "isin": ["element", "test_elements"]}  # arguments of which CuPy makes no arrays by itself
-WAITING = set(
-    """allclose argpartition argwhere bincount choose compress delete extract flatnonzero histogram intersect1d linspace logspace nanmax
-    nanmin nonzero pinv place putmask setdiff1d setxor1d sliding_window_view trim_zeros union1d unique unravel_index""".split()
-)
+WAITING = """
+    allclose argpartition argwhere bincount choose compress delete extract flatnonzero histogram intersect1d linspace logspace nanmax
+    nanmin nonzero pinv place putmask setdiff1d setxor1d sliding_window_view trim_zeros union1d unique unravel_index
+"""  # to see how many elements the result has, or what is in it
 ADD_AT = ("int32", "int64", "uint32", "uint64", "float16", "float32", "float64")  # the dtypes of add.at
 EXTREME_AT = tuple(name for name in ADD_AT if name != "float16")
 DEVICES = 2
@@ -246,7 +246,7 @@ def _method(name: str) -> Any:
         refuse_lacking(name, kwargs)
         if name == "take":
             kwargs["mode"] = "wrap"  # positions beyond the end start again at 0
-        if name in WAITING or (name == "repeat" and isinstance(args[0], ndarray)):
+        if name in WAITING.split() or (name == "repeat" and isinstance(args[0], ndarray)):
             look()
         return run(lambda array, *rest, **options: getattr(array, name)(*rest, **options), (self, *args), kwargs)
 
@@ -260,7 +260,7 @@ for _name in METHODS.split():
 def run(function: Any, args: Any, kwargs: Any) -> Any:
     """Call a function of NumPy on what the GPU arrays hold, and put its results "on the GPU"."""
     given, where, name = list(found_in((args, kwargs))), _current[-1], getattr(function, "__name__", "")
-    if name in WAITING or (name == "where" and len(args) == 1) or (name == "repeat" and len(given) > 1):
+    if name in WAITING.split() or (name == "where" and len(args) == 1) or (name == "repeat" and len(given) > 1):
         look()
     with np.errstate(all="ignore"):  # a GPU does not warn
         return put_back(function(*strip(tuple(args), where), **strip(kwargs, where)), given, where)
@@ -277,18 +277,23 @@ def turned(array: ndarray, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     if not any(isinstance(x, ndarray) for x in parts):
         return index
-    used = sum(
-        1 if x is not None and x is not Ellipsis and getattr(x, "dtype", None) != bool else getattr(x, "ndim", 0) for x in parts
-    )
     dim, found = 0, []
     for x in parts:
-        if isinstance(x, ndarray) and x.dtype == bool:
-            look()
-        elif isinstance(x, ndarray):
-            x = ndarray(x._held % max(array.shape[dim], 1), x._device)
-        found.append(x)
-        dim += array.ndim - used if x is Ellipsis else 0 if x is None else x.ndim if getattr(x, "dtype", None) == bool else 1
+        if isinstance(x, ndarray) and x.dtype != np.bool_:
+            found.append(ndarray(x._held % max(array.shape[dim], 1), x._device))
+        else:
+            found.append(x)
+            if isinstance(x, ndarray):
+                look()
+        dim += array.ndim - sum(map(dims_of, parts)) if x is Ellipsis else dims_of(x)
     return tuple(found)
+
+
+def dims_of(part: Any) -> int:
+    """How many dims of an array a part of an index speaks of."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if isinstance(part, ndarray) and part.dtype == np.bool_ else 1
 
 
 def at(ufunc: np.ufunc, array: ndarray, index: Any, values: Any) -> None:
