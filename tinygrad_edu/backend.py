@@ -2,7 +2,8 @@
 
 NumPy hands CuPy's arrays to CuPy by itself: `np.tanh(a)` of a CuPy array is `cupy.tanh(a)` (NEP 13 and NEP 18), and
 `np.zeros_like(a, shape=...)` makes its array where `a` is. So operations are written once, with `np`, and run on both.
-What NumPy cannot hand over is here: moving arrays, making them on a device, special functions and random numbers.
+What NumPy cannot hand over is here: moving arrays, making them on a device, special functions and random numbers; and so is what
+CuPy does otherwise than NumPy: extremes at places, errors of linear algebra, arrays of shape ().
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 def _home(data: Any, device: Any) -> Any:
     """Where a tensor of this data goes: the numbers of NumPy's arrays, too, to the default device."""
-    return backend.get_default_device() if device is None and isinstance(data, np.ndarray | np.generic) else device
+    default = backend.get_default_device()
+    return default if device is None and default is not backend.CPU and isinstance(data, np.ndarray | np.generic) else device
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
