@@ -178,6 +178,18 @@ def test_weights_on_another_device_are_named() -> None:
 
 
 @pytest.mark.usefixtures("cuda")
+def test_rules_are_checked_on_the_device() -> None:
+    x = tg.tensor([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]], requires_grad=True)
+    for loss in (
+        tg.nn.functional.cross_entropy(x.cuda(), tg.tensor([0, 2], device="cuda")),
+        x.cuda()[tg.tensor([1, 1], device="cuda")].sum(),
+    ):
+        checked = tg.check_graph(loss)
+        assert len(checked.rules) > 1
+        assert not checked.wrong
+
+
+@pytest.mark.usefixtures("cuda")
 def test_anomalies_are_found_on_the_device() -> None:
     x = tg.zeros(2, device="cuda", requires_grad=True)
     with tg.autograd.detect_anomaly():

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd import engine, gradients
 from ..errors import GraphError
 from ..ops.shape import sum_to
@@ -425,11 +426,11 @@ def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[s
     expected = given = 0.0
     kinks = 0
     for _ in range(3):
-        way = random.normal(size=x.shape)
+        way = backend.place(random.normal(size=x.shape), backend.device_of(x))
         ahead, behind = (forward(x + small * way) - z) / small, (z - forward(x - small * way)) / small
         smooth = np.abs(ahead - behind) <= 10 * near * np.maximum(1, np.maximum(np.abs(ahead), np.abs(behind))) + rounding
         kinks = max(kinks, z.size - int(smooth.sum()))
-        g = np.where(smooth, random.normal(size=z.shape), 0)
+        g = np.where(smooth, backend.place(random.normal(size=z.shape), backend.device_of(z)), 0)
         given = float((sum_to(apply_rule(node, slot, g, z, values), shape=x.shape) * way).sum())
         expected = float((g * (ahead + behind) / 2).sum())
         size, unsure = max(1.0, abs(expected), abs(given)), float((np.abs(g) * rounding).sum())
@@ -441,8 +442,8 @@ def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[s
 
 
 def _double(value: Any) -> Any:
-    """Floats as float64 on the CPU; everything else as it is."""
+    """Floats as float64; everything else as it is."""
     if not hasattr(value, "dtype"):
         return value
-    array = on_cpu(value)
+    array = backend.as_array(value)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
