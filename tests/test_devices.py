@@ -304,6 +304,40 @@ def test_training_on_the_device() -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.usefixtures("cuda")
+def test_training_goes_on_from_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """What is loaded is on the CPU; an optimizer's state goes to where its parameters are, as a model's does."""
+
+    def step(w: tg.Tensor, optimizer: tg.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    w = tg.ones(3, device="cuda", requires_grad=True)
+    optimizer = tg.optim.Adam([w], lr=0.1)
+    step(w, optimizer)
+    tg.save(optimizer.state_dict(), tmp_path / "x")
+    other = w.detach().clone().requires_grad_(True)
+    resumed = tg.optim.Adam([other], lr=0.1)
+    resumed.load_state_dict(tg.load(tmp_path / "x"))
+    step(w, optimizer)
+    step(other, resumed)
+    assert other.tolist() == w.tolist()
+
+
+@pytest.mark.usefixtures("cuda")
+def test_samples_are_shuffled_where_the_generator_is() -> None:
+    tg.set_default_device("cuda")
+    rows = tg.data.TensorDataset(tg.arange(6))
+    found = [
+        [x.tolist() for (x,) in tg.data.DataLoader(rows, 2, shuffle=True, generator=tg.Generator().manual_seed(0))]
+        for _ in range(2)
+    ]
+    assert found[0] == found[1]
+    parts = tg.data.random_split(rows, [4, 2], generator=tg.Generator().manual_seed(0))
+    assert [len(part) for part in parts] == [4, 2]
+
+
 def _mlp(nn):  # type: ignore[no-untyped-def]
     return nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.GELU(), nn.Dropout(0.0), nn.Linear(5, 3))
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import describe
 from ..ops.random import Generator, randperm
 from ..tensor import Tensor, wrap
+from .sampler import drawn_on
 
 
 class Dataset:
@@ -161,6 +162,6 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         sizes = list(parts)
     if sum(sizes) != len(dataset):
         raise ValueError(f"the lengths {sizes} add up to {sum(sizes)}, but the dataset has {len(dataset)} samples.")
-    order = randperm(len(dataset), generator=generator).tolist()
+    order = randperm(len(dataset), generator=generator, device=drawn_on(generator)).tolist()
     ends = list(itertools.accumulate(int(n) for n in sizes))
     return [Subset(dataset, order[end - int(n) : end]) for n, end in zip(sizes, ends, strict=True)]

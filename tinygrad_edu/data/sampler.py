@@ -11,6 +11,11 @@ from ..ops.random import Generator, multinomial, randint, randperm
 from ..tensor import Tensor
 
 
+def drawn_on(generator: Generator | None) -> Any:
+    """Where an order is drawn: on the generator's device, else on the CPU, where orders are used."""
+    return "cpu" if generator is None else generator.device
+
+
 class Sampler:
     """The base: write `__iter__()`, which yields indices, and `__len__()`.
 
@@ -61,9 +66,11 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         n, wanted = len(self.data_source), self.num_samples
         if self.replacement:
-            return iter(randint(0, n, (wanted,), generator=self.generator).tolist())
+            return iter(randint(0, n, (wanted,), generator=self.generator, device=drawn_on(self.generator)).tolist())
         rounds = range(0, wanted, n)  # all drawn now, so that what is drawn while the samples are used changes nothing
-        orders = [randperm(n, generator=self.generator).tolist()[: wanted - start] for start in rounds]
+        orders = [
+            randperm(n, generator=self.generator, device=drawn_on(self.generator)).tolist()[: wanted - start] for start in rounds
+        ]
         return itertools.chain.from_iterable(orders)
 
     def __len__(self) -> int:
@@ -80,7 +87,8 @@ class SubsetRandomSampler(Sampler):
         self.indices, self.generator = indices, generator
 
     def __iter__(self) -> Iterator[int]:
-        return (self.indices[i] for i in randperm(len(self.indices), generator=self.generator).tolist())
+        order = randperm(len(self.indices), generator=self.generator, device=drawn_on(self.generator))
+        return (self.indices[i] for i in order.tolist())
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -97,7 +105,7 @@ class WeightedRandomSampler(Sampler):
     ) -> None:
         if num_samples <= 0:
             raise ValueError(f"num_samples must be positive, not {num_samples}.")
-        self.weights = Tensor(weights, dtype="float64")
+        self.weights = Tensor(weights, dtype="float64", device=drawn_on(generator))
         if self.weights.ndim != 1:
             raise ValueError(f"weights must be a sequence of numbers, but their shape is {self.weights.shape}.")
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator

@@ -203,7 +203,8 @@ class Optimizer:
         by_number = dict(zip(numbers, params, strict=True))
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, held in state_dict["state"].items():
-            state[by_number[number]] = {k: self._kept(v) for k, v in held.items()}
+            p = by_number[number]
+            state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
         self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
             group.update({k: deepcopy(v) for k, v in saved.items() if k != "params"})
