@@ -42,7 +42,7 @@ WITHOUT_ROW = {
     "numel": "returns an int",
     "view": "reshape's row; it refuses some memory layouts",
     "view_as": "reshape's row; it refuses some memory layouts",
-    **{f"conv{n}d": "conv_nd's row" for n in (1, 3)},
+    **{f"conv{n}d": "convolution's row" for n in (1, 3)},
     **{
         f"{n}dropout{d}": "random, so in tests/test_dropout.py"
         for n in ("", "alpha_", "feature_alpha_")

@@ -64,7 +64,7 @@ def test_a_number_made_of_several_is_worked_through():
             assert eval(made) == pytest.approx(float(result), abs=0.02)
             seen.add((now.rule, now.slot))
         assert cell in as_text(t, i)
-    assert {("conv_nd", None), ("max_pool", None), ("max_pool", 0), ("conv_nd", 0)} <= seen
+    assert {("convolution", None), ("max_pool", None), ("max_pool", 0), ("convolution", 0)} <= seen
 
 
 def picture(walk: Walk, width: int = 120, height: int = 36) -> str:

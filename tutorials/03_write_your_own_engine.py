@@ -334,7 +334,7 @@ for (z, _, part), step in zip(steps(loss), theirs_steps, strict=True):
     print(f"{ours:18} {step.node.op.name} sends {step.reduced.item():g}")
 
 # %% [markdown]
-# > **In the package:** `_chain_rule` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py) is this loop, and a generator like
+# > **In the package:** `chain_rule` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py) is this loop, and a generator like
 # > ours: `backward` runs it to its end, `tg.autograd.steps` and the player look at what it yields. It also frees memory on the way,
 # > notices tensors that were changed in the meantime, and can record itself, for second derivatives.
 #
@@ -727,7 +727,7 @@ tg.play(network_error(x, y, *tensors), title="two neurons, by the package")
 # %% [markdown]
 # Step to where `add` sends a gradient to `b`: three rows are summed to one. At the end, compare with the numbers of your engine.
 #
-# > **In the package:** `_fit` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py), which calls `sum_to` of
+# > **In the package:** `without_broadcast` in [autograd/engine.py](../tinygrad_edu/autograd/engine.py), which calls `sum_to` of
 # > [ops/shape.py](../tinygrad_edu/ops/shape.py); `matmul` is in [ops/products.py](../tinygrad_edu/ops/products.py).
 #
 # ## How long is it?
@@ -1103,7 +1103,8 @@ with check():
 # ## The code behind it
 #
 # - [`Tensor`](../tinygrad_edu/tensor.py), [`op`](../tinygrad_edu/op.py): the record
-# - [`autograd/engine.py`](../tinygrad_edu/autograd/engine.py): order, walk, `steps` and `backward`
+# - [`autograd/engine.py`](../tinygrad_edu/autograd/engine.py): order and walk; [`autograd/gradients.py`](../tinygrad_edu/autograd/gradients.py):
+#   `backward`, `grad` and `steps`
 # - [`ops/arithmetic.py`](../tinygrad_edu/ops/arithmetic.py), [`ops/products.py`](../tinygrad_edu/ops/products.py),
 #   [`sum_to`](../tinygrad_edu/ops/shape.py): rules
 # - [`testing.py`](../tinygrad_edu/testing.py): `gradcheck` and strategies for Hypothesis

@@ -146,7 +146,7 @@ def test_a_cell_of_a_convolution_is_worked_through(show):
     """Forwards a window of x with the kernel, and the bias; backwards what reached the cells that a number had a part in."""
     player = convolution()
     page = show(player.html)
-    steps = {(step.kind, step.slot): i for i, step in enumerate(player.trace.steps) if step.rule == "conv_nd"}
+    steps = {(step.kind, step.slot): i for i, step in enumerate(player.trace.steps) if step.rule == "convolution"}
     node = player.trace.node(player.trace.steps[steps["op", None]].node)
     x, kernel = (np.array(player.trace.tensors[player.trace.node(id).value].data) for id in node.inputs[:2])
     page.evaluate(f"player.state.go({steps['op', None]})")
@@ -181,8 +181,8 @@ def test_what_takes_part_in_a_cell_is_framed(show):
     page = show(player.html)
     steps = {step.rule: i for i, step in enumerate(player.trace.steps) if step.kind == "op"}
     for rule, cell, expected in (
-        ("conv_nd", 9, [[0, 1, 2, 5, 6, 7, 10, 11, 12], [*range(9, 18)], [1]]),
-        ("conv_nd", 8, [[12, 13, 14, 17, 18, 19, 22, 23, 24], [*range(9)], [0]]),
+        ("convolution", 9, [[0, 1, 2, 5, 6, 7, 10, 11, 12], [*range(9, 18)], [1]]),
+        ("convolution", 8, [[12, 13, 14, 17, 18, 19, 22, 23, 24], [*range(9)], [0]]),
         ("linear", 1, [[*range(8)], [*range(8, 16)], [1]]),
     ):
         page.evaluate(f"player.state.go({steps[rule]})")

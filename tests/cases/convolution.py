@@ -81,7 +81,7 @@ def row(name, reference, shapes, call, **settings):
 
 
 CASES = [
-    row("conv_nd", conv, (X, W), tg.ops.convolution.conv_nd, out=POSITIONS, **SETTINGS),
+    row("convolution", conv, (X, W), tg.ops.convolution.convolution, out=POSITIONS, **SETTINGS),
     row("conv_input", conv_input, (Z, W), tg.ops.convolution.conv_input, sizes=SIZES, **SETTINGS),
     row("conv_weight", conv_weight, (X, Z), tg.ops.convolution.conv_weight, kernel=(3, 2), **SETTINGS),
     Case("conv2d", conv, (real, real), [(X, W)], [SETTINGS], tg.ops.convolution.conv2d, ()),

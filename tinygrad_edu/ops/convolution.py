@@ -3,7 +3,7 @@
 A convolution is linear in its input x and in its weight w. So three sums over the same products describe it and all of its
 derivatives, whatever their order:
 
-    z[n, o, p] = Σ x[n, c, p·stride + k·dilation - padding] · w[o, c, k]      conv_nd      over c, k
+    z[n, o, p] = Σ x[n, c, p·stride + k·dilation - padding] · w[o, c, k]      convolution  over c, k
     x'         = Σ z[n, o, p] · w[o, c, k]   for the x that met z there       conv_input   over o, k, p
     w'         = Σ x[n, c, p·stride + k·dilation - padding] · z[n, o, p]      conv_weight  over n, p
 
@@ -159,7 +159,7 @@ def at_positions(z: Any, groups: int) -> Any:
     ),
     db=lambda g, z, x, w, b, out, stride, padding, dilation, groups, spread: sum(g, (0, *range(2, g.ndim))),
 )
-def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def convolution(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """Slide the weight over the input and take the sum of products at every position.
 
     z[n, o, p] = b[o] + Σ x[n, c, p·stride + k·dilation - padding]·w[o, c, k];  ∂x = conv_input(g, w);  ∂w = conv_weight(x, g);  ∂b = Σ g
@@ -178,7 +178,7 @@ def conv_nd(x: Any, w: Any, b: Any = None, *, out: Any, stride: Any, padding: An
 
 @op(
     dtype="same",
-    dz=lambda g, x, z, w, sizes, stride, padding, dilation, groups: conv_nd(
+    dz=lambda g, x, z, w, sizes, stride, padding, dilation, groups: convolution(
         g, w, out=z.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
     dw=lambda g, x, z, w, sizes, stride, padding, dilation, groups: conv_weight(
@@ -202,7 +202,7 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
             places = (slice(0, s * (n - 1) + 1, s) for n, s in zip(z.shape[2:], stride, strict=True))
             wide[(slice(None), slice(None), *places)] = z
             z = wide
-        return conv_nd(z, turned, out=sizes, stride=(1,) * len(sizes), padding=beyond, dilation=dilation, groups=groups)
+        return convolution(z, turned, out=sizes, stride=(1,) * len(sizes), padding=beyond, dilation=dilation, groups=groups)
     numbers, weights = at_positions(z, groups), as_matrices(w, groups).swapaxes(1, 2)
     columns = (np.matmul(weights, numbers[:, p]) for p in range(z.shape[2]))
     return windows_put_back(columns, z, w.shape[1], groups, sizes, w.shape[2:], z.shape[2:], stride, padding, dilation)
@@ -213,7 +213,7 @@ def conv_input(z: Any, w: Any, *, sizes: Any, stride: Any, padding: Any, dilatio
     dx=lambda g, w, x, z, kernel, stride, padding, dilation, groups, spread: conv_input(
         z, g, sizes=x.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
-    dz=lambda g, w, x, z, kernel, stride, padding, dilation, groups, spread: conv_nd(
+    dz=lambda g, w, x, z, kernel, stride, padding, dilation, groups, spread: convolution(
         x, g, out=z.shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
     ),
 )
@@ -290,7 +290,7 @@ def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int
 
 @functools.lru_cache(maxsize=256)
 def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, tuple[int, ...]]:
-    """Where the kernel meets the input, as conv_nd takes it."""
+    """Where the kernel meets the input, as convolution takes it."""
     if min(stride) < 1 or min(dilation) < 1:
         raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
     if min(padding) < 0:
@@ -312,7 +312,7 @@ def _conv(dims: int) -> Any:
             x, padding = _named_padding(name, x, weight, padding, stride, dilation)
         padding = per_dim(padding, dims, "padding")
         image = _placed(name, x.shape[-dims:], weight.shape[2:], stride, padding, dilation)
-        z = conv_nd(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **image)
+        z = convolution(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **image)
         return reshape(z, shape=(*x.shape[: -dims - 1], *z.shape[1:2], *z.shape[-dims:])) if z.ndim != x.ndim or dims == 1 else z
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"

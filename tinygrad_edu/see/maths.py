@@ -92,8 +92,8 @@ HINTS = {
     ("where", "y"): "The second branch gets the gradient where the condition did not hold.",
     ("prelu", "a"): "The slope matters only where the input is negative.",
     ("embedding", "weight"): "Only the rows that were looked up get a gradient.",
-    ("conv_nd", "w"): "The weight was used at every position, so the gradients of all positions add up.",
-    ("conv_nd", "b"): "The bias was added at every position of every image: their gradients add up.",
+    ("convolution", "w"): "The weight was used at every position, so the gradients of all positions add up.",
+    ("convolution", "b"): "The bias was added at every position of every image: their gradients add up.",
 }
 
 # Rules that the docstrings state only in words, or leave to the reader.

@@ -64,7 +64,7 @@ SYMBOLS = {
     "bernoulli_surprise": "BCE",
     "bernoulli_surprise_of_logits": "BCE",
     "mean_squared_error": "MSE",
-    "conv_nd": "conv",
+    "convolution": "conv",
     "conv_input": "convᵀ",
     "standardize": "normalize",
     "standardize_rms": "RMS norm",
