@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,27 @@ def test_forgotten_super_init() -> None:
         Forgetful()
 
 
-def test_a_plain_list_of_modules_warns() -> None:
-    holder = nn.Module()
-    with pytest.warns(UserWarning, match="ModuleList"):
-        holder.layers = [nn.Linear(2, 2)]
+def test_a_plain_list_of_modules_warns_when_parameters_are_asked_for() -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.sizes, self.between, self.layers = (2, 2), [nn.ReLU()], []
+            self.layers.append(nn.Linear(2, 2))
+
+    with pytest.warns(UserWarning, match=r"Holder\.layers is a plain list .*ModuleList") as caught:
+        list(nn.Sequential(Holder()).parameters())
+    assert [Path(warning.filename).name for warning in caught] == ["test_module.py"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_plain_list_of_modules_that_are_registered_too_is_no_mistake() -> None:
+    """As in pyGAT, whose heads are kept in a list and added one by one."""
+    model = nn.Module()
+    model.heads = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    for i, head in enumerate(model.heads):
+        model.add_module(f"head{i}", head)
+    model.blocks = {"a": model.heads[0]}
+    assert len(list(nn.Sequential(model).parameters())) == 4
 
 
 # -- changing all of it ----------------------------------------------------------------------------------------------
@@ -210,6 +228,84 @@ def test_a_wrong_state_lists_everything_and_changes_nothing() -> None:
     assert net.scale.tolist() == [1, 1]
 
 
+def test_a_class_may_read_and_write_its_state_in_its_own_way() -> None:
+    """Of every module inside it is asked, too: names of an older version are read, and what is no tensor is written."""
+
+    class Renamed(nn.Linear):
+        _version = 3
+
+        def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+            super()._save_to_state_dict(destination, prefix, keep_vars)
+            destination[prefix + "note"] = tg.ones(1)
+
+        def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *lists: Any) -> None:
+            versions.append(local_metadata.get("version"))
+            state_dict.pop(prefix + "note", None)
+            if prefix + "kernel" in state_dict:
+                state_dict[prefix + "weight"] = state_dict.pop(prefix + "kernel").T
+            super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
+
+    versions: list[Any] = []
+    model, other = nn.Sequential(Renamed(2, 3)), nn.Sequential(Renamed(2, 3))
+    state = model.state_dict()
+    assert list(state) == ["0.weight", "0.bias", "0.note"]
+    other.load_state_dict(state)
+    assert other[0].weight.tolist() == model[0].weight.tolist()
+    old = {"0.kernel": tg.zeros(2, 3), "0.bias": tg.ones(3)}
+    assert not any(other.load_state_dict(old))
+    assert list(old) == ["0.kernel", "0.bias"]  # what was given is not changed
+    assert other[0].weight.tolist() == [[0, 0]] * 3
+    assert versions == [3, None]
+    with pytest.raises(RuntimeError, match=r"0\.weight has the shape \(3, 3\) in the state dict, and \(3, 2\) in the model"):
+        other.load_state_dict({"0.kernel": tg.zeros(3, 3), "0.bias": tg.zeros(3)})
+    assert other[0].bias.tolist() == [1, 1, 1]
+    other[0]._load_from_state_dict({"kernel": tg.ones(2, 3), "bias": tg.zeros(3)}, "", {}, True, [], [], [])
+    assert other[0].bias.tolist() == [0, 0, 0]
+
+
+def test_hooks_of_the_state() -> None:
+    model = nn.Sequential(nn.Linear(1, 2), nn.Linear(2, 1))
+    seen: list[Any] = []
+    model[0].register_state_dict_pre_hook(lambda module, prefix, keep_vars: seen.append((module, prefix, keep_vars)))
+    handle = model[1].register_state_dict_post_hook(lambda module, state, prefix, metadata: state.pop(prefix + "bias"))
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "1.weight"]
+    assert seen == [(model[0], "0.", False)]
+    handle.remove()
+    state = model.state_dict()
+    rename = model[0].register_load_state_dict_pre_hook(
+        lambda module, state, prefix, *rest: state.update({prefix + "bias": state.pop(prefix + "old")})
+    )
+    state["0.old"] = state.pop("0.bias") * 0
+    model.load_state_dict(state)
+    assert model[0].bias.tolist() == [0, 0]
+    rename.remove()
+    model.register_load_state_dict_post_hook(lambda module, keys: (keys.missing_keys.clear(), keys.unexpected_keys.clear()))
+    assert str(model.load_state_dict(state)) == "<All keys matched successfully>"
+
+
+def test_batch_norm_reads_states_that_do_not_count_the_batches() -> None:
+    """As PyTorch does, whose states before 0.4.1 had no counter."""
+    layer = nn.BatchNorm1d(2)
+    state = {name: value for name, value in layer.state_dict().items() if name != "num_batches_tracked"}
+    assert not any(layer.load_state_dict(state))
+    versioned = layer.state_dict()
+    del versioned["num_batches_tracked"]
+    with pytest.raises(RuntimeError, match="missing: num_batches_tracked"):
+        layer.load_state_dict(versioned)
+
+
+def test_apply_of_a_class_reaches_what_is_no_buffer() -> None:
+    class Scaled(nn.Linear):
+        def _apply(self, fn: Any, recurse: bool = True) -> nn.Module:
+            self.factor = fn(self.factor)
+            return super()._apply(fn, recurse)
+
+    layer = Scaled(2, 2)
+    layer.factor = tg.ones(2)
+    nn.Sequential(layer).double()
+    assert layer.factor.dtype == layer.weight.dtype == tg.float64
+
+
 # -- hooks -----------------------------------------------------------------------------------------------------------
 def test_forward_hooks_see_and_replace() -> None:
     layer = nn.Linear(2, 2)
@@ -245,6 +341,28 @@ def test_backward_hooks_see_and_replace() -> None:
     x.grad = None
     layer(x).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), w.numpy())  # type: ignore[union-attr]
+
+
+def test_backward_pre_hooks_replace_the_gradient_of_the_output() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    seen: list[Any] = []
+    layer.register_full_backward_pre_hook(lambda m, grad_out: seen.append(grad_out[0].tolist()))
+    layer.register_full_backward_pre_hook(lambda m, grad_out: (grad_out[0] * 10,))
+    layer.register_full_backward_hook(lambda m, grad_in, grad_out: seen.append(grad_out[0].tolist()))
+    first = layer.register_full_backward_pre_hook(lambda m, grad_out: seen.append("first"), prepend=True)
+    x = tg.ones(1, 2).requires_grad_()
+    (layer(x) * 3).sum().backward()
+    assert seen == ["first", [[3.0]], [[30.0]]]
+    assert layer.weight.grad.tolist() == [[30, 30]]  # type: ignore[union-attr]
+    np.testing.assert_allclose(x.grad.numpy(), 30 * layer.weight.detach().numpy(), rtol=1e-6)  # type: ignore[union-attr]
+    first.remove()
+    layer(tg.ones(1, 2)).sum().backward()
+    assert seen[3:] == [[[1.0]], [[10.0]]]
+    pair = nn.Bilinear(2, 2, 1)
+    pair.forward = lambda x: (x * pair.weight.sum(), x + pair.bias)  # type: ignore[assignment, method-assign]
+    pair.register_full_backward_pre_hook(lambda m, grad_out: None)
+    with pytest.raises(NotImplementedError, match="one output"):
+        pair(x)
 
 
 # -- containers ------------------------------------------------------------------------------------------------------

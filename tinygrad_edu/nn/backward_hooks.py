@@ -1,4 +1,5 @@
-"""What `register_full_backward_hook` needs: the gradients of one call's inputs and outputs, collected as they arrive."""
+"""What `register_full_backward_hook` and `register_full_backward_pre_hook` need: the gradients of one call's inputs and outputs,
+collected as they arrive."""
 
 from __future__ import annotations
 
@@ -31,13 +32,22 @@ class BackwardHooks:
     def outputs(self, output: Any) -> Any:
         outputs = output if isinstance(output, tuple) else (output,)
         self.grad_output = [None] * len(outputs)
+        if self.module._backward_pre_hooks and sum(isinstance(y, Tensor) and y.requires_grad for y in outputs) > 1:
+            raise NotImplementedError(
+                "register_full_backward_pre_hook is offered for modules with one output; for several, use register_hook of each output."
+            )
         passed = tuple(_watched(y, partial(self._output_known, i)) for i, y in enumerate(outputs))
         return passed if isinstance(output, tuple) else passed[0]
 
-    def _output_known(self, i: int, g: Tensor) -> None:
+    def _output_known(self, i: int, g: Tensor) -> Tensor | None:
         self.grad_output[i] = g
+        for hook in list((self.module._backward_pre_hooks or {}).values()):
+            replaced = hook(self.module, tuple(self.grad_output))
+            if replaced is not None:
+                self.grad_output = list(replaced) if isinstance(replaced, tuple) else [replaced]
         if not self.waiting:  # no input requires grad: the hooks run when the output's gradient is there
             self._run()
+        return self.grad_output[i]
 
     def _input_known(self, i: int, g: Tensor) -> Tensor | None:
         self.grad_input[i] = g

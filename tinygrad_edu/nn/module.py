@@ -6,11 +6,9 @@ gets them by walking the attributes in the order in which they were assigned.
 
 from __future__ import annotations
 
-import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import ref
 
 from ..calls import Outline, calls, gone
@@ -18,27 +16,14 @@ from ..callsite import warn
 from ..clock import mark_setting, tick
 from ..grad_mode import no_grad
 from ..hooks import HookHandle
-from ..ops.creation import as_tensor, zeros_like
+from ..ops.creation import zeros_like
 from ..tensor import Tensor
 from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
-
-EXTRA = "_extra_state"  # the name of what a module adds to its state
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+from .state import State
 
 
-class Module:
+class Module(State):
     """The base of every layer and model: write `forward`, assign parameters and submodules as attributes, call it.
 
     >>> from tinygrad_edu import nn, ones
@@ -62,6 +47,8 @@ class Module:
     _forward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
     _forward_pre_hooks: dict | None = None
     _backward_hooks: dict | None = None
+    _backward_pre_hooks: dict | None = None
+    _plain: tuple[str, ...] = ()  # lists, tuples and dicts, in which parameters() finds nothing
     _unset_buffers: dict[str, bool] | None = None  # buffers that are None now, and whether they are persistent
 
     def __init__(self) -> None:
@@ -108,7 +95,7 @@ class Module:
         elif isinstance(held, Buffer) or name in (self._unset_buffers or ()):
             value = self._next_buffer(name, held, value)
         elif isinstance(value, list | tuple | dict) and not name.startswith("_"):
-            self._warn_of_plain(name, value)
+            object.__setattr__(self, "_plain", (*self._plain, name))
         elif isinstance(getattr(value, "function", None), Module):
             raise TypeError(
                 f"{type(self).__name__}.{name} would be a compiled module, whose parameters are no part of the model. Compile the whole "
@@ -132,13 +119,18 @@ class Module:
             raise TypeError(f"{type(self).__name__}.{name} is a buffer: assign a tensor or None, not a {type(value).__name__}.")
         return as_buffer(value, persistent)
 
-    def _warn_of_plain(self, name: str, value: Any) -> None:
-        if any(isinstance(v, Module | Parameter) for v in (value.values() if isinstance(value, dict) else value)):
-            warnings.warn(
-                f"{type(self).__name__}.{name} is a plain {type(value).__name__} of modules or parameters: parameters() does not look "
-                "into it, so they would not be trained. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList.",
-                stacklevel=3,
-            )
+    def _warn_of_plain(self, found: set) -> None:
+        """Of lists and dicts whose modules and parameters were not found; once."""
+        names, self._plain = self._plain, ()
+        for name in names:
+            value = vars(self).get(name)
+            held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+            parameters = (p for v in held for p in (v.parameters() if isinstance(v, Module) else [v]) if isinstance(p, Parameter))
+            if any(p not in found for p in parameters):
+                warn(
+                    f"{type(self).__name__}.{name} is a plain {type(value).__name__} of modules or parameters: parameters() does not look "
+                    "into it, so they would not be trained. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList."
+                )
 
     # -- what it holds ---------------------------------------------------------------------------------------------
     def _own(self, kind: type) -> Iterator[tuple[str, Any]]:
@@ -146,11 +138,16 @@ class Module:
 
     def _walk(self, kind: type, prefix: str, recurse: bool, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
         seen: set = set()
+        plain = []
         for path, module in self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]:
+            if module._plain and recurse and kind is Parameter:
+                plain.append(module)
             for name, value in module._own(kind):
                 if not remove_duplicate or value not in seen:
                     seen.add(value)
                     yield f"{path}.{name}" if path else name, value
+        for module in plain:
+            module._warn_of_plain(seen)
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -309,24 +306,28 @@ class Module:
             moved = t.to(*args, **kwargs)
             return moved if t.dtype.kind == "f" or moved.dtype == t.dtype else t.to(moved.device)
 
-        return self._convert(convert)
+        return self._apply(convert)
 
-    def _convert(self, convert: Callable[[Tensor], Tensor]) -> Module:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Module:
+        """Replace each parameter and buffer, and its gradient, by what `fn` makes of it, in place."""
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
         with no_grad():
-            for _, t in [*self._walk(Parameter, "", True), *self._walk(Buffer, "", True)]:
+            for _, t in [*self._own(Parameter), *self._own(Buffer)]:
                 gradient, t._grad = t._grad, None
-                converted = convert(t.detach())
+                converted = fn(t.detach())
                 if converted.array is not t.array:
                     t.data = converted
-                t._grad = None if gradient is None else convert(gradient)
+                t._grad = None if gradient is None else fn(gradient)
         return self
 
     def _floats(self, dtype: str) -> Module:
-        return self._convert(lambda t: t.to(dtype) if t.dtype.kind == "f" else t)
+        return self._apply(lambda t: t.to(dtype) if t.dtype.kind == "f" else t)
 
     def type(self, dst_type: Any) -> Module:
         """All parameters and buffers to a dtype."""
-        return self._convert(lambda t: t.to(dst_type))
+        return self._apply(lambda t: t.to(dst_type))
 
     def float(self) -> Module:
         """All floating parameters and buffers to float32."""
@@ -345,66 +346,6 @@ class Module:
 
     def cpu(self) -> Module:
         return self.to("cpu")
-
-    # -- state -----------------------------------------------------------------------------------------------------
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Any]:
-        """Every parameter and persistent buffer by its path (behind `prefix`); the tensors share memory with the module's.
-
-        A module of one's own may add what it knows beside tensors: `get_extra_state()` returns it, and `set_extra_state(state)` takes it.
-        """
-        state: OrderedDict[str, Any] = OrderedDict() if destination is None else destination
-        for name, value in self._tensors_of_state():
-            state[prefix + name] = value if keep_vars else value.detach()
-        for name, module in self._with_extra_state().items():
-            state[prefix + name] = module.get_extra_state()
-        return state
-
-    def _tensors_of_state(self) -> Iterator[tuple[str, Tensor]]:
-        for path, module in self.named_modules(remove_duplicate=False):
-            own = [*module._own(Parameter), *((n, b) for n, b in module._own(Buffer) if b.persistent)]
-            for name, value in own:
-                yield f"{path}.{name}" if path else name, value
-
-    def _with_extra_state(self) -> dict[str, Any]:
-        """The modules that have such, by the names of it."""
-        modules = self.named_modules(remove_duplicate=False)
-        return {f"{path}.{EXTRA}".lstrip("."): module for path, module in modules if hasattr(module, "get_extra_state")}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
-        """Copy values from a state dict into parameters and buffers of the same names; nothing is changed if anything is refused.
-
-        Raises:
-            RuntimeError: lists every missing and every unexpected name (if `strict`) and every wrong shape.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
-        own, extra = dict(self._tensors_of_state()), self._with_extra_state()
-        given = {
-            name: value if isinstance(value, Tensor) or name in extra else as_tensor(value) for name, value in state_dict.items()
-        }
-        missing = [name for name in (*own, *extra) if name not in given]
-        unexpected = [name for name in given if name not in own and name not in extra]
-        wrong = [
-            f"{name}: the model has {own[name].shape}, the state dict {given[name].shape}"
-            for name in own
-            if name in given and own[name].shape != given[name].shape
-        ]
-        problems = [f"missing: {', '.join(missing)}"] if strict and missing else []
-        problems += [f"unexpected: {', '.join(unexpected)}"] if strict and unexpected else []
-        problems += [f"wrong shapes: {'; '.join(wrong)}"] if wrong else []
-        if problems:
-            raise RuntimeError(f"this state dict does not fit {type(self).__name__}. " + ". ".join(problems) + ".")
-        with no_grad():
-            for name in own:
-                if name in given:
-                    if assign:
-                        own[name].data = given[name].detach().clone()
-                    else:
-                        own[name].copy_(given[name])
-        for name, module in extra.items():
-            if name in given:
-                module.set_extra_state(given[name])
-        return IncompatibleKeys(missing, unexpected)
 
     # -- hooks -----------------------------------------------------------------------------------------------------
     def _add_hook(self, kind: str, hook: Any, prepend: bool = False) -> HookHandle:
@@ -440,12 +381,16 @@ class Module:
         anything, replaces grad_input."""
         return self._add_hook("_backward_hooks", hook, prepend)
 
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
+        """Call `hook(module, grad_output)` when the gradient of the module's output is known; what it returns, if anything, replaces it."""
+        return self._add_hook("_backward_pre_hooks", hook, prepend)
+
     def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in list((self._forward_pre_hooks or {}).values()):
             replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
             if replaced is not None:
                 args, kwargs = replaced if with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
-        backward = BackwardHooks(self) if self._backward_hooks else None
+        backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
         if backward:
             args = backward.inputs(args)
         output = self.forward(*args, **kwargs)

@@ -31,6 +31,7 @@ class _Channels(_Scaled):
     The scale starts at 1, the shift at 0, the running mean at 0 and the running variance at 1.
     """
 
+    _version = 2  # since which the batches are counted
     dims: ClassVar[tuple[int, ...]]  # how many dims an input may have
     running_mean: Any
     running_var: Any
@@ -70,6 +71,11 @@ class _Channels(_Scaled):
         """Back to scale 1 and shift 0, and nothing learnt about the data."""
         self.reset_running_stats()
         super().reset_parameters()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *lists: Any) -> None:
+        if local_metadata.get("version", 1) < 2 and self.track_running_stats:  # also from a file, which keeps no version
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
 
     def _check_input_dim(self, x: Tensor) -> None:
         if x.ndim not in self.dims:
