@@ -115,6 +115,22 @@ def test_the_number_of_steps_may_be_a_tensor() -> None:
     assert optimizer.state[p]["step"] == 2
 
 
+def test_a_loaded_state_replaces_all_settings() -> None:
+    """Also those that came later, as a schedule's initial_lr, or another schedule would start from the rate of the first."""
+    p = tg.ones(2).requires_grad_()
+    optimizer = optim.SGD([("p", p)], lr=0.1)
+    state = optimizer.state_dict()
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    assert "initial_lr" in optimizer.param_groups[0]
+    optimizer.load_state_dict(state)
+    assert "initial_lr" not in optimizer.param_groups[0]
+    assert optimizer.param_groups[0]["params"] == [p]
+    assert optimizer.param_groups[0]["param_names"] == ["p"]
+    optimizer.step()
+    schedule.step()
+    assert optimizer.param_groups[0]["lr"] == 0.05
+
+
 def test_a_state_that_is_a_models_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'state' and 'param_groups', and this one \['weight', 'bias'\]"):
         optim.Adam([tensor([1.0])]).load_state_dict(tg.nn.Linear(2, 1).state_dict())

@@ -10,7 +10,8 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import amp, data, nn
-from tinygrad_edu.absent import MODULES, NOT_OFFERED
+from tinygrad_edu.absent import ALMOST_ABSENT, MODULES, NOT_OFFERED
+from tinygrad_edu.errors import DtypeError
 from tinygrad_edu.paths import PATHS
 
 
@@ -49,6 +50,36 @@ def test_what_is_not_offered_says_why(path: str) -> None:
         getattr(module, name)
     assert NOT_OFFERED[path] in str(error.value)
     assert not hasattr(module, name)
+
+
+@pytest.mark.parametrize("path", ALMOST_ABSENT)
+def test_the_rest_of_a_module_that_is_almost_absent_says_why(path: str) -> None:
+    with pytest.raises(AttributeError) as error:
+        getattr(importlib.import_module(f"tinygrad_edu.{path}"), "something")  # noqa: B009
+    assert ALMOST_ABSENT[path] in str(error.value)
+
+
+def test_programs_may_ask_whether_they_are_one_of_several_or_compiled() -> None:
+    import tinygrad_edu.distributed as dist
+
+    for question in (dist.is_available, dist.is_initialized, tg.jit.is_scripting, tg.jit.is_tracing):
+        assert question() is False
+    for mark in (tg.jit.ignore, tg.jit.ignore(), tg.jit.ignore(drop=True), tg.jit.unused, tg.jit.export, tg.jit.script):
+        assert mark(len) is len
+
+
+def test_bfloat16_may_be_named_but_not_used() -> None:
+    table = {tg.float16: 1, tg.bfloat16: 2}
+    assert table[tg.bfloat16] == 2
+    assert tg.ones(1).dtype not in (tg.float16, tg.bfloat16)
+    assert not tg.cuda.is_bf16_supported()
+    for make in (
+        lambda: tg.ones(1, dtype=tg.bfloat16),
+        lambda: tg.ones(1).to(tg.bfloat16),
+        lambda: nn.Linear(1, 1).to(tg.bfloat16),
+    ):
+        with pytest.raises(DtypeError, match="bfloat16 is not offered"):
+            make()
 
 
 @pytest.mark.parametrize("path", MODULES)

@@ -16,12 +16,15 @@ from . import (
     backends,
     cuda,
     data,
+    distributed,
+    jit,
     linalg,
     metrics,
     nn,
     ops,
     optim,
     paths,
+    special,
     testing,
     utils,
 )
@@ -35,6 +38,7 @@ from .backends import (
 )
 from .check import check_training
 from .dtypes import (
+    bfloat16,
     bool_,
     finfo,
     float16,

@@ -22,12 +22,10 @@ MODULES = {
     "autograd.forward_ad": "func.jvp gives the same products, and func.jacfwd whole Jacobians.",
     "autograd.graph": "utils.checkpoint saves memory, and hooks (register_hook) see and change gradients.",
     "autograd.profiler": _PROFILE,
-    "distributed": _ONE_DEVICE,
     "export": _EXPORT,
     "fft": _COMPLEX,
     "fx": _EXPORT,
     "hub": "models are not downloaded here; build them, and load their weights with load().",
-    "jit": _EXPORT,
     "multiprocessing": _ONE_DEVICE,
     "nn.parallel": _ONE_DEVICE,
     "nn.utils.prune": "a mask is a parametrization: parametrize.register_parametrization(layer, 'weight', Mask(mask)), where the forward "
@@ -35,10 +33,11 @@ MODULES = {
     "onnx": _EXPORT,
     "quantization": _QUANTIZED,
     "sparse": _SPARSE,
-    "special": "its functions are here by their own names: sigmoid for expit, lgamma for gammaln, erf, logit, xlogy, logsumexp ...",
     "utils.benchmark": "Python's timeit measures a function. " + _PROFILE,
     "utils.tensorboard": "fit() returns a training's history, and record() films it.",
 }
+# Modules that are here only to be asked whether they are used.
+ALMOST_ABSENT = {"distributed": _ONE_DEVICE, "jit": _EXPORT}
 NOT_OFFERED = {
     **MODULES,
     **dict.fromkeys(
@@ -49,7 +48,6 @@ NOT_OFFERED = {
     **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
     **dict.fromkeys((f"distributions.{name}" for name in ("Beta", "Dirichlet", "Gamma", "StudentT")), _GAMMA),
     "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
-    "bfloat16": "NumPy has no such dtype; use float32, or float16.",
     "nn.DataParallel": _ONE_DEVICE,
     "nn.SyncBatchNorm": "a training runs on one device here; use BatchNorm1d, BatchNorm2d or BatchNorm3d.",
 }
@@ -57,7 +55,8 @@ NOT_OFFERED = {
 
 def missing(module: str, name: str) -> AttributeError:
     """The error for a name that a module does not have."""
-    why = NOT_OFFERED.get(f"{module}.{name}".partition(".")[2])
+    path = f"{module}.{name}".partition(".")[2]
+    why = NOT_OFFERED.get(path, ALMOST_ABSENT.get(path.rpartition(".")[0]))
     return AttributeError(f"module {module!r} has no attribute {name!r}" + (f": {why}" if why else ""))
 
 

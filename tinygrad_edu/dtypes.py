@@ -17,6 +17,19 @@ int32 = np.dtype("int32")
 int64 = np.dtype("int64")
 uint8 = np.dtype("uint8")
 bool_ = np.dtype("bool")
+
+
+class _Unavailable:
+    """A dtype that NumPy has not. Programs name it in tables and comparisons; who makes a tensor of it is told."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+bfloat16 = _Unavailable("bfloat16")
 iinfo = np.iinfo
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)

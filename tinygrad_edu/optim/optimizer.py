@@ -207,7 +207,9 @@ class Optimizer:
             state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
         self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
-            group.update({k: deepcopy(v) for k, v in saved.items() if k != "params"})
+            kept = {name: group[name] for name in ("params", "param_names") if name in group}
+            group.clear()  # of what was not there when the state was saved, such as a schedule's initial_lr
+            group.update({k: deepcopy(v) for k, v in saved.items()} | kept)
 
     def _kept(self, value: Any) -> Any:
         """A copy of a value for the state: arrays for `update`; tensors for a `step` of one's own, as PyTorch's optimizers have it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..absent import missing
-from . import checkpoint, data
+from . import checkpoint, data, hooks
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "hooks"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,37 @@
+"""Marks of `torch.jit`, by which models say what of their Python PyTorch's compiler is to read: here it all runs as Python.
+
+Source: https://pytorch.org/docs/stable/jit.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .absent import missing
+
+__all__ = ["export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
+
+
+def script(obj: Any) -> Any:
+    """The function or module itself; `compile` records what it computes."""
+    return obj
+
+
+export = unused = script
+
+
+def ignore(drop: Any = False, **kwargs: Any) -> Any:
+    """A decorator that leaves a function as it is, with or without parentheses."""
+    return drop if callable(drop) else script
+
+
+def is_scripting() -> bool:
+    """Whether PyTorch's compiler reads this: no."""
+    return False
+
+
+is_tracing = is_scripting
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
