@@ -39,6 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 # Public functions without a row, and why.
 WITHOUT_ROW = {
     "broadcast_shapes": "takes shapes and returns one",
+    "detach": "the method's other name",
     "numel": "returns an int",
     "view": "reshape's row; it refuses some memory layouts",
     "view_as": "reshape's row; it refuses some memory layouts",

@@ -130,6 +130,23 @@ def test_a_plain_list_of_modules_that_are_registered_too_is_no_mistake() -> None
     assert len(list(nn.Sequential(model).parameters())) == 4
 
 
+def test_getattr_finds_what_is_there_and_says_what_is_missing_in_a_property() -> None:
+    class Stack(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer0 = nn.Linear(2, 2)
+
+        @property
+        def width(self) -> int:
+            return self.layer1.out_features
+
+    stack = Stack()
+    assert stack.__getattr__(f"layer{0}") is stack.layer0
+    assert not hasattr(stack, "layer2")
+    with pytest.raises(AttributeError, match="'Stack' object has no attribute 'layer1'"):
+        stack.width  # noqa: B018
+
+
 # -- changing all of it ----------------------------------------------------------------------------------------------
 def test_modes_reach_everything_and_can_be_overridden() -> None:
     class Frozen(nn.BatchNorm1d):

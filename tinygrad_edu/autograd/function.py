@@ -41,6 +41,11 @@ class FunctionCtx:
                 raise TypeError(f"save_for_backward takes tensors; a {type(x).__name__} can be an attribute: ctx.value = value.")
         self.saved_tensors = tensors
 
+    @property
+    def saved_variables(self) -> tuple:
+        """The older name of `saved_tensors`."""
+        return self.saved_tensors
+
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """These outputs carry no gradient."""
         self._non_differentiable = outputs

@@ -104,6 +104,14 @@ class Module(State):
         object.__setattr__(self, name, value)
         mark_setting()
 
+    def __getattr__(self, name: str) -> Any:
+        """What no other way found; PyTorch programs also ask here for what is there: `self.__getattr__("layer1")`."""
+        if name in self.__dict__:
+            return self.__dict__[name]
+        if isinstance(failed := getattr(type(self), name, None), property):
+            return failed.__get__(self)  # which says once more what is missing inside it
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         mark_setting()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -253,7 +254,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     Source: https://pytorch.org/docs/stable/generated/torch.linspace.html
     """
     start, end = _number(start), _number(end)
-    _check_steps("linspace", steps)
+    steps = _count("linspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
@@ -268,18 +269,20 @@ def logspace(
     Source: https://pytorch.org/docs/stable/generated/torch.logspace.html
     """
     start, end = _number(start), _number(end)
-    _check_steps("logspace", steps)
+    steps = _count("logspace", steps)
     wanted = _float_default(dtype)
     if wanted.kind != "f":
         start, end = int(start), int(end)
     return _made(np.power(float(base), _even(start, end, steps)).astype(wanted), device, requires_grad)
 
 
-def _check_steps(name: str, steps: Any) -> None:
-    if not isinstance(steps, int | np.integer):
+def _count(name: str, steps: Any) -> int:
+    if not hasattr(steps, "__index__"):
         raise TypeError(f"{name}: the number of steps must be an integer, and it is {steps!r}.")
+    steps = index(steps)
     if steps < 0:
         raise RuntimeError(f"{name}: the number of steps must not be negative, and it is {steps}.")
+    return steps
 
 
 def _even(start: float, end: float, steps: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..tensor import Tensor
 from .totals import total
 
 __all__ = [
-    "alias", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "clone", "contiguous", "expand", "expand_as",
+    "alias", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "clone", "contiguous", "detach", "expand", "expand_as",
     "flatten", "moveaxis", "movedim", "numel", "permute", "ravel", "reshape", "reshape_as", "squeeze", "sum_to", "swapaxes",
     "swapdims", "t", "transpose", "unflatten", "unsqueeze", "view", "view_as",
 ]  # fmt: skip
@@ -263,6 +263,11 @@ def unsqueeze(x: Any, dim: int) -> Any:
 def contiguous(x: Tensor, memory_format: str | None = None) -> Tensor:
     """The tensor itself if its elements lie in memory row by row, else a copy in which they do."""
     return x if x.array.flags.c_contiguous else x.clone()
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same numbers in the same memory, without history; as x.detach()."""
+    return input.detach()
 
 
 def numel(x: Any) -> int:
