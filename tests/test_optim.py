@@ -131,6 +131,27 @@ def test_a_loaded_state_replaces_all_settings() -> None:
     assert optimizer.param_groups[0]["lr"] == 0.05
 
 
+def test_state_that_belongs_to_no_parameter_is_kept() -> None:
+    """As MADGRAD's count of steps, self.state["k"]."""
+
+    class Counting(optim.Optimizer):
+        def __init__(self, params: Any) -> None:
+            super().__init__(params, {"lr": 0.5})
+            self.state["k"] = tg.tensor([0])
+
+        def step(self, closure: Any = None) -> None:
+            self.state["k"] += 1
+            for p in self.param_groups[0]["params"]:
+                p.data -= self.param_groups[0]["lr"] / self.state["k"].item()
+
+    p = tg.zeros(1).requires_grad_()
+    optimizer, other = Counting([p]), Counting([p])
+    optimizer.step()
+    other.load_state_dict(optimizer.state_dict())
+    other.step()
+    assert (p.tolist(), other.state["k"].tolist(), optimizer.state["k"].tolist()) == ([-0.75], [2], [1])
+
+
 def test_a_state_that_is_a_models_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'state' and 'param_groups', and this one \['weight', 'bias'\]"):
         optim.Adam([tensor([1.0])]).load_state_dict(tg.nn.Linear(2, 1).state_dict())

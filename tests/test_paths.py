@@ -64,8 +64,26 @@ def test_programs_may_ask_whether_they_are_one_of_several_or_compiled() -> None:
 
     for question in (dist.is_available, dist.is_initialized, tg.jit.is_scripting, tg.jit.is_tracing):
         assert question() is False
-    for mark in (tg.jit.ignore, tg.jit.ignore(), tg.jit.ignore(drop=True), tg.jit.unused, tg.jit.export, tg.jit.script):
+    for mark in (
+        tg.jit.ignore,
+        tg.jit.ignore(),
+        tg.jit.ignore(drop=True),
+        tg.jit.unused,
+        tg.jit.export,
+        tg.jit.script,
+        tg.jit.script_method,
+    ):
         assert mark(len) is len
+
+
+def test_files_with_models_may_import_what_downloads_weights() -> None:
+    import tinygrad_edu.utils.model_zoo as model_zoo
+
+    from tinygrad_edu.hub import load_state_dict_from_url
+
+    for download in (model_zoo.load_url, load_state_dict_from_url, tg.hub.load):
+        with pytest.raises(NotImplementedError, match="load_state_dict"):
+            download("https://example.org/weights.pth")
 
 
 def test_bfloat16_may_be_named_but_not_used() -> None:

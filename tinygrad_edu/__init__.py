@@ -17,6 +17,7 @@ from . import (
     cuda,
     data,
     distributed,
+    hub,
     jit,
     linalg,
     metrics,

@@ -25,7 +25,6 @@ MODULES = {
     "export": _EXPORT,
     "fft": _COMPLEX,
     "fx": _EXPORT,
-    "hub": "models are not downloaded here; build them, and load their weights with load().",
     "multiprocessing": _ONE_DEVICE,
     "nn.parallel": _ONE_DEVICE,
     "nn.utils.prune": "a mask is a parametrization: parametrize.register_parametrization(layer, 'weight', Mask(mask)), where the forward "

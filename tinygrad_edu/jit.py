@@ -5,11 +5,16 @@ Source: https://pytorch.org/docs/stable/jit.html
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from .absent import missing
+from .nn import Module
 
-__all__ = ["export", "ignore", "is_scripting", "is_tracing", "script", "unused"]
+__all__ = ["Final", "ScriptModule", "export", "ignore", "is_scripting", "is_tracing", "script", "script_method", "unused"]
+
+
+class ScriptModule(Module):
+    """A module to be compiled as a whole: here a module as any other."""
 
 
 def script(obj: Any) -> Any:
@@ -17,7 +22,7 @@ def script(obj: Any) -> Any:
     return obj
 
 
-export = unused = script
+export = script_method = unused = script
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import backends, data, nn
+from . import backends, data, hub, nn
 from .cuda import amp as cuda_amp
 from .nn import normalization
 from .ops import random
@@ -24,6 +24,7 @@ PATHS: dict[str, Any] = {
     "utils.data.dataloader": data.loader,
     "utils.data.dataset": data.dataset,
     "utils.data.sampler": data.sampler,
+    "utils.model_zoo": hub,
 }
 # Each file of nn by its own name too, or Python would find it a second time under the other path.
 PATHS |= {

@@ -85,10 +85,14 @@ class _PlainConv(_Conv):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight, self.bias)
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """With another weight, as layers ask that are made from this one: with a standardized, masked or adapted weight."""
         if self.padding_mode == "zeros":
-            return self.function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+            return self.function(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         x = pad(x, self._sides(), mode=self.padding_mode)
-        return self.function(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return self.function(x, weight, bias, self.stride, 0, self.dilation, self.groups)
 
     def _sides(self) -> list[int]:
         """The padding as `pad` takes it: both sides of each dim, the last dim first."""

@@ -461,6 +461,9 @@ class _Held(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def items(self) -> Any:  # of a dict, which also goes backwards
+        return dict(self._module._own(self._kind)).items()
+
     def __repr__(self) -> str:
         return repr(dict(self))
 

@@ -183,7 +183,7 @@ class _Recurrent(Module):
             )
         if not x.shape[0]:
             raise ShapeError(f"{name} takes sequences of at least one step, not {describe(given)}.")
-        dtype = self.weight_hh_l0.dtype  # type: ignore[attr-defined]
+        dtype = self.weight_hh_l0.dtype
         if x.dtype != dtype:
             raise DtypeError(
                 f"{name}: the input is {x.dtype} and the weights are {dtype}; convert with input.to({dtype}) or model.to({x.dtype})."

@@ -93,7 +93,7 @@ class Optimizer:
             raise TypeError(f"an optimizer takes a list of parameters, such as model.parameters(); this is a {given}.")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.state: defaultdict[Any, Any] = defaultdict(dict)
         groups = list(params)
         if not groups:
             raise ValueError(
@@ -177,13 +177,17 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has no update(p, g, state, group).")
 
     def state_dict(self) -> dict[str, Any]:
-        """State and hyperparameters, with parameters numbered in order; arrays become tensors that share memory."""
+        """State and hyperparameters, with parameters numbered in order; arrays become tensors that share memory.
+
+        What an optimizer of one's own keeps in its state under another key than a parameter stays as it is.
+        """
         index = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        state = {
-            index[p]: {k: wrap(v) if hasattr(v, "shape") and not isinstance(v, Tensor) else v for k, v in held.items()}
-            for p, held in self.state.items()
-            if p in index and held
-        }
+        state: dict[Any, Any] = {key: held for key, held in self.state.items() if not isinstance(key, Tensor)}
+        for p, held in self.state.items():
+            if p in index and held:
+                state[index[p]] = {
+                    k: wrap(v) if hasattr(v, "shape") and not isinstance(v, Tensor) else v for k, v in held.items()
+                }
         groups = [{**group, "params": [index[p] for p in group["params"]]} for group in self.param_groups]
         return {"state": state, "param_groups": groups}
 
@@ -201,10 +205,13 @@ class Optimizer:
         params = [p for group in self.param_groups for p in group["params"]]
         numbers = [i for group in groups for i in group["params"]]
         by_number = dict(zip(numbers, params, strict=True))
-        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        for number, held in state_dict["state"].items():
-            p = by_number[number]
-            state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for key, held in state_dict["state"].items():
+            if key in by_number:
+                p = by_number[key]
+                state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
+            else:
+                state[key] = self._kept(held)
         self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
             kept = {name: group[name] for name in ("params", "param_names") if name in group}
