@@ -147,6 +147,15 @@ def test_getattr_finds_what_is_there_and_says_what_is_missing_in_a_property() ->
         stack.width  # noqa: B018
 
 
+def test_set_submodule() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU()))
+    model.set_submodule("1.0", nn.GELU(), strict=True)
+    model.set_submodule("1.1", nn.Tanh())
+    assert [type(module).__name__ for module in model[1]] == ["GELU", "Tanh"]
+    with pytest.raises(AttributeError, match="no attribute '2'"):
+        model.set_submodule("1.2", nn.Tanh(), strict=True)
+
+
 # -- changing all of it ----------------------------------------------------------------------------------------------
 def test_modes_reach_everything_and_can_be_overridden() -> None:
     class Frozen(nn.BatchNorm1d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
@@ -150,6 +151,18 @@ def test_state_that_belongs_to_no_parameter_is_kept() -> None:
     other.load_state_dict(optimizer.state_dict())
     other.step()
     assert (p.tolist(), other.state["k"].tolist(), optimizer.state["k"].tolist()) == ([-0.75], [2], [1])
+
+
+def test_an_optimizer_of_ones_own_may_add_to_what_is_loaded_or_copied() -> None:
+    class Newer(optim.SGD):
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            super().__setstate__(state)
+            for group in self.param_groups:
+                group.setdefault("since", 2)
+
+    first, second = (Newer([tg.zeros(1).requires_grad_()], lr=0.1) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    assert [o.param_groups[0].get("since") for o in (first, second, copy.deepcopy(first))] == [None, 2, 2]
 
 
 def test_a_state_that_is_a_models_is_refused() -> None:

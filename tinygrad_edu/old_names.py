@@ -16,6 +16,7 @@ from .tensor import Tensor
 
 __all__ = [
     "BoolTensor", "ByteTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "Variable",
+    "set_default_tensor_type",
 ]  # fmt: skip
 
 
@@ -48,3 +49,14 @@ LongTensor = _type("LongTensor", dtypes.int64)
 IntTensor = _type("IntTensor", dtypes.int32)
 ByteTensor = _type("ByteTensor", dtypes.uint8)
 BoolTensor = _type("BoolTensor", dtypes.bool_)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Set the default dtype by the old name of its tensors: DoubleTensor, or "torch.DoubleTensor".
+
+    Source: https://pytorch.org/docs/stable/generated/torch.set_default_tensor_type.html
+    """
+    found = globals().get(t.rpartition(".")[2]) if isinstance(t, str) and "cuda" not in t else t
+    if not isinstance(found, _OldName) or found.dtype is None:
+        raise TypeError(f"set_default_tensor_type takes FloatTensor, DoubleTensor, HalfTensor or such a name, not {t!r}.")
+    dtypes.set_default_dtype(found.dtype)

@@ -112,6 +112,11 @@ class Module(State):
             return failed.__get__(self)  # which says once more what is missing inside it
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
+    def __setstate__(
+        self, state: dict[str, Any]
+    ) -> None:  # as copies are made; PyTorch programs add to it what older copies lack
+        self.__dict__.update(state)
+
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         mark_setting()
@@ -211,6 +216,13 @@ class Module(State):
         if not isinstance(found, Module):
             raise AttributeError(f"{target!r} is not a module but a {type(found).__name__}.")
         return found
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a path such as "layers.0", in place of what is there (if `strict`, there must be a module already)."""
+        if strict:
+            self.get_submodule(target)
+        path, _, name = target.rpartition(".")
+        self.get_submodule(path).add_module(name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "layers.0.weight"."""
@@ -388,6 +400,8 @@ class Module(State):
         """Call `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known; what it returns, if
         anything, replaces grad_input."""
         return self._add_hook("_backward_hooks", hook, prepend)
+
+    register_backward_hook = register_full_backward_hook  # its older name
 
     def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
         """Call `hook(module, grad_output)` when the gradient of the module's output is known; what it returns, if anything, replaces it."""

@@ -38,8 +38,8 @@ from .utils.rnn import PackedSequence, with_padding, without_padding
 
 
 # -- layers ----------------------------------------------------------------------------------------------------------
-class _Recurrent(Module):
-    """What RNN, LSTM and GRU share: layers on one another, and two directions.
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share, by which programs know them: layers on one another, and two directions.
 
     Layer k, in direction d, has weight_ih_lk (gates·hidden, inputs), weight_hh_lk (gates·hidden, hidden), bias_ih_lk and bias_hh_lk,
     with "_reverse" behind the name in the second direction; all start uniform in ±1/√hidden.
@@ -231,7 +231,7 @@ def _joined(parts: list[Tensor], dim: int) -> Tensor:
     return cat(parts, dim) if len(parts) > 1 else parts[0]
 
 
-class RNN(_Recurrent):
+class RNN(RNNBase):
     """h ← tanh(W_ih·x + b_ih + W_hh·h + b_hh), over a sequence; or with relu in place of tanh.
 
     Args:
@@ -267,7 +267,7 @@ class RNN(_Recurrent):
         return (rnn_steps(x, *states, *weights, nonlinearity=self.nonlinearity),)
 
 
-class LSTM(_Recurrent):
+class LSTM(RNNBase):
     """Long short-term memory: a cell state that gates let in, keep and let out, over a sequence; see the file's first lines.
 
     Args:
@@ -304,7 +304,7 @@ class LSTM(_Recurrent):
         return z[:steps], z[steps:]
 
 
-class GRU(_Recurrent):
+class GRU(RNNBase):
     """Gated recurrent unit: gates decide how much of the state is replaced, over a sequence; see the file's first lines.
 
     Args:
@@ -326,8 +326,8 @@ def _known(nonlinearity: str, error: type[Exception]) -> str:
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------
-class _Cell(Module):
-    """What the cells share: weight_ih (gates·hidden, inputs), weight_hh (gates·hidden, hidden), bias_ih and bias_hh.
+class RNNCellBase(Module):
+    """What the cells share, by which programs know them: weight_ih (gates·hidden, inputs), weight_hh (gates·hidden, hidden), bias_ih and bias_hh.
 
     All start uniform in ±1/√hidden.
     """
@@ -366,7 +366,7 @@ class _Cell(Module):
         )  # fmt: skip
 
 
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """One step: h ← tanh(W_ih·x + b_ih + W_hh·h + b_hh), or with relu in place of tanh.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
@@ -392,7 +392,7 @@ class RNNCell(_Cell):
         return step(input, self._state(input, hx), *self._weights())
 
 
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """One step of an LSTM: (h, c) ← (o·tanh(f·c + i·n), f·c + i·n); see the file's first lines.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.LSTMCell.html
@@ -406,7 +406,7 @@ class LSTMCell(_Cell):
         return lstm_cell(input, (self._state(input, h), self._state(input, c)), *self._weights())
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """One step of a GRU: h ← (1 - u)·n + u·h; see the file's first lines.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.GRUCell.html

@@ -212,11 +212,15 @@ class Optimizer:
                 state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
             else:
                 state[key] = self._kept(held)
-        self.state = state
         for group, saved in zip(self.param_groups, groups, strict=True):
             kept = {name: group[name] for name in ("params", "param_names") if name in group}
             group.clear()  # of what was not there when the state was saved, such as a schedule's initial_lr
             group.update({k: deepcopy(v) for k, v in saved.items()} | kept)
+        self.__setstate__({"state": state, "param_groups": self.param_groups})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What a copy or a loaded state brings; an optimizer of one's own may add settings that older ones lack."""
+        self.__dict__.update(state)
 
     def _kept(self, value: Any) -> Any:
         """A copy of a value for the state: arrays for `update`; tensors for a `step` of one's own, as PyTorch's optimizers have it."""
