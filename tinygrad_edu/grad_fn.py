@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 
 class GradFn:
-    """A recorded operation, for reading: its name, its inputs and the inputs' own `grad_fn`."""
+    """A recorded operation, for reading: its name, its inputs and the inputs' own; at the end of the way, that a leaf gets its gradient."""
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor
 
     def name(self) -> str:
-        """PyTorch's style of name: `MulBackward`."""
-        assert self._tensor.op is not None
+        """PyTorch's style of name: `MulBackward`; of a leaf, `AccumulateGrad`."""
+        if self._tensor.op is None:
+            return "AccumulateGrad"
         return "".join(part.capitalize() for part in self._tensor.op.name.split("_")) + "Backward"
 
     @property
@@ -30,9 +31,20 @@ class GradFn:
         return self._tensor.inputs
 
     @property
+    def variable(self) -> Tensor:
+        """The leaf that gets its gradient here."""
+        if self._tensor.op is not None:
+            raise AttributeError(f"{self.name()} has no variable: it is no leaf's.")
+        return self._tensor
+
+    @property
     def next_functions(self) -> tuple:
-        """The inputs' own operations, as PyTorch gives them: (grad_fn, 0) for each input, None for a constant or a leaf."""
-        return tuple((getattr(x, "grad_fn", None), 0) for x in self.inputs)
+        """As PyTorch gives them, (grad_fn, 0) for each input, plain numbers last; None for what needs no gradient."""
+        if self._tensor.op is None:
+            return ()
+        tensors = [x for x in self.inputs if hasattr(x, "requires_grad")]
+        numbers = len(self.inputs) - len(tensors)
+        return (*((GradFn(x) if x.requires_grad else None, 0) for x in tensors), *((None, 0),) * numbers)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, GradFn) and other._tensor is self._tensor
