@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .autograd import engine, functional, gradients
 from .errors import GraphError, ShapeError, describe
 from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
+from .nn.utils.stateless import functional_call
 from .ops.creation import zeros_like
 from .ops.joining import stack
 from .tensor import Tensor
@@ -201,57 +202,6 @@ def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
 
 
 # -- modules as functions --------------------------------------------------------------------------------------------
-def functional_call(
-    module: Module,
-    parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
-    args: Any = None,
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    tie_weights: bool = True,
-    strict: bool = False,
-) -> Any:
-    """Call a module with these tensors in the places of its parameters and buffers of the same names; it stays as it is.
-
-    Args:
-        parameter_and_buffer_dicts: names as in `state_dict()`; what is not named keeps its own value.
-        args: the arguments, as a tuple, or the only one.
-        tie_weights: a tensor that the module holds under several names is replaced under all of them.
-        strict: every parameter and buffer must be named.
-
-    Raises:
-        KeyError: a name that the module does not have, or with `strict` one that is missing.
-
-    >>> from tinygrad_edu import nn, ones, tensor
-    >>> functional_call(nn.Linear(2, 1), {"weight": ones(1, 2), "bias": ones(1)}, ones(3, 2)).flatten()
-    tensor([3., 3., 3.])
-
-    Source: https://pytorch.org/docs/stable/generated/torch.func.functional_call.html
-    """
-    dicts = [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
-    given = {name: value for part in dicts for name, value in part.items()}
-    places = {
-        f"{path}.{name}" if path else name: (owner, name, value)
-        for path, owner in module.named_modules(remove_duplicate=False)
-        for name, value in owner._own(Tensor)
-    }
-    unknown, missing = [name for name in given if name not in places], [name for name in places if name not in given]
-    if unknown or (strict and missing):
-        raise KeyError(
-            f"functional_call: {type(module).__name__} has no {', '.join(unknown)}; it has {', '.join(places)}."
-            if unknown
-            else f"functional_call with strict=True: {', '.join(missing)} is missing."
-        )
-    by_tensor = {places[name][2]: value for name, value in given.items()} if tie_weights else {}
-    args = () if args is None else args if isinstance(args, tuple) else (args,)
-    try:
-        for path, (owner, name, own) in places.items():
-            vars(owner)[name] = given.get(path, by_tensor.get(own, own))
-        return module(*args, **(kwargs or {}))
-    finally:
-        for owner, name, own in places.values():
-            vars(owner)[name] = own
-
-
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters of several models of one kind, stacked by name, and their buffers: for `functional_call` in `vmap`.
 

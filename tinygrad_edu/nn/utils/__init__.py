@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from ...absent import missing
-from . import parametrizations, parametrize, rnn
+from . import parametrizations, parametrize, rnn, stateless
 from .before_forward import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 
 
 def __getattr__(name: str) -> Any:
-    if name == "stateless":  # which asks for func, which comes after this
-        return importlib.import_module(".stateless", __name__)
     raise missing(__name__, name)
