@@ -257,7 +257,7 @@ class Reads:
 
     def settings_of(self, module: Module) -> set[str] | None:
         """The names of the settings of a module that may be read; None for all, since this package reads them."""
-        kinds = {kind for kind in type(module).__mro__ if self._is_library(kind)} - {Module, object}
+        kinds = {kind for kind in type(module).__mro__ if self._is_library(kind)} - {*Module.__mro__}
         names = self.names_of(module)
         return None if kinds or ANY in names else names | CALLED
 
