@@ -213,3 +213,35 @@ def test_older_form(norm: Any, remove: Any, names: list[str]) -> None:
     np.testing.assert_array_equal(layer.weight.detach().numpy(), value)
     with pytest.raises(ValueError, match="in this way"):
         remove(layer)
+
+
+# -- fusion ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["conv", "grouped", "transposed", "linear"])
+def test_a_fused_layer_does_what_both_did(kind: str, bias: bool, affine: bool) -> None:
+    tg.manual_seed(0)
+    make: Any = {
+        "conv": lambda: nn.Conv2d(4, 6, 3, bias=bias),
+        "grouped": lambda: nn.Conv2d(4, 6, 3, groups=2, bias=bias),
+        "transposed": lambda: nn.ConvTranspose2d(4, 6, 3, bias=bias),
+        "linear": lambda: nn.Linear(4, 6, bias=bias),
+    }[kind]
+    layer, norm = make(), (nn.BatchNorm1d if kind == "linear" else nn.BatchNorm2d)(6, affine=affine)
+    both = nn.Sequential(layer, norm).double()
+    x = tg.randn(8, 4, *() if kind == "linear" else (5, 5), dtype=tg.float64)
+    for p in both.parameters():
+        nn.init.normal_(p)
+    both(x)  # so that there are statistics
+    both.eval()
+    fused = nn.utils.fuse_conv_bn_eval(layer, norm, transpose=kind == "transposed")
+    np.testing.assert_allclose(fused(x).detach().numpy(), both(x).detach().numpy(), rtol=1e-9, atol=1e-12)
+    assert fused is not layer
+    assert fused.bias.requires_grad
+
+
+def test_only_layers_in_evaluation_are_fused() -> None:
+    with pytest.raises(ValueError, match="Conv2d is in training mode"):
+        nn.utils.fuse_conv_bn_eval(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1))
+    with pytest.raises(ValueError, match="no running statistics"):
+        nn.utils.fuse_linear_bn_eval(nn.Linear(1, 1).eval(), nn.BatchNorm1d(1, track_running_stats=False).eval())
