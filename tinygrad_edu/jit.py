@@ -10,7 +10,18 @@ from typing import Any, Final
 from .absent import missing
 from .nn import Module
 
-__all__ = ["Final", "ScriptModule", "export", "ignore", "is_scripting", "is_tracing", "script", "script_method", "unused"]
+__all__ = [
+    "Final",
+    "ScriptModule",
+    "annotate",
+    "export",
+    "ignore",
+    "is_scripting",
+    "is_tracing",
+    "script",
+    "script_method",
+    "unused",
+]
 
 
 class ScriptModule(Module):
@@ -28,6 +39,11 @@ export = script_method = unused = script
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
     """A decorator that leaves a function as it is, with or without parentheses."""
     return drop if callable(drop) else script
+
+
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """The value itself."""
+    return the_value
 
 
 def is_scripting() -> bool:

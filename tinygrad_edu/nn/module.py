@@ -48,6 +48,7 @@ class Module(State):
     _forward_pre_hooks: dict | None = None
     _backward_hooks: dict | None = None
     _backward_pre_hooks: dict | None = None
+    _empty: frozenset[str] = frozenset()  # registered names that are None now and keep their place
     _plain: tuple[str, ...] = ()  # lists, tuples and dicts, in which parameters() finds nothing
     _unset_buffers: dict[str, bool] | None = None  # buffers that are None now, and whether they are persistent
 
@@ -85,7 +86,12 @@ class Module(State):
                 raise AttributeError(
                     f"{type(self).__name__}.{name} is assigned before super().__init__() was called: call it first in __init__."
                 )
-        elif isinstance(held, Parameter | Module) and value is not None:
+            registered = isinstance(held, Parameter | Buffer | Module) or name in self._empty or name.isdigit()  # a list's places
+            if name in self.__dict__ and not registered:
+                del self.__dict__[name]  # its place is where it becomes one of them, and not where it was None
+        elif isinstance(held, Parameter | Module) and value is None:
+            self._empty |= {name}
+        elif isinstance(held, Parameter | Module):
             kind = "Parameter" if isinstance(held, Parameter) else "Module"
             raise TypeError(
                 f"{type(self).__name__}.{name} is a {kind} and cannot become a {type(value).__name__}, which would not be trained: "
@@ -284,6 +290,8 @@ class Module(State):
             raise KeyError(f"a name must not be empty or contain a dot; this one is {name!r}.")
         if hasattr(self, name) and not isinstance(getattr(self, name), kind | None):
             raise KeyError(f"{type(self).__name__} already has an attribute {name!r}; choose another name.")
+        if value is None:
+            self._empty |= {name}
         setattr(self, name, value)
 
     # -- changing all of it ----------------------------------------------------------------------------------------
