@@ -118,9 +118,8 @@ class Module(State):
             return failed.__get__(self)  # which says once more what is missing inside it
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
-    def __setstate__(
-        self, state: dict[str, Any]
-    ) -> None:  # as copies are made; PyTorch programs add to it what older copies lack
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What a copy starts with; programs add to it what older copies lack."""
         self.__dict__.update(state)
 
     def __delattr__(self, name: str) -> None:
