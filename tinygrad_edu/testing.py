@@ -63,6 +63,7 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    fast_mode: bool = False,
 ) -> bool:
     """Check the gradients of `func` at `inputs` against central differences, (f(x + eps) - f(x - eps)) / 2·eps.
 
@@ -77,6 +78,7 @@ def gradcheck(
         eps: how far an element is moved to each side, times √|x| where |x| > 1, so that the values of large numbers differ enough.
         atol, rtol: what may differ: atol + rtol·|difference quotient|.
         raise_exception: raise GradcheckError instead of returning False.
+        fast_mode: taken for PyTorch's sake, without effect: every element is varied.
 
     Raises:
         GradcheckError: the worst element, with its gradient and its difference quotient, in which way it is wrong, and the rule that
@@ -105,6 +107,7 @@ def gradgradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    fast_mode: bool = False,
 ) -> bool:
     """Check the second derivatives of `func`, by `gradcheck` of its gradients, as functions of the inputs and of `grad_outputs`.
 
@@ -113,7 +116,7 @@ def gradgradcheck(
 
     Args:
         grad_outputs: the gradients that the outputs get, one for each (default: random numbers).
-        func, inputs, eps, atol, rtol, raise_exception: as for `gradcheck`, and it raises the same errors.
+        func, inputs, eps, atol, rtol, raise_exception, fast_mode: as for `gradcheck`, and it raises the same errors.
 
     >>> from tinygrad_edu import Tensor, exp
     >>> gradgradcheck(exp, Tensor([0.0, 1.0], dtype="float64", requires_grad=True))
