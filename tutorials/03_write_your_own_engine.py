@@ -471,8 +471,9 @@ print("nothing found that breaks it")
 # In `x * y` nothing is used twice, so there is nothing to add. A test that passes says something only if it *could* have failed.
 # Keep that in mind for the exercises.
 #
-# > **In the package:** `gradcheck` in [testing.py](../tinygrad_edu/testing.py) compares with measured slopes. The same file
-# > describes tensors and shapes for Hypothesis. Every operation of the package is tested so, on many shapes.
+# > **In the package:** `gradcheck` in [testing/derivatives.py](../tinygrad_edu/testing/derivatives.py) compares with measured
+# > slopes. [strategies.py](../tinygrad_edu/testing/strategies.py) beside it describes tensors and shapes for Hypothesis. Every
+# > operation of the package is tested so, on many shapes.
 #
 # ## Train something
 #
@@ -1107,7 +1108,7 @@ with check():
 #   `backward`, `grad` and `steps`
 # - [`ops/arithmetic.py`](../tinygrad_edu/ops/arithmetic.py), [`ops/products.py`](../tinygrad_edu/ops/products.py),
 #   [`sum_to`](../tinygrad_edu/ops/shape.py): rules
-# - [`testing.py`](../tinygrad_edu/testing.py): `gradcheck` and strategies for Hypothesis
+# - [`testing`](../tinygrad_edu/testing): `gradcheck` and strategies for Hypothesis
 #
 # **Back:** [2. Backprop, one step at a time](02_backprop_step_by_step.ipynb). **Next:** [4. The perceptron and linear
 # classifiers](04_perceptron_and_linear_classifiers.ipynb).

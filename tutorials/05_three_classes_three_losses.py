@@ -739,7 +739,7 @@ with check():
 # - [`multi_margin_loss`, `one_vs_all_hinge_loss`, `structured_svm_loss`, `cross_entropy`](../tinygrad_edu/ops/classification.py), and as
 #   modules in [nn/loss.py](../tinygrad_edu/nn/loss.py)
 # - [`softmax`](../tinygrad_edu/ops/softmax.py) and its gradient; [`SGD`](../tinygrad_edu/optim/sgd.py)
-# - [`plot_decision`](../tinygrad_edu/plot.py); [`gradcheck`](../tinygrad_edu/testing.py)
+# - [`plot_decision`](../tinygrad_edu/plot.py); [`gradcheck`](../tinygrad_edu/testing/derivatives.py)
 # - The page: [CS231n's demo](http://vision.stanford.edu/teaching/cs231n-demos/linear-classify/), and
 #   [the course's notes](https://cs231n.github.io/linear-classify/) on these losses
 #

@@ -629,7 +629,7 @@ for name, function in [
 # We checked at three numbers that came to mind. A *property test* says what must hold for **all** inputs, and lets a program look
 # for one that breaks it. The program is [Hypothesis](https://hypothesis.readthedocs.io). Under `@given` it calls a function again
 # and again with other inputs: here with tensors of all shapes, made by `tensors()` of
-# [tinygrad_edu.testing](../tinygrad_edu/testing.py). `@settings` says how often, and `quiet` makes each run the same. The
+# [tinygrad_edu.testing](../tinygrad_edu/testing/strategies.py). `@settings` says how often, and `quiet` makes each run the same. The
 # derivatives first:
 
 
@@ -999,6 +999,6 @@ with check():
 # - [`optim/optimizer.py`](../tinygrad_edu/optim/optimizer.py): the loop around `update`; [`optim/sgd.py`](../tinygrad_edu/optim/sgd.py)
 #   and the others are written just like yours
 # - [`op.py`](../tinygrad_edu/op.py), [`autograd/function.py`](../tinygrad_edu/autograd/function.py): operations
-# - [`testing.py`](../tinygrad_edu/testing.py): `gradcheck`, `gradgradcheck`, `tensors`
+# - [`testing`](../tinygrad_edu/testing): `gradcheck`, `gradgradcheck`, `tensors`
 #
 # **Back:** [10. Which sine is it?](10_which_sine_is_it.ipynb). **Next:** [12. Convolutions](12_convolutions.ipynb).

@@ -1,40 +1,22 @@
-"""Tests of derivatives, for the operations here and for your own.
-
-`gradcheck` compares gradients with differences of the function's values, `gradgradcheck` does the same for second
-derivatives, `assert_close` compares tensors. `shapes`, `broadcastable_shapes` and `tensors` are Hypothesis strategies; with
-them an operation of your own is tested on many random tensors in three lines:
-
->>> from hypothesis import given, settings
->>> from tinygrad_edu.testing import gradcheck, tensors
->>> @settings(max_examples=10, database=None)
-... @given(tensors(requires_grad=True))
-... def test_cube(x):
-...     assert gradcheck(lambda x: x * x * x, x)
->>> test_cube()
-"""
+"""gradcheck: gradients against differences of the function's values; gradgradcheck: the same of the gradients."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from . import backend, dtypes
-from .autograd.engine import topological_order
-from .autograd.function import _Call
-from .autograd.gradients import grad
-from .autograd.messages import name_of
-from .errors import DtypeError, GraphError, describe
-from .op import recording
-from .ops.creation import tensor
-from .tensor import Tensor
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-__all__ = ["GradcheckError", "assert_close", "broadcastable_shapes", "gradcheck", "gradgradcheck", "shapes", "tensors"]
+from .. import backend, dtypes
+from ..autograd.engine import topological_order
+from ..autograd.function import _Call
+from ..autograd.gradients import grad
+from ..autograd.messages import name_of
+from ..errors import DtypeError, GraphError, describe
+from ..op import recording
+from ..ops.creation import tensor
+from ..tensor import Tensor
 
 
 class GradcheckError(RuntimeError):
@@ -54,7 +36,6 @@ _SECOND = (
 _AGAIN = 10  # calls with the same inputs, to tell a function that draws random numbers
 
 
-# -- derivatives -----------------------------------------------------------------------------------------------------
 def gradcheck(
     func: Callable[..., Any],
     inputs: Tensor | Sequence[Any],
@@ -433,171 +414,3 @@ def _slope(value: Callable[[], list], weights: list, x: Tensor, index: tuple[int
     with np.errstate(invalid="ignore"):  # of ∞ - ∞, where a constant ∞ has not changed
         changes = [np.where(up == down, 0.0, up - down) for up, down in zip(above, below, strict=True)]
     return sum(float(np.sum(change * w)) for change, w in zip(changes, weights, strict=True)) / (high - low)
-
-
-# -- comparing tensors -----------------------------------------------------------------------------------------------
-_TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol, atol, as PyTorch's
-
-
-def assert_close(
-    actual: Any,
-    expected: Any,
-    *,
-    rtol: float | None = None,
-    atol: float | None = None,
-    equal_nan: bool = False,
-    check_device: bool = True,
-    check_dtype: bool = True,
-    msg: str | Callable[[str], str] | None = None,
-) -> None:
-    """Fail unless |actual - expected| ≤ atol + rtol·|expected| everywhere, with equal shapes, dtypes and devices.
-
-    Args:
-        actual, expected: tensors, arrays, numbers, or sequences or mappings of these.
-        rtol, atol: both or none; default by dtype: 1.3e-6 and 1e-5 for float32, 1e-7 for float64, 0 for integers.
-        equal_nan: whether NaN equals NaN.
-        check_device, check_dtype: whether these must be equal too.
-        msg: what the error says, or a function that makes it of the usual text.
-
-    Raises:
-        AssertionError: they differ; it names the place of the largest difference.
-
-    >>> from tinygrad_edu import Tensor
-    >>> assert_close(Tensor([1.0, 2.0]), Tensor([1.0, 2.0]) * 1.0000001)
-
-    Source: https://pytorch.org/docs/stable/testing.html
-    """
-    if (rtol is None) != (atol is None):
-        raise ValueError("assert_close: give both rtol and atol, or neither.")
-    problem = next(_differences(actual, expected, "", rtol, atol, equal_nan, check_device, check_dtype), None)
-    if problem is not None:
-        raise AssertionError(problem if msg is None else msg(problem) if callable(msg) else msg)
-
-
-def _differences(a: Any, b: Any, place: str, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool) -> Iterator[str]:
-    """What is different, in words."""
-    rest = (rtol, atol, equal_nan, device, dtype)
-    where = f" at {place}" if place else ""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        if a.keys() != b.keys():
-            yield f"the keys{where} differ: {sorted(map(str, a))} and {sorted(map(str, b))}"
-        for key in a.keys() & b.keys():
-            yield from _differences(a[key], b[key], f"{place}[{key!r}]", *rest)
-    elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        if len(a) != len(b):
-            yield f"the lengths{where} differ: {len(a)} and {len(b)}"
-        for i, (x, y) in enumerate(zip(a, b, strict=False)):
-            yield from _differences(x, y, f"{place}[{i}]", *rest)
-    elif a is None and b is None:
-        return
-    elif not all(isinstance(x, Tensor | int | float) or hasattr(x, "__array_function__") for x in (a, b)) or (
-        isinstance(a, Tensor) != isinstance(b, Tensor)
-    ):
-        raise TypeError(f"assert_close compares tensors with tensors and numbers with numbers{where}: {type(a)}, {type(b)}.")
-    else:
-        yield from _different_values(a, b, where, *rest)
-
-
-def _different_values(
-    a: Any, b: Any, where: str, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool
-) -> Iterator[str]:
-    if device and isinstance(a, Tensor) and a.device != b.device:
-        yield f"the devices{where} differ: {a.device} and {b.device}"
-    a, b = (x.numpy(force=True) if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
-    if a.shape != b.shape:
-        yield f"the shapes{where} differ: {a.shape} and {b.shape}"
-        return
-    if dtype and a.dtype != b.dtype:
-        yield f"the dtypes{where} differ: {a.dtype} and {b.dtype}"
-    if rtol is None:
-        rtol, atol = np.max([_TOLERANCES.get(str(x.dtype), (0.0, 0.0)) for x in (a, b)], axis=0)
-    with np.errstate(all="ignore"):
-        a, b = (
-            x.astype(np.float64) if x.dtype.kind in "fb" else x.astype(object) for x in (a, b)
-        )  # object: exact for any integer
-        off = np.asarray(abs(a - b), dtype=np.float64)
-        near = np.asarray(a == b, dtype=bool) | np.asarray(off <= atol + rtol * abs(b), dtype=bool) & np.isfinite(off)
-    if equal_nan:
-        near |= np.asarray(a != a, dtype=bool) & np.asarray(b != b, dtype=bool)
-    if not near.all():
-        worst = np.where(near, -1.0, np.where(np.isnan(off), np.inf, off))
-        at = tuple(int(i) for i in np.unravel_index(np.argmax(worst), worst.shape))
-        yield (
-            f"{int((~near).sum())} of {near.size} elements{where} are not close. The worst is at {list(at)}: {a[at]}, expected "
-            f"{b[at]}, a difference of {off[at]:.4g} (allowed: {atol:g} + {rtol:g} of the expected)."
-        )
-
-
-# -- strategies ------------------------------------------------------------------------------------------------------
-def _hypothesis() -> Any:
-    try:
-        import hypothesis.extra.numpy
-        import hypothesis.strategies
-    except ImportError as error:
-        raise ImportError('the strategies of tinygrad_edu.testing need Hypothesis: pip install "tinygrad-edu[test]"') from error
-    return hypothesis
-
-
-def shapes(min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4) -> SearchStrategy[tuple[int, ...]]:
-    """Shapes, the empty one and those with a side of 0 among them."""
-    return _hypothesis().extra.numpy.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=max_side)
-
-
-def broadcastable_shapes(
-    n: int, *, max_dims: int = 3, min_side: int = 0, max_side: int = 4
-) -> SearchStrategy[list[tuple[int, ...]]]:
-    """Lists of n shapes that broadcast together: with `data.draw` an operation of several inputs is tested on them.
-
-    >>> from hypothesis import given, settings, strategies
-    >>> @settings(max_examples=10, database=None)
-    ... @given(strategies.data())
-    ... def test_mul(data):
-    ...     inputs = [data.draw(tensors(shape, requires_grad=True)) for shape in data.draw(broadcastable_shapes(2))]
-    ...     assert gradcheck(lambda x, y: x * y, inputs)
-    >>> test_mul()
-    """
-    strategy = _hypothesis().extra.numpy.mutually_broadcastable_shapes(
-        num_shapes=n, max_dims=max_dims, min_side=min_side, max_side=max_side
-    )
-    return strategy.map(lambda found: list(found.input_shapes))
-
-
-def tensors(
-    shape: Any = None, dtype: Any = "float64", elements: Any = None, requires_grad: bool = False
-) -> SearchStrategy[Tensor]:
-    """Tensors.
-
-    Args:
-        shape: a shape or a strategy for it (default: `shapes()`).
-        dtype: float64 by default, which `gradcheck` needs.
-        elements: (low, high), or a strategy (default: sixteenths from -2 to 2 for floats, which are often equal and else far enough
-            apart for difference quotients; integers from -5 to 5, or from 0 to 5 if unsigned).
-        requires_grad: as for `Tensor`.
-
-    An operation with a kink is checked beside it, relu for instance with
-
-    >>> from hypothesis.strategies import floats
-    >>> beside_0 = tensors(elements=floats(-2, -0.1) | floats(0.1, 2), requires_grad=True)
-    """
-    hypothesis = _hypothesis()
-    strategies, dtype = hypothesis.strategies, dtypes.as_dtype(dtype)
-    if elements is None and dtype.kind == "f":
-        elements = strategies.floats(-2, 2).map(lambda x: round(16 * x) / 16)
-    elif elements is None:
-        elements = {"i": (-5, 5), "u": (0, 5), "b": (False, True)}[dtype.kind]
-    if isinstance(elements, tuple):
-        low, high = elements
-        elements = (
-            strategies.floats(low, high, width=8 * dtype.itemsize, allow_subnormal=False)
-            if dtype.kind == "f"
-            else strategies.booleans()
-            if dtype.kind == "b"
-            else strategies.integers(low, high)
-        )
-    arrays = hypothesis.extra.numpy.arrays(dtype, shapes() if shape is None else shape, elements=elements)
-
-    @strategies.composite  # and not map, of which Hypothesis would print the function in place of the tensor
-    def drawn(draw: Callable) -> Tensor:
-        return tensor(draw(arrays), requires_grad=requires_grad)
-
-    return drawn()
