@@ -1108,7 +1108,7 @@ with check():
 #   `backward`, `grad` and `steps`
 # - [`ops/arithmetic.py`](../tinygrad_edu/ops/arithmetic.py), [`ops/products.py`](../tinygrad_edu/ops/products.py),
 #   [`sum_to`](../tinygrad_edu/ops/shape.py): rules
-# - [`testing`](../tinygrad_edu/testing): `gradcheck` and strategies for Hypothesis
+# - [`testing`](../tinygrad_edu/testing/__init__.py): `gradcheck` and strategies for Hypothesis
 #
 # **Back:** [2. Backprop, one step at a time](02_backprop_step_by_step.ipynb). **Next:** [4. The perceptron and linear
 # classifiers](04_perceptron_and_linear_classifiers.ipynb).

@@ -999,6 +999,6 @@ with check():
 # - [`optim/optimizer.py`](../tinygrad_edu/optim/optimizer.py): the loop around `update`; [`optim/sgd.py`](../tinygrad_edu/optim/sgd.py)
 #   and the others are written just like yours
 # - [`op.py`](../tinygrad_edu/op.py), [`autograd/function.py`](../tinygrad_edu/autograd/function.py): operations
-# - [`testing`](../tinygrad_edu/testing): `gradcheck`, `gradgradcheck`, `tensors`
+# - [`testing`](../tinygrad_edu/testing/__init__.py): `gradcheck`, `gradgradcheck`, `tensors`
 #
 # **Back:** [10. Which sine is it?](10_which_sine_is_it.ipynb). **Next:** [12. Convolutions](12_convolutions.ipynb).
