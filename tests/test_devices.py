@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu import distributions
 from tinygrad_edu.errors import DeviceError
 
 from . import strict_cupy
@@ -423,6 +424,39 @@ def test_a_wrong_number_on_the_gpu_is_reported_with_the_next_look() -> None:
     with pytest.raises(IndexError, match="label 7"):
         x.cpu()
     assert x.tolist() == [[0, 0, 0], [0, 0, 0]]  # said once
+
+
+@pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: distributions.Normal(x, x),
+        lambda x: distributions.LogNormal(x, 1.0),
+        lambda x: distributions.Uniform(x, 2 * x),
+        lambda x: distributions.Exponential(x),
+        lambda x: distributions.Laplace(x, 2.0),
+        lambda x: distributions.Poisson(x),
+        lambda x: distributions.Bernoulli(logits=x),
+        lambda x: distributions.Categorical(x),
+        lambda x: distributions.OneHotCategorical(logits=x),
+        lambda x: distributions.MultivariateNormal(x, scale_tril=x.diag()),
+        lambda x: distributions.Independent(distributions.Normal(x, 1.0), 1),
+        lambda x: distributions.MixtureSameFamily(distributions.Categorical(x), distributions.Normal(x, 1.0)),
+    ],
+)
+def test_distributions_stay_on_the_device(make) -> None:  # type: ignore[no-untyped-def]
+    x = tg.tensor([0.5, 1.0, 2.0], device="cuda", requires_grad=True)
+    solves = isinstance(make(x), distributions.MultivariateNormal)  # a linear system, for which CuPy waits
+    with contextlib.nullcontext() if solves else strict_cupy.no_waiting():
+        made = make(x)
+        drawn = made.sample((4,))
+        made.log_prob(drawn).sum().backward()
+    assert drawn.device == "cuda"
+    assert x.grad is not None
+    assert x.grad.device == "cuda"
+    numbers = drawn.cpu()
+    there, here = made.log_prob(drawn).detach().cpu(), make(x.detach().cpu()).log_prob(numbers)
+    np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-5)
 
 
 @pytest.mark.usefixtures("cuda")

@@ -308,8 +308,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
 
 
 def _check_std(std: Any) -> None:
-    if np.any((std.array if isinstance(std, Tensor) else std) < 0):
-        raise RuntimeError("a standard deviation must not be negative.")
+    negative = (std.array if isinstance(std, Tensor) else np.asarray(std)) < 0
+    backend.require(~negative.any(), lambda: RuntimeError("a standard deviation must not be negative."))
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
@@ -325,8 +325,10 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 def _hits(like: Tensor, p: Any, generator: Generator | None) -> Any:
     """Ones with probability p and zeros, in an array like the tensor."""
     p = p.array if isinstance(p, Tensor) else p
-    if not np.all((p >= 0) & (p <= 1)):
-        raise RuntimeError("probabilities must lie in [0, 1].")
+    inside = (p >= 0) & (p <= 1)
+    backend.require(
+        inside if isinstance(p, int | float) else inside.all(), lambda: RuntimeError("probabilities must lie in [0, 1].")
+    )
     uniform = _numbers(like.device, generator).random(like.shape)  # in float64, so that small p are drawn right
     return backend.place(backend.as_array(uniform < p), like.device).astype(like.dtype)
 
@@ -336,8 +338,10 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
 
     Source: https://pytorch.org/docs/stable/generated/torch.poisson.html
     """
-    if input.dtype.kind != "f" or not (input.array >= 0).all():
-        raise RuntimeError(f"poisson takes means that are floats and not negative; this is {describe(input)}.")
+    backend.require(
+        input.dtype.kind == "f" and (input.array >= 0).all(),
+        lambda: RuntimeError(f"poisson takes means that are floats and not negative; this is {describe(input)}."),
+    )
     return wrap(backend.as_array(_numbers(input.device, generator).poisson(input.array, input.shape)).astype(input.dtype))
 
 
@@ -357,11 +361,15 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     how = "with" if replacement else "without"
     if num_samples <= 0 or (not replacement and num_samples > input.shape[-1]):
         raise RuntimeError(f"multinomial cannot draw {num_samples} of {input.shape[-1]} indices {how} replacement.")
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise RuntimeError("multinomial: weights must be finite and not negative.")
+    backend.require(
+        (np.isfinite(weights) & (weights >= 0)).all(),
+        lambda: RuntimeError("multinomial: weights must be finite and not negative."),
+    )
     enough = 1 if replacement else num_samples
-    if not ((weights > 0).sum(-1) >= enough).all():
-        raise RuntimeError(f"multinomial: a row has fewer than {enough} weights that are not 0.")
+    backend.require(
+        ((weights > 0).sum(-1) >= enough).all(),
+        lambda: RuntimeError(f"multinomial: a row has fewer than {enough} weights that are not 0."),
+    )
     numbers = _numbers(input.device, generator)
     if not replacement:
         # Waiting times with these rates: the first to arrive is drawn with these probabilities, then the second of the rest ...
@@ -369,14 +377,17 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
             waiting = numbers.standard_exponential(weights.shape) / weights
         return wrap(np.argsort(waiting, -1)[..., :num_samples].copy())
     rows = weights.reshape(-1, weights.shape[-1]).astype(np.float64)
-    drawn = [_by_weight(row, numbers.random(num_samples)) for row in rows]
-    return wrap(np.stack(drawn).reshape(*input.shape[:-1], num_samples))
+    drawn = _by_weight(rows, numbers.random((len(rows), num_samples)))
+    return wrap(drawn.astype(np.int64).reshape(*input.shape[:-1], num_samples))
 
 
 def _by_weight(weights: Any, uniform: Any) -> Any:
-    """For each number in [0, 1), the index in whose share of the line from 0 to 1 it falls."""
-    ends = np.cumsum(weights)
-    return np.searchsorted(ends, uniform * ends[-1], side="right").astype(np.int64)
+    """For each number in [0, 1) of a row, the index in whose share of the line from 0 to 1 it falls."""
+    ends = np.cumsum(weights, axis=-1)
+    places = uniform * ends[:, -1:]
+    if len(places) <= places.shape[1]:  # one search for each row, or one for each number of all rows
+        return np.stack([np.searchsorted(row, place, side="right") for row, place in zip(ends, places, strict=True)])
+    return np.stack([(ends <= places[:, i : i + 1]).sum(-1) for i in range(places.shape[1])], axis=-1)
 
 
 # -- in place --------------------------------------------------------------------------------------------------------
