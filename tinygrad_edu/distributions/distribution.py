@@ -172,6 +172,21 @@ def together(*parameters: Any) -> tuple[Tensor, ...]:
     return broadcast_tensors(*[x if isinstance(x, Tensor) else tensor(x, **how) for x in parameters])
 
 
+class LocScale(Distribution):
+    """A distribution of loc + scale·x, where x is distributed around 0 to both sides alike."""
+
+    has_rsample = True
+    parameters = ("loc", "scale")
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = together(loc, scale)
+        super().__init__(self.loc.shape, validate_args=validate_args)
+        self._require("loc", self.loc, self.loc == self.loc, "a number, not NaN")
+        self._require("scale", self.scale, self.scale > 0, "greater than 0")
+
+    mean = mode = property(lambda self: self.loc)
+
+
 def one_of(kind: str, probs: Any, logits: Any) -> Tensor:
     """The parameter that was given of these two, which say the same."""
     if (probs is None) == (logits is None):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+
+import numpy as np
 
 from ..ops.random import rand
 from ..tensor import Tensor
-from .distribution import Distribution, together
+from .distribution import LocScale
 
 
-class Laplace(Distribution):
+class Laplace(LocScale):
     """p(x) = exp(-|x - loc| / scale) / (2·scale)
 
     Args:
@@ -20,18 +21,10 @@ class Laplace(Distribution):
     Source: https://pytorch.org/docs/stable/distributions.html#laplace
     """
 
-    has_rsample = True
-    parameters = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = together(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-        self._require("loc", self.loc, self.loc == self.loc, "a number, not NaN")
-        self._require("scale", self.scale, self.scale > 0, "greater than 0")
-
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        side = 1 - 2 * rand(shape, dtype=self.loc.dtype, device=self.loc.device)  # in (-1, 1], whose end 1 has no logarithm below
-        return self.loc + self.scale * side.sign() * -(-side.abs().clamp(max=1 - 2**-24)).log1p()
+        side = 1 - 2 * rand(shape, dtype=self.loc.dtype, device=self.loc.device)  # in (-1, 1], whose end 1 would become infinite
+        inside = side.abs().clamp(max=1 - float(np.finfo(side.dtype).epsneg))
+        return self.loc - self.scale * side.sign() * (-inside).log1p()
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-|x - loc| / scale - log(2·scale)"""
@@ -51,6 +44,5 @@ class Laplace(Distribution):
         beside = value - 0.5
         return self.loc - self.scale * beside.sign() * (-2 * beside.abs()).log1p()
 
-    mean = mode = property(lambda self: self.loc)
     stddev = property(lambda self: math.sqrt(2) * self.scale)
     variance = property(lambda self: 2 * self.scale**2)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ..ops.random import randn
 from ..tensor import Tensor
-from .distribution import LOG_2_PI, Distribution, together
+from .distribution import LOG_2_PI, LocScale
 
 
-class Normal(Distribution):
+class Normal(LocScale):
     """p(x) = exp(-(x - loc)² / (2·scale²)) / (scale·√(2π))
 
     Args:
@@ -23,15 +22,6 @@ class Normal(Distribution):
 
     Source: https://pytorch.org/docs/stable/distributions.html#normal
     """
-
-    has_rsample = True
-    parameters = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = together(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-        self._require("loc", self.loc, self.loc == self.loc, "a number, not NaN")
-        self._require("scale", self.scale, self.scale > 0, "greater than 0")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self.loc + self.scale * randn(shape, dtype=self.loc.dtype, device=self.loc.device)
@@ -53,6 +43,5 @@ class Normal(Distribution):
         """loc + scale·√2·erfinv(2p - 1)"""
         return self.loc + self.scale * math.sqrt(2) * (2 * value - 1).erfinv()
 
-    mean = mode = property(lambda self: self.loc)
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale**2)
