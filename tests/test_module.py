@@ -119,6 +119,14 @@ def test_a_plain_list_of_modules_warns_when_parameters_are_asked_for() -> None:
     assert [Path(warning.filename).name for warning in caught] == ["test_module.py"]
 
 
+def test_a_list_that_is_set_in_every_call_takes_no_more_memory_each_time() -> None:
+    model = nn.Module()
+    for _ in range(3):
+        model.seen = []
+        held = {name: len(value) for name, value in vars(model).items() if isinstance(value, tuple)}
+    assert held == {"_plain": 1}
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_plain_list_of_modules_that_are_registered_too_is_no_mistake() -> None:
     """As in pyGAT, whose heads are kept in a list and added one by one."""

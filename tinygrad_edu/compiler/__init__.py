@@ -134,11 +134,11 @@ class Compiled:
             return result
         surroundings.settle(tape)
         if surroundings.large:
-            name = next((name for _, name, x in surroundings.places if x is surroundings.large[0]), "an array")
+            array = surroundings.large[0]
             self._give_up(
                 key,
-                f"it reads {name}, an array of {bytes_text(surroundings.large[0].nbytes)}, beside tensors, and that is too large to be compared "
-                "before each call. Take what is needed (its length, say) outside of the function, or make it a tensor",
+                f"it reads {reads.called(array, 'an array')}, an array of {bytes_text(array.nbytes)}, beside tensors, and that is too large "
+                "to be compared before each call. Take what is needed (its length, say) outside of the function, or make it a tensor",
             )
             return result
         if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
@@ -216,7 +216,7 @@ class Compiled:
         if reads.iterators:
             return f"{reads.iterators[0]} gives another thing each time it is asked. Take what comes next outside of the function, and pass it"
         if reads.data is not None:
-            name = next((name for _, name, x in reads.places if x is reads.data), f"a {type(reads.data).__name__}")
+            name = reads.called(reads.data, f"a {type(reads.data).__name__}")
             return (
                 f"it reads {name}, in which {len(reads.data)} things stand, too many to be looked at before each call. Take what is needed "
                 "outside of the function, and pass it"

@@ -101,6 +101,10 @@ class Reads:
             now = len(self._things), sum(map(len, self.names.values()))
         self.places, self.containers, self.whole = (list(x.values()) for x in (self._places, self._containers, self._whole))
 
+    def called(self, x: Any, otherwise: str) -> str:
+        """What a thing is called where it stands, for messages."""
+        return next((str(name) for _, name, held in self.places if held is x), otherwise)
+
     def _argument(self, x: Any) -> None:
         """What an argument holds is compared as the kind of the call, and so has no place."""
         parts = parts_of(x)

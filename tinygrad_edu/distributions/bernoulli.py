@@ -67,12 +67,8 @@ class Bernoulli(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """0 and 1."""
-        values = arange(2, dtype=self._given.dtype, device=self._given.device).reshape(2, *(1 for _ in self.batch_shape))
+        values = arange(2, dtype=self.probs.dtype, device=self.probs.device).reshape(2, *(1 for _ in self.batch_shape))
         return values.expand((2, *self.batch_shape)) if expand else values
-
-    @property
-    def _given(self) -> Tensor:
-        return getattr(self, self.parameters[0])
 
     mean = property(lambda self: self.probs)
     variance = property(lambda self: self.probs * (1 - self.probs))

@@ -100,7 +100,7 @@ class Module(State):
             )
         elif isinstance(held, Buffer) or name in (self._unset_buffers or ()):
             value = self._next_buffer(name, held, value)
-        elif isinstance(value, list | tuple | dict) and not name.startswith("_"):
+        elif isinstance(value, list | tuple | dict) and not name.startswith("_") and name not in self._plain:
             object.__setattr__(self, "_plain", (*self._plain, name))
         elif isinstance(getattr(value, "function", None), Module):
             raise TypeError(
