@@ -234,6 +234,15 @@ def test_a_constant_exponent_stands_in_the_formula(show, power, shown):
     assert formula.replace("\u00a0", " ").endswith(shown)
 
 
+def test_in_formulas_the_layer_is_an_index_of_its_weight(show):
+    page = show(network().html)
+    page.keyboard.press("End")
+    maths = page.locator("#equation math").evaluate_all(
+        "found => found.map(math => [...math.querySelectorAll('mfrac > :last-child > msub > *')].map(part => part.textContent))"
+    )
+    assert sorted(maths) == [["bias", "0"], ["bias", "2"], ["weight", "0"], ["weight", "2"]]
+
+
 def test_the_worked_cell_of_large_tensors(show):
     tg.manual_seed(0)
     w = tg.randn(30, 12, requires_grad=True)

@@ -88,10 +88,15 @@ scale.value = largest([{ tensors: trace.tensors, refs: trace.nodes.map((node) =>
 scale.gradient = largest([{ tensors: trace.tensors, refs: gradientRefs(trace.steps) }]);
 
 // -- maths ------------------------------------------------------------------------------------------------------------
-// A letter with an index: w1, b_2, W_x, h_new. Other names, such as 0.weight, stay as they are in the program. (As in style.py.)
+// A letter with an index: w1, b_2, W_x, h_new. Other names, such as 0.weight, stay as they are in the program (as in style.py); only
+// in a formula, where 2.weight would read as 2 times something, is the layer an index of it.
 const parted = (name) => { const p = /^(?:([A-Za-zα-ω]{1,2})_?(\d+)|([A-Za-zα-ω])_([A-Za-z0-9]+))$/.exec(name); return p && [p[1] ?? p[3], p[2] ?? p[4]]; };
 const nameHtml = (id) => { const p = parted(nodes.get(id).name); return p ? `<i>${text(p[0])}</i><sub>${p[1]}</sub>` : `<i>${text(nodes.get(id).name)}</i>`; };
-const nameMath = (name) => { const p = parted(name); return p ? `<msub><mi>${text(p[0])}</mi>${/\d/.test(p[1]) ? `<mn>${p[1]}</mn>` : `<mi>${p[1]}</mi>`}</msub>` : `<mi>${text(name)}</mi>`; };
+const pathed = (name) => { const p = /^(.+)\.(\w+)$/.exec(name); return p && [p[2], p[1]]; };
+const nameMath = (name) => {
+  const p = parted(name) ?? pathed(name);
+  return p ? `<msub><mi>${text(p[0])}</mi>${/^\d+$/.test(p[1]) ? `<mn>${p[1]}</mn>` : `<mi>${text(p[1])}</mi>`}</msub>` : `<mi>${text(name)}</mi>`;
+};
 // A name in so much room of a card: smaller where it is long, and cut where it would be too small.
 function ruler(font) {  // how wide words are
   const pen = document.createElement("canvas").getContext("2d");
