@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import linecache
 import sys
 import warnings
 from pathlib import Path
+from types import CellType, CodeType, FunctionType
 from typing import Any
+
+PROMPT = ("<stdin", "<python-input")  # how the file names of what is typed at Python's prompt begin
 
 # Files whose frames are not the user's: the source line of a tensor is the first one outside this package, and outside contextlib, through
 # which calls of functions under @no_grad() go.
@@ -38,8 +42,20 @@ def source_line(where: Any) -> str:
     line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
     if line is None:
         return ""
-    text = linecache.getline(code.co_filename, line).strip()
+    text = "".join(lines_of(code)[line - 1 : line]).strip()
     return f"{label_of(code.co_filename)}:{line}" + (f": {text}" if text else "")
+
+
+def lines_of(code: CodeType) -> list[str]:
+    """The lines of the file, cell or prompt in which a code object stands; none where Python does not know them."""
+    lines = linecache.getlines(code.co_filename)
+    if lines or not code.co_filename.startswith(PROMPT):
+        return lines
+    try:  # what is typed at the prompt Python 3.14 and later know by the code, and not by a file's name
+        closure = tuple(CellType() for _ in code.co_freevars)
+        return inspect.findsource(FunctionType(code, {"__name__": "__main__"}, None, None, closure))[0]
+    except OSError:
+        return []
 
 
 def label_of(filename: str) -> str:
@@ -49,7 +65,7 @@ def label_of(filename: str) -> str:
         found = shell.compile.format_code_name(filename)
         if found:
             return found[1]
-    if filename.startswith(("<stdin>", "<python-input")):
+    if filename.startswith(PROMPT):
         return "prompt"
     if filename == "<string>":
         return "command"

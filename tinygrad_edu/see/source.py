@@ -1,8 +1,8 @@
 """Where a tensor was made: the exact expression in the learner's source, and the name that the learner gave the result.
 
 A tensor remembers the instruction that made it, and Python (3.11 and later) knows the first and last character of the
-expression from which it compiled each instruction. The text itself comes from `linecache`, which knows files, notebook cells
-and doctests; for Python's own prompt, from the lines that were typed.
+expression from which it compiled each instruction. The text itself Python knows of files, notebook cells and doctests (`lines_of`); before
+3.13 not of its own prompt: there it is looked for among the lines that were typed.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
-import linecache
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from ..callsite import OWN_FILES
+from ..callsite import OWN_FILES, lines_of
 from ..nn.module import Module
 from ..tensor import Tensor
-
-PROMPT = "<stdin>"  # the file name of what is typed at Python's prompt (3.13 and later have one for each input)
 
 
 class Place(NamedTuple):
@@ -88,8 +85,8 @@ def _parsed(lines: tuple[str, ...]) -> Source:
 
 def source_of(code: CodeType) -> Source:
     """The source in which a code object stands; empty if nobody knows it."""
-    lines = tuple(linecache.getlines(code.co_filename))
-    if not lines and code.co_filename == PROMPT:
+    lines = tuple(lines_of(code))
+    if not lines and code.co_filename == "<stdin>":
         lines = _typed(code)
     elif not lines and code.co_filename == "<string>":
         lines = _command(code)
@@ -128,7 +125,7 @@ def _typed(code: CodeType) -> tuple[str, ...]:
     for start in range(len(typed) - 1, -1, -1):
         for end in range(start + 1, min(len(typed), start + 30) + 1):
             text = "\n".join(typed[start:end]) + "\n"
-            found = _compiled(text, PROMPT, "single")
+            found = _compiled(text, "<stdin>", "single")
             if _holds(found, code):
                 return tuple(text.splitlines(keepends=True))
             if found is not None and not typed[start].rstrip().endswith((":", "(", "[", "{", ",", "\\")):
