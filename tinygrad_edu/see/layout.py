@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from ..errors import GraphError
@@ -201,7 +202,7 @@ def _by_graphviz(views: list[tuple[View, Parents]]) -> None:
 def _take_places(view: View, answer: dict[str, Any]) -> None:
     cards, groups = list(view.cards), list(view.groups)
     left, bottom, right, top = map(float, answer["bb"].split(","))
-    view.width, view.height = right - left, top - bottom
+    view.width, view.height = ceil(right - left), ceil(top - bottom)  # Graphviz writes five digits
     for thing in answer.get("objects", []):
         name = thing["name"]
         if name.startswith("cluster"):
