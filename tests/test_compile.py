@@ -391,6 +391,24 @@ def descent(optimizer: Any, height: Any) -> Any:
     return step
 
 
+def test_hooks_around_an_optimizers_step() -> None:
+    """A plan that has the step written out is not used any more, and one that calls it calls the hooks with it; then it is as before."""
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+    compiled = settled(descent(optimizer, w.sum))
+
+    def at_least_nought(optimizer: Any, args: tuple, kwargs: dict) -> None:
+        w.data.clamp_(min=0.0)
+
+    hook = optimizer.register_step_post_hook(at_least_nought)
+    for _ in range(6):
+        compiled()
+        assert w.item() == 0
+    hook.remove()
+    compiled()
+    assert w.item() == -1
+
+
 def test_a_changed_learning_rate() -> None:
     """Plain gradient descent is written into the plan, with its rate; another rate is noticed."""
     w = tg.zeros(1, requires_grad=True)

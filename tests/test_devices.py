@@ -306,20 +306,25 @@ def test_training_on_the_device() -> None:
 
 
 @pytest.mark.usefixtures("cuda")
-def test_training_goes_on_from_a_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("kind", ["Adam", "LBFGS"])
+def test_training_goes_on_from_a_file(tmp_path, kind: str) -> None:  # type: ignore[no-untyped-def]
     """What is loaded is on the CPU; an optimizer's state goes to where its parameters are, as a model's does."""
 
     def step(w: tg.Tensor, optimizer: tg.optim.Optimizer) -> None:
-        optimizer.zero_grad()
-        (w * w).sum().backward()
-        optimizer.step()
+        def loss() -> tg.Tensor:
+            optimizer.zero_grad()
+            value = (w**4 * tg.tensor([1.0, 2.0, 3.0], device="cuda")).sum()
+            value.backward()
+            return value
+
+        optimizer.step(loss)
 
     w = tg.ones(3, device="cuda", requires_grad=True)
-    optimizer = tg.optim.Adam([w], lr=0.1)
+    optimizer = getattr(tg.optim, kind)([w], lr=0.1)
     step(w, optimizer)
     tg.save(optimizer.state_dict(), tmp_path / "x")
     other = w.detach().clone().requires_grad_(True)
-    resumed = tg.optim.Adam([other], lr=0.1)
+    resumed = getattr(tg.optim, kind)([other], lr=0.1)
     resumed.load_state_dict(tg.load(tmp_path / "x"))
     step(w, optimizer)
     step(other, resumed)

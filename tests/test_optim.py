@@ -165,6 +165,61 @@ def test_an_optimizer_of_ones_own_may_add_to_what_is_loaded_or_copied() -> None:
     assert [o.param_groups[0].get("since") for o in (first, second, copy.deepcopy(first))] == [None, 2, 2]
 
 
+class Halving(optim.SGD):
+    """An optimizer with a step of its own."""
+
+    def step(self, closure: Any = None) -> Any:
+        super().step(closure)
+        return super().step()
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.Adam, Halving], ids=lambda kind: kind.__name__)
+def test_hooks_before_and_after_steps(make: Any) -> None:
+    """Each is called once for a step, with its arguments, which the first may replace; a hook that was removed is not called."""
+    p = tensor([1.0, 2.0], requires_grad=True)
+    optimizer, seen = make([p], lr=0.1), []
+
+    def before(given: Any, args: tuple, kwargs: dict) -> Any:
+        seen.append(("before", given is args[0] is optimizer, args[1:], kwargs))
+        p.grad = tg.zeros(2)
+        return (args[0], lambda: 7), {}
+
+    first = optimizer.register_step_pre_hook(before)
+    optimizer.register_step_post_hook(lambda given, args, kwargs: seen.append(("after", given is optimizer, len(args), kwargs)))
+    p.grad = tg.ones(2)
+    optimizer.step(closure=None)
+    assert seen == [("before", True, (), {"closure": None}), ("after", True, 2, {})]
+    assert p.tolist() == [1, 2]
+    first.remove()
+    seen.clear()
+    assert optimizer.step() is None
+    assert seen == [("after", True, 1, {})]
+
+
+def test_what_a_hook_before_steps_returns() -> None:
+    optimizer = optim.SGD([tg.zeros(1).requires_grad_()])
+    optimizer.register_step_pre_hook(lambda *given: 3)
+    with pytest.raises(RuntimeError, match=r"before step\(\) returns None, or the arguments as \(args, kwargs\), and not 3"):
+        optimizer.step()
+
+
+def test_a_hook_before_a_state_is_loaded() -> None:
+    """It may change the state, or return another one; what was given stays as it is."""
+    saved = optim.SGD([tg.zeros(1).requires_grad_()], lr=0.1).state_dict()
+    other = optim.SGD([tg.zeros(1).requires_grad_()], lr=0.5)
+
+    def faster(optimizer: Any, state: dict) -> None:
+        state["param_groups"] = [{**state["param_groups"][0], "lr": 3.0}]
+
+    hook = other.register_load_state_dict_pre_hook(faster)
+    other.load_state_dict(saved)
+    assert (other.param_groups[0]["lr"], saved["param_groups"][0]["lr"]) == (3, 0.1)
+    hook.remove()
+    other.register_load_state_dict_pre_hook(lambda optimizer, state: other.state_dict())
+    other.load_state_dict(saved)
+    assert other.param_groups[0]["lr"] == 3
+
+
 def test_a_state_that_is_a_models_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'state' and 'param_groups', and this one \['weight', 'bias'\]"):
         optim.Adam([tensor([1.0])]).load_state_dict(tg.nn.Linear(2, 1).state_dict())

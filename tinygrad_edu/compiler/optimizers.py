@@ -10,7 +10,7 @@ import numpy as np
 
 from ..grad_mode import enable_grad
 from ..optim.lr_scheduler import LRScheduler
-from ..optim.optimizer import Optimizer
+from ..optim.optimizer import Optimizer, kind_with_step
 from ..tensor import Tensor
 from .lines import CompileError, Method, call
 from .recorded import Recorded, strip
@@ -35,9 +35,10 @@ def as_lines(method: Any, tape: Tape) -> Any:
         if not tape.watches():
             return method(self, *args)
         if any(map(callable, args)):
-            if _has_own_step(self):
+            if _has_own_step(self) or self.step_hooks():
                 raise CompileError(
-                    f"{type(self).__name__}.step(closure) calls the closure as often as the numbers ask for, so it cannot be part of a plan."
+                    f"{type(self).__name__}.step(closure) calls the closure as often as the numbers ask for, or between hooks, so it cannot "
+                    "be part of a plan."
                 )
             with enable_grad():
                 loss = args[0]()
@@ -69,8 +70,9 @@ def as_one(this: Any, name: str, method: Any, args: tuple, tape: Tape) -> Any:
 
 def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bool:
     """Whether an optimizer's step can be recorded: it is that of `Optimizer`, was called before, has the settings that it had then, and
-    all else that its formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`)."""
-    if _has_own_step(optimizer):
+    all else that its formula reads are arrays, or numbers that it computes by itself at each step (see `optim.optimizer.steady`). What hooks
+    do beside it is not known."""
+    if _has_own_step(optimizer) or optimizer.step_hooks():
         return False
     settings = known.setdefault(optimizer, Settings())
     before, settings.last = settings.last, settings_of(optimizer, apart=_known(optimizer))
@@ -84,7 +86,7 @@ def _can_look_into(optimizer: Optimizer, known: dict[Optimizer, Settings]) -> bo
 
 def _has_own_step(optimizer: Optimizer) -> bool:
     """Whether its class defines a step, which may do anything beside the formula."""
-    return next(kind for kind in type(optimizer).__mro__ if "step" in vars(kind)) is not Optimizer
+    return kind_with_step(optimizer) is not Optimizer
 
 
 def settings_of(optimizer: Optimizer, apart: tuple[str, ...] = ()) -> list[dict[str, Any]]:

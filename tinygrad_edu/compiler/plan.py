@@ -134,6 +134,7 @@ class Plan:
             conditions += [
                 f"{name}.state is {held}",
                 f"len({write.name_of(optimizer.param_groups)}) == {len(optimizer.param_groups)}",
+                f"not {name}.step_hooks()",
             ]
             for p, state in optimizer.state.items():
                 if not state:

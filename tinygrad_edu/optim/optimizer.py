@@ -16,6 +16,7 @@ lasts; `group` holds the hyperparameters. To treat parameters by name, pass `mod
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -26,6 +27,7 @@ import numpy as np
 from ..clock import mark_changed
 from ..errors import kind
 from ..grad_mode import enable_grad
+from ..hooks import HookHandle
 from ..tensor import Tensor, wrap
 from ..trees import mapped
 
@@ -56,6 +58,29 @@ def steady(update: Any) -> Any:
     return update
 
 
+def _with_hooks(step: Any, kind: type) -> Any:
+    """The step of a class of optimizers, with the hooks before and after it; called by way of super().step() they wait for the whole one."""
+
+    @functools.wraps(step)
+    def hooked(self: Optimizer, *args: Any, **named: Any) -> Any:
+        if not self.step_hooks() or kind_with_step(self) is not kind:
+            return step(self, *args, **named)
+        for hook in list((self._step_pre_hooks or {}).values()):
+            changed = hook(self, (self, *args), named)
+            if changed is not None:
+                if not (isinstance(changed, tuple) and len(changed) == 2):
+                    raise RuntimeError(
+                        f"a hook before step() returns None, or the arguments as (args, kwargs), and not {changed!r:.80}."
+                    )
+                (_, *args), named = changed
+        result = step(self, *args, **named)
+        for hook in list((self._step_post_hooks or {}).values()):
+            hook(self, (self, *args), named)
+        return result
+
+    return hooked
+
+
 class Optimizer:
     """Changes parameters after their gradients.
 
@@ -73,6 +98,14 @@ class Optimizer:
 
     on_arrays = False  # whether a step() of one's own keeps arrays in the state, too
     stepped = False  # whether step() was called: a learning-rate schedule warns if it comes first
+    _step_pre_hooks: dict[HookHandle, Callable] | None = None
+    _step_post_hooks: dict[HookHandle, Callable] | None = None
+    _load_pre_hooks: dict[HookHandle, Callable] | None = None
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        if "step" in vars(cls):
+            cls.step = _with_hooks(cls.step, cls)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -172,6 +205,26 @@ class Optimizer:
                     mark_changed(p.array)
         return loss
 
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call hook(optimizer, args, kwargs) before each step, with the step's arguments (args begin with the optimizer); it may return
+        others, as (args, kwargs)."""
+        self._step_pre_hooks = self._step_pre_hooks or {}
+        return HookHandle(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call hook(optimizer, args, kwargs) after each step, with the step's arguments."""
+        self._step_post_hooks = self._step_post_hooks or {}
+        return HookHandle(self._step_post_hooks, hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """Call hook(optimizer, state_dict) before a state is loaded; it may return another one."""
+        self._load_pre_hooks = self._load_pre_hooks or {}
+        return HookHandle(self._load_pre_hooks, hook)
+
+    def step_hooks(self) -> bool:
+        """Whether there is something to call before or after a step."""
+        return bool(self._step_pre_hooks or self._step_post_hooks)
+
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change the array `p` in place after its gradient `g`: what a subclass writes."""
         raise NotImplementedError(f"{type(self).__name__} has no update(p, g, state, group).")
@@ -185,14 +238,16 @@ class Optimizer:
         state: dict[Any, Any] = {key: held for key, held in self.state.items() if not isinstance(key, Tensor)}
         for p, held in self.state.items():
             if p in index and held:
-                state[index[p]] = {
-                    k: wrap(v) if hasattr(v, "shape") and not isinstance(v, Tensor) else v for k, v in held.items()
-                }
+                state[index[p]] = mapped(lambda v: wrap(v) if hasattr(v, "shape") and not isinstance(v, Tensor) else v, held)
         groups = [{**group, "params": [index[p] for p in group["params"]]} for group in self.param_groups]
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a saved optimizer stopped; it must have groups of the same sizes, else ValueError and nothing is changed."""
+        state_dict = dict(state_dict)  # which hooks may change
+        for hook in list((self._load_pre_hooks or {}).values()):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         if not {"state", "param_groups"} <= {*state_dict}:
             raise ValueError(
                 f"an optimizer's state has the entries 'state' and 'param_groups', and this one {[*state_dict]}: load what its "
@@ -208,8 +263,7 @@ class Optimizer:
         state: defaultdict[Any, Any] = defaultdict(dict)
         for key, held in state_dict["state"].items():
             if key in by_number:
-                p = by_number[key]
-                state[p] = {k: self._kept(v.to(p.device) if isinstance(v, Tensor) else v) for k, v in held.items()}
+                state[by_number[key]] = mapped(functools.partial(self._kept, device=by_number[key].device), held)
             else:
                 state[key] = self._kept(held)
         for group, saved in zip(self.param_groups, groups, strict=True):
@@ -222,10 +276,11 @@ class Optimizer:
         """What a copy or a loaded state brings; an optimizer of one's own may add settings that older ones lack."""
         self.__dict__.update(state)
 
-    def _kept(self, value: Any) -> Any:
+    def _kept(self, value: Any, device: Any = None) -> Any:
         """A copy of a value for the state: arrays for `update`; tensors for a `step` of one's own, as PyTorch's optimizers have it."""
         if not isinstance(value, Tensor):
             return deepcopy(value)
+        value = value.to(device or value.device)
         return value.array.copy() if self.on_arrays or type(self).update is not Optimizer.update else value.detach().clone()
 
     def __repr__(self) -> str:
@@ -236,6 +291,9 @@ class Optimizer:
         return f"{type(self).__name__} (\n" + "\n".join(lines) + "\n)"
 
 
+Optimizer.step = _with_hooks(Optimizer.step, Optimizer)  # type: ignore[method-assign]
+
+
 def in_numbers(group: dict[str, Any]) -> dict[str, Any]:
     """A group with numbers in place of tensors, which may hold others at each step: `p -= tensor * g` would not change the array p."""
     for value in group.values():
@@ -243,6 +301,11 @@ def in_numbers(group: dict[str, Any]) -> dict[str, Any]:
             numbers = mapped(lambda x: x.item() if isinstance(x, Tensor) else x, {**group, "params": None})
             return {**numbers, "params": group["params"]}
     return group
+
+
+def kind_with_step(optimizer: Optimizer) -> type:
+    """The class whose step an optimizer has."""
+    return next(kind for kind in type(optimizer).__mro__ if "step" in vars(kind))
 
 
 def with_own_step(kind: Any) -> Iterator[Any]:
