@@ -79,6 +79,37 @@ def test_a_query_that_sees_nothing_gets_zeros() -> None:
     assert bool(q.grad.isfinite().all())
 
 
+def test_the_module_as_a_function() -> None:
+    """Queries pooled by three projections that stand elsewhere, to fewer numbers, as CLIP pools an image; and keys that are given."""
+    tg.manual_seed(0)
+    x = normal(5, 2, 4)
+    q, k, v, out = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+    for layer in (q, k, v, out):
+        layer.double()
+    how = {
+        "use_separate_proj_weight": True,
+        "q_proj_weight": q.weight,
+        "k_proj_weight": k.weight,
+        "v_proj_weight": v.weight,
+        "need_weights": False,
+    }
+    bias = tg.cat([q.bias, k.bias, v.bias])
+    rest = 4, 2, None, bias, None, None, False, 0.0, out.weight, out.bias
+    z, weights = F.multi_head_attention_forward(x[:1], x, x, *rest, **how)
+    assert weights is None
+
+    def heads(x: tg.Tensor) -> tg.Tensor:
+        return x.reshape(-1, 2, 2, 2).permute(1, 2, 0, 3)  # (N, heads, L, D)
+
+    mixed = F.scaled_dot_product_attention(heads(q(x[:1])), heads(k(x)), heads(v(x)))
+    np.testing.assert_allclose(z.detach().numpy(), out(mixed.permute(2, 0, 1, 3).reshape(1, 2, 4)).detach().numpy(), atol=1e-12)
+    given = heads(k(x)).reshape(4, 5, 2), heads(v(x)).reshape(4, 5, 2)
+    again, _ = F.multi_head_attention_forward(x[:1], 0 * x, 0 * x, *rest, static_k=given[0], static_v=given[1], **how)
+    np.testing.assert_allclose(again.detach().numpy(), z.detach().numpy(), atol=1e-12)
+    with pytest.raises(ValueError, match="use_separate_proj_weight=False needs in_proj_weight"):
+        F.multi_head_attention_forward(x, x, x, *rest)
+
+
 def test_gradients() -> None:
     tg.manual_seed(0)
     model = nn.Transformer(4, 2, 1, 1, 6, dropout=0.0, batch_first=True).double()

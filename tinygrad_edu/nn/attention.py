@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,94 +103,177 @@ class MultiheadAttention(Module):
             average_attn_weights: give the weights' average over the heads, (N, L, S), not (N, heads, L, S).
             is_causal: says that attn_mask is causal; the mask is used as it is.
         """
-        if is_causal and attn_mask is None:
-            raise RuntimeError("is_causal=True only says what attn_mask is like: give attn_mask too.")
-        self._check(query, key, value)
-        batched, alike = query.ndim == 3, query is key is value
-        if not batched:
-            query, key, value = (x.unsqueeze(0) for x in (query, key, value))
-        samples = int(batched and not self.batch_first)  # the dim that counts the samples; 1 - samples counts the steps
-        batch, length = query.shape[samples], query.shape[1 - samples]
-        dropout = self.dropout if self.training else 0.0
-        weights: Any = None
-        if (
-            alike
-            and self.in_proj_weight is not None
-            and not (need_weights or dropout or self.bias_k is not None or self.add_zero_attn)
-        ):
-            packed = linear(query, self.in_proj_weight, self.in_proj_bias)  # one product is faster than three
-            packed = packed.reshape(*query.shape[:2], 3, self.num_heads, self.head_dim)
-            packed = packed.transpose(0, 1) if samples else packed
-            mask = self._mask(attn_mask, key_padding_mask, batch, length, length, 0, packed)
-            mixed = _self_attention(packed, mask, scale=self.head_dim**-0.5)  # (N, L, heads, D)
-        else:
-            q, k, v = self._projected(query, key, value, alike)
-            added = 0  # keys behind those given
-            if self.bias_k is not None and self.bias_v is not None:
-                more = (1, batch, -1) if samples else (batch, 1, -1)
-                k, v = (cat([x, bias.expand(more)], 1 - samples) for x, bias in ((k, self.bias_k), (v, self.bias_v)))
-                added += 1
-            if self.add_zero_attn:
-                one = (0, 0, 0, 0, 0, 1) if samples else (0, 0, 0, 1)
-                k, v = pad(k, one), pad(v, one)
-                added += 1
-            q, k, v = (
-                x.reshape(*x.shape[:2], self.num_heads, self.head_dim).permute(samples, 2, 1 - samples, 3) for x in (q, k, v)
-            )
-            mask = self._mask(attn_mask, key_padding_mask, batch, length, k.shape[2], added, q)
-            weights = attention_weights(q, k, mask, dropout)  # (N, heads, L, S)
-            mixed = matmul(weights, v).transpose(1, 2)
-        output = self.out_proj((mixed.transpose(0, 1) if samples else mixed).reshape(query.shape))
-        output = output if batched else output.squeeze(0)
-        if not need_weights:
-            return output, None
-        shown = mean(weights, 1) if average_attn_weights else weights
-        return output, shown if batched else shown.squeeze(0)
+        return multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            training=self.training,
+            key_padding_mask=key_padding_mask,
+            need_weights=need_weights,
+            attn_mask=attn_mask,
+            use_separate_proj_weight=self.in_proj_weight is None,
+            q_proj_weight=self.q_proj_weight,
+            k_proj_weight=self.k_proj_weight,
+            v_proj_weight=self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+            batch_first=self.batch_first,
+        )
 
-    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
-        if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
-            raise ShapeError(
-                f"attention takes queries, keys and values of 3 dims (or 2 without a batch); they are {describe(query)}, "
-                f"{describe(key)} and {describe(value)}."
-            )
-        wanted = self.embed_dim, self.kdim, self.vdim
-        if (query.shape[-1], key.shape[-1], value.shape[-1]) != wanted:
-            raise ShapeError(
-                f"this attention takes queries, keys and values of sizes {wanted}; they are {describe(query)}, {describe(key)} and "
-                f"{describe(value)}."
-            )
-        if key.shape[:-1] != value.shape[:-1]:
-            raise ShapeError(f"there must be one value for each key; they are {describe(key)} and {describe(value)}.")
 
-    def _projected(self, query: Tensor, key: Tensor, value: Tensor, alike: bool) -> Iterable[Tensor]:
-        if self.in_proj_weight is None:
-            weights: Any = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif alike:  # self-attention: one product is faster than three
-            return chunk(linear(query, self.in_proj_weight, self.in_proj_bias), 3, -1)
-        else:
-            weights = chunk(self.in_proj_weight, 3)
-        biases = [None] * 3 if self.in_proj_bias is None else chunk(self.in_proj_bias, 3)
-        return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+    *,
+    batch_first: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """`nn.MultiheadAttention` with its parameters as arguments: the outputs, and (if `need_weights`) the attention weights.
 
-    def _mask(
-        self, attn_mask: Any, key_padding_mask: Any, batch: int, length: int, keys: int, added: int, like: Tensor
-    ) -> Tensor | None:
-        """Both masks as one of floats to add, which broadcasts to (N, heads, L, S)."""
-        given = keys - added
-        mask = None
-        if attn_mask is not None:
-            shapes = (length, given), (batch * self.num_heads, length, given)
-            if attn_mask.shape not in shapes:
-                raise ShapeError(f"attn_mask must have shape {shapes[0]} or {shapes[1]}; it is {describe(attn_mask)}.")
-            mask = _as_floats("attn_mask", attn_mask, like)
-            mask = mask if mask.ndim == 2 else mask.reshape(batch, self.num_heads, length, given)
-        if key_padding_mask is not None:
-            shape = (batch, given) if key_padding_mask.ndim == 2 else (given,)
-            if key_padding_mask.shape != shape or (key_padding_mask.ndim == 1 and batch != 1):
-                raise ShapeError(f"key_padding_mask must have shape {(batch, given)}; it is {describe(key_padding_mask)}.")
-            padding = _as_floats("key_padding_mask", key_padding_mask, like).reshape(batch, 1, 1, given)
-            mask = padding if mask is None else mask + padding
-        return mask if mask is None or not added else pad(mask, (0, added))
+    Args:
+        query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal: as for the module's forward.
+        embed_dim_to_check: E, the size of queries; num_heads divides it.
+        in_proj_weight: (3·E, E), which makes queries, keys and values; with use_separate_proj_weight instead q_proj_weight, k_proj_weight
+            and v_proj_weight, (E, E), (E, kdim) and (E, vdim).
+        in_proj_bias: (3·E,).
+        bias_k, bias_v: (1, 1, E), a key and a value to append; with add_zero_attn zeros, too.
+        dropout_p: the probability with which an attention weight is dropped, if `training`.
+        out_proj_weight, out_proj_bias: (outputs, E) and (outputs,).
+        static_k, static_v: (N·heads, S, E / heads), taken in place of keys and values that are made.
+        batch_first: tensors are (N, L, E), not (L, N, E).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+    """
+    if is_causal and attn_mask is None:
+        raise RuntimeError("is_causal=True only says what attn_mask is like: give attn_mask too.")
+    separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else (in_proj_weight,)
+    projections = [w for w in separate if w is not None]
+    if len(projections) < len(separate):
+        names = "q_proj_weight, k_proj_weight and v_proj_weight" if use_separate_proj_weight else "in_proj_weight"
+        raise ValueError(f"attention: use_separate_proj_weight={use_separate_proj_weight} needs {names}.")
+    width = embed_dim_to_check // num_heads
+    if width * num_heads != embed_dim_to_check:
+        raise ValueError(f"attention: num_heads must divide the size of queries; they are {num_heads} and {embed_dim_to_check}.")
+    if (bias_k is None) != (bias_v is None):
+        raise ValueError("attention: bias_k and bias_v, a key and its value, are given together or not at all.")
+    kdim, vdim = (w.shape[-1] for w in (projections * 3)[1:3])
+    _check(query, key, value, (embed_dim_to_check, kdim, vdim))
+    batched, alike = query.ndim == 3, query is key is value
+    if not batched:
+        query, key, value = (x.unsqueeze(0) for x in (query, key, value))
+    samples = int(batched and not batch_first)  # the dim that counts the samples; 1 - samples counts the steps
+    batch, length = query.shape[samples], query.shape[1 - samples]
+    dropout = dropout_p if training else 0.0
+    more_keys = bias_k is not None or add_zero_attn or static_k is not None or static_v is not None
+    weights: Any = None
+    if alike and not (use_separate_proj_weight or need_weights or dropout or more_keys):
+        packed = linear(query, projections[0], in_proj_bias)  # one product is faster than three
+        packed = packed.reshape(*query.shape[:2], 3, num_heads, width)
+        packed = packed.transpose(0, 1) if samples else packed
+        mask = _mask(attn_mask, key_padding_mask, (batch, num_heads, length, length), 0, packed)
+        mixed = _self_attention(packed, mask, scale=width**-0.5)  # (N, L, heads, D)
+    else:
+        q, k, v = _projected((query, key, value), projections, in_proj_bias, alike)
+        added = 0  # keys behind those given
+        if bias_k is not None and bias_v is not None:
+            one = (1, batch, -1) if samples else (batch, 1, -1)
+            k, v = (cat([x, bias.expand(one)], 1 - samples) for x, bias in ((k, bias_k), (v, bias_v)))
+            added += 1
+        q, k, v = (x.reshape(*x.shape[:2], num_heads, width).permute(samples, 2, 1 - samples, 3) for x in (q, k, v))
+        k, v = (
+            x if static is None else static.reshape(batch, num_heads, -1, width) for x, static in ((k, static_k), (v, static_v))
+        )
+        if add_zero_attn:
+            k, v = pad(k, (0, 0, 0, 1)), pad(v, (0, 0, 0, 1))
+            added += 1
+        mask = _mask(attn_mask, key_padding_mask, (batch, num_heads, length, k.shape[2] - added), added, q)
+        weights = attention_weights(q, k, mask, dropout)  # (N, heads, L, S)
+        mixed = matmul(weights, v).transpose(1, 2)
+    mixed = (mixed.transpose(0, 1) if samples else mixed).reshape(query.shape)
+    output = linear(mixed, out_proj_weight, out_proj_bias)
+    output = output if batched else output.squeeze(0)
+    if not need_weights:
+        return output, None
+    shown = mean(weights, 1) if average_attn_weights else weights
+    return output, shown if batched else shown.squeeze(0)
+
+
+def _check(query: Tensor, key: Tensor, value: Tensor, wanted: tuple[int, int, int]) -> None:
+    if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
+        raise ShapeError(
+            f"attention takes queries, keys and values of 3 dims (or 2 without a batch); they are {describe(query)}, "
+            f"{describe(key)} and {describe(value)}."
+        )
+    if (query.shape[-1], key.shape[-1], value.shape[-1]) != wanted:
+        raise ShapeError(
+            f"this attention takes queries, keys and values of sizes {wanted}; they are {describe(query)}, {describe(key)} and "
+            f"{describe(value)}."
+        )
+    if key.shape[:-1] != value.shape[:-1]:
+        raise ShapeError(f"there must be one value for each key; they are {describe(key)} and {describe(value)}.")
+
+
+def _projected(given: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None, alike: bool) -> Iterable[Tensor]:
+    """Queries, keys and values of all heads, by three weights or by one that holds all three."""
+    if len(weights) == 1:
+        if alike:  # self-attention: one product is faster than three
+            return chunk(linear(given[0], weights[0], bias), 3, -1)
+        weights = chunk(weights[0], 3)
+    biases = [None] * 3 if bias is None else chunk(bias, 3)
+    return [linear(x, w, b) for x, w, b in zip(given, weights, biases, strict=True)]
+
+
+def _mask(
+    attn_mask: Tensor | None, key_padding_mask: Tensor | None, sizes: tuple[int, int, int, int], added: int, like: Tensor
+) -> Tensor | None:
+    """Both masks as one of floats to add, which broadcasts to the sizes (N, heads, L, S); 0 for keys that were added."""
+    batch, heads, length, keys = sizes
+    mask = None
+    if attn_mask is not None:
+        shapes = (length, keys), (batch * heads, length, keys)
+        if attn_mask.shape not in shapes:
+            raise ShapeError(f"attn_mask must have shape {shapes[0]} or {shapes[1]}; it is {describe(attn_mask)}.")
+        mask = _as_floats("attn_mask", attn_mask, like)
+        mask = mask if mask.ndim == 2 else mask.reshape(sizes)
+    if key_padding_mask is not None:
+        shape = (batch, keys) if key_padding_mask.ndim == 2 else (keys,)
+        if key_padding_mask.shape != shape or (key_padding_mask.ndim == 1 and batch != 1):
+            raise ShapeError(f"key_padding_mask must have shape {(batch, keys)}; it is {describe(key_padding_mask)}.")
+        padding = _as_floats("key_padding_mask", key_padding_mask, like).reshape(batch, 1, 1, keys)
+        mask = padding if mask is None else mask + padding
+    return mask if mask is None or not added else pad(mask, (0, added))
 
 
 def _as_floats(name: str, mask: Tensor, like: Tensor) -> Tensor:

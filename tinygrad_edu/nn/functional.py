@@ -37,6 +37,7 @@ from ..ops.softmax import log_softmax, softmax, softmin
 from ..ops.upsampling import *
 from ..spelling import take_other_names
 from ..tensor import Tensor
+from .attention import multi_head_attention_forward
 from .inplace import (
     alpha_dropout,
     celu,
