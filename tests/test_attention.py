@@ -11,6 +11,7 @@ import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn
 from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.nn.attention import SDPBackend, sdpa_kernel
 
 sizes = st.integers(1, 4)
 
@@ -115,6 +116,13 @@ def test_gradients() -> None:
     model = nn.Transformer(4, 2, 1, 1, 6, dropout=0.0, batch_first=True).double()
     src, tgt = normal(1, 3, 4).requires_grad_(), normal(1, 2, 4).requires_grad_()
     assert tg.testing.gradcheck(lambda a, b: model(a, b), (src, tgt))
+
+
+def test_pytorchs_ways_to_compute_it_may_be_named() -> None:
+    q = normal(2, 3)
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
+        named = F.scaled_dot_product_attention(q, q, q)
+    assert named.tolist() == F.scaled_dot_product_attention(q, q, q).tolist()
 
 
 def test_refusals() -> None:

@@ -10,11 +10,22 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import func, nn
 from tinygrad_edu.errors import GraphError, ShapeError
+from tinygrad_edu.utils import _pytree
 
 
 class Pair(NamedTuple):
     a: Any
     b: Any
+
+
+def test_trees_taken_apart_and_put_together() -> None:
+    tree = {"a": [1, (2, None)], "b": ()}
+    values, spec = _pytree.tree_flatten(tree)
+    assert values == [1, 2, None]
+    assert _pytree.tree_unflatten(values, spec) == tree
+    assert _pytree.tree_map(lambda x, y: (x, y), [1, [2]], [3, [4]]) == [(1, 3), [(2, 4)]]
+    with pytest.raises(ValueError, match="2 values for 3 places"):
+        _pytree.tree_unflatten(values[1:], spec)
 
 
 def test_trees_keep_their_kinds() -> None:

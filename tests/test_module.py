@@ -392,11 +392,58 @@ def test_backward_pre_hooks_replace_the_gradient_of_the_output() -> None:
     first.remove()
     layer(tg.ones(1, 2)).sum().backward()
     assert seen[3:] == [[[1.0]], [[10.0]]]
-    pair = nn.Bilinear(2, 2, 1)
-    pair.forward = lambda x: (x * pair.weight.sum(), x + pair.bias)  # type: ignore[assignment, method-assign]
-    pair.register_full_backward_pre_hook(lambda m, grad_out: None)
-    with pytest.raises(NotImplementedError, match="one output"):
-        pair(x)
+
+
+def test_a_backward_hook_returns_as_many_gradients_as_it_got() -> None:
+    layer, x = nn.Bilinear(2, 2, 1), tg.ones(1, 2).requires_grad_()
+    layer.register_full_backward_hook(lambda m, grad_in, grad_out: grad_in[0])
+    with pytest.raises(RuntimeError, match="returned 1 gradients in place of 2"):
+        layer(x, x).sum().backward()
+
+
+class Several(nn.Module):
+    """Of two tensors several outputs."""
+
+    def forward(self, x: tg.Tensor, y: tg.Tensor) -> tuple:
+        return 2 * x, 3 * y, x * y, "text"
+
+
+USES = {0: (0,), 1: (1,), 2: (0, 1)}  # which inputs an output is computed from
+
+
+@pytest.mark.parametrize(
+    ("tracked", "reached"),
+    [((0, 1), k) for k in ((0,), (1,), (2,), (0, 1), (0, 1, 2))] + [((0,), (0,)), ((0,), (1, 2)), ((1,), (1,)), ((1,), (0, 2))],
+)
+def test_backward_hooks_of_several_inputs_and_outputs(tracked: tuple, reached: tuple) -> None:
+    """They are called once in each backward pass, with all gradients, also where some are not reached, and replace all of them."""
+    inputs = tg.tensor([1.0, 2.0], dtype="float64"), tg.tensor([3.0, 4.0])
+    leaves = [inputs[i].requires_grad_() for i in tracked]
+    passed = [k for k in reached if set(USES[k]) & set(tracked)]  # gradients come through these outputs
+    layer = Several()
+
+    def loss(outputs: tuple) -> Any:
+        return sum((k + 1) * outputs[k].sum() for k in reached)
+
+    expected = tg.autograd.grad(loss(layer(*inputs)), leaves, materialize_grads=True)
+    calls: list[list] = []
+
+    def times(factor: int, grads: tuple) -> tuple:
+        calls.append([None if g is None else g.tolist() for g in grads])
+        return tuple(None if g is None else factor * g for g in grads)
+
+    layer.register_full_backward_pre_hook(lambda m, grad_output: times(10, grad_output))
+    layer.register_full_backward_hook(lambda m, grad_input, grad_output: times(7, grad_input))
+    outputs = layer(*inputs)
+    for _ in range(2):
+        calls.clear()
+        found = tg.autograd.grad(loss(outputs), leaves, retain_graph=True)
+        for g, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(g.numpy(), 70 * e.numpy())
+            assert g.dtype == e.dtype
+        zeros = {i: [0.0, 0.0] for i in range(2)}
+        gradients = zeros | {i: (10 * e).tolist() for i, e in zip(tracked, expected, strict=True)}
+        assert calls == [[[k + 1.0] * 2 if k in passed else None for k in range(4)], [gradients[i] for i in range(2)]]
 
 
 # -- containers ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,29 @@ from . import init
 from .linear import Linear
 from .module import Module
 from .parameter import Parameter
+
+
+class SDPBackend(enum.Enum):
+    """The ways in which PyTorch computes attention, for `sdpa_kernel`.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.attention.SDPBackend.html
+    """
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """Names the ways in which PyTorch may compute attention; it makes no difference here, where there is one.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.attention.sdpa_kernel.html
+    """
+    yield
 
 
 class MultiheadAttention(Module):

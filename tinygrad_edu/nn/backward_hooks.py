@@ -1,73 +1,91 @@
-"""What `register_full_backward_hook` and `register_full_backward_pre_hook` need: the gradients of one call's inputs and outputs,
-collected as they arrive."""
+"""What `register_full_backward_hook` and `register_full_backward_pre_hook` need: the gradients of one call's inputs and outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
+from ..grad_mode import is_grad_enabled
+from ..ops.creation import zeros_like
+from ..ops.joining import cat
 from ..ops.shape import alias
+from ..ops.splitting import split
 from ..tensor import Tensor
 
 
 class BackwardHooks:
-    """Collects the gradients of one call's outputs and inputs, and runs the module's hooks when the inputs' are complete.
-
-    Inputs and outputs pass through `alias`, so that a tensor used elsewhere too shows only what flows through this call.
-    """
+    """Runs a module's hooks when the gradients of one call's outputs are there, and again when those of its inputs are."""
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self.grad_input: list[Any] = []
-        self.grad_output: list[Any] = []
-        self.waiting = 0  # for so many gradients of inputs
+        self.grad_output: tuple = ()
+        self.no_inputs: tuple | None = None  # where none requires grad: then there is nothing to wait for
 
     def inputs(self, args: tuple) -> tuple:
-        self.grad_input = [None] * len(args)
-        passed = tuple(_watched(x, partial(self._input_known, i)) for i, x in enumerate(args))
-        self.waiting = sum(x is not given and x.requires_grad for x, given in zip(passed, args, strict=True))
+        passed = _together(args, self._inputs_known)
+        self.no_inputs = (None,) * len(args) if passed is args else None
         return passed
 
     def outputs(self, output: Any) -> Any:
         outputs = output if isinstance(output, tuple) else (output,)
-        self.grad_output = [None] * len(outputs)
-        if self.module._backward_pre_hooks and sum(isinstance(y, Tensor) and y.requires_grad for y in outputs) > 1:
-            raise NotImplementedError(
-                "register_full_backward_pre_hook is offered for modules with one output; for several, use register_hook of each output."
-            )
-        passed = tuple(_watched(y, partial(self._output_known, i)) for i, y in enumerate(outputs))
+        passed = _together(outputs, self._outputs_known)
         return passed if isinstance(output, tuple) else passed[0]
 
-    def _output_known(self, i: int, g: Tensor) -> Tensor | None:
-        self.grad_output[i] = g
+    def _outputs_known(self, outputs: tuple, found: list[Tensor | None]) -> tuple:
+        self.grad_output = tuple(found)
         for hook in list((self.module._backward_pre_hooks or {}).values()):
-            replaced = hook(self.module, tuple(self.grad_output))
-            if replaced is not None:
-                self.grad_output = list(replaced) if isinstance(replaced, tuple) else [replaced]
-        if not self.waiting:  # no input requires grad: the hooks run when the output's gradient is there
-            self._run()
-        return self.grad_output[i]
+            self.grad_output = _replaced(self.grad_output, hook(self.module, self.grad_output))
+        if self.no_inputs is not None:
+            self._run(self.no_inputs)
+        return self.grad_output
 
-    def _input_known(self, i: int, g: Tensor) -> Tensor | None:
-        self.grad_input[i] = g
-        self.waiting -= 1
-        return None if self.waiting else self._run()[i]
+    def _inputs_known(self, inputs: tuple, found: list[Tensor | None]) -> tuple:
+        none = [g is None and isinstance(x, Tensor) for x, g in zip(inputs, found, strict=True)]
+        return self._run(tuple(zeros_like(x) if is_none else g for x, g, is_none in zip(inputs, found, none, strict=True)))
 
-    def _run(self) -> tuple:
-        grads = tuple(self.grad_input)
+    def _run(self, grads: tuple) -> tuple:
         for hook in list((self.module._backward_hooks or {}).values()):
-            replaced = hook(self.module, grads, tuple(self.grad_output))
-            if replaced is not None:
-                grads = replaced if isinstance(replaced, tuple) else (replaced,)
+            grads = _replaced(grads, hook(self.module, grads, self.grad_output))
         return grads
 
 
-def _watched(x: Any, known: Callable[[Tensor], Any]) -> Any:
-    """A tensor that requires grad as a node of its own, whose gradient `known` is called with; anything else as it is."""
-    if not isinstance(x, Tensor) or not x.requires_grad:
-        return x
-    own = alias(x)
-    if own.requires_grad:  # else nothing is recorded now
-        own.register_hook(known)
-    return own
+def _replaced(grads: tuple, returned: Any) -> tuple:
+    """The gradients to go on with, after what a hook returned."""
+    if returned is None:
+        return grads
+    returned = returned if isinstance(returned, tuple) else (returned,)
+    if len(returned) != len(grads):
+        raise RuntimeError(f"a backward hook returned {len(returned)} gradients in place of {len(grads)}.")
+    return returned
+
+
+def _together(values: tuple, known: Callable[[tuple, list[Tensor | None]], tuple]) -> tuple:
+    """Values of which those tensors that require grad come from one node, so that it waits for all their gradients.
+
+    `known` is called with the values and what gradients they got (None where backward did not come), and returns those to go on with. The
+    tensors are others than those given, so that one used elsewhere, too, shows only what flows through this call.
+    """
+    tracked = {i: x for i, x in enumerate(values) if isinstance(x, Tensor) and x.requires_grad}
+    if not tracked or not is_grad_enabled():
+        return values
+    first, *others = tracked.values()
+    if others:
+        joined = cat([x.reshape(-1) for x in tracked.values()])
+        flat = split(joined, [x.numel() for x in tracked.values()])
+        parts = [part.reshape(x.shape).to(x.dtype) for part, x in zip(flat, tracked.values(), strict=True)]
+    else:
+        joined = alias(first)
+        parts = [joined]
+    found: list[Tensor | None] = [None] * len(values)
+
+    def all_known(_: Tensor) -> Tensor:
+        grads = known(values, found)
+        found[:] = [None] * len(values)  # for another backward pass
+        here = [zeros_like(x) if grads[i] is None else grads[i] for i, x in tracked.items()]
+        return cat([g.reshape(-1) for g in here]) if others else here[0]
+
+    for i, part in zip(tracked, parts, strict=True):
+        part.register_hook(lambda g, i=i: found.__setitem__(i, g))
+    joined.register_hook(all_known)
+    passed = dict(zip(tracked, parts, strict=True))
+    return tuple(passed.get(i, x) for i, x in enumerate(values))

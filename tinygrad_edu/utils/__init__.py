@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..absent import missing
-from . import checkpoint, data, hooks
+from . import _pytree, checkpoint, data, hooks
 
 __all__ = ["checkpoint", "data", "hooks"]
 
