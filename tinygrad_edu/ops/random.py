@@ -22,7 +22,7 @@ from .inplace import assign
 from .shape import ints
 
 __all__ = [
-    "Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
+    "Generator", "bernoulli", "binomial", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
     "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "seed",
     "set_rng_state",
 ]  # fmt: skip
@@ -343,6 +343,35 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
         lambda: RuntimeError(f"poisson takes means that are floats and not negative; this is {describe(input)}."),
     )
     return wrap(backend.as_array(_numbers(input.device, generator).poisson(input.array, input.shape)).astype(input.dtype))
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """Binomial random numbers: how many of `count` trials succeed, each of which does with the probability `prob`.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.binomial.html
+    """
+    n, p = count.array, prob.array
+    backend.require(
+        n.dtype.kind == p.dtype.kind == "f" and ((n >= 0) & (n == np.floor(n))).all() and ((p >= 0) & (p <= 1)).all(),
+        lambda: RuntimeError(
+            f"binomial takes floats, counts of 0, 1, 2 ... and probabilities in [0, 1]; these are {describe(count)} and {describe(prob)}."
+        ),
+    )
+    shape = np.broadcast_shapes(n.shape, p.shape)
+    drawn = _numbers(count.device, generator).binomial(n.astype(np.int64), p.astype(np.float64), shape)
+    return wrap(backend.as_array(drawn).astype(count.dtype))
+
+
+def log_standard_gamma(concentration: Tensor) -> Tensor:
+    """The logarithms of gamma random numbers of these shapes and scale 1, in float64: small shapes give numbers too small for a float.
+
+    ln x = ln w - e / a, with w of the shape a + 1 and e of the exponential distribution
+
+    Source: Marsaglia, Tsang 2000, "A simple method for generating gamma variables", section 6
+    """
+    numbers, a = _numbers(concentration.device, None), concentration.array.astype(np.float64)
+    drawn = np.log(numbers.gamma(a + 1, 1.0, a.shape)) - numbers.standard_exponential(a.shape) / a
+    return wrap(backend.as_array(drawn))
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
