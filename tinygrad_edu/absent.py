@@ -13,7 +13,6 @@ _QUANTIZED = "networks are not computed in 8-bit integers here; float16 halves t
 _ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
 _SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
 _GRID = "it is not offered; pick and weigh the four neighbours by index, or use interpolate for whole images."
-_GAMMA = "what is drawn from it has no simple derivative; its log-probability can be written with lgamma."
 _CTC = "it is not offered; the sum over alignments can be written with logsumexp, step by step."
 
 # Modules, by their path behind `tinygrad_edu`.
@@ -45,7 +44,6 @@ NOT_OFFERED = {
     **dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor", "optim.SparseAdam"), _SPARSE),
     **dict.fromkeys(("nn.functional.affine_grid", "nn.functional.grid_sample"), _GRID),
     **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
-    **dict.fromkeys((f"distributions.{name}" for name in ("Beta", "Dirichlet", "Gamma", "StudentT")), _GAMMA),
     "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
     "nn.DataParallel": _ONE_DEVICE,
     "nn.SyncBatchNorm": "a training runs on one device here; use BatchNorm1d, BatchNorm2d or BatchNorm3d.",

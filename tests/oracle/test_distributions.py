@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -40,6 +41,35 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
     ),
     ("Exponential", {"rate": positive(3)}, {"rate": positive(3)}, positive(4, 3)),
     ("Poisson", {"rate": positive(3)}, {"rate": positive(3)}, rng.integers(0, 8, (4, 3)).astype(np.float64)),
+    *(
+        ("Gamma", {"concentration": positive(2, 3), "rate": positive(3)}, {"concentration": positive(3), "rate": positive(3)}, x)
+        for x in (positive(4, 2, 3), 20 * positive(4, 2, 3))
+    ),
+    ("Chi2", {"df": 3 * positive(3)}, {"df": positive(3)}, positive(4, 2, 3)),
+    (
+        "Beta",
+        {"concentration1": 2 * positive(2, 3), "concentration0": 2 * positive(3)},
+        {"concentration1": positive(3), "concentration0": positive(2, 3)},
+        rng.uniform(0.01, 0.99, (4, 2, 3)),
+    ),
+    ("Dirichlet", {"concentration": 2 * positive(2, 3)}, {"concentration": positive(3)}, rng.dirichlet([1, 2, 3], (4, 2))),
+    ("Dirichlet", {"concentration": positive(2, 3) / 2}, {"concentration": positive(3)}, rng.dirichlet([1, 2, 3], (4, 2))),
+    ("StudentT", {"df": 3 * positive(2, 3), "loc": LOC, "scale": positive(3)}, {"df": positive(3)}, VALUES),
+    ("StudentT", {"df": np.array([0.5, 1.0, 1.5, 2.0, 3.0])}, {"df": positive(5)}, rng.normal(size=(4, 5))),
+    ("Geometric", {"probs": rng.uniform(size=(2, 3))}, {"probs": rng.uniform(size=3)}, COIN + 2),
+    ("Geometric", {"logits": rng.normal(size=(2, 3))}, {"logits": rng.normal(size=3)}, COIN),
+    (
+        "Binomial",
+        {"total_count": np.full(3, 4.0), "probs": rng.uniform(size=(2, 3))},
+        {"total_count": np.full(3, 4.0), "probs": rng.uniform(size=3)},
+        COIN + 3,
+    ),
+    (
+        "Binomial",
+        {"total_count": np.array([4.0, 5.0, 3.0]), "logits": rng.normal(size=(2, 3))},
+        {"total_count": np.array([4.0, 2.0, 3.0]), "logits": rng.normal(size=3)},
+        COIN + 1,
+    ),
     ("Bernoulli", {"probs": rng.uniform(size=(2, 3))}, {"probs": rng.uniform(size=(2, 3))}, COIN),
     ("Bernoulli", {"logits": rng.normal(size=(2, 3))}, {"logits": rng.normal(size=(2, 3))}, COIN),
     ("Bernoulli", {"probs": np.array([0.0, 1.0, 0.5])}, {"probs": np.array([0.0, 0.5, 1.0])}, np.array([0.0, 1.0, 1.0])),
@@ -60,6 +90,9 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
         VALUES,
     ),
 ]
+
+
+WITHOUT_GRADIENT = {("cdf", "Gamma"), ("cdf", "Chi2")}  # PyTorch's igamma has none for the shape
 
 
 def computed(library: Any, kinds: Any, case: tuple) -> dict[str, np.ndarray]:
@@ -91,7 +124,7 @@ def computed(library: Any, kinds: Any, case: tuple) -> dict[str, np.ndarray]:
         except (NotImplementedError, AttributeError):
             continue
         found[what] = x.detach().numpy()
-        if x.requires_grad and np.isfinite(found[what]).all():
+        if x.requires_grad and np.isfinite(found[what]).all() and (what, name) not in WITHOUT_GRADIENT:
             gradients = library.autograd.grad(x.sum(), list(p.values()), allow_unused=True, retain_graph=True)
             found |= {f"{what}, d {k}": g.numpy() for k, g in zip(p, gradients, strict=True) if g is not None}
     return found
@@ -102,7 +135,22 @@ def test_all_that_a_distribution_tells(case: tuple) -> None:
     mine, theirs = computed(tg, distributions, case), computed(torch, torch.distributions, case)
     for what in mine.keys() | theirs.keys():
         nothing = 0.0 if ", d " in what else math.nan  # some gradients of zeros are not computed here or there
-        np.testing.assert_allclose(mine.get(what, nothing), theirs.get(what, nothing), rtol=1e-8, atol=1e-10, err_msg=what)
+        atol = 5e-9 if ", d " in what else 1e-10  # PyTorch's trigamma is 1e-9 off
+        np.testing.assert_allclose(mine.get(what, nothing), theirs.get(what, nothing), rtol=1e-8, atol=atol, err_msg=what)
+
+
+@pytest.mark.parametrize("c", [1e-3, 0.1, 0.9, 2.0, 30.0, 1e4])
+def test_gradients_through_draws_of_gamma_distributions(c: float) -> None:
+    """PyTorch's derivatives of the draws that it makes, which are approximations of three digits where numbers are not extreme."""
+    concentration = torch.full((200,), c, dtype=torch.float64, requires_grad=True)
+    x = torch.distributions.Gamma(concentration, 1.0).rsample()
+    (theirs,) = torch.autograd.grad(x.sum(), concentration)
+    seen = x.detach().numpy() > 1e-300  # what is smaller PyTorch replaces by the smallest float
+    with mock.patch("tinygrad_edu.distributions.gamma.log_standard_gamma", return_value=tg.tensor(np.log(x.detach().numpy()))):
+        mine = tg.full((200,), c, dtype="float64", requires_grad=True)
+        drawn = distributions.Gamma(mine, 1.0).rsample()
+    np.testing.assert_allclose(drawn.detach().numpy(), x.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(tg.autograd.grad(drawn.sum(), mine)[0].numpy()[seen], theirs.numpy()[seen], rtol=2e-3)
 
 
 def test_mixtures() -> None:

@@ -20,9 +20,13 @@ from typing import Any
 
 from ..absent import missing
 from .bernoulli import Bernoulli
+from .binomial import Binomial
 from .categorical import Categorical
+from .dirichlet import Beta, Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
+from .gamma import Chi2, Gamma
+from .geometric import Geometric
 from .independent import Independent
 from .kl import kl_divergence, register_kl
 from .laplace import Laplace
@@ -32,13 +36,20 @@ from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .one_hot_categorical import OneHotCategorical
 from .poisson import Poisson
+from .student_t import StudentT
 from .uniform import Uniform
 
 __all__ = [
     "Bernoulli",
+    "Beta",
+    "Binomial",
     "Categorical",
+    "Chi2",
+    "Dirichlet",
     "Distribution",
     "Exponential",
+    "Gamma",
+    "Geometric",
     "Independent",
     "Laplace",
     "LogNormal",
@@ -47,6 +58,7 @@ __all__ = [
     "Normal",
     "OneHotCategorical",
     "Poisson",
+    "StudentT",
     "Uniform",
     "kl_divergence",
     "register_kl",

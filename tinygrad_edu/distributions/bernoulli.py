@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,10 @@ from ..ops.indexing import where
 from ..ops.likelihood import binary_cross_entropy_with_logits
 from ..ops.random import bernoulli
 from ..tensor import Tensor
-from .distribution import Distribution, one_of
+from .coin import Coin
 
 
-class Bernoulli(Distribution):
+class Bernoulli(Coin):
     """P(1) = probs = σ(logits), P(0) = 1 - probs
 
     Args:
@@ -29,24 +28,7 @@ class Bernoulli(Distribution):
     has_enumerate_support = True
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        given = one_of("Bernoulli", probs, logits)
-        super().__init__(given.shape, validate_args=validate_args)
-        if logits is None:
-            self.probs, self.parameters = given, ("probs",)
-            self._require("probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
-        else:
-            self.logits, self.parameters = given, ("logits",)
-            self._require("logits", given, given == given, "numbers, not NaN")
-
-    @cached_property
-    def probs(self) -> Tensor:
-        """σ(logits)"""
-        return self.logits.sigmoid()
-
-    @cached_property
-    def logits(self) -> Tensor:
-        """log(probs / (1 - probs)); 0 and 1 as the numbers next to them, so that it is finite."""
-        return self.probs.logit(eps=float(np.finfo(self.probs.dtype).eps))
+        super().__init__(probs, logits, validate_args)
 
     def _allows(self, value: Tensor) -> tuple[Tensor, str]:
         return (value == 0) | (value == 1), "0 or 1"

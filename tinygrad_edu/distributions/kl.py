@@ -8,13 +8,18 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..ops.activation import softplus
+from ..ops.arithmetic import xlogy
 from ..ops.indexing import where
 from ..ops.linalg import solve_triangular
 from ..tensor import Tensor
 from .bernoulli import Bernoulli
+from .binomial import Binomial
 from .categorical import Categorical
+from .dirichlet import Beta, Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
+from .gamma import Gamma
+from .geometric import Geometric
 from .independent import Independent, sum_last
 from .laplace import Laplace
 from .log_normal import LogNormal
@@ -93,6 +98,25 @@ def _exponential(p: Exponential, q: Exponential) -> Tensor:
     return ratio - ratio.log() - 1
 
 
+@register_kl(Gamma, Gamma)
+def _gamma(p: Gamma, q: Gamma) -> Tensor:
+    c, d, ratio = p.concentration, q.concentration, q.rate / p.rate
+    return (c - d) * c.digamma() + d.lgamma() - c.lgamma() - d * ratio.log() + c * (ratio - 1)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
+    if p.event_shape != q.event_shape:
+        raise ShapeError(f"kl_divergence: vectors of {p.event_shape[0]} and of {q.event_shape[0]} numbers.")
+    c, d = p.concentration, q.concentration
+    return ((c - d) * (c.digamma() - c.sum(-1, keepdim=True).digamma())).sum(-1) + q._log_size() - p._log_size()
+
+
+@register_kl(Beta, Beta)
+def _beta(p: Beta, q: Beta) -> Tensor:
+    return _dirichlet(p._shares, q._shares)
+
+
 @register_kl(Uniform, Uniform)
 def _uniform(p: Uniform, q: Uniform) -> Tensor:
     outside = (q.low > p.low) | (q.high < p.high)
@@ -109,6 +133,21 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     one = p.probs * (softplus(-q.logits) - softplus(-p.logits))
     nought = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
     return _possible(one, p.probs, q.probs) + _possible(nought, 1 - p.probs, 1 - q.probs)
+
+
+@register_kl(Geometric, Geometric)
+def _geometric(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - xlogy(p.mean, 1 - q.probs) - q.probs.log()
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    if (p.total_count < q.total_count).any():
+        raise NotImplementedError(
+            "kl_divergence: there is no formula where the second distribution has more trials than the first."
+        )
+    each = xlogy(p.probs, p.probs / q.probs) + xlogy(1 - p.probs, (1 - p.probs) / (1 - q.probs))
+    return where(p.total_count > q.total_count, math.inf, p.total_count * each)
 
 
 @register_kl(Categorical, Categorical)

@@ -14,7 +14,11 @@ from .elementwise import exp, lgamma
 _NEAR_0 = -37.0  # below it 1 + eˣ is 1 in float64
 
 
-@op(dtype="float", da=lambda g, z, a, y: g * _log_gammainc_slope(a, y), dy=lambda g, z, a, y: g * exp(a * y - exp(y) - lgamma(a) - z))
+@op(
+    dtype="float",
+    da=lambda g, z, a, y: g * _log_gammainc_slope(a, y),
+    dy=lambda g, z, a, y: g * exp(a * y - exp(y) - lgamma(a) - z),
+)
 def log_gammainc(a: Any, y: Any) -> Any:
     """The logarithm of the probability that a number of the gamma distribution of shape a is less than eʸ.
 

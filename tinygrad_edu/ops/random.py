@@ -351,11 +351,11 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     Source: https://pytorch.org/docs/stable/generated/torch.binomial.html
     """
     n, p = count.array, prob.array
+    if not n.dtype.kind == p.dtype.kind == "f":
+        raise DtypeError(f"binomial takes counts and probabilities as floats, not {describe(count)} and {describe(prob)}.")
     backend.require(
-        n.dtype.kind == p.dtype.kind == "f" and ((n >= 0) & (n == np.floor(n))).all() and ((p >= 0) & (p <= 1)).all(),
-        lambda: RuntimeError(
-            f"binomial takes floats, counts of 0, 1, 2 ... and probabilities in [0, 1]; these are {describe(count)} and {describe(prob)}."
-        ),
+        ((n >= 0) & (n == np.floor(n)) & (p >= 0) & (p <= 1)).all(),
+        lambda: RuntimeError("binomial takes counts of 0, 1, 2 ... and probabilities in [0, 1]; there are others."),
     )
     shape = np.broadcast_shapes(n.shape, p.shape)
     drawn = _numbers(count.device, generator).binomial(n.astype(np.int64), p.astype(np.float64), shape)

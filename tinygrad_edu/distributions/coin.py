@@ -1,0 +1,42 @@
+"""What the distributions of trials share, which succeed or fail as the toss of a coin does."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .distribution import Distribution, one_of
+
+
+class Coin(Distribution):
+    """P(success) = probs = σ(logits) in each trial.
+
+    Args:
+        probs: between 0 and 1.
+        logits: log(probs / (1 - probs)), in place of probs.
+        shape: of the batch, if it is larger than that of the probabilities.
+    """
+
+    def __init__(self, probs: Any, logits: Any, validate_args: bool | None, shape: tuple[int, ...] = ()) -> None:
+        given = one_of(type(self).__name__, probs, logits)
+        given = given.expand(np.broadcast_shapes(given.shape, shape))
+        super().__init__(given.shape, validate_args=validate_args)
+        if logits is None:
+            self.probs, self.parameters = given, ("probs",)
+            self._require("probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
+        else:
+            self.logits, self.parameters = given, ("logits",)
+            self._require("logits", given, given == given, "numbers, not NaN")
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """σ(logits)"""
+        return self.logits.sigmoid()
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """log(probs / (1 - probs)); 0 and 1 as the numbers next to them, so that it is finite."""
+        return self.probs.logit(eps=float(np.finfo(self.probs.dtype).eps))

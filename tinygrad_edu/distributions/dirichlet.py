@@ -1,0 +1,113 @@
+"""Distributions of shares that are 1 together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ShapeError
+from ..ops.arithmetic import xlogy
+from ..ops.embedding import one_hot
+from ..ops.indexing import where
+from ..ops.joining import stack
+from ..ops.softmax import softmax
+from ..tensor import Tensor
+from .distribution import Distribution, together
+from .gamma import log_gamma
+
+
+class Dirichlet(Distribution):
+    """p(x) = Π xᵢ^(cᵢ-1)·Γ(Σ cᵢ) / Π Γ(cᵢ) for shares x, not negative and 1 together
+
+    Args:
+        concentration: c, greater than 0, (..., n).
+
+    Source: https://pytorch.org/docs/stable/distributions.html#dirichlet
+    """
+
+    has_rsample = True
+    parameters = ("concentration",)
+
+    def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        if concentration.ndim < 1:
+            raise ShapeError("Dirichlet: concentration needs a dim for the shares; it is one number.")
+        self.concentration = concentration
+        super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
+        self._require("concentration", concentration, concentration > 0, "greater than 0")
+
+    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
+        return ((value >= 0).all(-1)) & ((value.sum(-1) - 1).abs() < 1e-6), "shares, at least 0 and 1 together"
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        return softmax(log_gamma(self.concentration.expand(shape)), -1).type_as(self.concentration)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Σ (cᵢ - 1)·log xᵢ + log Γ(Σ cᵢ) - Σ log Γ(cᵢ)"""
+        return xlogy(self.concentration - 1, self._value(value)).sum(-1) - self._log_size()
+
+    def entropy(self) -> Tensor:
+        """Σ log Γ(cᵢ) - log Γ(c₀) + (c₀ - n)·ψ(c₀) - Σ (cᵢ - 1)·ψ(cᵢ), with c₀ = Σ cᵢ"""
+        c = self.concentration
+        total = c.sum(-1)
+        return self._log_size() + (total - self.event_shape[0]) * total.digamma() - ((c - 1) * c.digamma()).sum(-1)
+
+    def _log_size(self) -> Tensor:
+        """By what the density is divided."""
+        return self.concentration.lgamma().sum(-1) - self.concentration.sum(-1).lgamma()
+
+    @property
+    def mean(self) -> Tensor:
+        """cᵢ / Σ c"""
+        return self.concentration / self.concentration.sum(-1, keepdim=True)
+
+    @property
+    def mode(self) -> Tensor:
+        """(cᵢ - 1) / Σ (c - 1); the first corner, if the density is infinite in all."""
+        c = self.concentration
+        above, outside = (c - 1).clamp(min=0), (c < 1).all(-1, keepdim=True)
+        corner = one_hot(0 * c[..., 0].long(), self.event_shape[0]).type_as(c)
+        return where(outside, corner, above / where(outside, 1.0, above.sum(-1, keepdim=True)))
+
+    @property
+    def variance(self) -> Tensor:
+        """cᵢ·(c₀ - cᵢ) / (c₀²·(c₀ + 1)), with c₀ = Σ c"""
+        c, total = self.concentration, self.concentration.sum(-1, keepdim=True)
+        return c * (total - c) / (total**2 * (total + 1))
+
+
+class Beta(Distribution):
+    """p(x) = x^(c₁-1)·(1 - x)^(c₀-1)·Γ(c₁ + c₀) / (Γ(c₁)·Γ(c₀)) for 0 ≤ x ≤ 1: one of two shares
+
+    Args:
+        concentration1, concentration0: c₁ and c₀, greater than 0.
+
+    Source: https://pytorch.org/docs/stable/distributions.html#beta
+    """
+
+    has_rsample = True
+    parameters = ("concentration1", "concentration0")
+
+    def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
+        self.concentration1, self.concentration0 = together(concentration1, concentration0)
+        super().__init__(self.concentration1.shape, validate_args=validate_args)
+        for name in self.parameters:
+            self._require(name, getattr(self, name), getattr(self, name) > 0, "greater than 0")
+        self._shares = Dirichlet(stack([self.concentration1, self.concentration0], -1), validate_args=False)
+
+    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
+        return (value >= 0) & (value <= 1), "between 0 and 1"
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        return self._shares._draw((*shape, 2))[..., 0]
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """(c₁ - 1)·log x + (c₀ - 1)·log(1 - x) + log Γ(c₁ + c₀) - log Γ(c₁) - log Γ(c₀)"""
+        value = self._value(value)
+        return self._shares.log_prob(stack([value, 1 - value], -1))
+
+    def entropy(self) -> Tensor:
+        """As `Dirichlet`'s."""
+        return self._shares.entropy()
+
+    mean = property(lambda self: self._shares.mean[..., 0])
+    mode = property(lambda self: self._shares.mode[..., 0])
+    variance = property(lambda self: self._shares.variance[..., 0])
