@@ -448,6 +448,8 @@ def test_a_wrong_number_on_the_gpu_is_reported_with_the_next_look() -> None:
         lambda x: distributions.StudentT(x, 1.0),
         lambda x: distributions.Geometric(x / 2),
         lambda x: distributions.Binomial(3, logits=x),
+        lambda x: distributions.TransformedDistribution(distributions.Normal(x, 1.0), distributions.SigmoidTransform()),
+        lambda x: distributions.TransformedDistribution(distributions.Normal(0 * x, 1.0), distributions.AffineTransform(x, x)),
         lambda x: distributions.Categorical(x),
         lambda x: distributions.OneHotCategorical(logits=x),
         lambda x: distributions.MultivariateNormal(x, scale_tril=x.diag()),

@@ -145,6 +145,114 @@ def test_a_mixture() -> None:
     assert stats.kstest(mixture.sample((N,)).numpy(), lambda v: stats.norm(loc, scale).cdf(v[:, None]) @ weights).pvalue > 0.01
 
 
+class Squashing(D.transforms.Transform):
+    """tanh as an agent's program writes it."""
+
+    domain = D.constraints.real
+    codomain = D.constraints.interval(-1.0, 1.0)
+    bijective = True
+    sign = +1
+
+    def __init__(self) -> None:
+        super().__init__(cache_size=1)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Squashing)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _call(self, x: tg.Tensor) -> tg.Tensor:
+        return x.tanh()
+
+    def _inverse(self, y: tg.Tensor) -> tg.Tensor:
+        return 0.5 * (y.log1p() - (-y).log1p())
+
+    def log_abs_det_jacobian(self, x: tg.Tensor, y: tg.Tensor) -> tg.Tensor:
+        return 2 * (math.log(2) - x - nn.functional.softplus(-2 * x))
+
+
+@pytest.mark.parametrize("tanh", [Squashing, lambda: D.TanhTransform(cache_size=1)])
+def test_squashed_actions(tanh: Any) -> None:
+    """Their density is 1 in sum; and that of an action which was drawn is exact where tanh has no digits left."""
+    y = np.linspace(-1 + 1e-7, 1 - 1e-7, 200_001)
+    action = D.TransformedDistribution(D.Normal(tensor(0.3, dtype="float64"), 0.6), [tanh()])
+    np.testing.assert_allclose(np.trapezoid(action.log_prob(tensor(y)).exp().numpy(), y), 1, rtol=1e-6)
+    loc = tensor([20.0, -15.0], requires_grad=True)
+    action = D.Independent(D.TransformedDistribution(D.Normal(loc, 1.0), [tanh()]), 1)
+    drawn = action.rsample((7,))
+    assert drawn.abs().max() == 1
+    log_prob = action.log_prob(drawn)
+    assert log_prob.shape == (7,)
+    assert log_prob.isfinite().all()
+    log_prob.sum().backward()
+    np.testing.assert_allclose(loc.grad.numpy(), 2 * 7 * np.sign(loc.detach().numpy()), rtol=1e-4)  # of -2·log 2 + 2·|x|
+
+
+def test_a_flow_learns_a_density() -> None:
+    """A normal number through learnt transforms becomes log-normal."""
+    loc, log_scale = tensor(0.0, requires_grad=True), tensor(0.0, requires_grad=True)
+    data = D.LogNormal(1.5, 0.5).sample((500,))
+    optimizer = optim.Adam([loc, log_scale], lr=0.1)
+    for _ in range(150):
+        flow = D.TransformedDistribution(D.Normal(0.0, 1.0), [D.AffineTransform(loc, log_scale.exp()), D.ExpTransform()])
+        optimizer.zero_grad()
+        loss = -flow.log_prob(data).mean()
+        loss.backward()
+        optimizer.step()
+    np.testing.assert_allclose(
+        [loc.item(), log_scale.exp().item()], [data.log().mean().item(), data.log().std().item()], rtol=1e-2
+    )
+    assert stats.kstest(flow.sample((N,)).log().numpy(), stats.norm(loc.item(), log_scale.exp().item()).cdf).pvalue > 0.01
+
+
+class Triangular(D.Distribution):
+    """A distribution of one's own, which defines what PyTorch's programs do."""
+
+    arg_constraints: dict = {}  # noqa: RUF012 (as they write it)
+    has_rsample = True
+
+    def __init__(self, width: Any, validate_args: bool | None = None) -> None:
+        (self.width,) = D.utils.broadcast_all(width)
+        super().__init__(self.width.shape, validate_args=validate_args)
+
+    def rsample(self, sample_shape: Any = ()) -> tg.Tensor:
+        shape = self._extended_shape(sample_shape)
+        return self.width * (tg.rand(shape) - tg.rand(shape))
+
+    def log_prob(self, value: tg.Tensor) -> tg.Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return ((1 - value.abs() / self.width) / self.width).log()
+
+
+def test_a_distribution_of_ones_own() -> None:
+    width = tensor([1.0, 2.0], requires_grad=True)
+    both = D.Independent(Triangular(width), 1)
+    drawn = both.rsample((3,))
+    assert (drawn.shape, both.sample().shape, both.log_prob(drawn).shape) == ((3, 2), (2,), (3,))
+    assert drawn.requires_grad
+    assert not both.sample().requires_grad
+    assert (D.TransformedDistribution(Triangular(width), D.ExpTransform()).sample((9,)) > 0).all()
+    with pytest.raises(ValueError, match="must be a number, not NaN"):
+        Triangular(1.0).log_prob(tensor(math.nan))
+    with pytest.raises(NotImplementedError, match="Distribution has no _draw, rsample or sample"):
+        D.Distribution().sample()
+
+
+def test_transforms_refuse() -> None:
+    flow = D.TransformedDistribution(D.Normal(0.0, 1.0), D.ExpTransform())
+    with pytest.raises(ValueError, match=r"value must be in greater_than\(lower_bound=0.0\); .* there is -1.0"):
+        flow.log_prob(tensor(-1.0))
+    with pytest.raises(TypeError, match=r"a transform is a Transform of distributions\.transforms, not 3"):
+        D.TransformedDistribution(D.Normal(0.0, 1.0), [D.ExpTransform(), 3])
+    with pytest.raises(ValueError, match="cache_size must be 0 or 1, not 2"):
+        D.TanhTransform(cache_size=2)
+    with pytest.raises(NotImplementedError, match="TransformedDistribution has no mean"):
+        flow.mean  # noqa: B018
+    with pytest.raises(NotImplementedError, match="Transform has no _inverse"):
+        D.Transform().inv(tensor(1.0))
+
+
 # -- gradients ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", [D.Normal, D.LogNormal, D.Laplace])
 def test_gradients_pass_through_draws(kind: Any) -> None:
@@ -320,6 +428,9 @@ def test_shapes(sample: list[int], batch: list[int]) -> None:
         D.MultivariateNormal(tg.zeros(*batch, 2), tg.eye(2)),
         D.Independent(D.Laplace(tg.zeros(*batch, 2), 1.0), 1),
         D.MixtureSameFamily(D.Categorical(tg.ones(3)), D.Normal(tg.zeros(*batch, 3), 1.0)),
+        D.Dirichlet(tg.ones(*batch, 3)),
+        D.Binomial(4, tg.full((*batch,), 0.5)),
+        D.TransformedDistribution(D.Normal(tg.zeros(*batch, 2), 1.0), D.AffineTransform(tg.zeros(2), 2.0, event_dim=1)),
     ]
     for each in made:
         assert each.batch_shape == tuple(batch)
@@ -362,6 +473,13 @@ def test_all_values() -> None:
         (lambda: D.MultivariateNormal(tg.zeros(2), scale_tril=tg.ones(2, 2)), "scale_tril must be 0 above the diagonal"),
         (lambda: D.MultivariateNormal(tg.zeros(2)), "needs one of covariance_matrix, precision_matrix and scale_tril; 0"),
         (lambda: D.MultivariateNormal(tg.zeros(3), tg.eye(2)), r"loc must be \(\.\.\., n\)"),
+        (lambda: D.Gamma(0.0, 1.0), "Gamma: concentration must be greater than 0"),
+        (lambda: D.Beta(1.0, 2.0).log_prob(tensor(1.5)), "the value must be between 0 and 1"),
+        (lambda: D.Dirichlet(tensor(1.0)), "concentration needs a dim for the shares"),
+        (lambda: D.Dirichlet(tg.ones(2)).log_prob(tg.ones(2)), "the value must be shares, at least 0 and 1 together"),
+        (lambda: D.Geometric(0.0), "Geometric: probs must be greater than 0"),
+        (lambda: D.Binomial(1.5, 0.5), "total_count must be a number of trials, 0 or 1 or 2"),
+        (lambda: D.Binomial(2, 0.5).log_prob(tensor(3.0)), "a number of successes, 0 to total_count"),
         (lambda: D.Independent(D.Normal(0.0, 1.0), 1), r"a batch of shape \(\) has no 1 last dims"),
     ],
 )

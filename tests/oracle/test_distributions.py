@@ -170,3 +170,42 @@ def test_mixtures() -> None:
 
     for mine, theirs in zip(mixture(tg, distributions), mixture(torch, torch.distributions), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+# Made of a library's transforms: T.
+TRANSFORMS: dict[str, Any] = {
+    "exp": lambda t, T: T.ExpTransform(),
+    "sigmoid": lambda t, T: T.SigmoidTransform(),
+    "tanh": lambda t, T: [T.TanhTransform(cache_size=1)],
+    "softplus": lambda t, T: [T.SoftplusTransform(), T.AffineTransform(0.0, 3.0)],
+    "falling": lambda t, T: T.AffineTransform(1.0, -2.0),
+    "vectors": lambda t, T: T.AffineTransform(t.tensor([1.0, 2.0, 3.0]), t.tensor([0.5, 2.0, 1.0]), event_dim=1),
+    "own batch": lambda t, T: T.AffineTransform(t.zeros(2, 1), 2.0),
+    "composed": lambda t, T: T.ComposeTransform([T.AffineTransform(0.5, 2.0), T.TanhTransform()]),
+    "of vectors": lambda t, T: [T.ComposeTransform([T.AffineTransform(t.ones(3), 2.0, event_dim=1), T.SigmoidTransform()])],
+    "identity": lambda t, T: T.identity_transform,
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transforms(name: str) -> None:
+    """Values, inverses, stretching, log-probabilities, quantiles and shapes, and their gradients."""
+    loc, scale, points = np.array([0.3, -0.2, 0.1]), np.array([1.1, 1.2, 0.7]), np.linspace(-2, 2, 6).reshape(2, 3)
+
+    def told(library: Any, kinds: Any) -> list:
+        p = [library.tensor(x).requires_grad_() for x in (loc, scale, points)]
+        made = TRANSFORMS[name](library, kinds.transforms)
+        whole = kinds.transforms.ComposeTransform(made) if isinstance(made, list) else made
+        y = whole(p[2])
+        distribution = kinds.TransformedDistribution(kinds.Normal(p[0], p[1]), made)
+        found = [y, whole.inv(y), whole.log_abs_det_jacobian(p[2], y), distribution.log_prob(y)]
+        if not distribution.event_shape:
+            found += [distribution.icdf(library.full_like(p[2], 0.3)), distribution.cdf(y)]
+        gradients = library.autograd.grad(sum((x**2).sum() for x in found), p)
+        wide = distribution.expand((4, 2, 3)[: 3 - whole.codomain.event_dim])
+        shapes = [distribution.batch_shape, distribution.event_shape, wide.rsample((5,)).shape]
+        dims = [whole.domain.event_dim, whole.codomain.event_dim, whole.inv.domain.event_dim]
+        return [*(x.detach().numpy() for x in (*found, *gradients)), *map(tuple, shapes), dims]
+
+    for mine, theirs in zip(told(tg, distributions), told(torch, torch.distributions), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-7)

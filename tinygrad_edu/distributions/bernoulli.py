@@ -38,7 +38,7 @@ class Bernoulli(Coin):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """x·log probs + (1 - x)·log(1 - probs)"""
-        value = self._value(value)
+        value = self._validate_sample(value)
         shape = np.broadcast_shapes(value.shape, self.batch_shape)
         logits = self.logits.expand(shape)
         return -binary_cross_entropy_with_logits(logits, value.expand(shape).type_as(logits), reduction="none")

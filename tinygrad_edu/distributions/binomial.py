@@ -43,7 +43,7 @@ class Binomial(Coin):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log(n! / (x!·(n - x)!)) + x·log probs + (n - x)·log(1 - probs)"""
-        value, n = self._value(value), self.total_count
+        value, n = self._validate_sample(value), self.total_count
         ways = (n + 1).lgamma() - (value + 1).lgamma() - (n - value + 1).lgamma()
         return ways + value * self.logits - n * softplus(self.logits)
 

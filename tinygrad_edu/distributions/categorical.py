@@ -79,7 +79,7 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log probs[x]"""
-        index, logits = broadcast_tensors(self._value(value).long().unsqueeze(-1), self.logits)
+        index, logits = broadcast_tensors(self._validate_sample(value).long().unsqueeze(-1), self.logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:

@@ -1,17 +1,14 @@
-"""Distributions of shares that are 1 together."""
+"""The Dirichlet distribution: of shares that are 1 together."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from ..errors import ShapeError
 from ..ops.arithmetic import xlogy
 from ..ops.embedding import one_hot
 from ..ops.indexing import where
-from ..ops.joining import stack
 from ..ops.softmax import softmax
 from ..tensor import Tensor
-from .distribution import Distribution, together
+from .distribution import Distribution
 from .gamma import log_gamma
 
 
@@ -42,7 +39,7 @@ class Dirichlet(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Σ (cᵢ - 1)·log xᵢ + log Γ(Σ cᵢ) - Σ log Γ(cᵢ)"""
-        return xlogy(self.concentration - 1, self._value(value)).sum(-1) - self._log_size()
+        return xlogy(self.concentration - 1, self._validate_sample(value)).sum(-1) - self._log_size()
 
     def entropy(self) -> Tensor:
         """Σ log Γ(cᵢ) - log Γ(c₀) + (c₀ - n)·ψ(c₀) - Σ (cᵢ - 1)·ψ(cᵢ), with c₀ = Σ cᵢ"""
@@ -72,42 +69,3 @@ class Dirichlet(Distribution):
         """cᵢ·(c₀ - cᵢ) / (c₀²·(c₀ + 1)), with c₀ = Σ c"""
         c, total = self.concentration, self.concentration.sum(-1, keepdim=True)
         return c * (total - c) / (total**2 * (total + 1))
-
-
-class Beta(Distribution):
-    """p(x) = x^(c₁-1)·(1 - x)^(c₀-1)·Γ(c₁ + c₀) / (Γ(c₁)·Γ(c₀)) for 0 ≤ x ≤ 1: one of two shares
-
-    Args:
-        concentration1, concentration0: c₁ and c₀, greater than 0.
-
-    Source: https://pytorch.org/docs/stable/distributions.html#beta
-    """
-
-    has_rsample = True
-    parameters = ("concentration1", "concentration0")
-
-    def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
-        self.concentration1, self.concentration0 = together(concentration1, concentration0)
-        super().__init__(self.concentration1.shape, validate_args=validate_args)
-        for name in self.parameters:
-            self._require(name, getattr(self, name), getattr(self, name) > 0, "greater than 0")
-        self._shares = Dirichlet(stack([self.concentration1, self.concentration0], -1), validate_args=False)
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value >= 0) & (value <= 1), "between 0 and 1"
-
-    def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        return self._shares._draw((*shape, 2))[..., 0]
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """(c₁ - 1)·log x + (c₀ - 1)·log(1 - x) + log Γ(c₁ + c₀) - log Γ(c₁) - log Γ(c₀)"""
-        value = self._value(value)
-        return self._shares.log_prob(stack([value, 1 - value], -1))
-
-    def entropy(self) -> Tensor:
-        """As `Dirichlet`'s."""
-        return self._shares.entropy()
-
-    mean = property(lambda self: self._shares.mean[..., 0])
-    mode = property(lambda self: self._shares.mode[..., 0])
-    variance = property(lambda self: self._shares.variance[..., 0])

@@ -31,24 +31,28 @@ class Distribution:
 
     has_rsample = False
     has_enumerate_support = False
-    parameters: tuple[str, ...]  # their names
-    _validates = True
+    parameters: tuple[str, ...] = ()  # their names
+    _validate_args = True
 
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
     ) -> None:
         self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
         if validate_args is not None:
-            self._validates = validate_args
+            self._validate_args = validate_args
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
         """Whether distributions that are not told look at parameters and values."""
-        Distribution._validates = value
+        Distribution._validate_args = value
 
     # -- what each distribution defines
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        raise NotImplementedError
+        """Draw numbers of this shape; a distribution of one's own may define rsample or sample in its place."""
+        for name in ("rsample", "sample"):
+            if getattr(type(self), name) is not getattr(Distribution, name):
+                return getattr(self, name)(shape[: len(shape) - len(self.batch_shape) - len(self.event_shape)])
+        raise self._without("_draw, rsample or sample")
 
     def _allows(self, value: Tensor) -> tuple[Tensor, str]:
         """Which values are possible, and in words what they must be."""
@@ -138,7 +142,7 @@ class Distribution:
 
     def _require(self, name: str, x: Tensor, holds: Tensor, expected: str) -> None:
         """Refuse a parameter or value unless `holds` everywhere."""
-        if self._validates:
+        if self._validate_args:
             holds = holds.detach()
 
             def error() -> Exception:
@@ -148,11 +152,11 @@ class Distribution:
 
             require(holds.all().array, error)
 
-    def _value(self, value: Any) -> Tensor:
+    def _validate_sample(self, value: Any) -> Tensor:
         """A value to which a probability is asked, checked."""
         if not isinstance(value, Tensor):
             raise TypeError(f"{type(self).__name__}: the value must be a tensor, not {value!r:.80}: write tensor({value!r:.20}).")
-        if self._validates:
+        if self._validate_args:
             mine, given = (*self.batch_shape, *self.event_shape), value.shape
             if any(m != n and 1 not in (m, n) for m, n in zip(mine[::-1], given[::-1], strict=False)) or (
                 self.event_shape and given[-len(self.event_shape) :] != self.event_shape

@@ -34,7 +34,7 @@ class Exponential(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log rate - rate·x"""
-        return self.rate.log() - self.rate * self._value(value)
+        return self.rate.log() - self.rate * self._validate_sample(value)
 
     def entropy(self) -> Tensor:
         """1 - log rate"""
@@ -42,7 +42,7 @@ class Exponential(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """1 - exp(-rate·x)"""
-        return -(-self.rate * self._value(value)).expm1()
+        return -(-self.rate * self._validate_sample(value)).expm1()
 
     def icdf(self, value: Tensor) -> Tensor:
         """-log(1 - p) / rate"""

@@ -1,4 +1,4 @@
-"""The gamma distribution, and what it gives for sums of squares."""
+"""The gamma distribution: of the time until something has happened several times that happens at a constant rate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Gamma(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """c·log rate + (c - 1)·log x - rate·x - log Γ(c)"""
-        value, c = self._value(value), self.concentration
+        value, c = self._validate_sample(value), self.concentration
         return xlogy(c, self.rate) + xlogy(c - 1, value) - self.rate * value - c.lgamma()
 
     def entropy(self) -> Tensor:
@@ -52,29 +52,11 @@ class Gamma(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """P(c, rate·x), the incomplete gamma function."""
-        return log_gammainc(self.concentration, (self.rate * self._value(value)).log()).exp()
+        return log_gammainc(self.concentration, (self.rate * self._validate_sample(value)).log()).exp()
 
     mean = property(lambda self: self.concentration / self.rate)
     mode = property(lambda self: ((self.concentration - 1) / self.rate).clamp(min=0))
     variance = property(lambda self: self.concentration / self.rate**2)
-
-
-class Chi2(Gamma):
-    """The distribution of a sum of df squares of normal numbers: Gamma(df / 2, 1 / 2).
-
-    Args:
-        df: how many they are, the degrees of freedom, greater than 0.
-
-    Source: https://pytorch.org/docs/stable/distributions.html#chi2
-    """
-
-    parameters = ("df",)
-
-    def __init__(self, df: Any, validate_args: bool | None = None) -> None:
-        (df,) = together(df)
-        super().__init__(df / 2, 0.5, validate_args)
-
-    df = property(lambda self: 2 * self.concentration)
 
 
 def log_gamma(concentration: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class Geometric(Coin):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """x·log(1 - probs) + log probs"""
-        return xlogy(self._value(value), 1 - self.probs) + self.probs.log()
+        return xlogy(self._validate_sample(value), 1 - self.probs) + self.probs.log()
 
     def entropy(self) -> Tensor:
         """(-probs·log probs - (1 - probs)·log(1 - probs)) / probs"""

@@ -13,9 +13,10 @@ from ..ops.indexing import where
 from ..ops.linalg import solve_triangular
 from ..tensor import Tensor
 from .bernoulli import Bernoulli
+from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
-from .dirichlet import Beta, Dirichlet
+from .dirichlet import Dirichlet
 from .distribution import Distribution
 from .exponential import Exponential
 from .gamma import Gamma

@@ -28,7 +28,7 @@ class Laplace(LocScale):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-|x - loc| / scale - log(2·scale)"""
-        return -(self._value(value) - self.loc).abs() / self.scale - (2 * self.scale).log()
+        return -(self._validate_sample(value) - self.loc).abs() / self.scale - (2 * self.scale).log()
 
     def entropy(self) -> Tensor:
         """1 + log(2·scale)"""
@@ -36,7 +36,7 @@ class Laplace(LocScale):
 
     def cdf(self, value: Tensor) -> Tensor:
         """(1 - sign(x - loc)·(exp(-|x - loc| / scale) - 1)) / 2"""
-        beside = self._value(value) - self.loc
+        beside = self._validate_sample(value) - self.loc
         return 0.5 - 0.5 * beside.sign() * (-beside.abs() / self.scale).expm1()
 
     def icdf(self, value: Tensor) -> Tensor:

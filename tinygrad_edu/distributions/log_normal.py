@@ -36,7 +36,7 @@ class LogNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(log x) - log x"""
-        y = self._value(value).log()
+        y = self._validate_sample(value).log()
         return self._logarithm.log_prob(y) - y
 
     def entropy(self) -> Tensor:
@@ -45,7 +45,7 @@ class LogNormal(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """P(log x ≤ log value)"""
-        return self._logarithm.cdf(self._value(value).log())
+        return self._logarithm.cdf(self._validate_sample(value).log())
 
     def icdf(self, value: Tensor) -> Tensor:
         """exp(loc + scale·√2·erfinv(2p - 1))"""

@@ -55,7 +55,7 @@ class MixtureSameFamily(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log Σ_k exp(log P(k) + log p_k(x))"""
-        each = self.component_distribution.log_prob(self._for_each(self._value(value)))
+        each = self.component_distribution.log_prob(self._for_each(self._validate_sample(value)))
         return (each + self.mixture_distribution.logits.log_softmax(-1)).logsumexp(-1)
 
     def _weighted(self, x: Any) -> Any:

@@ -63,7 +63,7 @@ class MultivariateNormal(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-(|L⁻¹(x - loc)|² + n·log(2π)) / 2 - log|L|"""
-        z = solve_triangular(self.scale_tril, (self._value(value) - self.loc).unsqueeze(-1), upper=False).squeeze(-1)
+        z = solve_triangular(self.scale_tril, (self._validate_sample(value) - self.loc).unsqueeze(-1), upper=False).squeeze(-1)
         return -0.5 * ((z * z).sum(-1) + self.event_shape[0] * LOG_2_PI) - self._log_volume()
 
     def entropy(self) -> Tensor:

@@ -28,7 +28,7 @@ class Normal(LocScale):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-((x - loc) / scale)² / 2 - log scale - log(2π) / 2"""
-        z = (self._value(value) - self.loc) / self.scale
+        z = (self._validate_sample(value) - self.loc) / self.scale
         return -0.5 * (z * z) - self.scale.log() - 0.5 * LOG_2_PI
 
     def entropy(self) -> Tensor:
@@ -37,7 +37,7 @@ class Normal(LocScale):
 
     def cdf(self, value: Tensor) -> Tensor:
         """(1 + erf((x - loc) / (scale·√2))) / 2"""
-        return 0.5 * (1 + ((self._value(value) - self.loc) / (self.scale * math.sqrt(2))).erf())
+        return 0.5 * (1 + ((self._validate_sample(value) - self.loc) / (self.scale * math.sqrt(2))).erf())
 
     def icdf(self, value: Tensor) -> Tensor:
         """loc + scale·√2·erfinv(2p - 1)"""

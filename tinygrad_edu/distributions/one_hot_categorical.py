@@ -40,7 +40,7 @@ class OneHotCategorical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log probs[the class]"""
-        return self._class.log_prob(self._value(value).argmax(-1))
+        return self._class.log_prob(self._validate_sample(value).argmax(-1))
 
     def entropy(self) -> Tensor:
         """-Σ probs·log probs"""

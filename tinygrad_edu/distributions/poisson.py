@@ -34,7 +34,7 @@ class Poisson(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """x·log rate - rate - log x!"""
-        value = self._value(value)
+        value = self._validate_sample(value)
         return xlogy(value, self.rate) - self.rate - (value + 1).lgamma()
 
     mean = variance = property(lambda self: self.rate)

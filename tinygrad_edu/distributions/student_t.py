@@ -40,7 +40,7 @@ class StudentT(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-(df + 1) / 2·log(1 + z² / df) - log scale - log √df - log B(df / 2, 1 / 2)"""
-        z = (self._value(value) - self.loc) / self.scale
+        z = (self._validate_sample(value) - self.loc) / self.scale
         return -0.5 * (self.df + 1) * (z * z / self.df).log1p() - self.scale.log() - 0.5 * self.df.log() - self._log_beta()
 
     def entropy(self) -> Tensor:

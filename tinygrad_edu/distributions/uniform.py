@@ -35,7 +35,7 @@ class Uniform(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low), and -∞ outside"""
-        value = self._value(value)
+        value = self._validate_sample(value)
         inside = ((value >= self.low) & (value < self.high)).type_as(self.low)
         return inside.log() - (self.high - self.low).log()
 
@@ -45,7 +45,7 @@ class Uniform(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         """(x - low) / (high - low)"""
-        return ((self._value(value) - self.low) / (self.high - self.low)).clamp(0, 1)
+        return ((self._validate_sample(value) - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def icdf(self, value: Tensor) -> Tensor:
         """low + p·(high - low)"""
