@@ -354,6 +354,33 @@ def test_shares() -> None:
     np.testing.assert_allclose(D.kl_divergence(mine, q).item(), (mine.log_prob(x) - q.log_prob(x)).mean().item(), rtol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: D.Categorical(logits=x),
+        lambda x: D.Categorical(x.exp()),
+        lambda x: D.OneHotCategorical(logits=x),
+        lambda x: D.Bernoulli(logits=x),
+        lambda x: D.Bernoulli(x.sigmoid()),
+        lambda x: D.Geometric(logits=x),
+        lambda x: D.Binomial(3, logits=x),
+        lambda x: D.Binomial(3, x.sigmoid()),
+        lambda x: D.Beta(x.exp(), 1.0),
+        lambda x: D.StudentT(x.exp()),
+    ],
+)
+def test_gradients_after_a_draw_are_those_before(make: Any) -> None:
+    """What sample() computes first (probs of logits, say) has its graph: an agent draws an action, and then asks for the entropy."""
+    x = tensor([0.3, -1.0, 0.5], dtype="float64", requires_grad=True)
+
+    first, second = make(x), make(x)
+    value = first.sample()
+    for told in (lambda made: made.entropy(), lambda made: made.log_prob(value)):
+        after, before = (tg.autograd.grad(told(made).sum(), x, retain_graph=True)[0] for made in (first, second))
+        assert after.tolist() == before.tolist()
+        assert after.any()
+
+
 def test_discrete_draws_pass_no_gradient() -> None:
     with pytest.raises(NotImplementedError, match=r"Categorical has no rsample: .*REINFORCE"):
         D.Categorical(WEIGHTS).rsample()

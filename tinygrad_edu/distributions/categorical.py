@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..ops.creation import arange
 from ..ops.random import multinomial
 from ..ops.shape import broadcast_tensors
 from ..tensor import Tensor
-from .distribution import Distribution, one_of
+from .distribution import Distribution, lazy_property, one_of
 
 
 class Categorical(Distribution):
@@ -49,12 +48,12 @@ class Categorical(Distribution):
             self._require("logits", given, given == given, "numbers, not NaN")
             self.logits = given.log_softmax(-1)
 
-    @cached_property
+    @lazy_property
     def probs(self) -> Tensor:
         """softmax(logits)"""
         return self.logits.exp()
 
-    @cached_property
+    @lazy_property
     def logits(self) -> Tensor:
         """log(probs); 0 and 1 as the numbers next to them, so that it is finite."""
         eps = float(np.finfo(self.probs.dtype).eps)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..tensor import Tensor
-from .distribution import Distribution, one_of
+from .distribution import Distribution, lazy_property, one_of
 
 
 class Coin(Distribution):
@@ -31,12 +30,12 @@ class Coin(Distribution):
             self.logits, self.parameters = given, ("logits",)
             self._require("logits", given, given == given, "numbers, not NaN")
 
-    @cached_property
+    @lazy_property
     def probs(self) -> Tensor:
         """σ(logits)"""
         return self.logits.sigmoid()
 
-    @cached_property
+    @lazy_property
     def logits(self) -> Tensor:
         """log(probs / (1 - probs)); 0 and 1 as the numbers next to them, so that it is finite."""
         return self.probs.logit(eps=float(np.finfo(self.probs.dtype).eps))

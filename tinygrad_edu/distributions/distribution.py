@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backend import require
 from ..dtypes import get_default_dtype
 from ..errors import ShapeError, describe
-from ..grad_mode import no_grad
+from ..grad_mode import enable_grad, no_grad
 from ..ops.creation import tensor
 from ..ops.shape import broadcast_tensors
 from ..tensor import Tensor
@@ -167,6 +167,21 @@ class Distribution:
 
     def _without(self, name: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__name__} has no {name}.")
+
+
+class lazy_property:
+    """An attribute that is computed when it is first read, and with its graph: also where `sample` reads it, which records nothing."""
+
+    def __init__(self, compute: Callable[[Any], Any]) -> None:
+        self.compute, self.__doc__ = compute, compute.__doc__
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        with enable_grad():
+            found = self.compute(instance)
+        setattr(instance, self.compute.__name__, found)
+        return found
 
 
 def together(*parameters: Any) -> tuple[Tensor, ...]:

@@ -1,8 +1,6 @@
-"""What distributions of one's own are written with, under PyTorch's path and name."""
+"""What distributions of one's own are written with, under PyTorch's path and names."""
 
-from .distribution import together
+from .distribution import lazy_property
+from .distribution import together as broadcast_all
 
-
-def broadcast_all(*values: object) -> tuple:
-    """Parameters as tensors of one shape; numbers take the dtype and device of the tensors beside them."""
-    return together(*values)
+__all__ = ["broadcast_all", "lazy_property"]
