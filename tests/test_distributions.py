@@ -188,6 +188,17 @@ def test_squashed_actions(tanh: Any) -> None:
     np.testing.assert_allclose(loc.grad.numpy(), 2 * 7 * np.sign(loc.detach().numpy()), rtol=1e-4)  # of -2·log 2 + 2·|x|
 
 
+def test_what_a_transform_remembers_without_a_graph() -> None:
+    """It is not given out where a graph is wanted."""
+    tanh, x = D.TanhTransform(cache_size=1), tensor(0.5, requires_grad=True)
+    with tg.no_grad():
+        tanh(x)
+    y = tanh(x)
+    assert y.requires_grad
+    assert tanh(x) is y
+    assert tanh.inv(y) is x
+
+
 def test_a_flow_learns_a_density() -> None:
     """A normal number through learnt transforms becomes log-normal."""
     loc, log_scale = tensor(0.0, requires_grad=True), tensor(0.0, requires_grad=True)

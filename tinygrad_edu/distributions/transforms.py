@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..grad_mode import is_grad_enabled
 from ..ops.activation import softplus
 from ..tensor import Tensor
 from . import constraints
@@ -35,6 +36,7 @@ class Transform:
     codomain: constraints.Constraint = constraints.real
     _cache_size = 0
     _cached_x_y: tuple[Any, Any] = (None, None)
+    _recorded = False  # whether what is remembered has a graph
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
@@ -68,7 +70,8 @@ class Transform:
     # -- what follows from it
     def __call__(self, x: Tensor) -> Tensor:
         before, y = self._cached_x_y
-        return y if self._cache_size and x is before else self._noted(x, self._call(x))[1]
+        known = self._cache_size and x is before and (self._recorded or not is_grad_enabled())
+        return y if known else self._noted(x, self._call(x))[1]
 
     def _inv_call(self, y: Tensor) -> Tensor:
         x, before = self._cached_x_y
@@ -76,7 +79,7 @@ class Transform:
 
     def _noted(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         if self._cache_size:
-            self._cached_x_y = x, y
+            self._cached_x_y, self._recorded = (x, y), is_grad_enabled()
         return x, y
 
     @property
