@@ -235,8 +235,12 @@ class _Call:
         return [x if on_tensors or x is None else x.array for x in gradients]
 
     def _unpacked(self, z: Tensor, xs: Any, on_tensors: bool) -> tuple:
-        """The saved tensors as they were; inputs and outputs with their history, so that `backward` can be differentiated."""
-        known = {id(self.args[i]): x for i, x in zip(self.places, xs, strict=True)}
+        """The saved tensors as they were; inputs and outputs with their history, so that `backward` can be differentiated.
+
+        Inputs are those that were given: a `backward` may compute again, with enable_grad(), and ask for the gradients of parameters.
+        """
+        inputs = [(self.args[i], x) for i, x in zip(self.places, xs, strict=True)]
+        known = {id(given): x for given, x in inputs if on_tensors or given.array is not x.array}
         if on_tensors and any(s is o for s in self.saved for o in self.outputs):
             known |= {id(self.outputs[k]): part for k, part in self.parts(z).items()}
         for s in self.saved:
