@@ -90,6 +90,15 @@ class independent(Constraint):
         return f"independent({self.base_constraint}, {self.reinterpreted_batch_ndims})"
 
 
+def dependent_property(get: Any = None, *, is_discrete: bool = False, event_dim: int = 0) -> Any:
+    """A decorator for the `support` of a distribution of one's own that depends on its parameters: a property.
+
+    Args:
+        is_discrete, event_dim: what PyTorch wants to know of it without an instance; they make no difference here.
+    """
+    return property if get is None else property(get)
+
+
 real = _Real()
 positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)

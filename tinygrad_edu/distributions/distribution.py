@@ -55,8 +55,9 @@ class Distribution:
         raise self._without("_draw, rsample or sample")
 
     def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        """Which values are possible, and in words what they must be."""
-        return value == value, "a number, not NaN"
+        """Which values are possible, and in words what they must be; a distribution of one's own may have a constraint `support`."""
+        support = getattr(self, "support", None)
+        return (value == value, "a number, not NaN") if support is None else (support.check(value), f"in {support}")
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value): of a density where values are continuous."""
