@@ -111,6 +111,22 @@ def test_says_in_which_way_a_rule_is_wrong(name: str) -> None:
         gradcheck(lambda x: mine(x) + mine(x * 3), variable(0.7, -1.3))
 
 
+def test_gradients_that_are_others_in_every_backward_pass() -> None:
+    """Within the tolerance for differences, and still not the same."""
+    numbers = np.random.default_rng(0)
+
+    @op(dx=lambda g, z, x: 2 * g * x * (1 + 1e-6 * numbers.random()))
+    def shaky(x):
+        """z = x²;  ∂x = 2·g·x and a bit"""
+        return x * x
+
+    x = variable(0.7, -1.3)
+    with pytest.raises(GradcheckError, match=r"is another in a second backward pass: \[.*rule draws random numbers"):
+        gradcheck(shaky, x)
+    assert gradcheck(shaky, x, nondet_tol=1e-4)
+    assert gradgradcheck(tg.sin, x, nondet_tol=1e-4)
+
+
 @pytest.mark.parametrize("result", [lambda x: None, lambda x: x.sum().item(), lambda x: [1.0, 2.0], lambda x: x.detach().numpy()])
 def test_a_function_that_returns_no_tensor_is_refused(result) -> None:
     x = tensor([1.0, 2.0], dtype="float64", requires_grad=True)

@@ -44,6 +44,7 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
     fast_mode: bool = False,
 ) -> bool:
     """Check the gradients of `func` at `inputs` against central differences, (f(x + eps) - f(x - eps)) / 2·eps.
@@ -59,6 +60,7 @@ def gradcheck(
         eps: how far an element is moved to each side, times √|x| where |x| > 1, so that the values of large numbers differ enough.
         atol, rtol: what may differ: atol + rtol·|difference quotient|.
         raise_exception: raise GradcheckError instead of returning False.
+        nondet_tol: what gradients may differ by in a second backward pass (on a GPU, where numbers are added in any order).
         fast_mode: taken for PyTorch's sake, without effect: every element is varied.
 
     Raises:
@@ -76,7 +78,8 @@ def gradcheck(
     """
     _require_function(func)
     inputs = _as_tuple(inputs)
-    return _verdict("gradcheck", _first_order, _first_order(func, inputs, eps, atol, rtol), func, inputs, raise_exception)
+    problems = _first_order(func, inputs, eps, atol, rtol, nondet_tol=nondet_tol)
+    return _verdict("gradcheck", _first_order, problems, func, inputs, raise_exception)
 
 
 def gradgradcheck(
@@ -88,6 +91,7 @@ def gradgradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
     fast_mode: bool = False,
 ) -> bool:
     """Check the second derivatives of `func`, by `gradcheck` of its gradients, as functions of the inputs and of `grad_outputs`.
@@ -97,7 +101,7 @@ def gradgradcheck(
 
     Args:
         grad_outputs: the gradients that the outputs get, one for each (default: random numbers).
-        func, inputs, eps, atol, rtol, raise_exception, fast_mode: as for `gradcheck`, and it raises the same errors.
+        func, inputs, eps, atol, rtol, raise_exception, nondet_tol, fast_mode: as for `gradcheck`, and it raises the same errors.
 
     >>> from tinygrad_edu import Tensor, exp
     >>> gradgradcheck(exp, Tensor([0.0, 1.0], dtype="float64", requires_grad=True))
@@ -107,7 +111,7 @@ def gradgradcheck(
     """
     _require_function(func)
     inputs = _as_tuple(inputs)
-    problems = _second_order(func, inputs, eps, atol, rtol, grad_outputs)
+    problems = _second_order(func, inputs, eps, atol, rtol, grad_outputs, nondet_tol)
     return _verdict("gradgradcheck", _second_order, problems, func, inputs, raise_exception)
 
 
@@ -125,7 +129,13 @@ def _verdict(
 
 
 def _first_order(
-    func: Callable[..., Any], inputs: tuple, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, words: tuple = _FIRST
+    func: Callable[..., Any],
+    inputs: tuple,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    words: tuple = _FIRST,
+    nondet_tol: float = 0.0,
 ) -> dict[int, str]:
     """What is wrong with the gradients of `func`, by the number of the input."""
     what, analytic, numeric, compared = words
@@ -145,6 +155,8 @@ def _first_order(
     if name := _changed(given):
         message = f"a rule changed {name}, in place, and others use it too. A rule makes a new array: g * 2, and not g *= 2."
         return dict.fromkeys(variables, message)
+    if unsteady := _other_gradients(_analytic(outputs, seeds, list(variables.values())), gradients, variables, nondet_tol, what):
+        return unsteady
     finite = all(np.isfinite(y.numpy(force=True)).all() for y in outputs)
     problems = {}
     for (i, x), gradient in zip(variables.items(), gradients, strict=True):
@@ -231,8 +243,26 @@ def _scattered(array: Any) -> Any:
     return wide[..., 0].T
 
 
+def _other_gradients(
+    again: list[np.ndarray | None], first: list[np.ndarray | None], variables: dict[int, Tensor], nondet_tol: float, what: str
+) -> dict[int, str]:
+    """What is wrong with gradients that are others in a second backward pass through the same graph."""
+    return {
+        i: f"{what} input {i}, {describe(x)}, is another in a second backward pass: {a.tolist()}, then {b.tolist()}. A rule draws random "
+        "numbers, or remembers something; or a GPU adds in another order: then say with nondet_tol how much may differ."
+        for (i, x), a, b in zip(variables.items(), first, again, strict=True)
+        if a is not None and b is not None and not np.allclose(a, b, 0, nondet_tol, equal_nan=True)
+    }
+
+
 def _second_order(
-    func: Callable[..., Any], inputs: tuple, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, grad_outputs: Any = None
+    func: Callable[..., Any],
+    inputs: tuple,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    grad_outputs: Any = None,
+    nondet_tol: float = 0.0,
 ) -> dict[int, str]:
     """What is wrong with the gradients of `func` as functions, by the number of the input; the grad_outputs are further inputs."""
     variables = _variables(inputs)
@@ -241,7 +271,7 @@ def _second_order(
     if changed:
         return changed
     if not outputs:  # then all there is to see is whether that is right
-        return _first_order(func, inputs, eps, atol, rtol)
+        return _first_order(func, inputs, eps, atol, rtol, nondet_tol=nondet_tol)
     if grad_outputs is None:
         rng = np.random.default_rng(1)
         seeds: Any = [
@@ -264,7 +294,7 @@ def _second_order(
                 i: f"the gradient of input {i}, {describe(x)}, is {a.tolist()} in a usual backward, where rules get arrays, and "
                 f"{b.tolist()} with create_graph=True, where they get tensors (and None for what the operation keeps)."
             }
-    return _first_order(gradients, (*inputs, *seeds), eps, atol, rtol, _SECOND)
+    return _first_order(gradients, (*inputs, *seeds), eps, atol, rtol, _SECOND, nondet_tol)
 
 
 def _how(
@@ -395,7 +425,7 @@ def _analytic(outputs: list[Tensor], seeds: list[Tensor], variables: list[Tensor
     tracked = [(y, seed) for y, seed in zip(outputs, seeds, strict=True) if y.requires_grad]
     if not tracked:  # constants, as far as the rules know
         return [None] * len(variables)
-    found = grad([y for y, _ in tracked], variables, [seed for _, seed in tracked], allow_unused=True)
+    found = grad([y for y, _ in tracked], variables, [seed for _, seed in tracked], retain_graph=True, allow_unused=True)
     return [None if g is None else g.numpy(force=True) for g in found]
 
 
