@@ -572,6 +572,32 @@ def test_reinforce_learns_the_better_arm() -> None:
     assert D.Categorical(logits=logits).probs[1] > 0.9
 
 
+def test_compiled_draws_are_those_of_the_same_seed() -> None:
+    """Also those that gradients pass through, and those behind transforms."""
+
+    def losses(wrap: Any) -> list[float]:
+        tg.manual_seed(0)
+        x = tensor([0.5, 2.0], requires_grad=True)
+        optimizer = optim.SGD([x], lr=0.01)
+
+        def step() -> Any:
+            squashed = D.TransformedDistribution(D.Normal(x, 1.0), D.TanhTransform(cache_size=1))
+            drawn = [D.Gamma(x.exp(), 1.0).rsample(), D.Beta(x.exp(), 2.0).rsample(), squashed.log_prob(squashed.rsample())]
+            trials = [D.Binomial(5, logits=x), D.Geometric(logits=x), D.StudentT(x.exp())]
+            loss = sum(y.sum() for y in (*drawn, *(each.log_prob(each.sample()) for each in trials)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        compiled = wrap(step)
+        found = [compiled().item() for _ in range(6)]
+        assert wrap is not tg.compile or compiled.plans
+        return found
+
+    assert losses(tg.compile) == losses(lambda step: step)
+
+
 def test_a_variational_autoencoder_s_loss() -> None:
     encoder, decoder = nn.Linear(5, 4), nn.Linear(2, 5)
     x = tg.rand(8, 5)
