@@ -75,7 +75,7 @@ CASES = [
         for n in range(4)
     ),
     of("abs", lambda x: max(x, -x)),
-    of("floor", math.floor, steps),
+    of("floor", math.floor, steps, ops=("floor", "zero")),
     of("ceil", math.ceil, steps),
     of("trunc", math.trunc, steps),
     of("round", lambda x: math.floor(x + 0.5), steps),

@@ -11,7 +11,7 @@ from ..backend import choose, number
 from ..errors import ShapeError, describe
 from ..op import op
 from .elementwise import abs, clamp, erf, exp, sigmoid, square, tanh
-from .indexing import where
+from .indexing import _where, where
 from .shape import one_dim, reshape
 from .splitting import chunk
 
@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@op(dx=lambda g, z, x: g * (z != number(0, z)))  # a NaN is not 0: it passes, and so does its gradient
+@op(dx=lambda g, z, x: _where(z != number(0, z), g, 0))  # a NaN is not 0: it passes, and so does its gradient
 def relu(x: Any) -> Any:
     """Positive elements pass, negative ones become 0 and get no gradient.
 
@@ -34,7 +34,7 @@ def relu(x: Any) -> Any:
     return np.maximum(x, number(0, x))
 
 
-@op(dx=lambda g, z, x: g * ((x > 0) & (x < 6)))
+@op(dx=lambda g, z, x: _where((x > 0) & (x < 6), g, 0))
 def relu6(x: Any) -> Any:
     """relu that stops at 6.
 
@@ -56,7 +56,7 @@ def leaky_relu(x: Any, *, negative_slope: float = 0.01) -> Any:
     return choose(x > 0, x, x * negative_slope)
 
 
-@op(dtype="same", dx=lambda g, z, x, a: where(x > 0, g, g * a), da=lambda g, z, x, a: where(x > 0, 0, g * x))
+@op(dtype="same", dx=lambda g, z, x, a: where(x > 0, g, g * a), da=lambda g, z, x, a: _where(x <= 0, g * x, 0))
 def _prelu(x: Any, a: Any) -> Any:
     """leaky relu whose slope is learnt.
 
@@ -248,7 +248,7 @@ def softplus(x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return choose(scaled > threshold, x, smooth)
 
 
-@op(dtype="float", dx=lambda g, z, x, lambd: g * ((x > lambd) | (x < -lambd)))
+@op(dtype="float", dx=lambda g, z, x, lambd: _where((x > lambd) | (x < -lambd), g, 0))
 def softshrink(x: Any, *, lambd: float = 0.5) -> Any:
     """Everything moved towards 0 by lambd; what would pass 0 becomes 0 and gets no gradient.
 
@@ -259,7 +259,7 @@ def softshrink(x: Any, *, lambd: float = 0.5) -> Any:
     return x - x.clip(-lambd, lambd)
 
 
-@op(dtype="float", dx=lambda g, z, x, lambd: g * ((x > lambd) | (x < -lambd)))
+@op(dtype="float", dx=lambda g, z, x, lambd: _where((x > lambd) | (x < -lambd), g, 0))
 def hardshrink(x: Any, *, lambd: float = 0.5) -> Any:
     """Elements up to lambd in size become 0 and get no gradient.
 
@@ -276,7 +276,7 @@ def tanhshrink(x: Any) -> Any:
     return x - tanh(x)
 
 
-@op(dx=lambda g, z, x, min_val, max_val: g * ((x > min_val) & (x < max_val)))
+@op(dx=lambda g, z, x, min_val, max_val: _where((x > min_val) & (x < max_val), g, 0))
 def hardtanh(x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """A tanh of straight lines: elements outside the limits stay at them and get no gradient.
 
@@ -287,7 +287,7 @@ def hardtanh(x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     return x.clip(min_val, max_val).astype(x.dtype, copy=False)  # integers with fractional limits stay integers
 
 
-@op(dtype="float", dx=lambda g, z, x: g * ((x > -3) & (x < 3)) * (1 / 6))
+@op(dtype="float", dx=lambda g, z, x: _where((x > -3) & (x < 3), g / 6, 0))
 def hardsigmoid(x: Any) -> Any:
     """A sigmoid of straight lines.
 
@@ -321,7 +321,7 @@ def softsign(x: Any) -> Any:
     return x / (1 + np.abs(x))
 
 
-@op(dx=lambda g, z, x, threshold, value: g * ~(x <= threshold))
+@op(dx=lambda g, z, x, threshold, value: _where(~(x <= threshold), g, 0))
 def threshold(x: Any, *, threshold: float, value: float) -> Any:
     """Elements above the threshold pass, the others become `value` and get no gradient.
 

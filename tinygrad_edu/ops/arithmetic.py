@@ -11,7 +11,7 @@ from .. import dtypes
 from ..errors import DtypeError, describe
 from ..op import cast, op
 from ..tensor import Tensor
-from .indexing import where
+from .indexing import _where, where
 
 __all__ = [
     "add", "addcdiv", "addcmul", "arctan2", "atan2", "copysign", "div", "divide", "float_power", "floor_divide", "fmax",
@@ -106,7 +106,16 @@ def _div(x: Any, y: Any) -> Any:
     return x / y
 
 
-@op(dtype="common", dx=lambda g, z, x, y, down: g * 0, dy=lambda g, z, x, y, down: g * 0)
+@op(dx=lambda g, z, x: _zero(g))
+def _zero(x: Any) -> Any:
+    """Zeros in place of all numbers, also of infinite ones: the gradient where a function is flat.
+
+    z = 0;  ∂x = 0
+    """
+    return np.zeros_like(x)
+
+
+@op(dtype="common", dx=lambda g, z, x, y, down: _zero(g), dy=lambda g, z, x, y, down: _zero(g))
 def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
     """Divide and round, towards minus infinity if `down`, else towards zero: a staircase, so its gradient is 0.
 
@@ -121,6 +130,12 @@ def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
         return np.trunc(x / y)
     z = np.floor_divide(x, y)
     return z + ((z < 0) & (z * y != x))  # a negative quotient that is not exact was rounded away from zero
+
+
+def over(g: Any, y: Any) -> Any:
+    """g / y, and 0 where y is 0; the derivatives are 0 there, too."""
+    zero = y == 0
+    return _where(~zero, g, 0) / (y + zero)
 
 
 def div(x: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
@@ -222,7 +237,7 @@ def reciprocal(x: Any) -> Any:
 # -- powers ----------------------------------------------------------------------------------------------------------
 def _pow_base(g: Any, z: Any, x: Any, exponent: Any) -> Any:
     if not hasattr(exponent, "shape"):
-        return g * (exponent * pow(x, exponent - 1)) if exponent else g * 0
+        return g * (exponent * pow(x, exponent - 1)) if exponent else _zero(g)
     flat = exponent == 0  # x⁰ is 1 everywhere, also at 0, where x⁻¹ is infinite
     return where(flat, 0, g * (exponent * pow(x, exponent - 1 + flat)))
 
@@ -297,10 +312,14 @@ def minimum(x: Any, y: Any) -> Any:
 
 def _chosen(g: Any, larger: Any, smaller: Any) -> Any:
     """g, 0 where the first is not the larger, half where they are equal; all of it where one is NaN, as the result is."""
-    return g * ~(larger < smaller) - (g * 0.5) * (larger == smaller)
+    return _where(larger == smaller, g * 0.5, _where(~(larger < smaller), g, 0))
 
 
-@op(dtype="common", dx=lambda g, z, x, y: g * _first_wins(x, y, 1), dy=lambda g, z, x, y: g * ~_first_wins(x, y, 1))
+@op(
+    dtype="common",
+    dx=lambda g, z, x, y: _where(_first_wins(x, y, 1), g, 0),
+    dy=lambda g, z, x, y: _where(~_first_wins(x, y, 1), g, 0),
+)
 def fmax(x: Any, y: Any) -> Any:
     """The larger of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
 
@@ -311,7 +330,11 @@ def fmax(x: Any, y: Any) -> Any:
     return np.fmax(x, y)
 
 
-@op(dtype="common", dx=lambda g, z, x, y: g * _first_wins(x, y, -1), dy=lambda g, z, x, y: g * ~_first_wins(x, y, -1))
+@op(
+    dtype="common",
+    dx=lambda g, z, x, y: _where(_first_wins(x, y, -1), g, 0),
+    dy=lambda g, z, x, y: _where(~_first_wins(x, y, -1), g, 0),
+)
 def fmin(x: Any, y: Any) -> Any:
     """The smaller of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
 
@@ -350,8 +373,7 @@ def atan2(x: Any, y: Any) -> Any:
 
 
 def _angle_gradient(g: Any, x: Any, y: Any) -> Any:
-    square = x * x + y * y
-    return g / (square + (square == 0)) * (square != 0)
+    return over(g, x * x + y * y)
 
 
 arctan2 = atan2

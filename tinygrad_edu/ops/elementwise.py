@@ -12,7 +12,8 @@ from ..backend import number
 from ..errors import DtypeError, describe
 from ..op import cast, op
 from ..tensor import Tensor
-from .indexing import where
+from .arithmetic import _zero
+from .indexing import _where, where
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
@@ -282,7 +283,7 @@ def _staircase(name: str, sentence: str, formula: str, compute: Any) -> Any:
         f"{sentence} It is flat between its steps, so its gradient is 0.\n\nz = {formula};  ∂x = 0\n\n"
         f"Source: https://pytorch.org/docs/stable/generated/torch.{name}.html"
     )
-    return op(dx=lambda g, z, x: g * 0)(forward)
+    return op(dx=lambda g, z, x: _zero(g))(forward)
 
 
 floor = _staircase("floor", "The next integer below.", "⌊x⌋", np.floor)
@@ -290,7 +291,7 @@ ceil = _staircase("ceil", "The next integer above.", "⌈x⌉", np.ceil)
 trunc = fix = _staircase("trunc", "The next integer towards 0.", "x without its fraction", np.trunc)
 
 
-@op(dx=lambda g, z, x: g * 0)
+@op(dx=lambda g, z, x: _zero(g))
 def sign(x: Any) -> Any:
     """-1, 0 or 1, as x is negative, 0 (or NaN) or positive; flat, so its gradient is 0.
 
@@ -302,7 +303,7 @@ def sign(x: Any) -> Any:
 sgn = sign
 
 
-@op(dx=lambda g, z, x, decimals: g * 0)
+@op(dx=lambda g, z, x, decimals: _zero(g))
 def round(x: Any, *, decimals: int = 0) -> Any:
     """The nearest integer, or number with so many decimals; halves go to the even one. Flat, so its gradient is 0.
 
@@ -340,7 +341,7 @@ def heaviside(x: Any, values: Any) -> Any:
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, low, high: g * _within(x, low, high))
+@op(dx=lambda g, z, x, low, high: _where(_within(x, low, high), g, 0))
 def _clamp(x: Any, *, low: Any, high: Any) -> Any:
     """Keep within limits; elements outside get no gradient.
 
@@ -373,7 +374,7 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     return _clamp(x, low=min, high=max)
 
 
-@op(dtype="common", dx=lambda g, z, x, low: g * (x >= low), dlow=lambda g, z, x, low: g * (x < low))
+@op(dtype="common", dx=lambda g, z, x, low: _where(x >= low, g, 0), dlow=lambda g, z, x, low: _where(x < low, g, 0))
 def _clamp_low(x: Any, low: Any) -> Any:
     """Not below a limit; the limit gets the gradient where it holds.
 
@@ -382,7 +383,7 @@ def _clamp_low(x: Any, low: Any) -> Any:
     return np.maximum(x, low)
 
 
-@op(dtype="common", dx=lambda g, z, x, high: g * (x <= high), dhigh=lambda g, z, x, high: g * (x > high))
+@op(dtype="common", dx=lambda g, z, x, high: _where(x <= high, g, 0), dhigh=lambda g, z, x, high: _where(x > high, g, 0))
 def _clamp_high(x: Any, high: Any) -> Any:
     """Not above a limit; the limit gets the gradient where it holds.
 
@@ -410,7 +411,7 @@ def clamp_max(x: Any, max: Any) -> Any:
     return clamp(x, None, max)
 
 
-@op(dx=lambda g, z, x, nan, posinf, neginf: g * (x - x == 0))
+@op(dx=lambda g, z, x, nan, posinf, neginf: _where(x - x == 0, g, 0))
 def nan_to_num(x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """Replace NaN and infinities by numbers (infinities by the largest ones there are); those get no gradient.
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..dtypes import as_dtype
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
-from .arithmetic import div, mul
+from .arithmetic import div, mul, over
 from .elementwise import abs, sign
 from .indexing import where
 from .linalg import inv, ratio, svdvals
@@ -27,7 +27,7 @@ def p_norm_dx(g: Any, z: Any, x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     if ord == 1:
         return g * sign(x)
     if ord == 2:
-        return x * (g * (z != 0) / (z + (z == 0)))  # 0 where the norm is 0
+        return x * over(g, z)  # 0 where the norm is 0
     t = ratio(x, z)
     return g * (t * abs(t) ** (ord - 2) if ord > 2 else ratio(t, abs(t) ** (2 - ord)))
 

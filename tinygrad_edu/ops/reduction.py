@@ -14,9 +14,9 @@ from .. import backend, dtypes
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
 from ..tensor import Tensor, wrap
-from .arithmetic import maximum, minimum
+from .arithmetic import maximum, minimum, over
 from .diagonal import diagonal
-from .indexing import where
+from .indexing import _where, where
 from .scatter import _gather
 from .shape import _reshape, axes, broadcast_to, one_dim, reshape
 from .totals import total, total_of_products
@@ -170,8 +170,9 @@ def trace(x: Any) -> Any:
 def tied(g: Any, z: Any, x: Any, dim: Any, keepdim: bool) -> Any:
     """g shared evenly by the elements that are equal to the result (or, if that is NaN, by the NaNs)."""
     found = keep(z, x.shape, dim, keepdim)
-    equal = cast((x == found) | ((x != x) & (found != found)), dtype=g.dtype)
-    return keep(g, x.shape, dim, keepdim) / _sum(equal, dim=dim, keepdim=True) * equal
+    equal = (x == found) | ((x != x) & (found != found))
+    share = keep(g, x.shape, dim, keepdim) / _sum(cast(equal, dtype=g.dtype), dim=dim, keepdim=True)
+    return _where(equal, share, 0)
 
 
 def _nonempty(name: str, x: Any, dim: Any) -> None:
@@ -387,7 +388,7 @@ def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = F
     return _var(floating("var, std", x), dim=dim, correction=correction, keepdim=keepdim)
 
 
-@op(dx=lambda g, z, x: g * (z != 0) / (2 * z + (z == 0)))
+@op(dx=lambda g, z, x: over(g, 2 * z))
 def _root(x: Any) -> Any:
     """The square root, with 0 for its gradient at 0.
 
