@@ -5,7 +5,7 @@ An operation here is one layer run over a whole sequence. What a step computes i
 - `rnn_step`, `lstm_step` and `gru_step` say it with single operations, in the few lines that the papers have.
 - `rnn_steps`, `lstm_steps` and `gru_steps` are the quick way through all steps. All weights stand side by side in one matrix, so that
   a step has one product: (w | b | v) times (x, 1, the state before). Samples are in the last dim here, so that each gate
-  is one block of memory.
+  is one block of memory. A gate is σ(a) = tanh(a/2)/2 + 1/2: the weights are halved once, and one tanh serves all gates.
 - Their rules are backpropagation through time, written out. What does not depend on the step behind is done for all steps at
   once: the slopes before the loop, the gradients of the weights after it.
 
@@ -188,7 +188,7 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     inputs = (x, h, c, w, v, b, d)
     if isinstance(g, Tensor):
         return _by_single_operations("lstm_steps", g, inputs, cells=cells)
-    into, weights, gates, parts, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
+    into, gates, parts, bent = made or lstm_steps.op.forward_and_keep(*inputs, cells=cells)[1]
     steps, _, hidden, samples = parts.shape
     states, (o, i, f, n) = into[1:, x.shape[-1] + 1 :], gates[:-1, :4].swapaxes(0, 1)
     # The ways from h to c and to o, and from c to i, f and n; a gate has the slope σ·(1 - σ).
@@ -201,7 +201,7 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
     da = np.reshape(ways[:, 1:], (steps, 4 * hidden, samples))
     g = _in_columns(g)
     into_cell = [None] * (steps - cells) + list(g[steps:])
-    back, dh, dc = weights[:, x.shape[-1] + 1 :].T.copy(), np.zeros_like(h.T), np.zeros_like(bent[0])
+    back, dh, dc = _o_first(v).T.copy(), np.zeros_like(h.T), np.zeros_like(bent[0])
     for dh_t, dc_t, from_h, to_c, from_c, da_t, forget in _backwards(
         g[:steps], into_cell, ways[:, :2], ways[:, 0], ways[:, 2:], da, f
     ):
@@ -213,13 +213,12 @@ def _lstm_gradients(g: Any, z: Any, x: Any, h: Any, c: Any, w: Any, v: Any, b: A
         from_c *= dc
         dh = back.dot(da_t)
         dc *= forget
-    dx, *dw = _behind_the_loop(da, into, weights[:, : x.shape[-1]])
+    dx, *dw = _behind_the_loop(da, into, _o_first(w))
     dw, dv, db = map(_o_last, dw)
     return [dx, dh.T, dc.T, dw, dv, db, db]
 
 
 @op(dtype="same", keeps="made", joint=_lstm_gradients)
-@np.errstate(over="ignore")  # where e⁻ᵃ overflows, 1 / ∞ is the right 0
 def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = None, *, cells: int = 1) -> Any:
     """Run an LSTM layer over a sequence. Where the forget gate is open, the gradient passes from cell state to cell state without
     being multiplied by any weights: that is why an LSTM remembers longer.
@@ -251,22 +250,21 @@ def lstm_steps(x: Any, h: Any, c: Any, w: Any, v: Any, b: Any = None, d: Any = N
     memory[0] = c.T
     parts = np.empty_like(x, shape=(steps, 2, hidden, samples))  # of the new cell state: i·n and f·c
     bent = np.empty_like(x, shape=(steps, hidden, samples))
-    one = number(1, x)
+    half = number(0.5, x)
+    weights[: 3 * hidden] *= half
     for before, product, gate, part, after, bend, state in zip(
         into[:-1], products[:-1], gates[:-1], parts, memory[1:], bent, states[1:], strict=True
     ):
         np.dot(weights, before, out=product)
-        o_i_f, n = gate[:3], gate[3]
-        np.negative(o_i_f, out=o_i_f)
-        np.exp(o_i_f, out=o_i_f)
-        o_i_f += one
-        np.reciprocal(o_i_f, out=o_i_f)
-        np.tanh(n, out=n)
+        o_i_f = gate[:3]
+        np.tanh(gate[:4], out=gate[:4])
+        o_i_f *= half
+        o_i_f += half
         np.multiply(gate[1:3], gate[3:], out=part)
         np.add(part[0], part[1], out=after)
         np.tanh(after, out=bend)
         np.multiply(gate[0], bend, out=state)
-    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, weights, gates, parts, bent)
+    return np.concatenate((states[1:], memory[-cells:])).swapaxes(1, 2), (into, gates, parts, bent)
 
 
 # -- GRU -------------------------------------------------------------------------------------------------------------
@@ -332,7 +330,8 @@ def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> A
     """
     (steps, samples, _), hidden = x.shape, h.shape[-1]
     weights = _side_by_side(_from_input(w), _from_state(v), _from_input(b), _from_state(d))
-    weights[: 2 * hidden] *= 0.5  # σ(a) = tanh(a/2)/2 + 1/2
+    half = number(0.5, x)
+    weights[: 2 * hidden] *= half
     into, states = _into_steps(x, h)
     gates = np.empty_like(x, shape=(steps, 4, hidden, samples))
     products = gates.reshape(steps, 4 * hidden, samples)
@@ -340,8 +339,8 @@ def gru_steps(x: Any, h: Any, w: Any, v: Any, b: Any = None, d: Any = None) -> A
         np.dot(weights, before, out=product)
         r_and_u = gate[:2]
         np.tanh(r_and_u, out=r_and_u)
-        r_and_u *= 0.5
-        r_and_u += 0.5
+        r_and_u *= half
+        r_and_u += half
         r, u, n, s = gate
         n += r * s
         np.tanh(n, out=n)
