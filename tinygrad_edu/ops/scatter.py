@@ -24,15 +24,8 @@ __all__ = [
 
 
 # -- along a dim -----------------------------------------------------------------------------------------------------
-def _at(index: Any, dim: int) -> tuple[Any, ...]:
-    """The NumPy index that takes element index[i, j, ...] along `dim` and i, j ... along the others."""
-    grid = [np.arange(n, like=index).reshape((1,) * i + (-1,) + (1,) * (index.ndim - i - 1)) for i, n in enumerate(index.shape)]
-    grid[dim] = index
-    return tuple(grid)
-
-
 def _places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
-    """The same places, counted through a tensor of this shape row by row."""
+    """The places of element index[i, j, ...] along `dim` and i, j ... along the others, counted through a tensor of this shape row by row."""
     places = index * math.prod(shape[dim + 1 :])
     for i, n in enumerate(index.shape):
         if i != dim:
@@ -240,10 +233,8 @@ def _scatter_reduced(x: Any, dim: int, index: Any, src: Any, reduce: str, includ
         count = wrap(np.maximum(arrived + include_self, 1).astype(x.dtype))
         return total / count if x.dtype.kind == "f" else total // count
     best = raw(start).copy()
-    places = _places(x.shape, index, dim)
-    backend.extreme_at(
-        best.reshape(-1), places.reshape(-1), raw(src).reshape(-1), reduce == "amax"
-    )  # a tenth of the time of [i, j]
+    places = _places(x.shape, index, dim)  # a tenth of the time of best[i, j]
+    backend.extreme_at(best.reshape(-1), places.reshape(-1), raw(src).reshape(-1), reduce == "amax")
     best = wrap(best)
     if x.dtype.kind != "f":
         return best
@@ -263,13 +254,13 @@ def _without_effect(reduce: str, dtype: Any) -> float:
 
 def _scatter_product(start: Any, dim: int, index: Any, src: Any) -> Any:
     """Products by sums of logarithms would lose signs and zeros, so the groups are multiplied one rank after another."""
-    seen = np.zeros_like(index, shape=start.shape)
+    seen, places = np.zeros_like(index, shape=math.prod(start.shape)), _places(start.shape, index, dim)
     rank = np.zeros_like(index)
     for i in range(index.shape[dim]):  # how many elements before this one go to the same place
-        layer = (slice(None),) * dim + (slice(i, i + 1),)
-        place = _at(index[layer], dim)
-        rank[layer] = seen[place]
-        seen[place] += 1
+        layer = (slice(None),) * dim + (i,)
+        rank[layer] = seen[places[layer]]
+        seen[places[layer]] += 1
+    seen = seen.reshape(start.shape)
     for r in range(int(rank.max()) + 1):
         factor = _scatter_add_zeros(where(wrap(rank == r), src, 0), shape=start.shape, dim=dim, index=index)
         start = where(wrap(seen > r), start * factor, start)
