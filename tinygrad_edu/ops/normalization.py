@@ -51,23 +51,21 @@ def _standardize_gradients(
     g: Any, z: Any, x: Any, weight: Any, bias: Any, dim: Any, eps: float, moments: Any, unit: Any
 ) -> list[Any]:
     unit, scale = unit or _unit(x, dim, eps)
-    parameter, over, n = bias if weight is None else weight, axes(dim, x.ndim), _at_least_one(x.shape, dim)
-    sizes = (1,) * x.ndim if parameter is None else (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
-    shared = tuple(d for d in over if sizes[d] == 1)  # along these there is one parameter for all
-    rest = tuple(d for d in over if sizes[d] != 1)
-    dbias = _sum(g, dim=shared, keepdim=True) if shared else g
-    dweight = sum_of_products(g, unit, dim=shared) if shared else g * unit
+    n, shape = _at_least_one(x.shape, dim), next((tuple(p.shape) for p in (weight, bias) if p is not None), ())
+    sizes = (1,) * (x.ndim - len(shape)) + shape
+    inside = any(sizes[d] != 1 for d in axes(dim, x.ndim))  # the numbers of a mean have weights of their own, as in layer norm
+    h = (
+        g * weight if inside and weight is not None else g
+    )  # one weight for all of them waits: their sums are the parameters' gradients
+    a, b = _sum(h, dim=dim, keepdim=True), sum_of_products(h, unit, dim=dim)
 
     def dx() -> Any:
-        a, b = (dbias, dweight) if weight is None else (dbias * weight, dweight * weight)
-        h = g * (scale if weight is None else scale * weight) if shared else a * scale
-        if rest:
-            a, b = _sum(a, dim=rest, keepdim=True), _sum(b, dim=rest, keepdim=True)
-        h -= a * (scale / n)
-        h -= unit * (b * (scale / n))
-        return h
+        slope = h - a / n
+        slope -= unit * (b / n)
+        slope *= scale if weight is None or inside else scale * weight
+        return slope
 
-    return [dx, dweight, dbias]
+    return [dx, g * unit, g] if inside else [dx, b, a]
 
 
 @op(joint=_standardize_gradients, dtype="same", keeps="unit")
@@ -333,8 +331,10 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
 
     Source: Krizhevsky et al. 2012; https://pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html
     """
-    if input.ndim < 3:
-        raise ValueError(f"local_response_norm: expected 3 dims or more, (N, C, ...), but got {describe(input)}.")
+    if input.ndim < 3 or size < 1:
+        raise ValueError(
+            f"local_response_norm takes 3 dims or more, (N, C, ...), and a size above 0, not {describe(input)} and size={size}."
+        )
     channels = input.shape[1]
     squares = pad(input * input, (0, 0) * (input.ndim - 2) + (size // 2, (size - 1) // 2))
     around = squares[:, :channels]
