@@ -442,7 +442,7 @@ def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
             f"cannot make a tensor of {type(data).__name__} {data!r:.80}: give numbers, nested lists of them, or an array."
         )
     if wanted is not None:
-        return array.astype(wanted)
+        return dtypes.fitting(array, wanted).astype(wanted)
     if isinstance(data, list | tuple | bool | int | float):
         floating = array.dtype.kind == "f"
         return array.astype(dtypes.get_default_dtype()) if floating and not _holds_arrays(data) else array

@@ -287,8 +287,8 @@ class GroupNorm(_Scaled):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if num_channels % num_groups:
-            raise ValueError(f"GroupNorm: num_channels {num_channels} must be divisible by num_groups {num_groups}.")
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups {num_groups} must be above 0 and divide num_channels {num_channels}.")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.weight = Parameter(ones(num_channels, device=device, dtype=dtype)) if affine else None
         self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype)) if affine and bias else None

@@ -483,12 +483,18 @@ def lerp(x: Any, end: Any, weight: Any) -> Any:
     return np.where(np.abs(weight) < 0.5, x + weight * way, end - (1 - weight) * way)
 
 
+def _integers(name: str, x: Any, y: Any) -> None:
+    if _floating(x, y):
+        raise DtypeError(f"{name}: only integers have common divisors and multiples; convert floats with .long().")
+
+
 @op(dtype="common")
 def gcd(x: Any, y: Any) -> Any:
     """The greatest common divisor of integers.
 
     z = gcd(x, y)
     """
+    _integers("gcd", x, y)
     return np.gcd(x, y)
 
 
@@ -498,4 +504,5 @@ def lcm(x: Any, y: Any) -> Any:
 
     z = lcm(x, y)
     """
+    _integers("lcm", x, y)
     return np.lcm(x, y)

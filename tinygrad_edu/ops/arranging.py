@@ -69,7 +69,7 @@ def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.roll.html
     """
-    shifts = tuple(shifts) if isinstance(shifts, tuple | list) else (shifts,)
+    shifts = ints((shifts,))
     if dims is None or dims == () or dims == []:
         if len(shifts) != 1:
             raise RuntimeError(f"roll: {len(shifts)} shifts need as many dims.")
@@ -183,5 +183,5 @@ def combinations(x: Any, r: int = 2, with_replacement: bool = False) -> Any:
     if x.ndim != 1 or r < 0:
         raise RuntimeError(f"combinations takes a vector and r of 0 or more, not {describe(x)} and {r}.")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.fromiter(itertools.chain.from_iterable(choose(range(x.shape[0]), r)), dtype=np.int64).reshape(-1, r)
-    return x[rows] if r else reshape(x[:0], 0)
+    rows = np.array([*choose(range(x.shape[0]), r)], np.int64)
+    return x[rows.reshape(len(rows), r)] if r else x[:0]

@@ -125,12 +125,10 @@ def allclose(x: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_n
 
 
 def equal(x: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and elements.
+    """Whether two tensors have the same shape and elements, of whatever dtypes.
 
     Source: https://pytorch.org/docs/stable/generated/torch.equal.html
     """
-    if x.dtype != other.dtype:
-        raise DtypeError(f"equal: both must have one dtype; they are {describe(x)} and {describe(other)}.")
     return x.shape == other.shape and bool((x.array == other.array).all())
 
 

@@ -291,8 +291,8 @@ def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int
 @functools.lru_cache(maxsize=256)
 def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, tuple[int, ...]]:
     """Where the kernel meets the input, as convolution takes it."""
-    if min(stride) < 1 or min(dilation) < 1:
-        raise RuntimeError(f"{name}: stride and dilation must be positive, not {stride} and {dilation}.")
+    if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
+        raise RuntimeError(f"{name}: kernel {kernel}, stride {stride} and dilation {dilation} must be positive.")
     if min(padding) < 0:
         raise RuntimeError(f"{name}: padding must not be negative, and it is {padding}.")
     out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))

@@ -126,12 +126,9 @@ def full(
     Source: https://pytorch.org/docs/stable/generated/torch.full.html
     """
     value = _number(fill_value)
-    return _made(
-        np.full(_sizes((size,) if isinstance(size, int) else tuple(size)), value, dtype or dtypes.result_dtype([value])),
-        device,
-        requires_grad,
-        name,
-    )
+    wanted = dtypes.result_dtype([value]) if dtype is None else dtypes.as_dtype(dtype)
+    shape = _sizes((size,) if isinstance(size, int) else tuple(size))
+    return _made(np.full(shape, dtypes.fitting(value, wanted), wanted), device, requires_grad, name)
 
 
 def zeros(
@@ -187,8 +184,8 @@ def full_like(
 
     `memory_format`, here and in what follows, is taken for PyTorch's sake: in which order elements lie in memory is up to the operations.
     """
-    value = _number(fill_value)
-    array = np.full_like(input.array, value, dtype=input.dtype if dtype is None else dtypes.as_dtype(dtype), order="C")
+    wanted = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    array = np.full_like(input.array, dtypes.fitting(_number(fill_value), wanted), dtype=wanted, order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
     return t.requires_grad_(True) if requires_grad else t
 

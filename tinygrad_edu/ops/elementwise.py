@@ -14,6 +14,7 @@ from ..op import cast, op
 from ..tensor import Tensor
 from .arithmetic import _zero
 from .indexing import _where, where
+from .shape import ints
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh",
@@ -523,6 +524,7 @@ def polygamma(n: int, input: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/special.html#torch.special.polygamma
     """
+    (n,) = ints((n,))
     if n < 0:
         raise RuntimeError(f"polygamma: n must not be negative, and it is {n}.")
     return digamma(input) if n == 0 else _polygamma(input, n=n)

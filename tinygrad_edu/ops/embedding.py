@@ -170,8 +170,10 @@ def _bags(index: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, int
         raise ValueError("embedding_bag: the input must have 2 dims, or 1 with offsets of 1 dim.")
     if include_last_offset:
         offsets = offsets[:-1]
-    if offsets.size and (offsets[0] != 0 or offsets[-1] > index.size):
-        raise RuntimeError("embedding_bag: the first offset must be 0, and the last one not behind the input's end.")
+    if offsets.size and (offsets[0] != 0 or offsets[-1] > index.size or (offsets[1:] < offsets[:-1]).any()):
+        raise RuntimeError(
+            "embedding_bag: offsets must begin with 0 and not fall, and the last one not be behind the input's end."
+        )
     return np.searchsorted(offsets, np.arange(index.size, like=index), side="right") - 1, offsets.size
 
 

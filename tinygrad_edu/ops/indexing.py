@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..dtypes import result_dtype
+from ..dtypes import fitting, result_dtype
 from ..errors import DtypeError, describe
 from ..op import cast, op
 from ..tensor import Tensor, wrap
@@ -227,7 +227,9 @@ def _in_dtype(x: Any, dtype: Any, like: Any) -> Any:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else cast(x, dtype=dtype)
     home = like.array if isinstance(like, Tensor) else like
-    return wrap(backend.filled(home, x, (), dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
+    return (
+        wrap(backend.filled(home, fitting(x, dtype), (), dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
+    )
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:

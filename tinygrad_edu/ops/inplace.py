@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..clock import mark_changed, tick
+from ..dtypes import fitting
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..grad_mode import grad_mode
 from ..spelling import take_other_names
@@ -196,6 +197,8 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
                 f"x[...] = value: the tensor is on {self.device}, the value on {value.device}; move one with .to()."
             )
         value = value.array
+    elif isinstance(value, int | float):
+        fitting(value, self.dtype)
     shape = getattr(value, "shape", ())
     if shape[:1] == (1,):  # sizes of 1 at the left mean nothing, and may be more than there is room for
         value = value.reshape(without_leading_ones(shape))

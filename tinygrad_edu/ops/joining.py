@@ -65,7 +65,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.cat.html
     """
-    tensors = list(tensors)
+    tensors = _listed("cat", tensors)
     if isinstance(dim, Tensor) or not all(hasattr(x, "ndim") for x in tensors):
         raise TypeError("cat takes tensors, as one list: cat([x, y]) or cat([x, y], 1).")
     if not tensors:
@@ -84,6 +84,13 @@ def cat(tensors: Any, dim: int = 0) -> Any:
 
 
 concat = concatenate = cat
+
+
+def _listed(name: str, tensors: Any) -> list[Any]:
+    """Several tensors as a list; one alone is refused, whose rows would be joined."""
+    if isinstance(tensors, Tensor):
+        raise TypeError(f"{name} joins several tensors, given as a list, and this is one: {describe(tensors)}.")
+    return list(tensors)
 
 
 def _stack_gradients(g: Any, z: Any, *xs: Any, dim: int) -> list[Any]:
@@ -106,7 +113,7 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.stack.html
     """
-    tensors = list(tensors)
+    tensors = _listed("stack", tensors)
     if not tensors:
         raise RuntimeError("stack needs at least one tensor.")
     shape = tensors[0].shape
@@ -139,13 +146,13 @@ def _each(tensors: Any, function: Any) -> Any:
 
 def hstack(tensors: Any) -> Any:
     """Join side by side: along dim 1, vectors along dim 0."""
-    tensors = atleast_1d(list(tensors))
+    tensors = atleast_1d(_listed("hstack", tensors))
     return cat(tensors, 0 if tensors and tensors[0].ndim == 1 else 1)
 
 
 def vstack(tensors: Any) -> Any:
     """Join on top of each other: along dim 0, vectors as rows."""
-    return cat(atleast_2d(list(tensors)), 0)
+    return cat(atleast_2d(_listed("vstack", tensors)), 0)
 
 
 row_stack = vstack
@@ -153,12 +160,12 @@ row_stack = vstack
 
 def dstack(tensors: Any) -> Any:
     """Join in depth: along dim 2."""
-    return cat(atleast_3d(list(tensors)), 2)
+    return cat(atleast_3d(_listed("dstack", tensors)), 2)
 
 
 def column_stack(tensors: Any) -> Any:
     """Join as columns: vectors become columns of a matrix."""
-    return hstack([reshape(x, math.prod(x.shape), 1) if x.ndim < 2 else x for x in tensors])
+    return hstack([reshape(x, math.prod(x.shape), 1) if x.ndim < 2 else x for x in _listed("column_stack", tensors)])
 
 
 def block_diag(*tensors: Any) -> Any:

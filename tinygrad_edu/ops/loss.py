@@ -34,7 +34,7 @@ def reduction_of(reduction: str, size_average: bool | None = None, reduce: bool 
     if isinstance(size_average, Tensor) or isinstance(reduce, Tensor):
         raise TypeError("a loss module is made first and called then: loss = nn.CrossEntropyLoss(); loss(prediction, target).")
     if size_average is not None or reduce is not None:
-        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+        reduction = "none" if reduce is not None and not reduce else "mean" if size_average is None or size_average else "sum"
         warn(f"size_average and reduce are PyTorch's old arguments; write reduction={reduction!r} instead.")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", not {reduction!r}.')

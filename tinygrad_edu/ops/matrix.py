@@ -16,7 +16,7 @@ from .joining import cat
 from .linalg import check, identity, inv, is_vector, linalg_svd, svdvals
 from .products import matmul, mt
 from .reduction import sum
-from .shape import reshape, squeeze, unsqueeze
+from .shape import ints, reshape, squeeze, unsqueeze
 
 __all__ = ["det", "logdet", "matrix_exp", "matrix_power", "pinverse", "slogdet"]
 
@@ -214,6 +214,7 @@ def matrix_power(A: Any, n: int) -> Any:
     """
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise ShapeError(f"matrix_power: expected square matrices, (..., n, n), but got {describe(A)}.")
+    (n,) = ints((n,))
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,11 @@ __all__ = [
 # -- what dims and sizes mean ----------------------------------------------------------------------------------------
 def one_dim(dim: Any, ndim: int) -> int:
     """A dimension as a non-negative int; IndexError if there is none such, TypeError if it is no int."""
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"a dim must be an int, not {dim!r}.")
+    try:
+        dim = index(None if isinstance(dim, bool) else dim)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"a dim must be an int, not {dim!r}.") from None
     ndim = max(ndim, 1)
-    dim = dim.__index__()
     if not -ndim <= dim < ndim:
         raise IndexError(f"dim {dim} is out of range: this tensor has dims {-ndim} to {ndim - 1}.")
     return dim % ndim
@@ -53,10 +55,10 @@ def ints(numbers: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
     if len(numbers) == 1 and isinstance(numbers[0], tuple | list):
         numbers = numbers[0]
     try:
-        return tuple([n.__index__() for n in numbers])
-    except AttributeError:
+        return tuple([index(n) for n in numbers])
+    except TypeError:
         raise TypeError(
-            f"sizes and dims must be integers, and these are {tuple(numbers)!r}; write // for a whole quotient."
+            f"sizes, dims and counts must be integers, and these are {tuple(numbers)!r}; write // for a whole quotient."
         ) from None
 
 

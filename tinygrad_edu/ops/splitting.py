@@ -27,9 +27,7 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     """
     if not x.ndim:
         raise RuntimeError("narrow() of a 0-d tensor.")
-    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
-        raise RuntimeError(f"narrow: start must be an integer or a 0-d tensor of one, not {describe(start)}.")
-    dim, start = one_dim(dim, x.ndim), int(start)
+    dim, (start, length) = one_dim(dim, x.ndim), ints((start, length))
     n = x.shape[dim]
     if not -n <= start <= n:
         raise IndexError(f"narrow: start {start} is out of range for dim {dim} of size {n}.")
@@ -46,7 +44,7 @@ def select(x: Any, dim: int, index: Any) -> Any:
     """
     if not x.ndim:
         raise IndexError("select() of a 0-d tensor: it has no dim to select from.")
-    dim, index = one_dim(dim, x.ndim), int(index)
+    dim, (index,) = one_dim(dim, x.ndim), ints((index,))
     if not -x.shape[dim] <= index < x.shape[dim]:
         raise IndexError(f"select: index {index} is out of range for dim {dim} of size {x.shape[dim]}.")
     return x[(slice(None),) * dim + (index,)]
@@ -90,7 +88,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, 
         return split_with_sizes(tensor, (split_size_or_sections,), dim)
     if not tensor.ndim:
         raise RuntimeError("split() of a 0-d tensor.")
-    dim, size = one_dim(dim, tensor.ndim), int(split_size_or_sections)
+    dim, (size,) = one_dim(dim, tensor.ndim), ints((split_size_or_sections,))
     n = tensor.shape[dim]
     if size < 0 or (size == 0 and n):
         raise RuntimeError(f"split: the size of a part must be positive, not {size}.")
@@ -102,6 +100,7 @@ def chunk(x: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
 
     Source: https://pytorch.org/docs/stable/generated/torch.chunk.html
     """
+    (chunks,) = ints((chunks,))
     if chunks < 1 or not x.ndim:
         raise RuntimeError(f"chunk: {chunks} parts of {describe(x)}; give at least one part and one dim.")
     n = x.shape[one_dim(dim, x.ndim)]

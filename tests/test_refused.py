@@ -1,0 +1,83 @@
+"""Arguments from which nonsense would come: refused with what was given, and never computed with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+import tinygrad_edu as tg
+import tinygrad_edu.nn.functional as F
+from tinygrad_edu import nn, ones, tensor
+from tinygrad_edu.errors import DtypeError
+
+INTEGERS = tensor([1, 2])
+
+REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
+    "NaN in integers": (lambda: tg.full((2,), math.nan, dtype=tg.int64), RuntimeError, "nan does not fit into int64"),
+    "∞ in integers": (lambda: tg.full_like(INTEGERS, math.inf), RuntimeError, "inf does not fit into int64"),
+    "a list of NaN as integers": (lambda: tensor([1.0, math.nan], dtype=tg.int32), RuntimeError, "does not fit into int32"),
+    "300 in one byte": (lambda: tensor([300], dtype=tg.uint8), RuntimeError, "300.*from 0 to 255"),
+    "-1 in uint8": (lambda: tg.full((2,), -1, dtype=tg.uint8), RuntimeError, "-1 does not fit"),
+    "fill_ with NaN": (lambda: INTEGERS.clone().fill_(math.nan), RuntimeError, "nan does not fit"),
+    "x[0] = NaN": (lambda: INTEGERS.clone().__setitem__(0, math.nan), RuntimeError, "nan does not fit"),
+    "parts of 1.5 elements": (lambda: ones(4).split(1.5), TypeError, "must be integers.*1.5"),
+    "1.5 parts": (lambda: ones(4).chunk(1.5), TypeError, "must be integers.*1.5"),
+    "a slice from 1.5 on": (lambda: ones(4).narrow(0, 1.5, 1), TypeError, "must be integers.*1.5"),
+    "element 1.5": (lambda: ones(4).select(0, 1.5), TypeError, "must be integers.*1.5"),
+    "rolled by 1.5": (lambda: ones(4).roll(1.5), TypeError, "must be integers.*1.5"),
+    "a matrix to the power of 1.5": (lambda: tg.eye(2).matrix_power(1.5), TypeError, "must be integers.*1.5"),
+    "derivative 1.5": (lambda: tg.polygamma(1.5, ones(2)), TypeError, "must be integers.*1.5"),
+    "a tensor as dim": (lambda: ones(3).sum(INTEGERS), TypeError, "a dim must be an int, not array"),
+    **{
+        f"{join.__name__} of one tensor": (lambda join=join: join(ones(2, 3)), TypeError, f"{join.__name__} joins several tensors")
+        for join in (tg.cat, tg.stack, tg.hstack, tg.vstack, tg.dstack, tg.column_stack)
+    },
+    "dim 52 of einsum": (lambda: tg.einsum(ones(2), [52], [52]), ValueError, "from 0 to 51"),
+    "dim -1 of einsum": (lambda: tg.einsum(ones(2), [-1], [-1]), ValueError, "from 0 to 51"),
+    "divisors of floats": (lambda: tg.gcd(ones(2), ones(2)), DtypeError, "gcd: only integers"),
+    "multiples of floats": (lambda: tg.lcm(ones(2), 2.0), DtypeError, "lcm: only integers"),
+    "a kernel of nothing": (lambda: F.conv1d(ones(1, 1, 3), ones(1, 1, 0)), RuntimeError, r"kernel \(0,\).* must be positive"),
+    "normalized by no channel": (lambda: F.local_response_norm(ones(1, 2, 3), 0), ValueError, "size=0"),
+    "no group": (lambda: nn.GroupNorm(0, 4), ValueError, "num_groups 0 must be above 0"),
+    "less than no group": (lambda: nn.GroupNorm(-2, 4), ValueError, "num_groups -2 must be above 0"),
+    "bags out of order": (
+        lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    call, kind, words = REFUSED[name]
+    with pytest.raises(kind, match=words):
+        call()
+
+
+def test_what_fits_is_kept() -> None:
+    assert tg.full((2,), 1.7, dtype=tg.int64).tolist() == [1, 1]
+    assert tensor([255, 0], dtype=tg.uint8).tolist() == [255, 0]
+    assert tensor([-0.5], dtype=tg.uint8).tolist() == [0]
+    assert tensor([], dtype=tg.int8).tolist() == []
+    assert tensor(2**63 - 1).item() == 2**63 - 1
+    assert tensor([math.nan, 2.0], dtype=tg.bool).tolist() == [True, True]
+    assert tensor([1, 2], dtype=tg.float16).tolist() == [1, 2]
+
+
+def test_tensors_of_different_dtypes_are_equal_if_their_numbers_are() -> None:
+    assert tg.equal(tensor([1, 2]), tensor([1.0, 2.0]))
+    assert not tg.equal(tensor([1, 2]), tensor([1.0, 2.5]))
+    assert not tg.equal(tensor([1, 2]), tensor([[1.0, 2.0]]))
+
+
+def test_choices_of_nothing() -> None:
+    assert tg.combinations(ones(3), 0).shape == (0,)
+    assert tg.combinations(ones(3), 4).shape == (0, 4)
+
+
+@pytest.mark.filterwarnings("ignore:size_average")
+def test_old_arguments_of_losses_may_be_0() -> None:
+    x, y = tensor([1.0, 2.0]), tensor([0.0, 0.0])
+    assert F.mse_loss(x, y, size_average=0).item() == 5
+    assert F.mse_loss(x, y, reduce=0).tolist() == [1, 4]
