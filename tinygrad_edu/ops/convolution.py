@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from operator import index
 from typing import Any
 
@@ -252,6 +253,16 @@ def per_dim(value: Any, dims: int, what: str) -> tuple[int, ...]:
     return values
 
 
+def batched(x: Any, dims: int, function: Callable) -> Any:
+    """function(x), where x may be one sample of so many dims behind its channels, which goes in and comes out as a batch of one."""
+    if x.ndim == dims + 2:
+        return function(x)
+    found = function(reshape(x, shape=(1, *x.shape)))
+    if isinstance(found, tuple):
+        return tuple(reshape(z, shape=z.shape[1:]) for z in found)
+    return reshape(found, shape=found.shape[1:])
+
+
 def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, transposed: bool) -> None:
     if x.ndim not in (dims + 1, dims + 2) or weight.ndim != dims + 2:
         raise ShapeError(
@@ -276,11 +287,9 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
         )
 
 
-def _as_image(x: Any, dims: int) -> Any:
-    """(samples, channels, sizes), where one sample becomes a batch of one and a sequence an image of height 1."""
-    shape = x.shape if x.ndim == dims + 2 else (1, *x.shape)
-    shape = (*shape[:2], 1, shape[2]) if dims == 1 else shape
-    return x if x.ndim == len(shape) else reshape(x, shape=shape)
+def _as_image(x: Any) -> Any:
+    """Sequences, (samples, channels, length), as images of height 1; others as they are."""
+    return reshape(x, shape=(*x.shape[:2], 1, x.shape[2])) if x.ndim == 3 else x
 
 
 def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -290,7 +299,7 @@ def _image_settings(settings: dict[str, tuple[int, ...]]) -> dict[str, tuple[int
 
 @functools.lru_cache(maxsize=256)
 def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> dict[str, tuple[int, ...]]:
-    """Where the kernel meets the input, as convolution takes it."""
+    """Where a kernel meets an input of these sizes, checked."""
     if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
         raise RuntimeError(f"{name}: kernel {kernel}, stride {stride} and dilation {dilation} must be positive.")
     if min(padding) < 0:
@@ -300,7 +309,7 @@ def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilat
         raise ShapeError(
             f"{name}: the kernel {kernel} (dilation {dilation}) is larger than the input {sizes} with padding {padding}."
         )
-    return _image_settings({"out": out, "stride": stride, "padding": padding, "dilation": dilation})
+    return {"out": out, "stride": stride, "padding": padding, "dilation": dilation}
 
 
 def _conv(dims: int) -> Any:
@@ -311,9 +320,13 @@ def _conv(dims: int) -> Any:
         if isinstance(padding, str):
             x, padding = _named_padding(name, x, weight, padding, stride, dilation)
         padding = per_dim(padding, dims, "padding")
-        image = _placed(name, x.shape[-dims:], weight.shape[2:], stride, padding, dilation)
-        z = convolution(_as_image(x, dims), _as_image(weight, dims), bias, groups=groups, **image)
-        return reshape(z, shape=(*x.shape[: -dims - 1], *z.shape[1:2], *z.shape[-dims:])) if z.ndim != x.ndim or dims == 1 else z
+        image = _image_settings(_placed(name, x.shape[-dims:], weight.shape[2:], stride, padding, dilation))
+
+        def of_batch(x: Any) -> Any:
+            z = convolution(_as_image(x), _as_image(weight), bias, groups=groups, **image)
+            return reshape(z, shape=(*z.shape[:2], z.shape[3])) if dims == 1 else z
+
+        return batched(x, dims, of_batch)
 
     conv.__name__ = conv.__qualname__ = f"conv{dims}d"
     conv.__doc__ = f"""Convolve (as networks do: without flipping the kernel) over {dims} dimension{"s" * (dims > 1)}.
@@ -379,10 +392,14 @@ def _conv_transpose(dims: int) -> Any:
         )
         if min(sizes) < 1:
             raise ShapeError(f"{name}: these settings give an output of sizes {sizes}; lower the padding {padding}.")
-        image = {"sizes": sizes, "stride": stride, "padding": padding, "dilation": dilation}
-        z = conv_input(_as_image(x, dims), _as_image(weight, dims), groups=groups, **_image_settings(image))
-        z = reshape(z, shape=(*x.shape[: -dims - 1], z.shape[1], *sizes)) if z.ndim != x.ndim or dims == 1 else z
-        return z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
+        image = _image_settings({"sizes": sizes, "stride": stride, "padding": padding, "dilation": dilation})
+
+        def of_batch(x: Any) -> Any:
+            z = conv_input(_as_image(x), _as_image(weight), groups=groups, **image)
+            z = reshape(z, shape=(*z.shape[:2], z.shape[3])) if dims == 1 else z
+            return z if bias is None else z + reshape(bias, shape=(-1,) + (1,) * dims)
+
+        return batched(x, dims, of_batch)
 
     conv.__name__ = conv.__qualname__ = f"conv_transpose{dims}d"
     conv.__doc__ = f"""Transposed convolution over {dims} dimension{"s" * (dims > 1)}: what the gradient of a convolution does to its output.
@@ -444,16 +461,7 @@ def _from_columns(x: Any, *, sizes: Any, kernel: Any, out: Any, stride: Any, pad
 def _window_arguments(name: str, sizes: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, Any]:
     kernel, stride = per_dim(kernel_size, 2, "kernel_size"), per_dim(stride, 2, "stride")
     dilation, padding = per_dim(dilation, 2, "dilation"), per_dim(padding, 2, "padding")
-    if min(*kernel, *stride, *dilation) < 1 or min(padding) < 0:
-        raise RuntimeError(
-            f"{name}: kernel_size {kernel}, stride {stride} and dilation {dilation} must be positive, padding {padding} not negative."
-        )
-    out = tuple(map(output_size, sizes, kernel, stride, padding, dilation))
-    if min(out) < 1:
-        raise ShapeError(
-            f"{name}: windows of {kernel} (dilation {dilation}) do not fit sizes {tuple(sizes)} with padding {padding}."
-        )
-    return {"kernel": kernel, "out": out, "stride": stride, "padding": padding, "dilation": dilation}
+    return {"kernel": kernel, **_placed(name, sizes, kernel, stride, padding, dilation)}
 
 
 def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -474,10 +482,7 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
             f"unfold takes (samples, channels, height, width) or one sample without the first dim, not {describe(x)}."
         )
     how = _window_arguments("unfold", x.shape[-2:], kernel_size, dilation, padding, stride)
-    if x.ndim == 4:
-        return _to_columns(x, **how)
-    z = _to_columns(reshape(x, shape=(1, *x.shape)), **how)
-    return reshape(z, shape=z.shape[1:])
+    return batched(x, 2, lambda x: _to_columns(x, **how))
 
 
 def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
@@ -501,7 +506,4 @@ def fold(x: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding:
         raise ShapeError(
             f"fold: for an output of {sizes} these settings need ([samples,] a multiple of {size} rows, {positions} columns), not {describe(x)}."
         )
-    if x.ndim == 3:
-        return _from_columns(x, sizes=sizes, **how)
-    z = _from_columns(reshape(x, shape=(1, *x.shape)), sizes=sizes, **how)
-    return reshape(z, shape=z.shape[1:])
+    return batched(x, 1, lambda x: _from_columns(x, sizes=sizes, **how))

