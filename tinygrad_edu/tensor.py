@@ -389,6 +389,11 @@ def wrap(array: Any) -> Tensor:
     return t
 
 
+def raw(x: Any) -> Any:
+    """The array of a tensor; an array as it is."""
+    return x.array if isinstance(x, Tensor) else x
+
+
 def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     """The array meant by `data`: a tensor, an array, or (nested lists of) Python numbers and 0-d tensors."""
     where = None if device is None else backend.device(device)

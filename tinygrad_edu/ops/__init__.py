@@ -4,7 +4,7 @@ Files, each importing at its head only from those before it: totals, shape, inde
 diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, gamma, activation, reduction, cumulative, softmax,
 sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
 inplace, random; convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
-classification, likelihood (losses).
+classification, likelihood (losses); methods (what is no function of the same name).
 """
 
 from __future__ import annotations
@@ -102,17 +102,9 @@ for _name in REFLECTED.split():
     setattr(Tensor, f"__r{_name}__", _reflected(getattr(Tensor, f"__{_name}__")))
 
 from . import inplace  # noqa: E402 (gives Tensor x[i] = v, += and the methods that end in an underscore)
-from .creation import EXTRA_METHODS, EXTRA_PROPERTIES  # noqa: E402
-from .elementwise import polygamma  # noqa: E402
-from .shape import _matrix_transpose, _reversed_dims  # noqa: E402
+from .methods import OWN_METHODS, PROPERTIES  # noqa: E402
 
-for _name, _method in {**EXTRA_METHODS, "polygamma": lambda self, n: polygamma(n, self)}.items():
+for _name, _method in OWN_METHODS.items():
     setattr(Tensor, _name, _method)
-for _name, _getter in {
-    **EXTRA_PROPERTIES,
-    "T": _reversed_dims,
-    "mT": _matrix_transpose,
-    "mH": _matrix_transpose,
-    "H": _matrix_transpose,
-}.items():
+for _name, _getter in PROPERTIES.items():
     setattr(Tensor, _name, property(_getter))

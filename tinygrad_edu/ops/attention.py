@@ -9,10 +9,9 @@ import numpy as np
 
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, raw, wrap
 from .arranging import repeat_interleave
 from .dropout import dropout
-from .indexing import raw
 from .products import matmul, mt
 from .reduction import _sum
 from .totals import largest, total

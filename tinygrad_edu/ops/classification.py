@@ -13,10 +13,10 @@ import numpy as np
 from ..backend import as_array, filled, number, require
 from ..errors import DeviceError, DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import wrap
+from ..tensor import raw, wrap
 from .activation import relu
 from .elementwise import square
-from .indexing import _index, _put_back, largest_unsigned, raw, where
+from .indexing import _index, _put_back, largest_unsigned, where
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import _total, amax, mean, sum
 from .shape import broadcast_to, permute, reshape, unsqueeze

@@ -11,8 +11,8 @@ import numpy as np
 from .. import backend, dtypes
 from ..errors import DeviceError, DtypeError
 from ..op import cast, op
-from ..tensor import Tensor, to_array, wrap
-from .indexing import setitem, where
+from ..tensor import Tensor, raw, to_array, wrap
+from .indexing import setitem
 from .shape import clone, ints
 
 __all__ = [
@@ -205,19 +205,6 @@ def empty_like(input: Any, **options: Any) -> Tensor:
     return full_like(input, 0, **options)
 
 
-def _new(make: Any) -> Any:
-    def method(
-        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **rest: Any
-    ) -> Tensor:
-        options = {"dtype": dtype or self.dtype, "device": device or self.device, "requires_grad": requires_grad}
-        return make(*size, **options, **rest)
-
-    return method
-
-
-new_zeros, new_ones, new_empty, new_full, new_tensor = map(_new, (zeros, ones, empty, full, tensor))
-
-
 # -- ranges and grids ------------------------------------------------------------------------------------------------
 def arange(
     start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
@@ -318,7 +305,7 @@ triu_indices = _triangle_indices("triu_indices", np.triu_indices, "on and above"
 
 
 # -- copies, dtypes, devices -----------------------------------------------------------------------------------------
-@op(dx=lambda g, z, x, device: _move(g, device=backend.device_of(x.array if isinstance(x, Tensor) else x)))
+@op(dx=lambda g, z, x, device: _move(g, device=backend.device_of(raw(x))))
 def _move(x: Any, *, device: Any) -> Any:
     """A copy on another device; the gradient comes back.
 
@@ -367,19 +354,6 @@ def _dtype_called(name: str) -> np.dtype:
         raise DeviceError(f'{name!r} is neither a device ("cpu", "cuda", "cuda:0") nor a dtype ({offered}).') from None
 
 
-def _caster(dtype: np.dtype) -> Any:
-    def method(self: Tensor) -> Tensor:
-        return self if self.array.dtype == dtype else cast(self, dtype=dtype)
-
-    method.__doc__ = f"`to({dtype})`."
-    return method
-
-
-def type_(self: Tensor, dtype: Any = None) -> Any:
-    """`to(dtype)`; without a dtype, its name."""
-    return str(self.dtype) if dtype is None else to(self, dtype)
-
-
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
     return input.dtype.kind == "f"
@@ -423,59 +397,3 @@ def can_cast(from_: Any, to: Any) -> bool:
     a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
     rank = {"b": 0, "u": 1, "i": 1, "f": 2}
     return rank[a.kind] <= rank[b.kind] and not (a.kind == "i" and b.kind == "u")
-
-
-def _address(self: Tensor) -> int:
-    """Where the first element lies in memory: equal for tensors that share memory from their start."""
-    return self.array.ctypes.data if isinstance(self.array, np.ndarray) else self.array.data.ptr
-
-
-# -- what Tensor gets besides functions of the same name -------------------------------------------------------------
-EXTRA_METHODS: dict[str, Any] = {
-    "to": to,
-    "type": type_,
-    "float": _caster(dtypes.float32),
-    "double": _caster(dtypes.float64),
-    "half": _caster(dtypes.float16),
-    "int": _caster(dtypes.int32),
-    "long": _caster(dtypes.int64),
-    "short": _caster(dtypes.int16),
-    "char": _caster(dtypes.int8),
-    "byte": _caster(dtypes.uint8),
-    "bool": _caster(dtypes.bool_),
-    "type_as": lambda self, other: to(self, other),
-    "cpu": lambda self: to(self, backend.CPU),
-    "cuda": lambda self, device=None: to(self, f"cuda:{device or 0}" if isinstance(device, int | None) else device),
-    "new_zeros": new_zeros,
-    "new_ones": new_ones,
-    "new_empty": new_empty,
-    "new_full": new_full,
-    "new_tensor": new_tensor,
-    "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
-    "is_floating_point": is_floating_point,
-    "dim": lambda self: self.ndim,
-    "ndimension": lambda self: self.ndim,
-    "nelement": lambda self: self.array.size,
-    "element_size": lambda self: self.array.itemsize,
-    "stride": lambda self, dim=None: _stride(self) if dim is None else _stride(self)[dim],
-    "is_contiguous": lambda self: bool(self.array.flags.c_contiguous),
-    "pin_memory": lambda self: self,
-    "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
-    "data_ptr": _address,
-    "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
-    "where": lambda self, condition, other: where(condition, self, other),
-    "is_complex": is_complex,
-    "conj": conj,
-    "clone": lambda self, *, memory_format=None: clone(self),
-}
-EXTRA_PROPERTIES: dict[str, Any] = {
-    "itemsize": lambda self: self.array.itemsize,
-    "nbytes": lambda self: self.array.nbytes,
-    "is_cuda": lambda self: self.device.type == "cuda",
-    "is_cpu": lambda self: self.device.type == "cpu",
-    "is_sparse": lambda self: False,
-}
-
-
-def _stride(x: Tensor) -> tuple[int, ...]:
-    return tuple(s // x.array.itemsize for s in x.array.strides)

@@ -11,8 +11,8 @@ from .. import backend
 from ..errors import DtypeError, ShapeError, describe
 from ..grad_mode import no_grad
 from ..op import op
-from ..tensor import wrap
-from .indexing import check_range, masked_fill, raw
+from ..tensor import raw, wrap
+from .indexing import check_range, masked_fill
 from .norms import vector_norm
 from .reduction import max, sum
 from .shape import broadcast_to, one_dim, reshape

@@ -16,7 +16,7 @@ from .. import backend
 from ..dtypes import fitting, result_dtype
 from ..errors import DtypeError, describe
 from ..op import cast, op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, raw, wrap
 from .shape import broadcast_shapes, broadcast_to, ints, ravel, reshape
 
 __all__ = [
@@ -137,7 +137,7 @@ def _index_part(x: Any, part: Any) -> Any:
         if ends[2] is not None and ends[2] < 1:
             raise ValueError(f"the step of a slice must be positive, and it is {ends[2]}; reverse a dim with flip().")
         return slice(*ends)
-    array = part.array if isinstance(part, Tensor) else part
+    array = raw(part)
     if isinstance(array, list | tuple | range):
         array = np.asarray([p.tolist() if isinstance(p, Tensor) else p for p in array] if len(array) else np.empty(0, np.int64))
     elif isinstance(array, np.generic):
@@ -148,7 +148,7 @@ def _index_part(x: Any, part: Any) -> Any:
         )
     if array.dtype.kind not in "iub":
         raise IndexError(f"an index must hold integers or be a mask of bools; this one is {array.dtype}.")
-    home = x.array if isinstance(x, Tensor) else x
+    home = raw(x)
     if isinstance(array, np.ndarray) and not isinstance(home, np.ndarray) and not isinstance(part, Tensor):
         array = backend.place(array, backend.device_of(home))
     if array.dtype == np.uint8:
@@ -226,7 +226,7 @@ def where(condition: Any, x: Any = None, y: Any = None, *, input: Any = None, ot
 def _in_dtype(x: Any, dtype: Any, like: Any) -> Any:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else cast(x, dtype=dtype)
-    home = like.array if isinstance(like, Tensor) else like
+    home = raw(like)
     return (
         wrap(backend.filled(home, fitting(x, dtype), (), dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
     )
@@ -289,11 +289,6 @@ def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
         )
     flat = index_put(ravel(x), (np.nonzero(chosen)[0],), ravel(source)[:count])
     return reshape(flat, shape=shape)
-
-
-def raw(x: Any) -> Any:
-    """The array of a tensor; an array as it is."""
-    return x.array if isinstance(x, Tensor) else x
 
 
 def nonzero(x: Any, *, as_tuple: bool = False) -> Any:

@@ -10,12 +10,12 @@ import numpy as np
 from ..backend import require
 from ..callsite import warn
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from .activation import logsigmoid
 from .arithmetic import xlogy
 from .distance import at_least
 from .elementwise import clamp_min, exp, log, sigmoid, square
-from .indexing import masked_fill, raw
+from .indexing import masked_fill
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import sum
 from .shape import unsqueeze

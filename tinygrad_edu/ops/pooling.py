@@ -18,11 +18,11 @@ import numpy as np
 from ..backend import require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import wrap
+from ..tensor import raw, wrap
 from .arithmetic import div, pow
 from .convolution import batched, per_dim
 from .elementwise import abs
-from .indexing import largest_unsigned, raw, where
+from .indexing import largest_unsigned, where
 from .padding import slices
 from .reduction import max as max_along
 from .reduction import mean

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import backend, dtypes
 from ..errors import DeviceError, DtypeError, ShapeError, describe
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, raw, wrap
 from .inplace import assign
 from .shape import ints
 
@@ -299,7 +299,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
     if given:
         size = np.broadcast_shapes(*(x.shape for x in given))
         options = {"dtype": dtypes.result_dtype(given), "device": given[0].device}
-    mean, std = (x.array if isinstance(x, Tensor) else x for x in (mean, std))
+    mean, std = raw(mean), raw(std)
 
     def draw(shape: tuple[int, ...], dtype: np.dtype, numbers: Any) -> Any:
         return (mean + std * _normal(shape, dtype, numbers)).astype(dtype, copy=False)
@@ -324,7 +324,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 
 def _hits(like: Tensor, p: Any, generator: Generator | None) -> Any:
     """Ones with probability p and zeros, in an array like the tensor."""
-    p = p.array if isinstance(p, Tensor) else p
+    p = raw(p)
     inside = (p >= 0) & (p <= 1)
     backend.require(
         inside if isinstance(p, int | float) else inside.all(), lambda: RuntimeError("probabilities must lie in [0, 1].")

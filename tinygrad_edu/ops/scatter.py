@@ -13,8 +13,8 @@ import numpy as np
 from .. import backend
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor, wrap
-from .indexing import _filler, _in_dtype, _index, _index_put, check_range, raw, where
+from ..tensor import Tensor, raw, wrap
+from .indexing import _filler, _in_dtype, _index, _index_put, check_range, where
 from .shape import broadcast_shapes, broadcast_to, clone, one_dim, ravel, reshape
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ShapeError, describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from .totals import total
 
 __all__ = [
@@ -197,7 +197,7 @@ def view(x: Any, *sizes: Any) -> Any:
         raise TypeError(
             "view(dtype), which reads the same bytes as another dtype, is not offered; use .to(dtype) to convert numbers."
         )
-    array = x.array if isinstance(x, Tensor) else x
+    array = raw(x)
     shape = _filled(ints(sizes), math.prod(x.shape))
     if isinstance(x, Tensor) and array.size and not array.flags.c_contiguous:
         if x.base is None and x._anchor is None:  # an operation (a convolution) chose another order: put it right, to look at it
