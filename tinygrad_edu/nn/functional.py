@@ -8,11 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..absent import missing
-from ..ops.activation import *
 from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus, softshrink, softsign, tanhshrink
 from ..ops.attention import *
 from ..ops.classification import *
-from ..ops.convolution import *
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
 from ..ops.distance import *
 from ..ops.dropout import gumbel_softmax
