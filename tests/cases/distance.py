@@ -3,8 +3,6 @@
 import numpy as np
 from scipy.spatial import distance
 
-from tinygrad_edu.ops.distance import at_least
-
 from . import Case, distinct, positive, real
 
 
@@ -58,12 +56,5 @@ CASES = [
         [((4, 3),)],
         [{}, {"p": 1.0}, {"p": 3.0}],
         ops=(),
-    ),
-    Case(
-        "at_least",
-        lambda x: np.maximum(x, 0.1),
-        (positive,),
-        call=lambda x: at_least(x, low=0.1),
-        note="below the limit its gradient is 1 on purpose, so it is looked at above",
     ),
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 import tinygrad_edu as tg
+from tinygrad_edu.ops.elementwise import at_least
 
 from . import Case, away_from, between, boolean, integers, positive, probability, real, unit
 
@@ -96,6 +97,8 @@ CASES = [
          [((2, 3),) * 3, ((2, 3), (3,), ()), ((), (2, 1), (3,))], ops=("clamp_low", "clamp_high")),
     Case("clamp_min", lambda x, min: limited(x, min, 9), (away_from(0.5),), settings=[{"min": 0.5}], ops=()),
     Case("clamp_max", lambda x, max: limited(x, -9, max), (away_from(0.5),), settings=[{"max": 0.5}], ops=()),
+    Case("at_least", lambda x: np.maximum(x, 0.1), (positive,), call=lambda x: at_least(x, low=0.1),
+         note="below the limit its gradient is 1 on purpose, so it is looked at above"),
     Case("nan_to_num", lambda x: x),
     Case("nan_to_num", lambda x: np.array([3.0, 1.0, 7.0, -7.0]), (lambda rng, shape: np.array([np.nan, 1.0, np.inf, -np.inf]),),
          [((4,),)], call=lambda x: tg.nan_to_num(x.detach(), 3.0, 7.0, -7.0), ops=()),

@@ -11,21 +11,13 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import sub
+from .elementwise import at_least
 from .joining import _cat
 from .norms import INF, p_norm_dx, vector_norm
 from .reduction import floating, sum
 from .shape import _permute, _reshape, broadcast_tensors, clone, movedim, unsqueeze
 
 __all__ = ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
-
-
-@op(dx=lambda g, z, x, low: g)
-def at_least(x: Any, *, low: float) -> Any:
-    """Raise what is below a limit to it, and let the gradient pass as if nothing had been raised: a safe divisor.
-
-    z = max(x, low);  ∂x = g
-    """
-    return np.maximum(x, low)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:

@@ -12,8 +12,8 @@ from ..backend import number
 from ..errors import DtypeError, describe
 from ..op import cast, op
 from ..tensor import Tensor
-from .arithmetic import _zero
-from .indexing import _where, where
+from .arithmetic import _zero, over
+from .indexing import _where
 from .shape import ints
 
 __all__ = [
@@ -256,8 +256,8 @@ def sinc(x: Any) -> Any:
 
 
 def _sinc_slope(x: Any, z: Any) -> Any:
-    zero = x == 0
-    return where(zero, 0 * x, (cos(math.pi * x) - z) / where(zero, x * 0 + 1, x)) - where(zero, x * (math.pi**2 / 3), 0 * x)
+    """(cos πx - z) / x; at 0 it is 0, and changes by -π²/3."""
+    return over(cos(math.pi * x) - z, x) - _where(x == 0, x, 0) * (math.pi**2 / 3)
 
 
 # -- signs and rounding ----------------------------------------------------------------------------------------------
@@ -410,6 +410,15 @@ def clamp_max(x: Any, max: Any) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.clamp.html
     """
     return clamp(x, None, max)
+
+
+@op(dx=lambda g, z, x, low: g)
+def at_least(x: Any, *, low: float) -> Any:
+    """Raise what is below a limit to it, and let the gradient pass as if nothing had been raised: a safe divisor.
+
+    z = max(x, low);  ∂x = g
+    """
+    return np.maximum(x, low)
 
 
 @op(dx=lambda g, z, x, nan, posinf, neginf: _where(x - x == 0, g, 0))

@@ -13,8 +13,7 @@ from ..op import op
 from ..tensor import Tensor, raw
 from .activation import logsigmoid
 from .arithmetic import xlogy
-from .distance import at_least
-from .elementwise import clamp_min, exp, log, sigmoid, square
+from .elementwise import at_least, clamp_min, exp, log, sigmoid, square
 from .indexing import masked_fill
 from .loss import equal_shapes, reduced, reduction_of
 from .reduction import sum
