@@ -221,13 +221,18 @@ def _sizes(name: str, x: Any, dims: int) -> tuple[int, ...]:
     return tuple(x.shape[-dims:])
 
 
+def _kernel_and_stride(kernel_size: Any, stride: Any, dims: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """One number of each per dim; the stride is the kernel's size unless it is given."""
+    kernel = per_dim(kernel_size, dims, "kernel_size")
+    return kernel, kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
+
+
 def _windows(
     name: str, x: Any, dims: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1, ceil_mode: bool = False
 ) -> Windows:
     """The windows that these arguments mean, checked."""
     sizes = _sizes(name, x, dims)
-    kernel = per_dim(kernel_size, dims, "kernel_size")
-    stride = kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
+    kernel, stride = _kernel_and_stride(kernel_size, stride, dims)
     padding, dilation = per_dim(padding, dims, "padding"), per_dim(dilation, dims, "dilation")
     return _placed(name, sizes, kernel, stride, padding, dilation, ceil_mode)
 
@@ -270,12 +275,7 @@ def _max_pool_of(dims: int) -> Callable:
         return_indices: bool = False,
     ) -> Any:
         windows = _windows(name, x, dims, kernel_size, stride, padding, dilation, ceil_mode)
-
-        def pool(x: Any) -> Any:
-            z = _max_pool(x, windows=windows)
-            return (z, _positions(x, z, windows)) if return_indices else z
-
-        return batched(x, dims, pool)
+        return batched(x, dims, lambda x: _largest_of(x, windows, return_indices))
 
     name = f"max_pool{dims}d"
     return _named(
@@ -293,11 +293,14 @@ def _max_pool_of(dims: int) -> Callable:
     )
 
 
-def _positions(x: Any, z: Any, windows: Windows) -> Any:
-    """Where each maximum stands among the elements of its channel."""
-    x, z = raw(x), raw(z)
-    places = np.reshape(np.arange(math.prod(windows.sizes), like=x), (1, 1, *windows.sizes))
-    return wrap(_max_pick(np.broadcast_to(places, x.shape), x, z, windows=windows))
+def _largest_of(x: Any, windows: Windows, return_indices: bool) -> Any:
+    """The largest number of every window; if asked for, also where it stands among the elements of its channel."""
+    z = _max_pool(x, windows=windows)
+    if not return_indices:
+        return z
+    array = raw(x)
+    places = np.reshape(np.arange(math.prod(windows.sizes), like=array), (1, 1, *windows.sizes))
+    return z, wrap(_max_pick(np.broadcast_to(places, x.shape), array, raw(z), windows=windows))
 
 
 def _max_unpool_of(dims: int) -> Callable:
@@ -307,8 +310,7 @@ def _max_unpool_of(dims: int) -> Callable:
             raise DtypeError(f"{name}: the indices must be int64, as max_pool returns them, not {describe(indices)}.")
         if tuple(indices.shape) != tuple(x.shape):
             raise ShapeError(f"{name} needs one index per number: {describe(x)} and {describe(indices)}.")
-        kernel, padding = per_dim(kernel_size, dims, "kernel_size"), per_dim(padding, dims, "padding")
-        stride = kernel if stride is None or stride in ((), []) else per_dim(stride, dims, "stride")
+        (kernel, stride), padding = _kernel_and_stride(kernel_size, stride, dims), per_dim(padding, dims, "padding")
         usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(x.shape[-dims:], stride, padding, kernel, strict=True))
         sizes = usual if output_size is None else tuple(output_size)[-dims:]
         if min(stride) < 1 or min(sizes) < 0 or len(tuple(output_size or sizes)) not in (dims, dims + 1, dims + 2):
@@ -479,12 +481,7 @@ def _adaptive_max_pool_of(dims: int) -> Callable:
             z, index = (reshape(part, shape=(*lead, *wanted)) for part in found)
             return (z, index) if return_indices else z
         windows = _covering(sizes, wanted)
-
-        def pool(x: Any) -> Any:
-            z = _max_pool(x, windows=windows)
-            return (z, _positions(x, z, windows)) if return_indices else z
-
-        return batched(x, dims, pool)
+        return batched(x, dims, lambda x: _largest_of(x, windows, return_indices))
 
     name = f"adaptive_max_pool{dims}d"
     return _named(
