@@ -56,6 +56,7 @@ def test_refused(name: str) -> None:
 
 
 def test_what_fits_is_kept() -> None:
+    assert tg.full_like(INTEGERS, True).tolist() == [1, 1]
     assert tg.full((2,), 1.7, dtype=tg.int64).tolist() == [1, 1]
     assert tensor([255, 0], dtype=tg.uint8).tolist() == [255, 0]
     assert tensor([-0.5], dtype=tg.uint8).tolist() == [0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -45,3 +46,18 @@ def test_many_numbers_lose_no_digits(shape: tuple[int, ...]) -> None:
             expected = np.float32(0.1) * float(np.prod([shape[d] for d in dims]))
             for y in (x, x.mT.contiguous().mT if len(shape) > 1 else x):
                 np.testing.assert_allclose(y.sum(dims).numpy(), expected, rtol=1.3e-6)
+
+
+def test_squares_beyond_float16() -> None:
+    """The largest float16 is 65504: 300² is beyond it, and the lengths, deviations and angles made of such squares are not."""
+    x = tg.tensor([[300.0, 400.0], [-3000.0, 4000.0]], dtype=tg.float16, requires_grad=True)
+    lengths = x.norm(dim=1)
+    lengths.sum().backward()
+    assert lengths.tolist() == [500, 5000]
+    np.testing.assert_allclose(x.grad.numpy(), [[0.6, 0.8], [-0.6, 0.8]], rtol=1e-3)
+    assert tg.linalg.matrix_norm(x).item() == pytest.approx(math.hypot(500, 5000), rel=1e-3)
+    assert x.std(1, correction=0).tolist() == [50, 3500]
+    assert tg.tensor([300.0] + [0.0] * 99, dtype=tg.float16).var(correction=0).item() == pytest.approx(891, rel=1e-3)
+    np.testing.assert_allclose(tg.nn.functional.normalize(x).tolist(), [[0.6, 0.8], [-0.6, 0.8]], rtol=1e-3)
+    assert tg.cosine_similarity(x[:1], x[1:]).item() == pytest.approx(0.28, rel=2e-3)
+    assert {t.dtype for t in (lengths, x.std(), x.var(), tg.nn.functional.normalize(x))} == {tg.float16}

@@ -94,7 +94,8 @@ def fitting(numbers: Any, dtype: np.dtype) -> Any:
     """Python's numbers (or an array of them), if this dtype can hold them; RuntimeError for NaN, ∞ and what is too large for its integers."""
     if dtype.kind in "iu" and np.size(numbers):
         least, most = iinfo(dtype).min, iinfo(dtype).max
-        if not (np.min(numbers) > least - 1 and np.max(numbers) < most + 1):  # so that NaN is refused, too
+        found = numbers if isinstance(numbers, np.ndarray) else np.asarray(numbers, object)
+        if not (found.min() > least - 1 and found.max() < most + 1):  # so that NaN is refused, too
             raise RuntimeError(f"{numbers} does not fit into {dtype}, which holds integers from {least} to {most}.")
     return numbers
 

@@ -13,7 +13,7 @@ from .arithmetic import div, mul, over
 from .elementwise import abs, sign
 from .indexing import where
 from .linalg import inv, ratio, svdvals
-from .reduction import _total, amax, amin, keep, sum
+from .reduction import _total, amax, amin, keep, sum, widely
 from .shape import axes, one_dim, permute, reshape
 from .totals import total_of_products
 
@@ -54,9 +54,12 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
 
     Source: https://pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
     """
-    x = _floating("vector_norm", x, dtype)
     if isinstance(ord, str):
         raise ValueError(f"vector_norm: ord must be a number, not {ord!r}; matrix_norm knows names.")
+    return widely(_vector_norm, _floating("vector_norm", x, dtype), ord, dim, keepdim)
+
+
+def _vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool) -> Any:
     if ord == INF:
         return amax(abs(x), dim=dim, keepdim=keepdim)
     if ord == -INF:
@@ -92,7 +95,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         raise ShapeError(f"matrix_norm: dim must name 2 dimensions, not {dim}.")
     over = axes(tuple(dim), A.ndim)
     if ord == "fro":
-        return _p_norm(A, ord=2, dim=over, keepdim=keepdim)
+        return widely(_p_norm, A, ord=2, dim=over, keepdim=keepdim)
     if ord in ("nuc", 2, -2):
         s = svdvals(permute(A, (*(i for i in range(A.ndim) if i not in over), *over)))
         z = sum(s, dim=-1) if ord == "nuc" else _extreme(ord, s, -1)

@@ -67,6 +67,13 @@ def floating(name: str, x: Any, dtype: Any = None) -> Any:
     return x
 
 
+def widely(function: Callable, x: Any, *args: Any, **settings: Any) -> Any:
+    """function(x), of float16 in float32 and back, because squares soon pass the largest number of float16, 65504."""
+    if x.dtype != dtypes.float16:
+        return function(x, *args, **settings)
+    return cast(function(cast(x, dtype=dtypes.float32), *args, **settings), dtype=dtypes.float16)
+
+
 # -- sums and means --------------------------------------------------------------------------------------------------
 def _total(x: Any, dim: Any, keepdim: bool, divisor: Any = None) -> Any:
     """Σ x / divisor, added up with enough digits."""
@@ -385,7 +392,7 @@ def var(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = F
         raise TypeError("var, std: give either unbiased or correction, not both.")
     if correction is None:
         correction = 0 if unbiased is False else 1
-    return _var(floating("var, std", x), dim=dim, correction=correction, keepdim=keepdim)
+    return widely(_var, floating("var, std", x), dim=dim, correction=correction, keepdim=keepdim)
 
 
 @op(dx=lambda g, z, x: over(g, 2 * z))
@@ -404,7 +411,7 @@ def std(x: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = F
 
     Source: https://pytorch.org/docs/stable/generated/torch.std.html
     """
-    return _root(var(x, dim, unbiased, keepdim, correction=correction))
+    return widely(lambda x: _root(var(x, dim, unbiased, keepdim, correction=correction)), x)
 
 
 def var_mean(

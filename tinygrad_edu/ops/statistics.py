@@ -80,7 +80,8 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
         if x.shape[0] != count:
             raise RuntimeError(f"trapezoid: there must be one x for each of {count} points, but x is {describe(x)}.")
         x = reshape(x, (-1,) + (1,) * (y.ndim - 1 - dim))
-    return (means * diff(x, dim=dim - y.ndim)).sum(dim)
+    x = reshape(x, (1,) * (y.ndim - x.ndim) + tuple(x.shape))
+    return (means * diff(x, dim=dim)).sum(dim)
 
 
 trapz = trapezoid
