@@ -27,6 +27,8 @@ def narrow(x: Any, dim: int, start: Any, length: int) -> Any:
     """
     if not x.ndim:
         raise RuntimeError("narrow() of a 0-d tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
+        raise RuntimeError(f"narrow: start must be an integer or a 0-d tensor of one, not {describe(start)}.")
     dim, (start, length) = one_dim(dim, x.ndim), ints((start, length))
     n = x.shape[dim]
     if not -n <= start <= n:
