@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -123,6 +124,29 @@ def test_failing_save_leaves_the_old_file_whole(
         tg.save([tg.ones(5)], tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(tmp_path / "run1")
+    tg.save([1], tmp_path / "latest")
+    assert (tmp_path / "latest").is_symlink()
+    assert tg.load(tmp_path / "run1") == [1]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    tg.save([1], tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert tg.load(io.BytesIO(os.read(reader, 10_000))) == [1]
+    os.close(reader)
+
+
+def test_a_path_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="file open to write bytes, and not a dict"):
+        tg.save(str(tmp_path / "x"), {"a": 1})
+    with pytest.raises(TypeError, match="file open to read bytes, and not a NoneType"):
+        tg.load(None)
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:

@@ -46,17 +46,21 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
         path: where, safetensors' ending is `.safetensors`; or a file open for writing bytes, such as io.BytesIO().
 
     Raises:
-        TypeError: names the part of `obj` that cannot be saved; nothing is written.
+        TypeError: names the part of `obj` that cannot be saved, or there is no path; nothing is written.
     """
     from safetensors.numpy import save as to_bytes
 
+    _check_path(path, "write")
     tensors: dict[str, np.ndarray] = {}
     plan = _pack(obj, "", tensors)
     content = to_bytes(tensors, metadata={_KEY: json.dumps(plan, allow_nan=True)})
     if not isinstance(path, str | os.PathLike):
         path.write(content)
         return
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays; the file that it leads to is replaced
+    if target.exists() and not target.is_file():  # a device, which stays too; a folder refuses
+        target.write_bytes(content)
+        return
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
@@ -68,7 +72,7 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):  # it names the temporary file, of which nobody knows
-            raise OSError(error.errno, error.strerror, str(target)) from None
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 
@@ -87,8 +91,9 @@ def load(path: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, 
     """
     from safetensors import SafetensorError, deserialize
 
+    _check_path(path, "read")
     if isinstance(path, str | os.PathLike):
-        name, content = os.fspath(path), Path(path).read_bytes()
+        name, content = str(path), Path(path).read_bytes()
     else:
         name, content = f"this {type(path).__name__}", path.read()
     try:
@@ -113,6 +118,12 @@ def load(path: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, 
         return _unpack(json.loads(plan), tensors)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"{name}: the description of the saved object in this file is damaged ({error}).") from None
+
+
+def _check_path(path: Any, method: str) -> None:
+    """Refuse what is neither the name of a file nor an open one."""
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, method):
+        raise TypeError(f"path is the name of a file, or a file open to {method} bytes, and not a {type(path).__name__}.")
 
 
 def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
