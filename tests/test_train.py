@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import math
-import re
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, data, evaluate, fit, nn, optim, predict, tensor
 from tinygrad_edu.cli import Network
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.metrics import accuracy, binary_accuracy, confusion_matrix, mean_absolute_error, top_k_accuracy
+from tinygrad_edu.metrics import accuracy, top_k_accuracy
 from tinygrad_edu.nn.functional import cross_entropy
 from tinygrad_edu.train import BestWeights, Callback, ClipGradients, EarlyStopping, Run, Schedule
 
@@ -134,22 +128,42 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        ({"model": nn.Linear}, "the model is a Module, .* not the class Linear: make one of it"),
+        ({"loss": nn.CrossEntropyLoss}, "the class CrossEntropyLoss: make one of it"),
+        ({"loss": "mse"}, "loss is a function .* not 'mse'"),
+        ({"optimizer": optim.Adam}, "the class Adam: make one of it"),
+        ({"optimizer": "adam"}, r"such as optim.Adam\(model.parameters\(\)\), and not 'adam'"),
+        ({"optimizer": optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)}, "holds no parameter of this model"),
         ({"epochs": 2.5}, "a whole number, at least 1, not 2.5"),
         ({"epochs": 0}, "a whole number, at least 1, not 0"),
         ({"metrics": ["accuracy"]}, r"such as \[metrics.accuracy\], and not \['accuracy'\]"),
         ({"metrics": {"right": "accuracy"}}, "list of functions"),
         ({"metrics": accuracy}, "list of functions"),
+        ({"metrics": (metric for metric in [accuracy])}, "list of functions"),
+        ({"metrics": [lambda z, y: 1.0, lambda z, y: 2.0]}, "a name of its own, .* called <lambda>: give them as a dict"),
+        ({"metrics": {"loss": accuracy}}, "a name of its own, other than loss"),
         ({"callbacks": EarlyStopping("loss")}, "not a EarlyStopping: put it in brackets"),
+        ({"callbacks": [3]}, "a callback is a Callback or a learning-rate schedule, and not 3"),
+        ({"callbacks": [EarlyStopping]}, "not the class EarlyStopping: make one of it"),
+        ({"callbacks": [optim.SGD([tensor(1.0, requires_grad=True)], lr=1.0)]}, "and not SGD"),
         ({"data": (np.ones((2, 4)), tensor([0, 1]))}, r"one is a ndarray: write tensor\(\.\.\.\) around it"),
+        ({"data": tg.ones(2, 4)}, r"a pair \(x, y\), a dataset or a DataLoader, not a Tensor"),
+        ({"data": [tg.ones(2, 4), tensor([0, 1])]}, r"a pair \(x, y\), a dataset or a DataLoader, not a list"),
+        ({"data": "mnist"}, "not a str"),
+        ({"data": None}, "not a NoneType"),
+        ({"data": (tg.ones(2, 4), tensor([0, 1]), tensor([0, 1]))}, "this one has 3 parts"),
+        ({"data": iter([])}, "in every epoch, and a list_iterator only once"),
+        ({"validation": zip([], strict=True)}, "a zip only once"),
     ],
 )
 def test_what_fit_is_given_is_looked_at_before_anything_ran(given: dict, says: str) -> None:
     model, optimizer = start()
-    before = model.state_dict()["layers.0.weight"].clone()
-    arguments = {"data": data.iris(), "optimizer": optimizer, **QUIET, **given}
+    ran: list[int] = []
+    model.register_forward_hook(lambda *args: ran.append(1))
+    arguments = {"model": model, "data": data.iris(), "optimizer": optimizer, **QUIET, **given}
     with pytest.raises((TypeError, ValueError), match=says):
-        fit(model, **arguments)
-    assert (model.state_dict()["layers.0.weight"] == before).all()
+        fit(**arguments)
+    assert not ran
 
 
 @pytest.mark.parametrize("drop", [True, False])
@@ -158,22 +172,14 @@ def test_no_data(drop: bool) -> None:
     loader = data.DataLoader(data.Subset(data.iris(), [0, 1] if drop else []), 16, drop_last=drop)
     with pytest.raises(ValueError, match="no data"):
         fit(model, loader, optimizer=optimizer, **QUIET)
-    with pytest.raises(ValueError, match="epochs"):
-        fit(model, data.iris(), optimizer=optimizer, epochs=0, **QUIET)
+    with pytest.raises(ValueError, match="no data"):
+        predict(model, data.iris().x[:0])
 
 
 @pytest.mark.parametrize("wrong", [lambda model: model, lambda model: model.parameters, lambda model: nn.Sequential(model)])
 def test_an_optimizer_names_what_it_takes(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"model\.parameters\(\)"):
         optim.SGD(wrong(nn.Linear(1, 1)), lr=0.1)
-
-
-def test_data_without_a_pair_is_refused() -> None:
-    model, optimizer = start()
-    table = data.iris()
-    for without_labels in (table.x, [table.x, table.y]):
-        with pytest.raises(TypeError, match=r"a pair \(x, y\)"):
-            fit(model, without_labels, optimizer=optimizer, **QUIET)
 
 
 def test_streams_and_lists_of_batches() -> None:
@@ -300,180 +306,14 @@ def test_schedules() -> None:
 
 def test_refused_callbacks() -> None:
     model, optimizer = start()
-    with pytest.raises(TypeError, match="a callback is"):
-        fit(model, data.iris(), optimizer=optimizer, callbacks=[3], **QUIET)
     with pytest.raises(KeyError, match="Pass validation="):
         fit(model, data.iris(), optimizer=optimizer, callbacks=[EarlyStopping()], **QUIET)
     with pytest.raises(ValueError, match="mode"):
         EarlyStopping(mode="best")
     with pytest.raises(ValueError, match="every"):
         Schedule(None, every="second")
-
-
-# -- metrics -------------------------------------------------------------------------------------------------------
-@given(n=st.integers(1, 20), classes=st.integers(1, 5), k=st.integers(1, 5), seed=st.integers(0, 99))
-def test_accuracy_by_counting(n: int, classes: int, k: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    scores, labels = rng.random((n, classes)), rng.integers(classes, size=n)
-    z, y = tensor(scores), tensor(labels)
-    rank = [sorted(range(classes), key=lambda c: -row[c]).index(label) for row, label in zip(scores, labels, strict=True)]
-    assert accuracy(z, y) == pytest.approx(sum(r == 0 for r in rank) / n)
-    assert top_k_accuracy(z, y, k) == pytest.approx(sum(r < k for r in rank) / n)
-    counts = np.zeros((classes, classes), int)
-    for row, label in zip(scores, labels, strict=True):
-        counts[label, row.argmax()] += 1
-    assert confusion_matrix(z, y).tolist() == counts.tolist()
-
-
-def test_metrics_of_other_shapes() -> None:
-    z = tg.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    assert accuracy(z, tg.tensor([[0, 1]])) == 1.0
-    assert binary_accuracy(tg.tensor([2.0, -1.0, 3.0]), tg.tensor([1, 0, 0])) == pytest.approx(2 / 3)
-    assert binary_accuracy(tg.tensor([0.6]), tg.tensor([1.0]), threshold=0.5) == 1.0
-    assert mean_absolute_error(tg.tensor([1.0, 2.0]), tg.tensor([2.0, 4.0])) == 1.5
-    for metric in (accuracy, binary_accuracy, mean_absolute_error):
-        with pytest.raises(ShapeError):
-            metric(tg.ones(4, 1), tg.ones(4, 2))
-
-
-# -- pictures ------------------------------------------------------------------------------------------------------
-def test_plots(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    from tinygrad_edu.plot import plot_decision
-
-    model, optimizer = start()
-    table = data.iris()
-    history = fit(model, table, optimizer=optimizer, epochs=2, validation=table, metrics=[accuracy], **QUIET)
-    figure = history.plot(tmp_path / "curves.png")
-    assert [len(axes.lines) for axes in figure.axes] == [2, 2]
-    assert (tmp_path / "curves.png").stat().st_size > 1000
-    moons = data.moons()
-    plot_decision(lambda x: tg.stack([x[:, 0], x[:, 1]], 1), moons.x, moons.y, tmp_path / "plane.svg", steps=20)
-    assert "<svg" in (tmp_path / "plane.svg").read_text()
-
-
-def test_a_figure_shows_itself_in_a_notebook() -> None:
-    """IPython shows matplotlib's figures only after pyplot was imported."""
-    pytest.importorskip("matplotlib")
-    formatters = pytest.importorskip("IPython.core.formatters")
-    from tinygrad_edu.plot import new_figure
-
-    bundle, _ = formatters.DisplayFormatter().format(new_figure()[0])
-    assert bundle["image/png"].startswith(b"\x89PNG")
-
-
-def test_the_regions_of_a_decision_have_their_samples_colours() -> None:
-    colors = pytest.importorskip("matplotlib.colors")
-    from tinygrad_edu.plot import plot_decision
-
-    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), tg.tensor([0, 1, 2])
-    regions, samples = plot_decision(lambda x: x @ tg.ones(2, 3), x, y, steps=5).axes[0].collections
-    expected = [colors.to_rgb(f"C{k}") for k in range(3)]
-    assert [tuple(color[:3]) for color in regions.get_facecolor()] == expected
-    assert [tuple(color[:3]) for color in samples.get_facecolor()] == expected
-
-
-@pytest.mark.parametrize(("dtype", "asked"), [(tg.float32, tg.float32), (tg.float64, tg.float64), (tg.int64, tg.float32)])
-def test_the_points_of_a_decision_have_the_samples_dtype(dtype: tg.dtype, asked: tg.dtype) -> None:
-    pytest.importorskip("matplotlib")
-    from tinygrad_edu.plot import plot_decision
-
-    def outputs(points: tg.Tensor) -> tg.Tensor:
-        assert points.dtype == asked
-        assert points.unique().numel() > 5  # and are not rounded to those of the samples
-        return points
-
-    plot_decision(outputs, tg.tensor([[0, 0], [1, 1]], dtype=dtype), tg.tensor([0, 1]), steps=7)
-
-
-def test_what_a_decision_cannot_draw_is_said() -> None:
-    pytest.importorskip("matplotlib")
-    from tinygrad_edu.plot import plot_decision
-
-    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0]]), tg.tensor([0, 1])
-    with pytest.raises(ValueError, match=r"plane of two inputs, so x is \(samples, 2\), and not \(2, 4\)"):
-        plot_decision(lambda x: x, tg.ones(2, 4), y)
-    with pytest.raises(TypeError, match=r"whole numbers.*write y\.long\(\)"):
-        plot_decision(lambda x: x, x, y.float())
-    for one in (lambda x: x[:, :1], lambda x: x[:, 0]):
-        with pytest.raises(ValueError, match=r"a score for each class.*cat\(\[-model\(x\), model\(x\)\], 1\)"):
-            plot_decision(one, x, y, steps=5)
-
-
-def test_accuracy_takes_scores() -> None:
-    with pytest.raises(ValueError, match="the scores themselves, without argmax"):
-        accuracy(tg.tensor([0, 1]), tg.tensor([0, 1]))
-
-
-def test_decisions_side_by_side() -> None:
-    pytest.importorskip("matplotlib")
-    from tinygrad_edu.plot import new_figure, plot_decision
-
-    x, y = tg.tensor([[0.0, 0.0], [1.0, 1.0]]), tg.tensor([0, 1])
-    figure, axes = new_figure(ncols=2)
-    assert all(plot_decision(lambda x: x, x, y, steps=5, ax=ax) is figure for ax in axes)
-    assert [len(ax.collections) for ax in axes] == [2, 2]  # regions and samples
-
-
-def test_matplotlib_draws_a_table_column_by_column() -> None:
-    """It looks for a first number with math.isfinite, and takes a ValueError for "this is a row"."""
-    ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
-    table = tg.arange(6.0).reshape(3, 2)
-    assert [line.get_ydata().tolist() for line in ax.plot(range(3), table)] == table.T.tolist()
-
-
-def test_a_flipbook_has_a_picture_for_every_figure() -> None:
-    image = pytest.importorskip("PIL.Image")
-    from tinygrad_edu.plot import DPI, Flipbook, _png, new_figure, with_palette
-
-    def bars() -> Iterator[Any]:
-        for height in (0, 1, 2):
-            figure, ax = new_figure()
-            ax.bar([0], [height], color="black")
-            ax.set_ylim(0, 2)
-            yield figure
-
-    figures = list(bars())
-    book = Flipbook(figures, title="<bars>")
-    html = book._repr_html_()
-    found = re.search('base64,([^"]*)" data-pages="([^"]*)"', html)
-    assert found
-    first, *pages = (image.open(io.BytesIO(base64.b64decode(page))).convert("RGBA") for page in (found[1], *found[2].split()))
-    pictures = [image.alpha_composite(first, page) for page in pages]  # over the first one, as a notebook shows them
-    for figure, picture in zip(figures, pictures, strict=True):
-        alone = image.open(io.BytesIO(with_palette(_png(figure, DPI)))).convert("RGBA")
-        assert np.abs(np.asarray(picture, float) - np.asarray(alone)).max() < 3  # each page is its figure, in their order
-    assert len(set(book.pages)) == 3
-    assert max(map(len, book.pages)) < len(book.first) / 2  # for they hold only their bars
-    assert 'max="2"' in html
-    assert "<bars>" not in html
-    with pytest.raises(ValueError, match="at least one figure"):
-        Flipbook([])
-
-
-def test_missing_matplotlib_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"tinygrad-edu\[plot\]"):
-        tg.History().plot()
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"loss": nn.CrossEntropyLoss}, r"the class CrossEntropyLoss: make one of it"),
-        ({"loss": "mse"}, r"loss is a function .* not 'mse'"),
-        ({"optimizer": optim.Adam}, r"the class Adam: make one of it"),
-        ({"optimizer": "adam"}, r"such as optim.Adam\(model.parameters\(\)\), and not 'adam'"),
-        ({"optimizer": optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)}, "holds no parameter of this model"),
-    ],
-)
-def test_fit_refuses_a_wrong_loss_or_optimizer_before_anything_ran(given: dict, says: str) -> None:
-    model, optimizer = start()
-    ran = []
-    model.register_forward_hook(lambda *args: ran.append(1))
-    with pytest.raises((TypeError, ValueError), match=says):
-        fit(model, data.iris(), **{"loss": cross_entropy, "optimizer": optimizer, "progress": False, **given})
-    assert not ran
+    with pytest.raises(ValueError, match="max_norm must be above 0, not -1"):
+        ClipGradients(-1)
 
 
 # -- schedules -----------------------------------------------------------------------------------------------------

@@ -51,6 +51,11 @@ def kind(x: Any) -> str:
     return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"
 
 
+def as_given(x: Any) -> str:
+    """What was given where something else was wanted: `'adam'`, or `the class Adam: make one of it`."""
+    return f"the class {x.__name__}: make one of it" if isinstance(x, type) else f"{x!r:.80}"
+
+
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when an operation's forward computation failed with `error`."""
     given = "; ".join(describe(x) for x in inputs)

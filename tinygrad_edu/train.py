@@ -15,12 +15,13 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
+from .errors import as_given
 from .grad_mode import no_grad
 from .nn import Module
 from .nn.module import keeping_mode
@@ -74,11 +75,11 @@ class Run:
         self.history = History()
         self.stop: str | None = None
 
-    def count(self, prediction: Any, target: Any, loss: Tensor, measured: dict[str, Callable]) -> None:
-        """Note what a batch gave."""
+    def add(self, count: int, values: dict[str, float]) -> None:
+        """Note what a batch of `count` samples gave."""
         self.batches += 1
-        self.samples += len(target)
-        self.means.add(len(target), measured, prediction, target, loss)
+        self.samples += count
+        self.means.add(count, values)
 
 
 # -- the loop ------------------------------------------------------------------------------------------------------
@@ -117,21 +118,27 @@ def fit(
         History: the mean loss and metrics of every epoch, by name; those of the validation as "val_loss" ...
 
     Raises:
-        ValueError: no data, epochs that are no whole number of at least one, or an optimizer that was made for another model.
-        TypeError: a loss or a metric that is no function, or an optimizer that is none: a class or a name, say; data that are no tensors.
+        ValueError: no data, epochs that are no whole number of at least one, two metrics of one name, or an optimizer that was made for
+            another model.
+        TypeError: a model, a loss, a metric or an optimizer that is none: a class or a name, say; data that are no tensors.
     """
     if not isinstance(epochs, Integral) or epochs < 1:
         raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
+    _check_model(model)
     _check_made(model, loss, optimizer)
+    for given in (data, validation):
+        if isinstance(given, Iterator):
+            raise TypeError(
+                f"the data is gone through in every epoch, and a {type(given).__name__} only once: give list(...) of it."
+            )
     loader = as_loader(data, batch_size, shuffle=True)
-    measured = {"loss": loss, **named(metrics)}
+    measured = named(metrics)
     if not isinstance(callbacks, Iterable):
         raise TypeError(
             f"callbacks is a list, such as [EarlyStopping()], and not a {type(callbacks).__name__}: put it in brackets."
         )
     actions = [each if isinstance(each, Callback) else Schedule(each) for each in callbacks]
-    run = Run(model, optimizer, epochs)
-
+    run, number = Run(model, optimizer, epochs), 0.0  # the loss of the latest batch
     between = [each for each in actions if type(each).after_backward is not Callback.after_backward]
 
     def step(x: Any, y: Any) -> tuple[Any, Tensor]:
@@ -153,19 +160,18 @@ def fit(
         while run.epoch < epochs and run.stop is None:
             started, run.means = time.perf_counter(), Means()
             model.train()
-            for x, y in on_device(loader, model):
+            for x, y in pairs(loader, model):
                 prediction, value = step(x, y)
-                run.loss = value
+                run.loss, number = value, value.item()
                 if between:
                     for action in between:
                         action.after_backward(run)
                     optimizer.step()
-                with no_grad():
-                    run.count(prediction, y, value, measured)
+                run.add(len(y), {"loss": number, **measure(measured, prediction, y)})
                 show(run)
-                if not math.isfinite(run.means.last):
+                if not math.isfinite(number):
                     run.stop = (
-                        f"the loss became {value.item()} in epoch {run.epoch + 1}: lower the learning rate, or see check_training"
+                        f"the loss became {number} in epoch {run.epoch + 1}: lower the learning rate, or see check_training"
                     )
                     break
                 for action in actions:
@@ -184,19 +190,26 @@ def fit(
         action.end(run)
     optimizer.zero_grad()
     run.history.stopped = run.stop
-    if not math.isfinite(run.means.last):
+    if not math.isfinite(number):
         warnings.warn(f"fit ended early: {run.stop}.", stacklevel=2)
     return run.history
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Module):
+        raise TypeError(f"the model is a Module, such as nn.Linear(2, 1), and not {as_given(model)}.")
 
 
 def _check_made(model: Module, loss: Any, optimizer: Any) -> None:
     """Refuse a class or a name where a loss or an optimizer is needed."""
     if isinstance(loss, type) or not callable(loss):
-        given = f"the class {loss.__name__}: make one of it" if isinstance(loss, type) else f"{loss!r}"
-        raise TypeError(f"fit: loss is a function of (prediction, target), such as nn.CrossEntropyLoss(), and not {given}.")
+        raise TypeError(
+            f"fit: loss is a function of (prediction, target), such as nn.CrossEntropyLoss(), and not {as_given(loss)}."
+        )
     if not isinstance(optimizer, Optimizer):
-        given = f"the class {optimizer.__name__}: make one of it" if isinstance(optimizer, type) else f"{optimizer!r}"
-        raise TypeError(f"fit: optimizer is one made for the model, such as optim.Adam(model.parameters()), and not {given}.")
+        raise TypeError(
+            f"fit: optimizer is one made for the model, such as optim.Adam(model.parameters()), and not {as_given(optimizer)}."
+        )
     if not {p for group in optimizer.param_groups for p in group["params"]} & {*model.parameters()}:
         raise ValueError(
             "fit: the optimizer holds no parameter of this model, so it would train nothing: make it after the model, and anew "
@@ -206,50 +219,60 @@ def _check_made(model: Module, loss: Any, optimizer: Any) -> None:
 
 def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (), batch_size: int = 256) -> dict[str, float]:
     """The mean loss and metrics over data, in eval mode and without recording; arguments as for `fit`."""
-    means, measured = Means(), {"loss": loss, **named(metrics)}
+    _check_model(model)
+    means, measured = Means(), named(metrics)
     with keeping_mode(model), no_grad():
         model.eval()
-        for x, y in on_device(as_loader(data, batch_size), model):
+        for x, y in pairs(as_loader(data, batch_size), model):
             prediction = model(x)
-            means.add(len(y), measured, prediction, y, loss(prediction, y))
+            means.add(len(y), {"loss": loss(prediction, y).item(), **measure(measured, prediction, y)})
     return means.values()
 
 
 def predict(model: Module, x: Any, batch_size: int = 256) -> Tensor:
     """The model's outputs for samples `x` (a tensor), in eval mode and without recording."""
+    _check_model(model)
     with keeping_mode(model), no_grad():
         model.eval()
-        return cat([model(*batch) for batch in on_device(as_loader((x,), batch_size), model)])
+        outputs = [model(*batch) for batch in on_device(as_loader((x,), batch_size), model)]
+    if not outputs:
+        raise ValueError(NO_DATA)
+    return cat(outputs)
+
+
+NO_DATA = "there is no data: the loader gave no batch. Is the dataset empty, or smaller than a batch (drop_last)?"
 
 
 class Means:
-    """Running means over samples: of the loss, which a batch's mean stands for, and of metrics."""
+    """Running means over samples, of numbers that are means of batches: the loss and metrics, by name."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = {}
         self.count = 0
-        self.last = 0.0
 
-    def add(self, count: int, measured: dict[str, Callable], prediction: Any, target: Any, loss: Tensor) -> None:
-        """Add a batch of `count` samples; its loss is known already."""
-        self.last = loss.item()
-        for name, measure in measured.items():
-            value = self.last if name == "loss" else float(measure(prediction, target))
+    def add(self, count: int, values: dict[str, float]) -> None:
+        """Add a batch of `count` samples."""
+        for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value * count
         self.count += count
 
     def values(self) -> dict[str, float]:
         if not self.count:
-            raise ValueError(
-                "there is no data: the loader gave no batch. Is the dataset empty, or smaller than a batch (drop_last)?"
-            )
+            raise ValueError(NO_DATA)
         return {name: total / self.count for name, total in self.sums.items()}
+
+
+@no_grad()
+def measure(metrics: dict[str, Callable], prediction: Any, target: Any) -> dict[str, float]:
+    """What each metric says of a batch."""
+    return {name: float(metric(prediction, target)) for name, metric in metrics.items()}
 
 
 # -- what the loop needs -------------------------------------------------------------------------------------------
 def as_loader(data: Any, batch_size: int, shuffle: bool = False) -> Any:
     """A loader for what `fit` takes: anything that gives batches, a dataset, or a tuple of tensors."""
-    if isinstance(data, Tensor) or (isinstance(data, list) and data and isinstance(data[0], Tensor)):
+    alone = isinstance(data, Tensor | str) or (isinstance(data, list) and data and isinstance(data[0], Tensor))
+    if alone or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
         raise TypeError(f"the data must be a pair (x, y), a dataset or a DataLoader, not a {type(data).__name__}.")
     if isinstance(data, tuple):
         if wrong := [type(part).__name__ for part in data if not isinstance(part, Tensor)]:
@@ -270,13 +293,26 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
         yield [x.to(where) if isinstance(x, Tensor) and where is not None and x.device != where else x for x in batch]
 
 
+def pairs(loader: Iterable[Any], model: Module) -> Iterator[Any]:
+    """The loader's batches (x, y), on the device of the model's parameters."""
+    for batch in on_device(loader, model):
+        if len(batch) != 2:
+            raise ValueError(f"a batch is a pair (x, y), and this one has {len(batch)} parts: write the loop yourself for it.")
+        yield batch
+
+
 def named(metrics: Metrics) -> dict[str, Callable]:
     """Metrics by name; a function is called by its own."""
-    if not isinstance(metrics, Iterable) or not all(map(callable, metrics.values() if isinstance(metrics, dict) else metrics)):
+    if not isinstance(metrics, Collection) or not all(map(callable, metrics.values() if isinstance(metrics, dict) else metrics)):
         raise TypeError(
             f"metrics is a list of functions of (prediction, target), such as [metrics.accuracy], and not {metrics!r}."
         )
-    return metrics if isinstance(metrics, dict) else {getattr(m, "__name__", type(m).__name__): m for m in metrics}
+    found = metrics if isinstance(metrics, dict) else {getattr(m, "__name__", type(m).__name__): m for m in metrics}
+    if len(found) < len(metrics) or "loss" in found:
+        raise ValueError(
+            f"each metric needs a name of its own, other than loss, and these are called {', '.join(found)}: give them as a dict."
+        )
+    return found
 
 
 @contextmanager
@@ -371,8 +407,8 @@ class Schedule(Callback):
     def __init__(self, scheduler: Any, every: str = "epoch", monitor: str = "val_loss") -> None:
         if every not in ("epoch", "batch"):
             raise ValueError(f'every must be "epoch" or "batch", not {every!r}.')
-        if not hasattr(scheduler, "step"):
-            raise TypeError(f"a callback is a Callback or a learning-rate schedule, not a {type(scheduler).__name__}.")
+        if isinstance(scheduler, type | Optimizer) or not hasattr(scheduler, "step"):
+            raise TypeError(f"a callback is a Callback or a learning-rate schedule, and not {as_given(scheduler)}.")
         self.scheduler, self.every, self.monitor = scheduler, every, monitor
 
     def after_batch(self, run: Run) -> None:
@@ -395,6 +431,8 @@ class ClipGradients(Callback):
     """
 
     def __init__(self, max_norm: float) -> None:
+        if not max_norm > 0:
+            raise ValueError(f"ClipGradients: max_norm must be above 0, not {max_norm}.")
         self.max_norm = max_norm
 
     def after_backward(self, run: Run) -> None:
