@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import draw, nn
-from tinygrad_edu.see import GraphvizError, group, trace
+from tinygrad_edu.see import GraphvizError, group, play, trace
 from tinygrad_edu.see.draw import CELL
 from tinygrad_edu.see.graphviz import PURE, program
 
@@ -137,6 +137,9 @@ def test_a_model_without_data():
     assert all(p.grad is None for p in model.parameters())
     with pytest.raises(ValueError, match=r"draw\(model, \(1, 4\)\)"):
         draw(model)
+    model.forward = lambda x: x.sum().item()
+    with pytest.raises(ValueError, match="no tensor in what Sequential returns"):
+        draw(model, (1, 2))
 
 
 def test_a_trace_can_be_drawn():
@@ -147,6 +150,13 @@ def test_directions():
     assert "rankdir=TB" in draw(small(), direction="TB").dot
     with pytest.raises(ValueError, match='"LR"'):
         draw(small(), direction="left")
+
+
+@pytest.mark.parametrize("picture", [draw, play])
+@pytest.mark.parametrize("depth", [-1, 0.5])
+def test_a_depth_that_is_none_is_refused(picture, depth):
+    with pytest.raises(ValueError, match=rf"a whole number from 0 on, and not {depth}"):
+        picture(small(), depth=depth)
 
 
 def test_what_belongs_to_a_model_is_refused_of_a_tensor(tmp_path):

@@ -96,8 +96,9 @@ def test_refusals():
         explain(x)
     loss = x.sum()
     loss.backward()
-    with pytest.raises(IndexError, match=r"shape \(1,\); it is 1"):
-        explain(x, element=1)
+    for element in (1, 0.0):
+        with pytest.raises(IndexError, match=rf"shape \(1,\); it is {element}"):
+            explain(x, element=element)
     with pytest.raises(GraphError, match="up to 1024 elements"):
         explain(x, (x * tg.ones(2000)).sum(), element=0)
 

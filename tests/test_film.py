@@ -156,7 +156,15 @@ def test_json_and_back() -> None:
     assert again.to_json() == text
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not even JSON"), ("[]", "'list'"), ('{"format": "x/2"}', "'x/2'")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not even JSON"),
+        ("[]", "'list'"),
+        ('{"format": "x/2"}', "'x/2'"),
+        ('{"format": "tinygrad_edu.film/1", "x": 1}', "damaged"),
+    ],
+)
 def test_what_is_no_film(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Film.from_json(text)

@@ -216,6 +216,9 @@ def test_refusals_say_what_to_do():
         Trace.from_json("no")
     with pytest.raises(ValueError, match="trace/9"):
         Trace.from_json('{"format": "tinygrad_edu.trace/9"}')
+    for damaged in ('{"format": "tinygrad_edu.trace/1"}', '{"format": "tinygrad_edu.trace/1", "nodes": 3}'):
+        with pytest.raises(ValueError, match="this trace is damaged"):
+            Trace.from_json(damaged)
     t = trace(tg.tensor(1.0, requires_grad=True) * 2)
     with pytest.raises(IndexError, match="steps 0 to"):
         frame(t, len(t.steps))
@@ -582,10 +585,11 @@ def test_groups_by_hand():
         for _ in range(2):
             with group("inner"):
                 h = h * 2
-        h = h + 1
+        with group(3):
+            h = h + 1
     t = trace(h)
-    assert [g.path for g in t.modules] == ["outer", "outer.inner #1", "outer.inner #2"]
-    assert [node.module for node in t.nodes] == [None, "outer.inner #1", "outer.inner #2", "outer"]
+    assert [g.path for g in t.modules] == ["outer", "outer.inner #1", "outer.inner #2", "outer.3"]
+    assert [node.module for node in t.nodes] == [None, "outer.inner #1", "outer.inner #2", "outer.3"]
 
 
 def test_a_module_called_inside_groups_by_hand():

@@ -58,4 +58,4 @@ def group(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        calls.log.append((name, began, tick()))
+        calls.log.append((str(name), began, tick()))  # a number too

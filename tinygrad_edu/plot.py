@@ -207,7 +207,7 @@ def plot_film(film: Film, parts: Sequence[str] = (), moment: int = -1, path: Any
 def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int = 60, fps: int = 10) -> Path:
     """Write a film as a GIF or MP4; see `Film.save`."""
     path = Path(path)
-    if path.suffix not in (".gif", ".mp4"):
+    if path.suffix.lower() not in (".gif", ".mp4"):
         raise ValueError(
             f"save writes .gif and .mp4, not {path.suffix or 'a file without ending'!r}; film.play(path) writes a page, film.plot(path=...) "
             "a picture and to_json() the data."
@@ -217,7 +217,7 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
     picture = FilmPicture(film, parts)
     last = len(film.moments) - 1
     shots = picture.shots(sorted({round(k * last / max(frames - 1, 1)) for k in range(frames)}))
-    (_write_gif if path.suffix == ".gif" else _write_mp4)(path, shots, picture.figure, fps)
+    (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(path, shots, picture.figure, fps)
     return path
 
 

@@ -23,6 +23,7 @@ from ..nn.module import Module, keeping_mode
 from ..nn.summary import inputs_for
 from ..tensor import Tensor
 from ..trees import tensors
+from .folding import card_of, cards, check_depth, depth_that_fits, nodes_in
 from .format import Node, Trace, frame
 from .graphviz import GraphvizError, render
 from .groups import Group
@@ -95,7 +96,7 @@ def draw(
     else:
         one = isinstance(what, Tensor) and what.array.size == 1
         traced = trace(what, backward=one if gradients is None else gradients)
-    return Drawing(traced, depth_that_fits(traced, depth, max_nodes), values, gradients is not False, direction)
+    return Drawing(traced, chosen_depth(traced, depth, max_nodes), values, gradients is not False, direction)
 
 
 def _output(model: Module, inputs: tuple | None) -> Tensor:
@@ -105,26 +106,20 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
         raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
     with keeping_mode(model):
         model.eval()
-        return next(tensors(model(*inputs)))
+        found = next(tensors(model(*inputs)), None)
+    if found is None:
+        raise DrawingError(f"draw: there is no tensor in what {type(model).__name__} returns.")
+    return found
 
 
-# -- folding -------------------------------------------------------------------------------------------------------------
-def fold(trace: Trace, depth: int) -> dict[str, str]:
-    """Where each node is to be seen: by node id, that id, or the path of the group that is folded around it."""
-    shown = {}
-    for node in trace.nodes:
-        around = trace.groups_around(node.module)
-        shown[node.id] = around[depth] if len(around) > depth else node.id
-    return shown
-
-
-def depth_that_fits(trace: Trace, depth: int | None, max_nodes: int) -> int:
-    deepest = max((len(trace.groups_around(group.path)) for group in trace.modules), default=0)
-    for tried in [depth] if depth is not None else range(deepest, -1, -1):
-        count = len(set(fold(trace, tried).values()))
-        if count <= max_nodes:
-            return tried
-    folded = f"with depth={tried}" if depth else "with every module folded" if trace.modules else "without modules to fold"
+def chosen_depth(trace: Trace, depth: int | None, max_nodes: int) -> int:
+    """How many levels of modules to open: as many as asked for, or as fit; DrawingError if that is too much for a picture."""
+    check_depth(depth)
+    chosen = (depth_that_fits(trace, max_nodes) or 0) if depth is None else depth
+    count = len(cards(trace, chosen))
+    if count <= max_nodes:
+        return chosen
+    folded = f"with depth={depth}" if depth else "with every module folded" if trace.modules else "without modules to fold"
     smaller = "a smaller depth=, " if depth else "" if trace.modules else "`with see.group(name):` around its parts, "
     raise DrawingError(
         f"this graph has {len(trace.nodes)} tensors, {count} cards {folded}, and a picture shows at most {max_nodes}. "
@@ -143,7 +138,7 @@ class Drawing:
         self._values, self._gradients = values, gradients
         self._scales = scales(trace)
         self._frame = frame(trace, len(trace.steps) - 1) if trace.steps else None
-        self._shown = fold(trace, depth)
+        self._shown = {node.id: card_of(trace, node, depth) for node in trace.nodes}
         self._ids = {shown: f"n{i}" for i, shown in enumerate(dict.fromkeys(self._shown.values()))}
         self._graph = Digraph(
             "graph",
@@ -212,7 +207,7 @@ class Drawing:
         for group in self.trace.modules:
             if group.parent != path:
                 continue
-            inside = [node for node in self.trace.nodes if group.path in self.trace.groups_around(node.module)]
+            inside = nodes_in(self.trace, group.path)
             if group.path in self._ids:
                 self._add_box(graph, group, inside)
             elif len(inside) == 1:  # a frame around one card would say nothing

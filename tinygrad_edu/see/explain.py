@@ -19,7 +19,7 @@ from ..autograd import engine, gradients
 from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
-from .draw import Drawing, DrawingError, depth_that_fits
+from .draw import Drawing, DrawingError, chosen_depth
 from .equation import apply_rule
 from .format import Trace
 from .graphviz import GraphvizError
@@ -288,7 +288,7 @@ class _Walk:
 
 def _index_of(x: Tensor, element: int | tuple[int, ...]) -> tuple[int, ...]:
     index = element if isinstance(element, tuple) else (element,)
-    if len(index) != x.ndim or not all(-n <= i < n for i, n in zip(index, x.shape, strict=True)):
+    if len(index) != x.ndim or not all(isinstance(i, int) and -n <= i < n for i, n in zip(index, x.shape, strict=True)):
         raise IndexError(f"element must be the index of one element of a tensor of shape {x.shape}; it is {element!r}.")
     return tuple(i % n for i, n in zip(index, x.shape, strict=True))
 
@@ -331,7 +331,7 @@ class GraphCheck:
                 marks.setdefault(
                     id, f"{'its rule' if marks else 'first wrong rule:'} d{rule.input}{' is wrong' if marks else ''}"
                 )
-        return Drawing(self._trace, depth_that_fits(self._trace, None, max_nodes), True, True, "LR", marks)
+        return Drawing(self._trace, chosen_depth(self._trace, None, max_nodes), True, True, "LR", marks)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:

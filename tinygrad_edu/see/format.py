@@ -154,11 +154,12 @@ class Trace:
         found: list[str] = []
         while path is not None:
             found.append(path)
-            path = self._parents[path]
+            path = self.parents[path]
         return found[::-1]
 
     @cached_property
-    def _parents(self) -> dict[str, str | None]:
+    def parents(self) -> dict[str, str | None]:
+        """The path of the group around each group."""
         return {group.path: group.parent for group in self.modules}
 
     def to_json(self) -> str:

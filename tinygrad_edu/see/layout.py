@@ -13,6 +13,7 @@ from math import ceil
 from typing import Any
 
 from ..errors import GraphError
+from .folding import card_of, check_depth, depth_that_fits, nodes_in
 from .format import Trace
 from .graphviz import GraphvizError, render
 
@@ -20,7 +21,6 @@ WIDTH, HEIGHT = 140, 102  # of a card, in pixels
 READABLE = 150  # so many cards are drawn whole; of more, modules are folded
 MAX_NODES = 2000
 PASSED = 5000  # columns that lines go past: with more, as of weights used at a hundred steps in time, Graphviz takes minutes
-Parents = dict[str, str | None]  # of the groups of a trace
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,22 @@ def views(trace: Trace, depth: int | None = None, max_nodes: int = MAX_NODES) ->
 
 def views_of(traces: Iterable[Trace], depth: int | None = None, max_nodes: int = MAX_NODES) -> list[list[View]]:
     """The pictures of each of these traces: faster than one trace after the other."""
-    trees = [_Tree(trace) for trace in traces]
-    found = [_without_places(tree, depth, max_nodes) for tree in trees]
-    _place([(view, tree.parents) for tree, views in zip(trees, found, strict=True) for view in views])
+    traces = list(traces)
+    check_depth(depth)
+    found = [_without_places(trace, depth, max_nodes) for trace in traces]
+    _place([(view, trace) for trace, views in zip(traces, found, strict=True) for view in views])
     return found
 
 
-def _without_places(tree: _Tree, depth: int | None, max_nodes: int) -> list[View]:
+def _without_places(trace: Trace, depth: int | None, max_nodes: int) -> list[View]:
     """What is in the pictures of a trace."""
     found, waiting = [], [("", depth)]
     while waiting:
         path, levels = waiting.pop(0)
-        open_levels = tree.readable_levels(path) if levels is None else levels
-        view = tree.view(path, open_levels)
+        view = _view(trace, path, (depth_that_fits(trace, READABLE, path) or 0) if levels is None else levels)
         if len(view.cards) > max_nodes:
             where = f"the group {path!r}" if path else "this graph"
-            fold = "Fold modules with a smaller depth= (depth=0 folds all), make" if levels and tree.parents else "Make"
+            fold = "Fold modules with a smaller depth= (depth=0 folds all), make" if levels and trace.modules else "Make"
             raise GraphError(
                 f"the picture of {where} would show {len(view.cards)} cards, and max_nodes is {max_nodes}. {fold} groups with "
                 "`with group(name):` around parts of the computation, draw a smaller input, or raise max_nodes=."
@@ -106,79 +106,52 @@ def _without_places(tree: _Tree, depth: int | None, max_nodes: int) -> list[View
     return found
 
 
-class _Tree:
-    """The groups of a trace, and what lies in each."""
-
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self.parents = {group.path: group.parent for group in trace.modules}
-        self.of = {node.id: node.module for node in trace.nodes}
-
-    def around(self, path: str | None) -> Iterator[str]:
-        """A group and those around it, from the inside out."""
-        while path is not None:
-            yield path
-            path = self.parents[path]
-
-    def card_of(self, node: str, path: str, levels: int) -> str:
-        """What stands for a node in the view of `path` that opens so many levels: itself or the group in which it is folded."""
-        way = list(self.around(self.of[node]))[::-1]
-        inside = way[way.index(path) + 1 :] if path in way else way
-        return inside[levels] if len(inside) > levels else node
-
-    def members(self, path: str) -> list[str]:
-        return [node.id for node in self.trace.nodes if not path or path in self.around(self.of[node.id])]
-
-    def readable_levels(self, path: str) -> int:
-        members = self.members(path)
-        deepest = max((len(list(self.around(self.of[node]))) for node in members), default=0)
-        counts = (len({self.card_of(node, path, levels) for node in members}) for levels in range(deepest, 0, -1))
-        return next((deepest - i for i, count in enumerate(counts) if count <= READABLE), 0)
-
-    def view(self, path: str, levels: int) -> View:
-        view = View(path)
-        inside = self.members(path)
-        cards = {node: self.card_of(node, path, levels) for node in inside}
-        nowhere = Box(0, 0, WIDTH, HEIGHT)
-        for node, card in cards.items():
-            view.cards[card] = nowhere
-            if card != node:
-                view.folded.setdefault(card, []).append(node)
-            for group in self.around(self.parents[card] if card != node else self.of[node]):
-                if group == path:
-                    break
-                view.groups[group] = nowhere
-        between: dict[tuple[str, str], list[str]] = {}
-        for edge in self.trace.edges:
-            if edge.src not in cards and edge.dst not in cards:
-                continue
-            ends = cards.get(edge.src, edge.src), cards.get(edge.dst, edge.dst)
-            for end in ends:
-                if end not in view.cards:
-                    view.cards[end] = nowhere
-                    view.beside.append(end)
-            if ends[0] != ends[1]:
-                between.setdefault(ends, []).append(edge.id)
-        for (src, dst), edges in between.items():
-            one_each = src not in view.folded and dst not in view.folded  # y*y: two lines
-            bundles = [[edge] for edge in edges] if one_each else [edges]
-            view.lines += [Line(src, dst, bundle, "") for bundle in bundles]
-        for card in view.cards:
-            around = self.parents[card] if card in view.folded else self.of[card]
-            if around in view.groups:
-                view.inside.setdefault(around, []).append(card)
-        return view
+def _view(trace: Trace, path: str, levels: int) -> View:
+    """What is in the picture of a group (or of all) with so many levels open."""
+    view = View(path)
+    nowhere = Box(0, 0, WIDTH, HEIGHT)
+    around: dict[str, str | None] = {}  # the group that a card stands in
+    cards: dict[str, str] = {}  # by node
+    for node in nodes_in(trace, path):
+        card = cards[node.id] = card_of(trace, node, levels, path)
+        view.cards[card] = nowhere
+        around[card] = node.module if card == node.id else trace.parents[card]
+        if card != node.id:
+            view.folded.setdefault(card, []).append(node.id)
+        for group in reversed(trace.groups_around(around[card])):
+            if group == path:
+                break
+            view.groups[group] = nowhere
+    between: dict[tuple[str, str], list[str]] = {}
+    for edge in trace.edges:
+        if edge.src not in cards and edge.dst not in cards:
+            continue
+        ends = cards.get(edge.src, edge.src), cards.get(edge.dst, edge.dst)
+        for end in ends:
+            if end not in view.cards:
+                view.cards[end] = nowhere
+                view.beside.append(end)
+        if ends[0] != ends[1]:
+            between.setdefault(ends, []).append(edge.id)
+    for (src, dst), edges in between.items():
+        one_each = src not in view.folded and dst not in view.folded  # y*y: two lines
+        bundles = [[edge] for edge in edges] if one_each else [edges]
+        view.lines += [Line(src, dst, bundle, "") for bundle in bundles]
+    for card, parent in around.items():
+        if parent in view.groups:
+            view.inside.setdefault(parent, []).append(card)
+    return view
 
 
-def _place(views: list[tuple[View, Parents]]) -> None:
+def _place(views: list[tuple[View, Trace]]) -> None:
     """Give everything in these views its place."""
-    by_layers = [(view, parents) for view, parents in views if _passed(view) > PASSED]
+    by_layers = [(view, trace) for view, trace in views if _passed(view) > PASSED]
     try:
-        _by_graphviz([(view, parents) for view, parents in views if _passed(view) <= PASSED])
+        _by_graphviz([(view, trace) for view, trace in views if _passed(view) <= PASSED])
     except GraphvizError:
         by_layers = views
-    for view, parents in by_layers:
-        _by_layers(view, parents)
+    for view, trace in by_layers:
+        _by_layers(view, trace)
 
 
 def _passed(view: View) -> int:
@@ -188,11 +161,11 @@ def _passed(view: View) -> int:
 
 
 # -- by Graphviz -----------------------------------------------------------------------------------------------------
-def _by_graphviz(views: list[tuple[View, Parents]]) -> None:
+def _by_graphviz(views: list[tuple[View, Trace]]) -> None:
     """All of them at once: most of the time for a picture goes into starting the program."""
     if not views:
         return
-    answers = render("\n".join(line for view, parents in views for line in _dot(view, parents)), "json0").decode()
+    answers = render("\n".join(line for view, trace in views for line in _dot(view, trace)), "json0").decode()
     end = 0
     for view, _ in views:
         answer, end = json.JSONDecoder().raw_decode(answers, answers.index("{", end))
@@ -215,7 +188,7 @@ def _take_places(view: View, answer: dict[str, Any]) -> None:
     view.lines = [Line(line.src, line.dst, line.edges, paths[i]) for i, line in enumerate(view.lines)]
 
 
-def _dot(view: View, parents: Parents) -> Iterator[str]:
+def _dot(view: View, trace: Trace) -> Iterator[str]:
     """The view in Graphviz's language: numbers for names, and sizes in inches (72 pixels)."""
     number, groups = {card: i for i, card in enumerate(view.cards)}, list(view.groups)
     yield "digraph { rankdir=LR; nodesep=0.22; ranksep=0.45; outputorder=edgesfirst;"
@@ -226,12 +199,12 @@ def _dot(view: View, parents: Parents) -> Iterator[str]:
         yield f'subgraph cluster{groups.index(path)} {{ label="name"; fontsize=12; margin=12;'
         yield from (f"{number[card]};" for card in view.inside.get(path, ()))
         for inner in groups:
-            if parents[inner] == path:
+            if trace.parents[inner] == path:
                 yield from group(inner)
         yield "}"
 
     for path in groups:
-        if parents[path] not in view.groups:
+        if trace.parents[path] not in view.groups:
             yield from group(path)
     yield from (f"{i};" for i in number.values())
     yield from (f"{number[line.src]} -> {number[line.dst]} [id={i}];" for i, line in enumerate(view.lines))
@@ -254,7 +227,7 @@ def _spline(position: str, left: float, top: float) -> str:
 
 
 # -- without Graphviz ------------------------------------------------------------------------------------------------
-def _by_layers(view: View, parents: Parents) -> None:
+def _by_layers(view: View, trace: Trace) -> None:
     """Columns by distance from the inputs; in a column, each card near those that it is joined to."""
     column = _columns(view)
     targets: dict[str, list[str]] = {card: [] for card in view.cards}
@@ -272,7 +245,7 @@ def _by_layers(view: View, parents: Parents) -> None:
     for i, cards in enumerate(columns):
         for card in cards:
             view.cards[card] = Box(20 + i * (WIDTH + 50), 30 + (row[card] - first) * (HEIGHT + 30), WIDTH, HEIGHT)
-    _frame_groups(view, parents)
+    _frame_groups(view, trace)
     view.lines = [Line(line.src, line.dst, line.edges, path) for line, path in zip(view.lines, _curves(view), strict=True)]
     boxes = list(view.cards.values())
     view.width = max((box.x + box.width for box in boxes), default=0) + 20
@@ -318,10 +291,10 @@ def _mean(values: Iterable[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _frame_groups(view: View, parents: Parents) -> None:
+def _frame_groups(view: View, trace: Trace) -> None:
     """A frame around the cards of each group; none where a card of something else would stand in it."""
     for path in list(view.groups):
-        inner = {group for group in view.groups if _is_inside(group, path, parents)}
+        inner = {group for group in view.groups if path in trace.groups_around(group)}
         members = {card for group in inner for card in view.inside.get(group, ())}
         boxes = [view.cards[card] for card in members]
         x0, y0 = min(box.x for box in boxes) - 8, min(box.y for box in boxes) - 22
@@ -331,12 +304,6 @@ def _frame_groups(view: View, parents: Parents) -> None:
             del view.groups[path]
         else:
             view.groups[path] = Box(x0, y0, x1 - x0, y1 - y0)
-
-
-def _is_inside(group: str | None, path: str, parents: Parents) -> bool:
-    while group is not None and group != path:
-        group = parents[group]
-    return group == path
 
 
 def _curves(view: View) -> Iterator[str]:

@@ -100,7 +100,10 @@ def from_text(kind: type, text: str, name: str, version: str) -> Any:
     given = data.get("format") if isinstance(data, dict) else type(data).__name__
     if given != version:
         raise ValueError(f"this is not a {name} that this version reads: its format is {given!r}, expected {version!r}.")
-    return _read(kind, data)
+    try:
+        return _read(kind, data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"this {name} is damaged ({error}): write it anew with to_json().") from None
 
 
 def plain(value: Any) -> Any:

@@ -66,7 +66,9 @@ def zoom(z: Tensor, loss: Tensor | None = None) -> Trace:
     v5 x[0, 1] * w[1, 0]
     z[0, 0] v4 + v5
     """
-    if not isinstance(z, Tensor) or z.op is None:
+    if not isinstance(z, Tensor):
+        raise TypeError(f"zoom takes a tensor that an operation made, not a {type(z).__name__}.")
+    if z.op is None:
         raise GraphError("zoom opens what a recorded operation made; this tensor is a leaf, or was computed without recording.")
     z = _layer_behind(z)
     gradient = _gradient(z, loss) if z.requires_grad else None
