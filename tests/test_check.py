@@ -316,6 +316,21 @@ def test_loss_that_grows() -> None:
 def test_arguments_in_another_order_are_refused() -> None:
     with pytest.raises(TypeError, match=r"the batch must be a pair \(x, y\), not a function"):
         check_training(Layered(4, 3), cross_entropy, classes())
+    with pytest.raises(TypeError, match=r"check_training: loss is a function .* not the class CrossEntropyLoss: make one of it"):
+        check_training(Layered(4, 3), classes(), nn.CrossEntropyLoss)
+    with pytest.raises(TypeError, match=r"check_training: optimizer is one made for the model, .* not 'adam'"):
+        check_training(Layered(4, 3), classes(), cross_entropy, "adam")
+
+
+def test_an_empty_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="the batch is empty"):
+        check_training(Layered(4, 3), (tg.ones(0, 4), tg.ones(0).long()), cross_entropy)
+
+
+def test_a_loss_that_is_no_tensor() -> None:
+    findings = check_training(Layered(4, 3), classes(), lambda z, y: cross_entropy(z, y).item())
+    assert findings.names == ["loss"]
+    assert "without .item()" in findings[0].advice
 
 
 def test_errors_of_the_model_are_shown() -> None:

@@ -128,7 +128,7 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"model": nn.Linear}, "the model is a Module, .* not the class Linear: make one of it"),
+        ({"model": nn.Linear}, "fit: model is a Module, .* not the class Linear: make one of it"),
         ({"loss": nn.CrossEntropyLoss}, "the class CrossEntropyLoss: make one of it"),
         ({"loss": "mse"}, "loss is a function .* not 'mse'"),
         ({"optimizer": optim.Adam}, "the class Adam: make one of it"),

@@ -23,6 +23,7 @@ from .nn.module import keeping_mode
 from .ops import random
 from .optim import Adam, Optimizer
 from .tensor import Tensor
+from .train import check_parts
 
 STEPS = 20  # on one batch, in which the loss must fall
 MANY_DEAD = 0.9  # share of a layer's units
@@ -73,7 +74,10 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
     """
     if not isinstance(batch, Sequence) or len(batch) != 2:
         raise TypeError(f"check_training(model, batch, loss): the batch must be a pair (x, y), not a {type(batch).__name__}.")
+    check_parts("check_training", model=model, loss=loss, **({} if optimizer is None else {"optimizer": optimizer}))
     x, y = batch
+    if isinstance(x, Tensor) and not x.array.size:
+        raise ValueError("check_training: the batch is empty, so there is nothing to be found.")
     findings = Findings()
     _look_at_gradients_left_over(findings, model)
     with undone(model, optimizer):
@@ -100,6 +104,9 @@ def check_training(model: Module, batch: Any, loss: Callable, optimizer: Optimiz
             if len(findings) > problems:  # it is said already what the loss does not like
                 return findings
             raise
+        if not isinstance(value, Tensor):
+            findings.add("loss", f"the loss is {value!r:.40} and no tensor.", "return the tensor, without .item() or float().")
+            return findings
         if math.prod(value.shape) != 1:
             findings.add("loss", f"the loss has shape {value.shape}.", "reduce it to one number: loss.mean() or loss.sum().")
             return findings

@@ -124,8 +124,12 @@ def fit(
     """
     if not isinstance(epochs, Integral) or epochs < 1:
         raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
-    _check_model(model)
-    _check_made(model, loss, optimizer)
+    check_parts("fit", model=model, loss=loss, optimizer=optimizer)
+    if not {p for group in optimizer.param_groups for p in group["params"]} & {*model.parameters()}:
+        raise ValueError(
+            "fit: the optimizer holds no parameter of this model, so it would train nothing: make it after the model, and anew "
+            "whenever the model is made anew."
+        )
     for given in (data, validation):
         if isinstance(given, Iterator):
             raise TypeError(
@@ -195,31 +199,27 @@ def fit(
     return run.history
 
 
-def _check_model(model: Any) -> None:
-    if not isinstance(model, Module):
-        raise TypeError(f"the model is a Module, such as nn.Linear(2, 1), and not {as_given(model)}.")
+WANTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "model": ("a Module, such as nn.Linear(2, 1)", lambda x: isinstance(x, Module)),
+    "loss": (
+        "a function of (prediction, target), such as nn.CrossEntropyLoss()",
+        lambda x: callable(x) and not isinstance(x, type),
+    ),
+    "optimizer": ("one made for the model, such as optim.Adam(model.parameters())", lambda x: isinstance(x, Optimizer)),
+}
 
 
-def _check_made(model: Module, loss: Any, optimizer: Any) -> None:
-    """Refuse a class or a name where a loss or an optimizer is needed."""
-    if isinstance(loss, type) or not callable(loss):
-        raise TypeError(
-            f"fit: loss is a function of (prediction, target), such as nn.CrossEntropyLoss(), and not {as_given(loss)}."
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"fit: optimizer is one made for the model, such as optim.Adam(model.parameters()), and not {as_given(optimizer)}."
-        )
-    if not {p for group in optimizer.param_groups for p in group["params"]} & {*model.parameters()}:
-        raise ValueError(
-            "fit: the optimizer holds no parameter of this model, so it would train nothing: make it after the model, and anew "
-            "whenever the model is made anew."
-        )
+def check_parts(caller: str, **parts: Any) -> None:
+    """Refuse a class or a name, say, where a model, a loss or an optimizer is needed."""
+    for name, given in parts.items():
+        wanted, is_one = WANTED[name]
+        if not is_one(given):
+            raise TypeError(f"{caller}: {name} is {wanted}, and not {as_given(given)}.")
 
 
 def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (), batch_size: int = 256) -> dict[str, float]:
     """The mean loss and metrics over data, in eval mode and without recording; arguments as for `fit`."""
-    _check_model(model)
+    check_parts("evaluate", model=model, loss=loss)
     means, measured = Means(), named(metrics)
     with keeping_mode(model), no_grad():
         model.eval()
@@ -231,7 +231,7 @@ def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (),
 
 def predict(model: Module, x: Any, batch_size: int = 256) -> Tensor:
     """The model's outputs for samples `x` (a tensor), in eval mode and without recording."""
-    _check_model(model)
+    check_parts("predict", model=model)
     with keeping_mode(model), no_grad():
         model.eval()
         outputs = [model(*batch) for batch in on_device(as_loader((x,), batch_size), model)]
