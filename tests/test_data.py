@@ -230,6 +230,7 @@ def test_samplers_and_collate_of_ones_own() -> None:
         ({"batch_size": 2.5}, "batch_size"),
         ({"batch_size": None, "drop_last": True}, "drop_last"),
         ({"num_workers": -1}, "num_workers"),
+        ({"num_workers": 1.5}, "num_workers"),
         ({"timeout": -1}, "timeout"),
         ({"prefetch_factor": 2}, "prefetch_factor"),
         ({"persistent_workers": True}, "persistent_workers"),
@@ -244,6 +245,13 @@ def test_refused_settings(settings: dict[str, Any], message: str) -> None:
 
 
 def test_refused_data() -> None:
+    with pytest.raises(ValueError, match=r"num_samples must be a positive integer, not 2\.5"):
+        RandomSampler(Numbers(3), num_samples=2.5)
+    with pytest.raises(TypeError, match="not offered"):
+        next(iter(DataLoader([np.array("text")], 1)))
+    for n in (0, -1, 2.5):
+        with pytest.raises(ValueError, match=f"a whole number, at least 1, not {n}"):
+            data.moons(n)
     with pytest.raises(ValueError, match="empty"):
         DataLoader(Numbers(0), shuffle=True)
     with pytest.raises(ValueError, match="IterableDataset"):
@@ -342,7 +350,7 @@ def test_random_split(n: int, cuts: list[int], seed: int) -> None:
 def test_random_split_by_fractions() -> None:
     assert [len(part) for part in random_split(Numbers(10), [0.5, 0.3, 0.2])] == [5, 3, 2]
     assert [len(part) for part in random_split(Numbers(7), [0.5, 0.5])] == [4, 3]
-    for wrong in ([3, 3], [-1, 11], [0.5, 0.6]):
+    for wrong in ([3, 3], [-1, 11], [0.5, 0.6], [5.5, 4.5]):
         with pytest.raises(ValueError, match="lengths"):
             random_split(Numbers(10), wrong)
 

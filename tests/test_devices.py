@@ -569,3 +569,9 @@ def test_missing_libraries_are_named_at_once(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(cupy, "ones", compile)
     with pytest.raises(DeviceError, match=r"libnvrtc.*pip install"):
         tg.zeros(2, device="cuda")
+
+
+@pytest.mark.parametrize("wrong", [("tpu",), ("cuda:-1",), ("cuda:0", 1), ("cuda", -1)])
+def test_a_device_that_is_none(wrong: tuple) -> None:
+    with pytest.raises(DeviceError, match=str(wrong[-1])):
+        tg.device(*wrong)

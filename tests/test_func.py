@@ -41,6 +41,29 @@ def test_grad_wants_a_single_number() -> None:
             func.grad(function)(tg.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda x: func.grad(lambda x: x.sum(), 1)(x), "argnums 1: the function was called with 1 arguments"),
+        (
+            lambda x: func.grad(lambda x: x.sum(), has_aux=True)(x),
+            r"has_aux=True the function returns \(output, something else\)",
+        ),
+        (lambda x: func.vjp(lambda x: x, x)[1](x, x), "a vector for each of 1 outputs; given are 2"),
+        (lambda x: func.vmap(lambda x: x.item())(x), "must return tensors only, .* not a float"),
+        (lambda x: func.vmap(lambda x: None)(x), "not a NoneType"),
+        (lambda x: func.vmap(lambda x: (x, x), out_dims=(0,))(x), r"out_dims \(0,\) must say a dim for each of 2 results"),
+    ],
+)
+def test_what_is_refused(call: Any, says: str) -> None:
+    with pytest.raises((GraphError, IndexError, ValueError), match=says):
+        call(tg.ones(2))
+
+
+def test_a_stack_of_models_may_come_from_a_generator() -> None:
+    assert func.stack_module_state(nn.Linear(2, 1) for _ in range(3))[0]["weight"].shape == (3, 1, 2)
+
+
 def test_arguments_are_left_alone() -> None:
     x = tg.ones(2, requires_grad=True)
     func.grad(lambda x: (x * x).sum())(x)

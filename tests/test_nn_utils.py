@@ -158,6 +158,8 @@ def test_weight_norm(dim: int | None) -> None:
     with tg.no_grad():
         layer.parametrizations.weight.original1.mul_(5)  # the direction's length does not matter
     np.testing.assert_allclose(layer.weight.detach().numpy(), before, rtol=1e-5)
+    with pytest.raises(IndexError):
+        parametrizations.weight_norm(nn.Linear(3, 2), dim=2)
     with pytest.raises(ValueError, match="several"):
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
     parametrize.remove_parametrizations(layer, "weight")

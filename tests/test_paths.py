@@ -155,6 +155,8 @@ def test_a_scaler_goes_on_where_it_was_saved() -> None:
         again.load_state_dict(amp.GradScaler("cpu", enabled=False).state_dict())
     with pytest.raises(ValueError, match="growth_factor"):
         amp.GradScaler("cpu", growth_factor=0.5)
+    with pytest.raises(ValueError, match="init_scale must be above 0"):
+        amp.GradScaler("cpu", init_scale=0)
 
 
 def test_an_old_type_asks_whether_a_tuple_is_a_size() -> None:

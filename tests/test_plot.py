@@ -75,6 +75,11 @@ def test_what_a_decision_cannot_draw_is_said() -> None:
         plot_decision(lambda x: x, tg.ones(2, 4), y)
     with pytest.raises(TypeError, match=r"whole numbers.*write y\.long\(\)"):
         plot_decision(lambda x: x, x, y.float())
+    with pytest.raises(ValueError, match=r"class of each sample, \(samples,\), and is \(2, 1\)"):
+        plot_decision(lambda x: x, x, y.unsqueeze(1))
+    for wrong in (tg.tensor([0, -1]), y[:0]):
+        with pytest.raises(ValueError, match=r"numbers from 0 on"):
+            plot_decision(lambda x: x, x[: len(wrong)], wrong)
     for one in (lambda x: x[:, :1], lambda x: x[:, 0]):
         with pytest.raises(ValueError, match=r"a score for each class.*cat\(\[-model\(x\), model\(x\)\], 1\)"):
             plot_decision(one, x, y, steps=5)

@@ -280,6 +280,9 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: packing.pack_padded_sequence(tg.ones(3, 2), [3, 0]), RuntimeError, "between 1 and 3"),
     (lambda: packing.pack_padded_sequence(tg.ones(3, 2), [4, 3]), RuntimeError, "between 1 and 3"),
     (lambda: packing.pack_padded_sequence(tg.ones(3, 2), [3]), ShapeError, "each of 2"),
+    (lambda: packing.pack_padded_sequence(tg.ones(3, 2), [2.7, 1.2]), ShapeError, "a whole number"),
+    (lambda: packing.unpad_sequence(tg.ones(3, 2), [-1, 1]), RuntimeError, "between 0 and 3"),
+    (lambda: packing.pad_sequence([]), RuntimeError, "no sequences"),
     (lambda: packing.pad_sequence([tg.ones(3, 2), tg.ones(2, 3)]), ShapeError, "dim 0"),
     (lambda: packing.pad_packed_sequence(packing.pack_sequence([tg.ones(3)]), total_length=2), ValueError, "total_length"),
 ]  # fmt: skip

@@ -102,6 +102,10 @@ class GradScaler:
             raise ValueError(
                 f"GradScaler: growth_factor must be above 1 and backoff_factor between 0 and 1, not {growth_factor} and {backoff_factor}."
             )
+        if init_scale <= 0 or growth_interval < 1:
+            raise ValueError(
+                f"GradScaler: init_scale must be above 0 and growth_interval at least 1, not {init_scale} and {growth_interval}."
+            )
         self._enabled = enabled and _is_there(device)
         if enabled and not self._enabled:
             warnings.warn("GradScaler is not enabled: there is no GPU here.", stacklevel=2)

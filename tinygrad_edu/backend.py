@@ -47,6 +47,8 @@ class device:
         kind, _, number = str(name).partition(":")
         if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
             raise DeviceError(f'there is no device {name!r}; write "cpu", "cuda" or "cuda:0"')
+        if index is not None and (number or index < 0):
+            raise DeviceError(f'device({name!r}, {index}): write the index once, from 0 on, as "{kind}:0" or ("{kind}", 0)')
         self.type = kind
         self.index = int(number) if number else index
         if kind == "cuda" and self.index is None:

@@ -37,6 +37,8 @@ class _Inputs:
     """The arguments of a function by which it is differentiated, as tensors of a graph of its own."""
 
     def __init__(self, args: tuple, argnums: int | tuple[int, ...]) -> None:
+        if beyond := [i for i in (argnums if isinstance(argnums, tuple) else (argnums,)) if not -len(args) <= i < len(args)]:
+            raise IndexError(f"argnums {beyond[0]}: the function was called with {len(args)} arguments, which count from 0.")
         self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
         given = list(tensors(self.chosen))
         self.recorded = grad_mode.enabled  # whether the caller records
@@ -60,6 +62,9 @@ class _Inputs:
 
 def _output(result: Any, has_aux: bool) -> tuple[Any, tuple]:
     """What a function returned: the output, and what it returned beside that."""
+    if has_aux and not (isinstance(result, tuple) and len(result) > 1):
+        given = describe(result) if isinstance(result, Tensor) else f"a {type(result).__name__}"
+        raise GraphError(f"with has_aux=True the function returns (output, something else), and not {given}.")
     return (result[0], result[1:]) if has_aux else (result, ())
 
 
@@ -129,6 +134,8 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
     def pull_back(*vectors: Any) -> tuple:
         outputs, seeds = list(tensors(y)), list(tensors(vectors))
+        if len(outputs) != len(seeds):
+            raise ShapeError(f"vjp: there must be a vector for each of {len(outputs)} outputs; given are {len(seeds)}.")
         for output, seed in zip(outputs, seeds, strict=True):
             if output.shape != seed.shape:
                 raise ShapeError(f"vjp: the vector must have the output's shape {output.shape}; it is {describe(seed)}.")
@@ -207,6 +214,7 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dic
 
     Source: https://pytorch.org/docs/stable/generated/torch.func.stack_module_state.html
     """
+    models = list(models)
     if not models or len({type(model) for model in models}) > 1:
         raise RuntimeError("stack_module_state takes a list of models of one class.")
     parameters, buffers = ([dict(walk(model)) for model in models] for walk in (Module.named_parameters, Module.named_buffers))
@@ -261,8 +269,14 @@ def vmap(
         results = [func(*mapped(next, rows), **kwargs) for _ in range(sizes.pop())]
         if not results:
             raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
+        if other := [x for x in leaves(results[0]) if not isinstance(x, Tensor)]:
+            raise ValueError(
+                f"vmap: the function must return tensors only, which can be stacked, and not a {type(other[0]).__name__}."
+            )
         columns = list(zip(*map(tensors, results), strict=True))
         places = out_dims if isinstance(out_dims, tuple) else [out_dims] * len(columns)
+        if len(places) != len(columns):
+            raise ValueError(f"vmap: out_dims {out_dims} must say a dim for each of {len(columns)} results.")
         return _with(results[0], (stack(column, dim) for column, dim in zip(columns, places, strict=True)))
 
     return for_each

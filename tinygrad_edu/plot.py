@@ -70,12 +70,20 @@ def plot_decision(
 
     Raises:
         ShapeError: the samples are not of two numbers each, or the outputs are not a score for each class.
-        DtypeError: the classes are no whole numbers.
+        DtypeError: the classes are no whole numbers. ValueError: one of them is negative, or there are no samples.
     """
     if x.ndim != 2 or x.shape[1] != 2:
         raise ShapeError(f"plot_decision draws the plane of two inputs, so x is (samples, 2), and not {describe(x)}.")
     if y.dtype.kind not in "iu":
         raise DtypeError(f"plot_decision: the classes y are whole numbers, and not {describe(y)}: write y.long().")
+    if y.shape != x.shape[:1]:
+        raise ShapeError(
+            f"plot_decision: y holds the class of each sample, (samples,), and is {describe(y)} beside {describe(x)}."
+        )
+    if not y.array.size or y.array.min() < 0:
+        raise ValueError(
+            f"plot_decision: the classes y are numbers from 0 on, of one sample or more, and these are {y.tolist()[:10]}."
+        )
     x = x if x.is_floating_point() else x.float()
     points, labels = x.numpy(force=True), y.numpy(force=True)
     margin = 0.1 * np.ptp(points, 0)

@@ -41,6 +41,11 @@ def set_printoptions(
     if profile not in profiles:
         raise ValueError(f'there is no profile {profile!r}; use "default", "short" or "full".')
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    for name, value in given.items():
+        least = int(name in ("edgeitems", "linewidth"))
+        endless = name == "threshold" and value == math.inf
+        if value is not None and not endless and (not isinstance(value, int) or value < least):
+            raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
     _options.update({**profiles[profile], **{k: v for k, v in given.items() if v is not None}, "sci_mode": sci_mode})
 
 

@@ -160,8 +160,11 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         for i in range(len(dataset) - sum(parts)):  # what rounding left over goes to the first parts, one each
             parts[i % len(parts)] += 1
         sizes = list(parts)
-    if sum(sizes) != len(dataset):
-        raise ValueError(f"the lengths {sizes} add up to {sum(sizes)}, but the dataset has {len(dataset)} samples.")
+    if sum(sizes) != len(dataset) or any(size != int(size) for size in sizes):
+        raise ValueError(
+            f"the lengths must be whole numbers that add up to {len(dataset)}, the dataset's samples, or fractions that add up to 1; "
+            f"{sizes} add up to {sum(sizes)}."
+        )
     order = randperm(len(dataset), generator=generator, device=drawn_on(generator)).tolist()
-    ends = list(itertools.accumulate(int(n) for n in sizes))
-    return [Subset(dataset, order[end - int(n) : end]) for n, end in zip(sizes, ends, strict=True)]
+    counts = [int(size) for size in sizes]
+    return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, itertools.accumulate(counts), strict=True)]

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.creation import tensor
+from ..ops.creation import as_tensor, tensor
 from ..ops.joining import stack
 from ..ops.random import Generator
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .dataset import IterableDataset, Subset, TensorDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
@@ -33,7 +33,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Tensor):
         return stack(batch, 0)
     if isinstance(first, np.ndarray | np.number | np.bool_):
-        return wrap(np.stack(batch))
+        return as_tensor(np.stack(batch))
     if isinstance(first, float):
         return Tensor(batch, dtype="float64")
     if isinstance(first, int):
@@ -141,8 +141,10 @@ class DataLoader:
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
     ) -> None:
-        if num_workers < 0 or timeout < 0:
-            raise ValueError(f"num_workers and timeout must be 0 or more, not {num_workers} and {timeout}.")
+        if not isinstance(num_workers, int) or num_workers < 0 or timeout < 0:
+            raise ValueError(
+                f"num_workers must be a whole number from 0 on, and timeout 0 or more, not {num_workers!r} and {timeout}."
+            )
         if prefetch_factor is not None and (num_workers == 0 or prefetch_factor < 1):
             raise ValueError(f"prefetch_factor={prefetch_factor}: it must be positive, and it needs num_workers > 0.")
         if persistent_workers and num_workers == 0:

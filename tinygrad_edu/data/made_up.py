@@ -15,14 +15,14 @@ def xor(n: int = 200, noise: float = 0.1, seed: int = 0) -> Table:
     >>> xor(8).y.tolist()
     [0, 1, 1, 0, 0, 1, 1, 0]
     """
-    which = np.arange(n) % 4
+    which = _in_turn(n, 4)
     corners = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
     return _table(corners[which], (which == 1) | (which == 2), noise, seed, ["same", "different"])
 
 
 def moons(n: int = 200, noise: float = 0.1, seed: int = 0) -> Table:
     """Two half circles, each reaching into the other."""
-    y = np.arange(n) % 2
+    y = _in_turn(n, 2)
     angle = np.pi * _spread(n, 2)
     points = np.stack([np.cos(angle), np.sin(angle)], 1)
     return _table(np.where(y[:, None] == 0, points, [1, 0.5] - points), y, noise, seed, ["upper", "lower"])
@@ -30,7 +30,7 @@ def moons(n: int = 200, noise: float = 0.1, seed: int = 0) -> Table:
 
 def circles(n: int = 200, noise: float = 0.05, factor: float = 0.5, seed: int = 0) -> Table:
     """A circle inside another; `factor` is the ratio of their radii."""
-    y = np.arange(n) % 2
+    y = _in_turn(n, 2)
     angle = 2 * np.pi * _spread(n, 2)
     radius = np.where(y == 0, 1, factor)
     return _table(np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1), y, noise, seed, ["outer", "inner"])
@@ -38,7 +38,7 @@ def circles(n: int = 200, noise: float = 0.05, factor: float = 0.5, seed: int = 
 
 def spirals(n: int = 300, classes: int = 2, turns: float = 1.0, noise: float = 0.02, seed: int = 0) -> Table:
     """Arms that wind around the centre `turns` times, one for each class."""
-    y = np.arange(n) % classes
+    y = _in_turn(n, classes)
     radius = 0.05 + 0.95 * _spread(n, classes)
     angle = 2 * np.pi * (turns * radius + y / classes)
     points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)
@@ -48,7 +48,7 @@ def spirals(n: int = 300, classes: int = 2, turns: float = 1.0, noise: float = 0
 def blobs(n: int = 300, classes: int = 3, features: int = 2, spread: float = 0.5, seed: int = 0) -> Table:
     """Round clouds, one for each class, at random places."""
     centres = np.random.default_rng([seed, 1]).uniform(-4, 4, (classes, features))
-    y = np.arange(n) % classes
+    y = _in_turn(n, classes)
     return _table(centres[y], y, spread, seed, [f"blob {i}" for i in range(classes)])
 
 
@@ -62,6 +62,13 @@ def sine_waves(frequencies: int = 10, phases: int = 20, samples: int = 1000) -> 
     omega = np.repeat(np.arange(1, frequencies + 1), phases)
     phi = np.tile(2 * np.pi * np.arange(phases) / phases, frequencies)
     return table(np.sin(omega[:, None] * t + phi[:, None]), omega - 1, [f"ω={i}" for i in range(1, frequencies + 1)])
+
+
+def _in_turn(n: int, classes: int) -> np.ndarray:
+    """The classes of n samples: 0, 1, ..., 0, 1, ..."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"the number of samples must be a whole number, at least 1, not {n!r}.")
+    return np.arange(n) % classes
 
 
 def _spread(n: int, classes: int) -> np.ndarray:

@@ -55,8 +55,8 @@ class RandomSampler(Sampler):
     ) -> None:
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
         self._num_samples = num_samples
-        if self.num_samples <= 0:
-            what = "the data is empty" if num_samples is None else f"num_samples must be positive, not {num_samples}"
+        if not isinstance(self.num_samples, int) or self.num_samples <= 0:
+            what = "the data is empty" if num_samples is None else f"num_samples must be a positive integer, not {num_samples!r}"
             raise ValueError(f"RandomSampler has nothing to draw: {what}.")
 
     @property
@@ -103,8 +103,8 @@ class WeightedRandomSampler(Sampler):
     def __init__(
         self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
     ) -> None:
-        if num_samples <= 0:
-            raise ValueError(f"num_samples must be positive, not {num_samples}.")
+        if not isinstance(num_samples, int) or num_samples <= 0:
+            raise ValueError(f"num_samples must be a positive integer, not {num_samples!r}.")
         self.weights = Tensor(weights, dtype="float64", device=drawn_on(generator))
         if self.weights.ndim != 1:
             raise ValueError(f"weights must be a sequence of numbers, but their shape is {self.weights.shape}.")

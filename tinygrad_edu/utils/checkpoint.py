@@ -87,13 +87,13 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
     Source: https://pytorch.org/docs/stable/checkpoint.html#torch.utils.checkpoint.checkpoint_sequential
     """
     parts = list(functions)
-    size = len(parts) // segments
-    if size < 1:
+    if not 1 <= segments <= len(parts):
         raise ValueError(f"checkpoint_sequential: {len(parts)} functions cannot be cut into {segments} segments.")
 
     def run(start: int, end: int) -> Callable:
         return lambda x: functools.reduce(lambda y, part: part(y), parts[start:end], x)
 
+    size = len(parts) // segments
     last = size * (segments - 1)
     for start in range(0, last, size):
         input = checkpoint(run(start, start + size), input, use_reentrant=use_reentrant, **kwargs)

@@ -12,15 +12,11 @@ from ...ops.linalg import qr, solve
 from ...ops.matrix import matrix_exp
 from ...ops.norms import vector_norm
 from ...ops.random import randn
+from ...ops.shape import one_dim
 from ...tensor import Tensor
 from ..module import Module
 from ..parameter import Buffer
 from .parametrize import register_parametrization
-
-
-def _others(x: Tensor, dim: int) -> tuple[int, ...]:
-    """All dims but one."""
-    return tuple(i for i in range(x.ndim) if i != dim % x.ndim)
 
 
 class _WeightNorm(Module):
@@ -28,10 +24,13 @@ class _WeightNorm(Module):
 
     def __init__(self, dim: int | None) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim = None if dim == -1 else dim
 
     def norm(self, v: Tensor) -> Tensor:
-        return vector_norm(v) if self.dim is None else vector_norm(v, 2, _others(v, self.dim), keepdim=True)
+        if self.dim is None:
+            return vector_norm(v)
+        rows = one_dim(self.dim, v.ndim)
+        return vector_norm(v, 2, tuple(i for i in range(v.ndim) if i != rows), keepdim=True)
 
     def forward(self, g: Tensor, v: Tensor) -> Tensor:
         return v * (g / self.norm(v))
@@ -44,7 +43,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """Train the length g and the direction v of a weight's rows instead of the weight: w = g · v / ‖v‖.
 
     Args:
-        dim: along which dim each slice has a length of its own; None: one length for all.
+        dim: along which dim each slice has a length of its own; None, and as in PyTorch -1 too: one length for all.
 
     Source: Salimans, Kingma 2016; https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
     """

@@ -100,14 +100,8 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html
     """
-    lengths = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths, np.int64)
     padded = transpose(input, 0, 1) if batch_first else input
-    if lengths.shape != padded.shape[1:2]:
-        raise ShapeError(f"there must be one length for each of {padded.shape[1]} sequences; given are {lengths.tolist()}.")
-    if not len(lengths) or lengths.min() < 1 or lengths.max() > padded.shape[0]:
-        raise RuntimeError(
-            f"every length must lie between 1 and {padded.shape[0]}, the padded length; given: {lengths.tolist()}."
-        )
+    lengths = _checked_lengths(lengths, padded, least=1)
     sorted_indices = None
     if not enforce_sorted:
         order = np.argsort(-lengths, kind="stable")
@@ -119,6 +113,20 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         )
     batch_sizes = (lengths > np.arange(lengths[0])[:, None]).sum(1)
     return PackedSequence(without_padding(padded, batch_sizes), wrap(batch_sizes), sorted_indices)
+
+
+def _checked_lengths(lengths: Any, padded: Tensor, least: int) -> np.ndarray:
+    """The lengths of the sequences in (T, N, ...)."""
+    found = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths)
+    if found.shape != padded.shape[1:2] or found.dtype.kind not in "iu":
+        raise ShapeError(
+            f"there must be one length, a whole number, for each of {padded.shape[1]} sequences; given are {found.tolist()}."
+        )
+    if found.min() < least or found.max() > padded.shape[0]:
+        raise RuntimeError(
+            f"every length must lie between {least} and {padded.shape[0]}, the padded length; given: {found.tolist()}."
+        )
+    return found.astype(np.int64)
 
 
 def without_padding(padded: Tensor, batch_sizes: Any) -> Tensor:
@@ -178,8 +186,10 @@ def pad_sequence(
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
     """
     sequences = list(sequences)
-    if not sequences or padding_side not in ("left", "right"):
-        raise RuntimeError(f'pad_sequence takes some sequences and padding_side "left" or "right", not {padding_side!r}.')
+    if not sequences:
+        raise RuntimeError("pad_sequence: there are no sequences; it takes one or more.")
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f'pad_sequence: padding_side is "left" or "right", not {padding_side!r}.')
     if any(x.ndim < 1 or x.shape[1:] != sequences[0].shape[1:] for x in sequences):
         raise ShapeError(f"sequences may differ in dim 0 only; these are {'; '.join(map(describe, sequences))}.")
     longest = max(len(x) for x in sequences)
@@ -196,5 +206,6 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = F
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpad_sequence.html
     """
-    rows = padded_sequences if batch_first else transpose(padded_sequences, 0, 1)
-    return [x[: int(length)] for x, length in zip(rows, lengths, strict=True)]
+    padded = transpose(padded_sequences, 0, 1) if batch_first else padded_sequences
+    lengths = _checked_lengths(lengths, padded, least=0)
+    return [padded[:length, i] for i, length in enumerate(lengths.tolist())]
