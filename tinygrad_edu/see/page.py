@@ -45,6 +45,7 @@ class Page:
         shell = read("page.html").replace("{{body}}", read(f"{self.name}.html")).replace("{{transport}}", read("transport.html"))
         parts = {
             "title": escape(self.title),
+            "heading": re.sub(r"((?<=[(,])|(?<=[a-z]\.))(?=\w)", "<wbr>", escape(self.title)),  # where a long one may be broken
             "css": read("page.css") + read(f"{self.name}.css"),
             "js": read("page.js") + read(f"{self.name}.js"),
             "data": json.dumps(self._data(), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
