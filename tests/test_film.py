@@ -13,8 +13,8 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import data, nn, optim
 from tinygrad_edu.metrics import accuracy
-from tinygrad_edu.see import Film, record
-from tinygrad_edu.see import film as module
+from tinygrad_edu.see import Film, record, recording
+from tinygrad_edu.see.film import BINS, GRID, Kept
 from tinygrad_edu.train import Callback, ClipGradients, fit, predict
 
 from . import strict_cupy
@@ -104,7 +104,7 @@ def test_outputs_are_those_of_the_layers() -> None:
     assert list(kept) == ["0", "1", "2", "3", "4"]
     assert kept["3"].numbers.mean == pytest.approx(outputs.mean(), abs=1e-6)
     assert kept["3"].numbers.sample.data[:2] == pytest.approx(outputs[0, :2], abs=1e-6)
-    counts, _ = np.histogram(outputs, module.BINS)
+    counts, _ = np.histogram(outputs, BINS)
     assert kept["3"].histogram.counts == counts.tolist()
 
 
@@ -115,8 +115,8 @@ def test_cells_are_what_the_model_says() -> None:
     points = moons().x.numpy()
     assert plane.across[0] < points[:, 0].min() < points[:, 0].max() < plane.across[1]
     for k in (0, 7, 39, 40, 811, 1599):
-        row, column = divmod(k, module.GRID)
-        at = [np.linspace(*plane.across, module.GRID)[column], np.linspace(*plane.up, module.GRID)[row]]
+        row, column = divmod(k, GRID)
+        at = [np.linspace(*plane.across, GRID)[column], np.linspace(*plane.up, GRID)[row]]
         said = tg.softmax(predict(model, tg.tensor([at], dtype="float32")), 1).numpy()[0]
         cell = film.moments[-1].cells[k]
         assert cell // 100 == said.argmax()
@@ -177,7 +177,7 @@ def test_a_long_film_keeps_every_second_moment() -> None:
     for step in range(2000):
         film.keep(model, step)
     steps = [moment.step for moment in film.moments]
-    assert 100 < len(steps) <= module.MOMENTS
+    assert 100 < len(steps) <= recording.MOMENTS
     assert set(np.diff(steps)) == {film.every} == {16}
     assert steps[0] == 0
     assert steps[-1] > 1980
@@ -185,7 +185,7 @@ def test_a_long_film_keeps_every_second_moment() -> None:
 
 
 def test_a_large_model_is_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BUDGET", 400)
+    monkeypatch.setattr(recording, "BUDGET", 400)
     film = record((tg.randn(300, 100), tg.zeros(300)))
     model = nn.Sequential(*(nn.Linear(100, 100) for _ in range(4)))
     (model(tg.randn(2, 100)) ** 2).sum().backward()
@@ -197,7 +197,7 @@ def test_a_large_model_is_kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.numbers.data is None
     assert len(kept.numbers.sample.data) == 64
     assert sum(kept.histogram.counts) == 10_000
-    assert sum(film.moments[0].outputs["0"].histogram.counts) == module.SAMPLES * 100
+    assert sum(film.moments[0].outputs["0"].histogram.counts) == recording.SAMPLES * 100
 
 
 def test_numbers_that_are_none() -> None:
@@ -266,7 +266,7 @@ def test_convolutions_tuples_and_measures() -> None:
 )
 def test_some_filters_of_a_convolution_are_kept(shape: tuple, kept: Any) -> None:
     array = np.random.default_rng(0).normal(size=shape)
-    filters = module.Kept.of_parameter(array).filters
+    filters = Kept.of_parameter(array).filters
     assert (filters and filters.shape) == kept
     if kept:
         assert np.reshape(filters.data, filters.shape).tolist() == array[: kept[0], 0].tolist()
@@ -373,7 +373,7 @@ def test_an_animation(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the program that stands for ffmpeg is a script")
 def test_ffmpeg_gets_the_pixels_of_every_moment(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
-    from tinygrad_edu.plot import FilmPicture
+    from tinygrad_edu.see.film_picture import FilmPicture
 
     program = tmp_path / "ffmpeg"  # writes what it got, and how it was called, instead of a film
     program.write_text(
@@ -401,7 +401,7 @@ def test_pictures_follow_the_style_of_matplotlib() -> None:
     from matplotlib import style
     from matplotlib.contour import QuadContourSet
 
-    from tinygrad_edu.plot import FilmPicture
+    from tinygrad_edu.see.film_picture import FilmPicture
 
     film = record(moons())
     trained(film)
@@ -419,7 +419,7 @@ def test_a_shot_is_the_whole_picture_of_its_moment() -> None:
     pytest.importorskip("matplotlib")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from tinygrad_edu.plot import FilmPicture
+    from tinygrad_edu.see.film_picture import FilmPicture
 
     film = record(moons())
     trained(film)

@@ -23,10 +23,11 @@ from .metrics import accuracy, confusion_matrix
 from .ops.activation import relu
 from .ops.classification import cross_entropy
 from .ops.random import manual_seed
-from .plot import mp4_writer, new_figure, plot_decision
+from .plot import new_figure, plot_decision
 from .profiler import profile
 from .see import command, play, record
 from .see.expression import evaluate
+from .see.film_picture import mp4_writer
 from .see.words import as_text
 from .serialization import FormatError, save
 from .tensor import Tensor

@@ -1,4 +1,4 @@
-"""Where does this gradient come from? `explain` answers with numbers; `check_graph` asks whether every rule is right.
+"""Where does this gradient come from? `explain` answers with numbers.
 
 A gradient is a sum over the uses of a tensor, and each part of it a sum over paths: along a path the local derivatives multiply.
 Both are read off the engine's own walk and its own rules. Rules are linear in the incoming gradient, so a path's share is what
@@ -7,25 +7,20 @@ the rules along it make of the gradient at its start.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import backend
 from ..autograd import engine, gradients
 from ..errors import GraphError
 from ..ops.shape import sum_to
 from ..tensor import Tensor
-from .draw import Drawing, DrawingError, chosen_depth
 from .equation import apply_rule
-from .format import Trace
-from .graphviz import GraphvizError
 from .plain import numbers_of, on_cpu
 from .source import known, learners_frame
-from .style import as_image, on_one_line, short
+from .style import on_one_line, short
 from .trace import Tracer, without_rule
 
 PATHS = 12  # at most this many paths are listed
@@ -98,7 +93,7 @@ def explain(
     losses = [loss] if loss is not None else _losses_of(x)
     walks = [_Walk(root, gradient) for root in losses]
     if not any(x in walk.gradients for walk in walks):
-        stops = [f"{walk.made_by(node)} has no rule for {argument}" for walk in walks for node, argument in walk.stops(x)]
+        stops = [f"{walk.tracer.made_by(node)} has no rule for {argument}" for walk in walks for node, argument in walk.stops(x)]
         why = f"the gradient stops before it: {', '.join(stops)}." if stops else "no use of it leads there."
         raise GraphError(f"explain: this tensor is no part of the loss: {why}")
     if element is None:
@@ -131,9 +126,9 @@ def _by_uses(x: Tensor, walks: list[_Walk]) -> Explanation:
     uses = [Use(walk.loss, node, slot, part) for walk, node, slot, part in found]
     total: Any = sum((use.gradient for use in uses[1:]), start=uses[0].gradient) if uses else walks[0].gradients[x]
     name = walks[0].gradient_of(x)
-    parts = [f"{_line(part)} via {walk.made_by(node)}" for walk, node, _, part in found]
+    parts = [f"{_line(part)} via {walk.tracer.made_by(node)}" for walk, node, _, part in found]
     if len(parts) == 1:
-        lines = [f"{name} = {_line(total)}, all of it via {found[0][0].made_by(uses[0].node)}"]
+        lines = [f"{name} = {_line(total)}, all of it via {found[0][0].tracer.made_by(uses[0].node)}"]
     elif np.size(total) == 1 or not parts:
         lines = [" = ".join([name, _line(total), *([" + ".join(parts)] if parts else [])])]
     else:
@@ -158,7 +153,7 @@ class _Walk:
 
     def __init__(self, loss: Tensor, gradient: Any) -> None:
         self.loss = loss
-        self._tracer = Tracer(loss, gradient, True)
+        self.tracer = Tracer(loss, gradient, True)
         self.gradients: dict[Tensor, Any] = {}
         self.parts: dict[Tensor, list[tuple[Tensor, int, Any]]] = {}
         for step in gradients.steps(loss, gradient):
@@ -169,27 +164,12 @@ class _Walk:
                 self.gradients[step.node] = step.after
 
     def name(self, node: Tensor) -> str:
-        return self._tracer.names[node]
-
-    def id(self, node: Tensor) -> str:
-        return self._tracer.ids[node]
-
-    def trace(self) -> Trace:
-        return self._tracer.trace(None)
+        return self.tracer.names[node]
 
     def stops(self, x: Tensor) -> list[tuple[Tensor, str]]:
         """The operations that use x and have no rule for it."""
         made = (node for node in self._order() if node.op is not None)
         return [(node, argument) for node in made for argument, stopped in without_rule(node) if stopped is x]
-
-    def made_by(self, node: Tensor) -> str:
-        """`mul (line 12)`; with the file or cell too, where there are several."""
-        assert node.op is not None
-        span = self._tracer.span(node)
-        if span is None:
-            return node.op.name
-        where = f" of {span.source}" if self._tracer.several_sources else ""
-        return f"{node.op.name} (line {span.line}{where})"
 
     def gradient_of(self, x: Tensor) -> str:
         """`w.grad` of a leaf, else `∂loss/∂h`."""
@@ -298,152 +278,3 @@ def backward_through(node: Tensor, slot: int, g: Any) -> Any:
     raw = apply_rule(node, slot, g)
     shape = node.inputs[slot].array.shape
     return raw if raw.shape == shape else sum_to(raw, shape=shape)
-
-
-# -- are the rules right? ------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Checked:
-    """One rule at one node. expected: the numeric derivative along a random direction; found: the rule's."""
-
-    node: str
-    op: str
-    input: str
-    made_by: str
-    verdict: str  # "right", "wrong", "kink" (all of its result is at one) or "not checked"
-    expected: float = 0.0
-    found: float = 0.0
-    kinks: int = 0  # numbers of its result that were left out, because there is no derivative there
-
-
-class GraphCheck:
-    """The rules of a graph in the order of the backward pass; true if none is wrong. Printing it shows the first wrong one, and
-    so does the picture that a notebook shows, or `draw()`.
-    """
-
-    def __init__(self, rules: list[Checked], trace: Trace, ids: list[str]) -> None:
-        self.rules, self._trace, self._ids = rules, trace, ids
-
-    def draw(self, max_nodes: int = 150) -> Drawing:
-        """The graph, with every rule marked that is wrong; the first of them says so."""
-        marks: dict[str, str] = {}
-        for id, rule in zip(self._ids, self.rules, strict=True):
-            if rule.verdict == "wrong":
-                marks.setdefault(
-                    id, f"{'its rule' if marks else 'first wrong rule:'} d{rule.input}{' is wrong' if marks else ''}"
-                )
-        return Drawing(self._trace, chosen_depth(self._trace, None, max_nodes), True, True, "LR", marks)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        try:
-            picture = f"<pre>{html.escape(str(self))}</pre>{as_image(self.draw().svg(), 'the graph with what is wrong')}"
-        except (GraphvizError, DrawingError):
-            return {"text/plain": str(self)}
-        return {"text/html": picture, "text/plain": str(self)}
-
-    def __bool__(self) -> bool:
-        return not self.wrong
-
-    @property
-    def wrong(self) -> list[Checked]:
-        return [rule for rule in self.rules if rule.verdict == "wrong"]
-
-    def __str__(self) -> str:
-        count = {verdict: sum(rule.verdict == verdict for rule in self.rules) for verdict in ("right", "kink", "not checked")}
-        notes = f"{count['right']} of {len(self.rules)} rules agree with numeric derivatives"
-        kinks = sum(rule.kinks for rule in self.rules)
-        notes += f"; {kinks} number{'s' * (kinks != 1)} at a kink, where there is none, left out" if kinks else ""
-        notes += f"; {count['not checked']} could not be checked" if count["not checked"] else ""
-        if not self.wrong:
-            return f"{notes}."
-        first = self.wrong[0]
-        return (
-            f"{notes}.\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
-            f"random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
-            + (
-                "\n1 more is wrong."
-                if len(self.wrong) == 2
-                else f"\n{len(self.wrong) - 1} more are wrong." * (len(self.wrong) > 2)
-            )
-        )
-
-    __repr__ = __str__
-
-
-def check_graph(loss: Tensor) -> GraphCheck:
-    """Compare the rule of every operation in a graph, at its own inputs, with a numeric derivative.
-
-    In a notebook the answer is a picture too, with the first wrong rule marked; elsewhere, `check_graph(loss).draw().save("x.svg")`.
-
-    >>> import numpy as np
-    >>> from tinygrad_edu import op, tensor, check_graph
-    >>> @op(dx=lambda g, z, x: g * x)
-    ... def square_wrong(x):
-    ...     '''z = x²;  ∂x = g·x'''
-    ...     return x * x
-    >>> x = tensor([1.0, 2.0], requires_grad=True)
-    >>> y = (square_wrong(x) * 2).sum()
-    >>> print(str(check_graph(y)).splitlines()[0])
-    2 of 3 rules agree with numeric derivatives.
-    >>> check_graph(y).wrong[0].op
-    'square_wrong'
-    """
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"check_graph takes a tensor, usually a loss, not a {type(loss).__name__}.")
-    walk = _Walk(loss, np.ones_like(loss.array))
-    random = np.random.default_rng(0)
-    found, ids = [], []
-    for node in reversed([node for node in walk._order() if node.op is not None]):
-        for slot, _ in engine.receivers(node):
-            name = node.op.inputs[0 if node.op.variadic else slot]  # type: ignore[union-attr]
-            found.append(Checked(walk.name(node), node.op.name, name, walk.made_by(node), *_check_rule(node, slot, random)))  # type: ignore[union-attr]
-            ids.append(walk.id(node))
-    return GraphCheck(found, walk.trace(), ids)
-
-
-def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float, int]:
-    """The verdict, the numeric derivative along a random direction and the rule's, both in float64, and the number of kinks.
-
-    The numeric derivative is taken from both sides: where they differ, the result is at a kink, as relu is at 0, and whatever
-    the rule says there may be right. Those numbers of the result are left out, by a gradient of 0 for them.
-    """
-    this = node.op
-    assert this is not None
-    values = [_double(v) for v in node.values]
-    x = values[slot]
-
-    def forward(moved: Any) -> Any:
-        return _double(this.forward(*values[:slot], moved, *values[slot + 1 :], **node.settings))
-
-    z = forward(x)
-    unlike = z.shape != node.array.shape or not np.allclose(z, _double(node.array), rtol=1e-2, atol=1e-3, equal_nan=True)
-    if unlike or not np.isfinite(z).all():  # an operation that is random, or where there are no numbers to compare
-        return "not checked", 0.0, 0.0, 0
-    exact = np.result_type(this.forward(*values, **node.settings)) == np.float64
-    small, near = (1e-6, 1e-4) if exact else (1e-2, 1e-2)  # cast computes in the dtype that it is told
-    rounding = (
-        4 * np.finfo(np.float64 if exact else np.float32).eps * np.abs(z) / small
-    )  # by which quotients of such numbers are off
-    expected = given = 0.0
-    kinks = 0
-    for _ in range(3):
-        way = backend.place(random.normal(size=x.shape), backend.device_of(x))
-        ahead, behind = (forward(x + small * way) - z) / small, (z - forward(x - small * way)) / small
-        smooth = np.abs(ahead - behind) <= 10 * near * np.maximum(1, np.maximum(np.abs(ahead), np.abs(behind))) + rounding
-        kinks = max(kinks, z.size - int(smooth.sum()))
-        g = np.where(smooth, backend.place(random.normal(size=z.shape), backend.device_of(z)), 0)
-        given = float((sum_to(apply_rule(node, slot, g, z, values), shape=x.shape) * way).sum())
-        expected = float((g * (ahead + behind) / 2).sum())
-        size, unsure = max(1.0, abs(expected), abs(given)), float((np.abs(g) * rounding).sum())
-        if unsure > size / 10:  # a small change of a large number: its digits do not show it
-            return "not checked", expected, given, kinks
-        if abs(given - expected) > near * size + unsure:
-            return "wrong", expected, given, kinks
-    return "kink" if 0 < kinks == z.size else "right", expected, given, kinks
-
-
-def _double(value: Any) -> Any:
-    """Floats as float64; everything else as it is."""
-    if not hasattr(value, "dtype"):
-        return value
-    array = backend.as_array(value)
-    return array.astype(np.float64) if array.dtype.kind == "f" else array

@@ -253,6 +253,15 @@ class Tracer:
         place = place_of(node.made_at)
         return None if place is None else Span(self._labels[place.filename, source_of(node.made_at[0])], *place[1:])
 
+    def made_by(self, node: Tensor) -> str:
+        """`mul (line 12)`; with the file or cell too, where there are several."""
+        assert node.op is not None
+        span = self.span(node)
+        if span is None:
+            return node.op.name
+        where = f" of {span.source}" if self.several_sources else ""
+        return f"{node.op.name} (line {span.line}{where})"
+
     def _places(self) -> Iterator[tuple[Place, Source]]:
         for node in self.order:
             place = place_of(node.made_at)
