@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -48,6 +49,20 @@ def test_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture) -> None
     assert "README.md" in said
     assert mine.read_text() == "my notes"
     assert gone.exists()
+
+
+def test_what_is_not_copied_whole_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """It would be taken for the learner's own, and left as it is for ever."""
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["learn", str(tmp_path), "--copy-only"]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_from_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

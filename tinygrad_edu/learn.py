@@ -13,6 +13,8 @@ from typing import Any
 
 from rich.console import Console
 
+from .serialization import write_whole
+
 PACKAGE = Path(__file__).parent
 KINDS = "*.ipynb", "README.md", "pictures/*"
 LINK = rb"\]\(\.\./tinygrad_edu/([\w./]+)"  # in Markdown, from a tutorial to the code that it explains
@@ -77,7 +79,7 @@ def copy_tutorials(folder: Path) -> list[Path]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_bytes(content)
+            write_whole(path, content)  # half a tutorial would be taken for the learner's own
         elif path.read_bytes() != content:
             kept.append(path)
     return kept

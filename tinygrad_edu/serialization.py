@@ -57,6 +57,11 @@ def save(obj: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
     if not isinstance(path, str | os.PathLike):
         path.write(content)
         return
+    write_whole(path, content)
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that is whole or not there: until the new one is whole, the old one stays."""
     target = Path(os.path.realpath(path))  # a link stays; the file that it leads to is replaced
     if target.exists() and not target.is_file():  # a device, which stays too; a folder refuses
         target.write_bytes(content)
