@@ -22,7 +22,7 @@ from tinygrad_edu.see import step, trace
 from tinygrad_edu.see.keys import Walk, parse_keys
 from tinygrad_edu.see.stepper import GRADIENT, GROUND, VALUE, screen
 from tinygrad_edu.see.style import shade
-from tinygrad_edu.see.words import as_text, rule_text, worked
+from tinygrad_edu.see.words import as_text, equations, rule_text, worked
 
 
 def example():
@@ -65,6 +65,14 @@ def test_a_number_made_of_several_is_worked_through():
             seen.add((now.rule, now.slot))
         assert cell in as_text(t, i)
     assert {("convolution", None), ("max_pool", None), ("max_pool", 0), ("convolution", 0)} <= seen
+
+
+def test_a_value_is_no_gradient_whatever_it_is_called():
+    fits, from_here = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    t = trace(fits * from_here)
+    sent = [equations(t, step)[0] for step in t.steps if step.kind == "contribute"]
+    assert [[(each.caption, each.gradient) for each in row[1:2]] for row in sent] == [[("from_here", False)], [("fits", False)]]
+    assert all(row[0].gradient and row[2].gradient for row in sent)
 
 
 def picture(walk: Walk, width: int = 120, height: int = 36) -> str:

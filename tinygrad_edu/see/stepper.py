@@ -169,23 +169,21 @@ def _in_words_and_numbers(t: Trace, now: Step, colour: str, room: int, most: int
     rule = rule_text(t, now) or formula_text(t, now)
     if rule:
         parts.append(Padding(Text(rule, style=f"bold {colour}"), (1, 2, 0, 2)))
-    largest, forward = scales(t), now.kind == "op"
-    rows = computation(t, now) if forward else equations(t, now)
-    parts += [Padding(_equation(t, row, largest, forward, room, most), (1, 0, 0, 0)) for row in rows]
+    rows = computation(t, now) if now.kind == "op" else equations(t, now)
+    parts += [Padding(_equation(t, row, scales(t), room, most), (1, 0, 0, 0)) for row in rows]
     if cell := worked(t, now):
         parts.append(Padding(Text(cell), (1, 0, 0, 0)))
     return Group(*parts)
 
 
-def _equation(t: Trace, row: Row, largest: tuple[float, float], value: bool, room: int, most: int) -> RenderableType:
+def _equation(t: Trace, row: Row, largest: tuple[float, float], room: int, most: int) -> RenderableType:
     """Tensors with signs between them, on as many lines as they need."""
     lines: list[list[Text]] = [[]]
     used = 0
-    for sign, ref, caption in row:
+    for sign, ref, caption, gradient in row:
         if ref is None:
             continue
-        is_value = value or not caption.startswith(("∂", "contribution", "so far", "fits", "from"))
-        block = _heatmap(t, ref, largest[0] if is_value else largest[1], VALUE if is_value else GRADIENT, caption, most)
+        block = _heatmap(t, ref, largest[gradient], GRADIENT if gradient else VALUE, caption, most)
         piece = [Text(f" {sign} "), block] if sign else [block]
         width = sum(max(cell_len(line) for line in text.plain.split("\n")) for text in piece)
         if lines[-1] and used + width > room:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -83,7 +83,16 @@ def _remark(found: re.Match) -> str:
     return found[0] if found[1] == found[2] or not re.fullmatch(r"\(?−?[\d.]+\)?", found[1]) else ""
 
 
-Row = list[tuple[str, int | None, str]]  # (sign in front, ref of a tensor, caption)
+class Shown(NamedTuple):
+    """A tensor in a line of an equation: the sign in front of it, its ref, what it is called, and whether it is a gradient."""
+
+    sign: str
+    ref: int | None
+    caption: str
+    gradient: bool = True
+
+
+Row = list[Shown]
 INFIX = {"add": "+", "sub": "−", "mul": "·", "div": "/", "matmul": "@"}
 
 
@@ -92,26 +101,26 @@ def computation(trace: Trace, step: Step) -> list[Row]:
     node = trace.node(step.node)
     inputs = [trace.node(x) for x in node.inputs if x]
     sign = INFIX.get(node.op or "") if len(inputs) == len(node.inputs) == 2 else None
-    row: Row = [(sign or "," if k else "", x.value, x.name) for k, x in enumerate(inputs)]
-    return [[*row, ("=" if sign else f"{node.op} →", node.value, node.name)]]
+    row: Row = [Shown(sign or "," if k else "", x.value, x.name, False) for k, x in enumerate(inputs)]
+    return [[*row, Shown("=" if sign else f"{node.op} →", node.value, node.name, False)]]
 
 
 def equations(trace: Trace, step: Step) -> list[Row]:
     """The step in numbers: lines of tensors with signs between them."""
     node = trace.node(step.node)
     if step.kind == "op":
-        return [[("", node.value, node.name)]]
+        return [[Shown("", node.value, node.name, False)]]
     if step.kind == "seed":
-        return [[("", step.after, slope(trace, node.name))]]
+        return [[Shown("", step.after, slope(trace, node.name))]]
     if step.kind == "done":
-        return [[("", ref, slope(trace, trace.node(id).name))] for id, ref in (step.gradients or {}).items()]
+        return [[Shown("", ref, slope(trace, trace.node(id).name))] for id, ref in (step.gradients or {}).items()]
     if step.kind == "visit":
         parts = step.parts or []
         row: Row = []
         if len(parts) > 1:
             for part in parts:
-                row.append(("+" if row else "", part.tensor, f"from {trace.node(trace.edge(part.edge).dst).name}"))
-        return [[*row, ("=" if row else "", step.after, slope(trace, node.name))]]
+                row.append(Shown("+" if row else "", part.tensor, f"from {trace.node(trace.edge(part.edge).dst).name}"))
+        return [[*row, Shown("=" if row else "", step.after, slope(trace, node.name))]]
     to = trace.node(step.to or "")
     row = []
     weighted = step.equation is not None and step.equation.kind == "weighted"  # its derivatives fill no line; `worked` has some
@@ -120,15 +129,16 @@ def equations(trace: Trace, step: Step) -> list[Row]:
         for term in step.equation.terms[: 1 if weighted else 2]:
             name = {"gradient": slope(trace, node.name), "value": trace.node(term.node).name if term.node else ""}
             caption = name.get(term.role, "local derivative") + (" transposed" if term.transposed else "")
-            row.append((sign if row else "", term.tensor, caption))
+            row.append(Shown(sign if row else "", term.tensor, caption, term.role == "gradient"))
         if step.equation.kind == "sum":
-            row[0] = ("Σ", *row[0][1:])
+            row[0] = row[0]._replace(sign="Σ")
     becomes = "" if not row else "· derivatives, Σ →" if weighted else "="
-    rows: list[Row] = [[*row, (becomes, step.raw, "contribution")]]
+    rows: list[Row] = [[*row, Shown(becomes, step.raw, "contribution")]]
     if step.reduced_axes:
-        rows[0].append((f"Σ axis {', '.join(map(str, step.reduced_axes))} →", step.reduced, f"fits {to.name}"))
+        rows[0].append(Shown(f"Σ axis {', '.join(map(str, step.reduced_axes))} →", step.reduced, f"fits {to.name}"))
     if step.before is not None:
-        rows.append([("", step.before, "so far"), ("+", step.reduced, "contribution"), ("=", step.after, slope(trace, to.name))])
+        after = Shown("=", step.after, slope(trace, to.name))
+        rows.append([Shown("", step.before, "so far"), Shown("+", step.reduced, "contribution"), after])
     return rows
 
 
@@ -176,8 +186,8 @@ def as_text(trace: Trace, i: int) -> str:
         lines.append(f"  {rule}")
     for row in equations(trace, now):
         named = len(row) == 1
-        parts = [f"{sign} {on_one_line(trace.tensors[ref])}".strip() for sign, ref, _ in row if ref is not None]
-        lines.append("  " + (f"{row[0][2]} = " if named else "") + " ".join(parts))
+        parts = [f"{each.sign} {on_one_line(trace.tensors[each.ref])}".strip() for each in row if each.ref is not None]
+        lines.append("  " + (f"{row[0].caption} = " if named else "") + " ".join(parts))
     if cell := worked(trace, now):
         lines.append(f"  {cell}")
     return "\n".join(lines)
