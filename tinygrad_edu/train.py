@@ -28,6 +28,7 @@ from .nn.module import keeping_mode
 from .nn.utils import clip_grad_norm_
 from .ops.joining import cat
 from .optim import Optimizer
+from .optim.lr_scheduler import ReduceLROnPlateau
 from .plot import plot_history
 from .serialization import save
 from .tensor import Tensor
@@ -418,7 +419,7 @@ class Schedule(Callback):
     def after_epoch(self, run: Run) -> None:
         if self.every == "batch":
             return
-        if type(self.scheduler).__name__ == "ReduceLROnPlateau":
+        if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(_watched(run, self.monitor))
         else:
             self.scheduler.step()

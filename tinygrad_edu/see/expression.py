@@ -24,7 +24,7 @@ from ..ops.creation import tensor
 from ..tensor import Tensor
 from .source import target_at
 
-MAKERS = {"creation": "arange eye full linspace ones tensor zeros", "random": "rand randn"}
+MAKERS = {"creation": ["arange", "eye", "full", "linspace", "ones", "tensor", "zeros"], "random": ["rand", "randn"]}
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 PROPERTIES = ("T", "mT")
 BINARY: dict[type, Callable] = {
@@ -60,7 +60,7 @@ def functions() -> dict[str, Callable]:
         ("convolution", "dropout", "embedding", "classification", "likelihood", "loss", "normalization", "padding", "pooling")
     ):
         module = importlib.import_module(f"{ops.__name__}.{file}")
-        names = MAKERS[file].split() if file in MAKERS else module.__all__
+        names = MAKERS.get(file, module.__all__)
         found |= {name: getattr(module, name) for name in names if not name.endswith("_")}
     return found
 
@@ -250,7 +250,7 @@ def _tensor(value: Any) -> Tensor:
 
 def _argument(value: Any, function: Callable) -> Any:
     """A list of numbers is a tensor, unless tensors are made from it; a list of tensors (for cat) stays one."""
-    makes = function.__name__ in MAKERS["creation"] + MAKERS["random"]
+    makes = any(function.__name__ in names for names in MAKERS.values())
     return tensor(value) if isinstance(value, list) and value and not makes and not _holds_tensors(value) else value
 
 

@@ -14,6 +14,7 @@ from ...ops.norms import vector_norm
 from ...ops.random import randn
 from ...ops.shape import one_dim
 from ...tensor import Tensor
+from ..conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..module import Module
 from ..parameter import Buffer
 from .parametrize import register_parametrization
@@ -90,7 +91,7 @@ class _SpectralNorm(Module):
 
 def outputs_dim(module: Module) -> int:
     """The dim of a weight that counts the outputs."""
-    return int(any(cls.__name__.startswith("ConvTranspose") for cls in type(module).__mro__))
+    return int(isinstance(module, ConvTranspose1d | ConvTranspose2d | ConvTranspose3d))
 
 
 def spectral_norm(
