@@ -156,6 +156,28 @@ def test_json_and_back() -> None:
     assert again.to_json() == text
 
 
+@pytest.mark.parametrize("wrap", [lambda z: (z, "text"), lambda z: {"scores": z}, lambda z: "text"])
+def test_a_model_may_give_its_answer_in_a_tuple_a_dict_or_not_at_all(wrap: Any) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(2, 3)
+
+        def forward(self, x: tg.Tensor) -> Any:
+            return wrap(self.layer(x))
+
+    model, film = Model(), record(moons())
+    model.layer(tg.ones(1, 2)).sum().backward()
+    film.keep(model, 1.0)
+    assert (film.moments[0].cells is None) == (wrap(0) == "text")
+    assert "layer" in film.moments[0].outputs
+
+
+def test_points_that_are_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="NaN or infinity among these points"):
+        record((tg.tensor([[0.0, float("nan")]]), tg.tensor([0])))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -290,6 +290,8 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
     """The loader's batches, on the device of the model's parameters."""
     parameter = next(model.parameters(), None)
     for batch in loader:
+        if not isinstance(batch, tuple | list):
+            raise TypeError(f"a batch is a pair (x, y), and not a {type(batch).__name__}: for others write the loop yourself.")
         where = None if parameter is None else parameter.device
         yield [x.to(where) if isinstance(x, Tensor) and where is not None and x.device != where else x for x in batch]
 
@@ -298,7 +300,9 @@ def pairs(loader: Iterable[Any], model: Module) -> Iterator[Any]:
     """The loader's batches (x, y), on the device of the model's parameters."""
     for batch in on_device(loader, model):
         if len(batch) != 2:
-            raise ValueError(f"a batch is a pair (x, y), and this one has {len(batch)} parts: write the loop yourself for it.")
+            raise ValueError(
+                f"a batch is a pair (x, y), and this one has {len(batch)} parts: for others write the loop yourself."
+            )
         yield batch
 
 

@@ -149,6 +149,10 @@ def fashion_mnist(train: bool = True, folder: str | Path | None = None) -> Table
 
 
 def _images(name: str, url: str, md5: dict[str, str], train: bool, folder: Any, class_names: Sequence[str]) -> Table:
+    if not isinstance(train, bool):  # the folder, say
+        raise TypeError(
+            f"train is True or False, for the samples to train or to test with, and not {train!r}; folder= names a folder."
+        )
     files = IDX_FILES["train" if train else "test"]
     paths = [_downloaded(name, url, file, md5[file]) if folder is None else _found(Path(folder), file) for file in files]
     images, labels = (read_idx(path) for path in paths)

@@ -22,6 +22,7 @@ from ..nn.module import keeping_mode
 from ..ops.random import fork_rng
 from ..tensor import Tensor, wrap
 from ..train import Callback, Run, on_device
+from ..trees import tensors
 from .film import GRID, Film, Kept, Layer, Moment, Plane
 from .plain import number, on_cpu
 
@@ -118,8 +119,8 @@ class Recording(Film, Callback):
 
         def keep(path: str) -> Callable:
             def hook(module: Module, args: Any, output: Any) -> None:
-                first = output[0] if isinstance(output, tuple) else output
-                if isinstance(first, Tensor) and first.dtype.kind == "f":
+                first = next(tensors(output), None)
+                if first is not None and first.dtype.kind == "f":
                     found[path] = first.array
 
             return hook
@@ -139,7 +140,10 @@ class Recording(Film, Callback):
                 self.plane = _plane(x, y)
             across, up = (np.linspace(low, high, GRID) for low, high in (self.plane.across, self.plane.up))
             grid = wrap(np.stack(np.meshgrid(across, up), -1).reshape(-1, 2).astype(x.dtype.name)).to(x.device)
-            said = on_cpu(model(grid).array).astype(np.float64).reshape(GRID * GRID, -1)
+            answer = next(tensors(model(grid)), None)
+            if answer is None:
+                return found, None
+            said = on_cpu(answer.array).astype(np.float64).reshape(GRID * GRID, -1)
         self.plane = dataclasses.replace(self.plane, outputs=said.shape[1])
         return found, _cells(said)
 
@@ -208,6 +212,8 @@ def _chosen(samples: Any) -> list[Any]:
         batch = next(iter(DataLoader(Subset(samples, indices), batch_size=len(indices))))
     if len(batch) != 2:
         raise TypeError(f"a sample must be a pair (x, y); these have {len(batch)} parts.")
+    if batch[0].shape[1:] == (2,) and not np.isfinite(on_cpu(batch[0].array)).all():
+        raise ValueError("record: there is NaN or infinity among these points of the plane; leave such samples out.")
     return batch
 
 
