@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..tensor import Tensor
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol, atol, as PyTorch's
+
+
+class _Allowed(NamedTuple):
+    """What `assert_close` was told about differences."""
+
+    rtol: Any
+    atol: Any
+    equal_nan: bool
+    check_device: bool
+    check_dtype: bool
 
 
 def assert_close(
@@ -42,25 +52,25 @@ def assert_close(
     """
     if (rtol is None) != (atol is None):
         raise ValueError("assert_close: give both rtol and atol, or neither.")
-    problem = next(_differences(actual, expected, "", rtol, atol, equal_nan, check_device, check_dtype), None)
+    allowed = _Allowed(rtol, atol, equal_nan, check_device, check_dtype)
+    problem = next(_differences(actual, expected, "", allowed), None)
     if problem is not None:
         raise AssertionError(problem if msg is None else msg(problem) if callable(msg) else msg)
 
 
-def _differences(a: Any, b: Any, place: str, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool) -> Iterator[str]:
+def _differences(a: Any, b: Any, place: str, allowed: _Allowed) -> Iterator[str]:
     """What is different, in words."""
-    rest = (rtol, atol, equal_nan, device, dtype)
     where = f" at {place}" if place else ""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if a.keys() != b.keys():
             yield f"the keys{where} differ: {sorted(map(str, a))} and {sorted(map(str, b))}"
         for key in a.keys() & b.keys():
-            yield from _differences(a[key], b[key], f"{place}[{key!r}]", *rest)
+            yield from _differences(a[key], b[key], f"{place}[{key!r}]", allowed)
     elif isinstance(a, list | tuple) and isinstance(b, list | tuple):
         if len(a) != len(b):
             yield f"the lengths{where} differ: {len(a)} and {len(b)}"
         for i, (x, y) in enumerate(zip(a, b, strict=False)):
-            yield from _differences(x, y, f"{place}[{i}]", *rest)
+            yield from _differences(x, y, f"{place}[{i}]", allowed)
     elif a is None and b is None:
         return
     elif not all(isinstance(x, Tensor | int | float) or hasattr(x, "__array_function__") for x in (a, b)) or (
@@ -68,19 +78,18 @@ def _differences(a: Any, b: Any, place: str, rtol: Any, atol: Any, equal_nan: bo
     ):
         raise TypeError(f"assert_close compares tensors with tensors and numbers with numbers{where}: {type(a)}, {type(b)}.")
     else:
-        yield from _different_values(a, b, where, *rest)
+        yield from _different_values(a, b, where, allowed)
 
 
-def _different_values(
-    a: Any, b: Any, where: str, rtol: Any, atol: Any, equal_nan: bool, device: bool, dtype: bool
-) -> Iterator[str]:
-    if device and isinstance(a, Tensor) and a.device != b.device:
+def _different_values(a: Any, b: Any, where: str, allowed: _Allowed) -> Iterator[str]:
+    rtol, atol = allowed.rtol, allowed.atol
+    if allowed.check_device and isinstance(a, Tensor) and a.device != b.device:
         yield f"the devices{where} differ: {a.device} and {b.device}"
     a, b = (x.numpy(force=True) if isinstance(x, Tensor) else np.asarray(x) for x in (a, b))
     if a.shape != b.shape:
         yield f"the shapes{where} differ: {a.shape} and {b.shape}"
         return
-    if dtype and a.dtype != b.dtype:
+    if allowed.check_dtype and a.dtype != b.dtype:
         yield f"the dtypes{where} differ: {a.dtype} and {b.dtype}"
     if rtol is None:
         rtol, atol = np.max([_TOLERANCES.get(str(x.dtype), (0.0, 0.0)) for x in (a, b)], axis=0)
@@ -90,7 +99,7 @@ def _different_values(
         )  # object: exact for any integer
         off = np.asarray(abs(a - b), dtype=np.float64)
         near = np.asarray(a == b, dtype=bool) | np.asarray(off <= atol + rtol * abs(b), dtype=bool) & np.isfinite(off)
-    if equal_nan:
+    if allowed.equal_nan:
         near |= np.asarray(a != a, dtype=bool) & np.asarray(b != b, dtype=bool)
     if not near.all():
         worst = np.where(near, -1.0, np.where(np.isnan(off), np.inf, off))
