@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..printing import bytes_text
-from ..see.style import shape_text
+from ..see.style import BACKWARD, FORWARD, shape_text
 
-FORWARD, BACKWARD, OTHER = "#6699ff", "#ff5c8d", "#8a8f98"
+COLOURS = {"f": FORWARD, "b": BACKWARD, "o": "#8a8f98"}  # of bars: forward, backward, other
 SHOWN = 15  # rows of a printed table; the data has all
 SHORT = 25e-6  # seconds; NumPy takes some for any call, however small its arrays are
 BAR = 10  # letters
@@ -184,7 +184,6 @@ class Profile:
 
     # -- how it looks ------------------------------------------------------------------------------------------------
     def __rich__(self) -> RenderableType:
-        colours = {"f": FORWARD, "b": BACKWARD, "o": OTHER}
         tables: list[RenderableType] = []
         if self._has_operations():
             tables += [Text.assemble(("▇ forward ", FORWARD), ("▇ backward", BACKWARD))]
@@ -197,7 +196,7 @@ class Profile:
                 table.add_column(name, justify="right", no_wrap=True, min_width=width)
             table.add_column("", no_wrap=True, min_width=BAR)
             for name, seconds, share, kind in times:
-                table.add_row(Text(name), _time(seconds), f"{share:.0%}", _bar([(share, colours[kind])]))
+                table.add_row(Text(name), _time(seconds), f"{share:.0%}", _bar([(share, COLOURS[kind])]))
             tables.append(Padding(table, (1, 0, 0, 0)))
         return Group(
             Text(self._headline(), "bold"),
@@ -233,7 +232,7 @@ class Profile:
                     seconds = sum(each[1] for each in others)
                     times = [*times[: SHOWN - 1], (f"({len(others)} others)", seconds, seconds / whole, "o")]
                 tables.append((title, times))
-        kinds = dict(zip(self.where(), "fboooooo", strict=False))
+        kinds = dict(zip(self.where(), "fbooooo", strict=True))
         parts = [
             (name, seconds, seconds / whole, kinds[name]) for name, seconds in self.where().items() if seconds or not self.lines
         ]
@@ -261,7 +260,10 @@ class Profile:
         whole = sum(self.where().values())
         longest = max([row.share for row in self.ops + self.modules], default=1.0) or 1.0
         plain = self._has_operations()
-        body = [f"<p><b>{escape(self._headline())}</b>{' (<i class=f></i> forward, <i class=b></i> backward)' * plain}</p>"]
+        keys = ", ".join(
+            f'<i style="background:{colour}"></i> {name}' for name, colour in (("forward", FORWARD), ("backward", BACKWARD))
+        )
+        body = [f"<p><b>{escape(self._headline())}</b>{f' ({keys})' * plain}</p>"]
         for title, rows in self._rows() if plain else ():
             body.append(f"<table><tr><th>{title}<th>calls<th>forward<th>backward<th>memory<th>share<th></tr>")
             for row in _shown(rows):
@@ -291,12 +293,11 @@ _STYLE = """<style>
 .tinygrad-edu-profile small{opacity:.7}
 .tinygrad-edu-profile i{display:inline-block;height:.75em;min-width:1px;vertical-align:baseline}
 .tinygrad-edu-profile p>i{width:.75em}
-.tinygrad-edu-profile i.f{background:#6699ff}.tinygrad-edu-profile i.b{background:#ff5c8d}.tinygrad-edu-profile i.o{background:#8a8f98}
 </style>"""
 
 
 def _html_bar(pieces: list[tuple[float, str]]) -> str:
-    return "".join(f'<i class={kind} style="width:{12 * share:.2f}em"></i>' for share, kind in pieces if share)
+    return "".join(f'<i style="width:{12 * share:.2f}em;background:{COLOURS[kind]}"></i>' for share, kind in pieces if share)
 
 
 def _shown(rows: list[Row]) -> list[Row]:

@@ -24,11 +24,11 @@ from rich.text import Text
 from ..tensor import Tensor
 from .format import Frame, Node, Step, Trace, frame
 from .keys import Walk, keyboard, parse_keys
-from .style import grid, ink, scales, shade, shape_text, short
+from .style import BACKWARD, FORWARD, grid, ink, scales, shade, shape_text, short
 from .trace import trace
 from .words import Row, as_text, computation, equations, formula_text, headline, rule_text, worked
 
-FORWARD, BACKWARD, MARK = "#6699ff", "#ff5c8d", "#ffd75f"
+MARK = "#ffd75f"
 # Stronger than in pictures: in a terminal of 256 colours, pale or mixed ones become grey, or one another. GROUND: of cells that hold 0.
 VALUE, GRADIENT, GROUND = ("#d76000", "#1450ff"), ("#b428c8", "#00a040"), (20, 20, 20)
 CELL = 7

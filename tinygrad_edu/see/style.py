@@ -16,6 +16,7 @@ from .plain import Numbers
 VALUE = ("#d9772b", "#2f6fc9")
 GRADIENT = ("#7d3fa0", "#2f9461")
 NONFINITE = "#e5484d"
+FORWARD, BACKWARD = "#6699ff", "#ff5c8d"  # the passes, in a terminal and in tables of times
 _WHITE = (255, 255, 255)
 
 
