@@ -182,8 +182,12 @@ class Slow(nn.Module):
         return _slow(x, seconds=0.005)
 
 
-def test_times_are_those_of_a_known_program() -> None:
-    """Sleeps of known lengths, in each of the places that are told apart."""
+def test_times_are_those_of_a_known_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sleeps of known lengths, in each of the places that are told apart, by a clock that nothing else moves."""
+    now = [0.0]
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.append(now[-1] + seconds))
+    for module in ("profiler", "profiler.clocks"):
+        monkeypatch.setattr(f"tinygrad_edu.{module}.perf_counter", lambda: now[-1])
     model = nn.Sequential(nn.Linear(2, 2), Slow())
 
     class Sleeps(optim.SGD):
@@ -219,7 +223,8 @@ def test_times_are_those_of_a_known_program() -> None:
         (found.engine, 0.028),
         (found.python, 0.024),
     ):
-        assert expected * 0.8 < seconds < expected * 1.2 + 0.003, (seconds, expected)
+        assert seconds == pytest.approx(expected)
+    assert sum(found.where().values()) == pytest.approx(found.seconds)
     assert found.conclusions()[0].startswith("The largest single part is the gradient of slow's x in Sequential.1")
 
 
