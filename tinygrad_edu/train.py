@@ -15,7 +15,7 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -167,11 +167,12 @@ def fit(
             model.train()
             for x, y in pairs(loader, model):
                 prediction, value = step(x, y)
-                run.loss, number = value, value.item()
+                run.loss = value
                 if between:
                     for action in between:
                         action.after_backward(run)
                     optimizer.step()
+                number = value.item()
                 run.add(len(y), {"loss": number, **measure(measured, prediction, y)})
                 show(run)
                 if not math.isfinite(number):
@@ -290,7 +291,7 @@ def on_device(loader: Iterable[Any], model: Module) -> Iterator[Any]:
     """The loader's batches, on the device of the model's parameters."""
     parameter = next(model.parameters(), None)
     for batch in loader:
-        if not isinstance(batch, tuple | list):
+        if isinstance(batch, Mapping | Tensor):  # whose parts are names, or rows
             raise TypeError(f"a batch is a pair (x, y), and not a {type(batch).__name__}: for others write the loop yourself.")
         where = None if parameter is None else parameter.device
         yield [x.to(where) if isinstance(x, Tensor) and where is not None and x.device != where else x for x in batch]
