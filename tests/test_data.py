@@ -251,6 +251,13 @@ def test_refused_data() -> None:
         RandomSampler(Numbers(3), num_samples=2.5)
     with pytest.raises(TypeError, match="not offered"):
         next(iter(DataLoader([np.array("text")], 1)))
+    with pytest.raises(TypeError, match=r"one of these is a ndarray: write tensor\(\.\.\.\) around it"):
+        TensorDataset(np.ones(3))
+    for mask in ([True, False, True], tensor([True, False, True]), np.array([True, False])):
+        with pytest.raises(TypeError, match="not a mask"):
+            Subset(Numbers(3), mask)
+    with pytest.raises(TypeError, match="by whole numbers"):
+        list(DataLoader(TensorDataset(tg.arange(3)), sampler=[1.7]))
     for n in (0, -1, 2.5):
         with pytest.raises(ValueError, match=f"a whole number, at least 1, not {n}"):
             data.moons(n)

@@ -49,7 +49,7 @@ class TensorDataset(Dataset):
     """Sample i is the tuple of the i-th rows of several tensors.
 
     Raises:
-        ValueError: tensors of different lengths.
+        ValueError: tensors of different lengths. TypeError: no tensors.
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
@@ -57,6 +57,8 @@ class TensorDataset(Dataset):
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors:
             raise ValueError("a TensorDataset needs at least one tensor.")
+        if wrong := [type(x).__name__ for x in tensors if not isinstance(x, Tensor)]:
+            raise TypeError(f"a TensorDataset holds tensors, and one of these is a {wrong[0]}: write tensor(...) around it.")
         lengths = [len(x) for x in tensors]
         if len(set(lengths)) > 1:
             raise ValueError(f"the tensors of a TensorDataset must have equal lengths; these have {lengths}.")
@@ -67,7 +69,9 @@ class TensorDataset(Dataset):
 
     def rows(self, indices: Sequence[int]) -> list[Tensor]:
         """Several samples as a batch: each tensor is indexed once, instead of row by row and stacked again."""
-        chosen = np.asarray(indices, np.int64)
+        chosen = np.asarray(indices)
+        if chosen.dtype.kind not in "iu":  # NumPy would round fractions, and take a mask for the numbers 0 and 1
+            raise TypeError(f"samples are chosen by whole numbers, and not by {indices[:3]} ...: of a mask write mask.nonzero().")
         return [
             x[chosen]
             if x._requires_grad or x.base is not None or type(x.array) is not np.ndarray
@@ -85,10 +89,15 @@ class TensorDataset(Dataset):
 class Subset(Dataset):
     """The samples of a dataset at these indices.
 
+    Raises:
+        TypeError: a mask in place of indices, which would be taken for the numbers 0 and 1.
+
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
     """
 
     def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        if indices.dtype == np.bool_ if hasattr(indices, "dtype") else isinstance(next(iter(indices), None), bool | np.bool_):
+            raise TypeError("Subset takes the numbers of samples, and not a mask: write mask.nonzero().flatten().tolist().")
         self.dataset, self.indices = dataset, indices
 
     def __getitem__(self, index: Any) -> Any:

@@ -47,8 +47,8 @@ def spirals(n: int = 300, classes: int = 2, turns: float = 1.0, noise: float = 0
 
 def blobs(n: int = 300, classes: int = 3, features: int = 2, spread: float = 0.5, seed: int = 0) -> Table:
     """Round clouds, one for each class, at random places."""
-    centres = np.random.default_rng([seed, 1]).uniform(-4, 4, (classes, features))
     y = _in_turn(n, classes)
+    centres = np.random.default_rng([seed, 1]).uniform(-4, 4, (classes, features))
     return _table(centres[y], y, spread, seed, [f"blob {i}" for i in range(classes)])
 
 
@@ -66,8 +66,9 @@ def sine_waves(frequencies: int = 10, phases: int = 20, samples: int = 1000) -> 
 
 def _in_turn(n: int, classes: int) -> np.ndarray:
     """The classes of n samples: 0, 1, ..., 0, 1, ..."""
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"the number of samples must be a whole number, at least 1, not {n!r}.")
+    for name, count in (("samples", n), ("classes", classes)):
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"the number of {name} must be a whole number, at least 1, not {count!r}.")
     return np.arange(n) % classes
 
 
