@@ -315,6 +315,8 @@ def test_mistakes() -> None:
     for samples in ([1, 2], tg.ones(3), (tg.ones(3),), data.DataLoader(moons())):
         with pytest.raises(TypeError, match="record takes samples as a pair"):
             record(samples)
+    with pytest.raises(TypeError, match=r"a sample must be a pair \(x, y\); these have 3 parts"):
+        record(data.TensorDataset(tg.ones(3), tg.ones(3), tg.ones(3)))
     with pytest.raises(ValueError, match="no samples"):
         record((tg.ones(0, 2), tg.ones(0)))
 

@@ -90,11 +90,7 @@ def evaluate(text: str, values: Mapping[str, str | Tensor] | None = None) -> Ten
     Traceback (most recent call last):
     tinygrad_edu.see.expression.ExpressionError: there is no function '__import__' in an expression.
     """
-    variables: dict[str, Any] = {}
-    for name, value in (values or {}).items():
-        if not name.isidentifier():
-            raise ExpressionError(f"{name!r} is not a name for a variable.")
-        variables[name] = _leaf(name, value)
+    variables = {name: _leaf(name, value) for name, value in (values or {}).items()}
     try:
         result = _Evaluator(text, variables).run()
     except RecursionError:
@@ -128,7 +124,7 @@ class _Evaluator:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             at = f", at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
             raise ExpressionError(
-                f"{self.text!r} is not an expression{at}: write it as in Python, for example tanh(w*x + b)."
+                f"{self.text!r:.60} is not an expression{at}: write it as in Python, for example tanh(w*x + b)."
             ) from None
 
     def _compiled(self) -> CodeType:

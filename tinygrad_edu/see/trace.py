@@ -278,9 +278,8 @@ class Tracer:
         found: dict[str, dict[int, str]] = {}
         for place, source in self._places():
             lines = found.setdefault(self._labels[place.filename, source], {})
-            if source.lines:
-                last = min(len(source.lines), place.end_line + NEARBY)
-                lines.update((n, source.text(n)) for n in range(max(1, place.line - NEARBY), last + 1))
+            last = min(len(source.lines), place.end_line + NEARBY)
+            lines.update((n, source.text(n)) for n in range(max(1, place.line - NEARBY), last + 1))
         return {label: dict(sorted(lines.items())) for label, lines in found.items()}
 
     # -- steps -----------------------------------------------------------------------------------------------------
