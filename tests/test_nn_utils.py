@@ -49,6 +49,13 @@ def test_clip_grad_norm_of_nothing_and_of_nan() -> None:
     assert math.isnan(nn.utils.clip_grad_norm_(bad, 1.0).item())
 
 
+@pytest.mark.parametrize("wrong", [nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1)), nn.Linear(1, 1).parameters])
+def test_what_is_clipped_are_tensors(wrong: Any) -> None:
+    for clip in (nn.utils.clip_grad_norm_, nn.utils.clip_grad_value_):
+        with pytest.raises(TypeError, match=r"such as those of model.parameters\(\), and not of a "):
+            clip(wrong, 1.0)
+
+
 @given(values=gradients, limit=st.floats(0.1, 5))
 @quick
 def test_clip_grad_value(values: list[list[float]], limit: float) -> None:
@@ -142,6 +149,9 @@ def test_refused_parametrizations_change_nothing() -> None:
     assert not parametrize.is_parametrized(layer)
     parametrize.register_parametrization(layer, "weight", Longer(), unsafe=True)
     assert layer.weight.shape == (4, 2)
+    for wrong, says in ((Symmetric, "the class Symmetric: make one of it"), (lambda x: x, "<function")):
+        with pytest.raises(TypeError, match=f"a parametrization is a Module .* not {says}"):
+            parametrize.register_parametrization(layer, "bias", wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="nothing"):
         parametrize.register_parametrization(layer, "nothing", Doubled())
     with pytest.raises(ValueError, match="bias"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...errors import kind
 from ...grad_mode import no_grad
 from ...ops.joining import stack
 from ...ops.norms import vector_norm
@@ -12,7 +13,10 @@ from ...tensor import Tensor
 
 
 def _tensors(given: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [given] if isinstance(given, Tensor) else list(given)
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
+    if wrong := [x for x in found if not isinstance(x, Tensor)]:
+        raise TypeError(f"gradients are clipped of tensors, such as those of model.parameters(), and not of a {kind(wrong[0])}.")
+    return found
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import ShapeError
+from ...errors import ShapeError, as_given
 from ...grad_mode import no_grad
 from ...tensor import Tensor
 from ..container import ModuleDict, ModuleList
@@ -114,8 +114,13 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
 
     Raises:
         ValueError: the module has no such parameter or buffer.
+        TypeError: the parametrization is no module, but a function or a class, say.
         ShapeError: the computed tensor has another shape or dtype; nothing is changed.
     """
+    if not isinstance(parametrization, Module):
+        raise TypeError(
+            f"a parametrization is a Module from the original tensor to the computed one, and not {as_given(parametrization)}."
+        )
     parametrization.train(module.training)
     if is_parametrized(module, tensor_name):
         with no_grad():

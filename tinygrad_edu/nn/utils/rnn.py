@@ -94,6 +94,10 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
         lengths: the N lengths, each from 1 to T.
         enforce_sorted: the lengths must not increase; with False the sequences are sorted here.
 
+    Raises:
+        ShapeError: not one whole number for each sequence. RuntimeError: a length that is less than 1 or more than T, or the sequences
+            are not sorted.
+
     >>> from tinygrad_edu import tensor
     >>> pack_padded_sequence(tensor([[1, 2, 0], [3, 4, 5]]), [2, 3], batch_first=True, enforce_sorted=False).data
     tensor([3, 1, 4, 2, 5])
@@ -202,7 +206,7 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
-    """The list of sequences in (T, N, ...), or (N, T, ...) with batch_first, without what is behind their lengths.
+    """The list of sequences in (T, N, ...), or (N, T, ...) with batch_first, without what is behind their lengths, each from 0 to T.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.rnn.unpad_sequence.html
     """
