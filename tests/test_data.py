@@ -247,7 +247,7 @@ def test_refused_settings(settings: dict[str, Any], message: str) -> None:
 def test_refused_data() -> None:
     with pytest.raises(TypeError, match=r"train is True or False, .* not 'folder'"):
         data.mnist("folder")
-    with pytest.raises(ValueError, match=r"num_samples must be a positive integer, not 2\.5"):
+    with pytest.raises(ValueError, match=r"num_samples must be a whole number, at least 1, not 2\.5"):
         RandomSampler(Numbers(3), num_samples=2.5)
     with pytest.raises(TypeError, match="not offered"):
         next(iter(DataLoader([np.array("text")], 1)))

@@ -155,7 +155,7 @@ def test_directions():
 @pytest.mark.parametrize("picture", [draw, play])
 @pytest.mark.parametrize("depth", [-1, 0.5])
 def test_a_depth_that_is_none_is_refused(picture, depth):
-    with pytest.raises(ValueError, match=rf"a whole number from 0 on, and not {depth}"):
+    with pytest.raises(ValueError, match=rf"a whole number, at least 0, not {depth}"):
         picture(small(), depth=depth)
 
 

@@ -340,8 +340,8 @@ def test_conclusions_follow_the_numbers() -> None:
     [
         (tg.ones(1), {}, "takes a function"),
         (None, {}, "takes a function that does one training step, not a NoneType"),
-        (len, {"repeat": 0}, "repeat must be at least 1"),
-        (len, {"warmup": -1}, "warmup at least 0"),
+        (len, {"repeat": 0}, "repeat must be a whole number, at least 1"),
+        (len, {"warmup": -1}, "warmup must be a whole number, at least 0"),
     ],
 )
 def test_refuses(step: object, options: dict, says: str) -> None:

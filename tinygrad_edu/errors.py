@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from .callsite import source_line
@@ -54,6 +55,12 @@ def kind(x: Any) -> str:
 def as_given(x: Any) -> str:
     """What was given where something else was wanted: `'adam'`, or `the class Adam: make one of it`."""
     return f"the class {x.__name__}: make one of it" if isinstance(x, type) else f"{x!r:.80}"
+
+
+def check_whole(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is not a whole number, or too small a one."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}, not {value!r}.")
 
 
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes
+from .errors import check_whole
 
 _options: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None}
 
@@ -42,10 +43,8 @@ def set_printoptions(
         raise ValueError(f'there is no profile {profile!r}; use "default", "short" or "full".')
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     for name, value in given.items():
-        least = int(name in ("edgeitems", "linewidth"))
-        endless = name == "threshold" and value == math.inf
-        if value is not None and not endless and (not isinstance(value, int) or value < least):
-            raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}.")
+        if value is not None and not (name == "threshold" and value == math.inf):
+            check_whole(name, value, least=int(name in ("edgeitems", "linewidth")))
     _options.update({**profiles[profile], **{k: v for k, v in given.items() if v is not None}, "sci_mode": sci_mode})
 
 

@@ -17,11 +17,10 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from .data import DataLoader, Dataset, IterableDataset, TensorDataset
-from .errors import as_given
+from .errors import as_given, check_whole
 from .grad_mode import no_grad
 from .nn import Module
 from .nn.module import keeping_mode
@@ -123,8 +122,7 @@ def fit(
             another model.
         TypeError: a model, a loss, a metric or an optimizer that is none: a class or a name, say; data that are no tensors.
     """
-    if not isinstance(epochs, Integral) or epochs < 1:
-        raise ValueError(f"epochs must be a whole number, at least 1, not {epochs!r}.")
+    check_whole("epochs", epochs)
     check_parts("fit", model=model, loss=loss, optimizer=optimizer)
     if not {p for group in optimizer.param_groups for p in group["params"]} & {*model.parameters()}:
         raise ValueError(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import check_whole
 from ..ops.creation import as_tensor, tensor
 from ..ops.joining import stack
 from ..ops.random import Generator
@@ -141,10 +142,9 @@ class DataLoader:
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
     ) -> None:
-        if not isinstance(num_workers, int) or num_workers < 0 or timeout < 0:
-            raise ValueError(
-                f"num_workers must be a whole number from 0 on, and timeout 0 or more, not {num_workers!r} and {timeout}."
-            )
+        check_whole("num_workers", num_workers, 0)
+        if timeout < 0:
+            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}.")
         if prefetch_factor is not None and (num_workers == 0 or prefetch_factor < 1):
             raise ValueError(f"prefetch_factor={prefetch_factor}: it must be positive, and it needs num_workers > 0.")
         if persistent_workers and num_workers == 0:
@@ -161,8 +161,8 @@ class DataLoader:
         elif batch_size is None:
             if drop_last:
                 raise ValueError("drop_last needs batches: batch_size must not be None.")
-        elif not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(f"batch_size must be a positive integer or None, not {batch_size!r}.")
+        else:
+            check_whole("batch_size, if it is not None,", batch_size)
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.num_workers, self.timeout, self.worker_init_fn = num_workers, timeout, worker_init_fn
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor

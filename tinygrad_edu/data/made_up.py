@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import check_whole
 from .sets import Table, table
 
 PLANE = ["x", "y"]
@@ -66,9 +67,8 @@ def sine_waves(frequencies: int = 10, phases: int = 20, samples: int = 1000) -> 
 
 def _in_turn(n: int, classes: int) -> np.ndarray:
     """The classes of n samples: 0, 1, ..., 0, 1, ..."""
-    for name, count in (("samples", n), ("classes", classes)):
-        if not isinstance(count, int) or count < 1:
-            raise ValueError(f"the number of {name} must be a whole number, at least 1, not {count!r}.")
+    check_whole("n, the number of samples,", n)
+    check_whole("classes", classes)
     return np.arange(n) % classes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from types import GenericAlias
 from typing import Any
 
+from ..errors import check_whole
 from ..ops.random import Generator, multinomial, randint, randperm
 from ..tensor import Tensor
 
@@ -55,9 +56,10 @@ class RandomSampler(Sampler):
     ) -> None:
         self.data_source, self.replacement, self.generator = data_source, replacement, generator
         self._num_samples = num_samples
-        if not isinstance(self.num_samples, int) or self.num_samples <= 0:
-            what = "the data is empty" if num_samples is None else f"num_samples must be a positive integer, not {num_samples!r}"
-            raise ValueError(f"RandomSampler has nothing to draw: {what}.")
+        if num_samples is not None:
+            check_whole("num_samples", num_samples)
+        elif not len(data_source):
+            raise ValueError("RandomSampler has nothing to draw: the data is empty.")
 
     @property
     def num_samples(self) -> int:
@@ -103,8 +105,7 @@ class WeightedRandomSampler(Sampler):
     def __init__(
         self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
     ) -> None:
-        if not isinstance(num_samples, int) or num_samples <= 0:
-            raise ValueError(f"num_samples must be a positive integer, not {num_samples!r}.")
+        check_whole("num_samples", num_samples)
         self.weights = Tensor(weights, dtype="float64", device=drawn_on(generator))
         if self.weights.ndim != 1:
             raise ValueError(f"weights must be a sequence of numbers, but their shape is {self.weights.shape}.")
@@ -124,8 +125,7 @@ class BatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ValueError(f"batch_size must be a positive integer, not {batch_size!r}.")
+        check_whole("batch_size", batch_size)
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:

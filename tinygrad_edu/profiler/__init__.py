@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from ..errors import check_whole
 from ..see.groups import numbered
 from ..tensor import Tensor
 from .clocks import Clock, Event, Modules, cost_of_a_clock, cost_of_a_moment
@@ -67,8 +68,8 @@ def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, conso
         raise TypeError(
             f"profile takes a function that does one training step, not a {type(step).__name__}: profile(step, x, y) calls step(x, y)."
         )
-    if repeat < 1 or warmup < 0:
-        raise ValueError(f"profile: repeat must be at least 1 and warmup at least 0, not {repeat} and {warmup}.")
+    check_whole("repeat", repeat)
+    check_whole("warmup", warmup, 0)
     clock = Clock()
     bare: list[float] = []
     clocked: list[float] = []

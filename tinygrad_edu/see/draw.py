@@ -19,11 +19,12 @@ from typing import Any
 
 from graphviz import Digraph
 
+from ..errors import check_whole
 from ..nn.module import Module, keeping_mode
 from ..nn.summary import inputs_for
 from ..tensor import Tensor
 from ..trees import tensors
-from .folding import card_of, cards, check_depth, depth_that_fits, nodes_in
+from .folding import card_of, cards, depth_that_fits, nodes_in
 from .format import Node, Trace, frame
 from .graphviz import GraphvizError, render
 from .groups import Group
@@ -114,7 +115,8 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
 
 def chosen_depth(trace: Trace, depth: int | None, max_nodes: int) -> int:
     """How many levels of modules to open: as many as asked for, or as fit; DrawingError if that is too much for a picture."""
-    check_depth(depth)
+    if depth is not None:
+        check_whole("depth, the levels of modules to open,", depth, 0)
     chosen = (depth_that_fits(trace, max_nodes) or 0) if depth is None else depth
     count = len(cards(trace, chosen))
     if count <= max_nodes:

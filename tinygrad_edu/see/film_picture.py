@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import check_whole
 from ..plot import empty_figure
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def animate_film(film: Film, path: Any, parts: Sequence[str] = (), frames: int =
             f"save writes .gif and .mp4, not {path.suffix or 'a file without ending'!r}; film.play(path) writes a page, film.plot(path=...) "
             "a picture and to_json() the data."
         )
-    if frames < 1 or fps < 1:
-        raise ValueError(f"frames and fps must be at least 1; these are {frames} and {fps}.")
+    check_whole("frames", frames)
+    check_whole("fps", fps)
     picture = FilmPicture(film, parts)
     last = len(film.moments) - 1
     shots = picture.shots(sorted({round(k * last / max(frames - 1, 1)) for k in range(frames)}))

@@ -29,9 +29,3 @@ def depth_that_fits(trace: Trace, most: int, path: str = "") -> int | None:
     """How many levels can be open in a picture of so many cards; None if it would have more even with all groups folded."""
     deepest = max((len(trace.groups_around(node.module)) for node in nodes_in(trace, path)), default=0)
     return next((depth for depth in range(deepest, -1, -1) if len(cards(trace, depth, path)) <= most), None)
-
-
-def check_depth(depth: int | None) -> None:
-    """Refuse what is no number of levels."""
-    if depth is not None and (not isinstance(depth, int) or depth < 0):
-        raise ValueError(f"depth is how many levels of modules to open, a whole number from 0 on, and not {depth!r}.")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from ..errors import GraphError
-from .folding import card_of, check_depth, depth_that_fits, nodes_in
+from ..errors import GraphError, check_whole
+from .folding import card_of, depth_that_fits, nodes_in
 from .format import Trace
 from .graphviz import GraphvizError, render
 
@@ -82,7 +82,8 @@ def views(trace: Trace, depth: int | None = None, max_nodes: int = MAX_NODES) ->
 def views_of(traces: Iterable[Trace], depth: int | None = None, max_nodes: int = MAX_NODES) -> list[list[View]]:
     """The pictures of each of these traces: faster than one trace after the other."""
     traces = list(traces)
-    check_depth(depth)
+    if depth is not None:
+        check_whole("depth, the levels of modules to open,", depth, 0)
     found = [_without_places(trace, depth, max_nodes) for trace in traces]
     _place([(view, trace) for trace, views in zip(traces, found, strict=True) for view in views])
     return found

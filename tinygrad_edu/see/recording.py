@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from ..errors import check_whole
 from ..grad_mode import no_grad
 from ..nn import Module
 from ..nn.module import keeping_mode
@@ -191,8 +192,7 @@ def record(samples: Any = None, *, every: int = 1, title: str = "Training") -> R
     >>> film
     <film 'Training': 3 moments, to step 2; .play() plays it, .save('film.gif') writes it>
     """
-    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-        raise ValueError(f"every must be a whole number of batches, at least 1, not {every!r}.")
+    check_whole("every", every)
     return Recording(samples, every, title)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import check_whole
 from ...grad_mode import no_grad
 from ...ops.arithmetic import maximum
 from ...ops.creation import eye
@@ -56,8 +57,7 @@ class _SpectralNorm(Module):
 
     def __init__(self, weight: Tensor, n_power_iterations: int, dim: int, eps: float) -> None:
         super().__init__()
-        if n_power_iterations < 1:
-            raise ValueError(f"n_power_iterations must be at least 1, not {n_power_iterations}.")
+        check_whole("n_power_iterations", n_power_iterations)
         self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
         if weight.ndim > 1:
             matrix = self.matrix(weight).detach()
