@@ -36,7 +36,7 @@ from .optimizers import refuse_changed_settings, run_again, settings_of
 from .plan import Changed, Outdated, Plan, TooLate
 from .reads import Reads
 from .results import has_history, operands_of, without_history
-from .surroundings import Surroundings
+from .surroundings import Surroundings, draws
 from .tape import Tape
 from .watch import recording, somebody_records
 
@@ -105,17 +105,14 @@ class Compiled:
     def record(self, key: Any, given: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function, writing down what it does. When it does the same twice in a row, that is the plan from now on."""
         reads = Reads(self.function, args, kwargs)
-        if any(isinstance(x, UninitializedParameter) for module in reads.modules for x in vars(module).values()):
+        if any(isinstance(x, UninitializedParameter) for _, held in reads.modules for x in held.parts):
             return self.function(*args, **kwargs)  # in which lazy layers get their shapes
-        names = captured_by(self.function, reads)
-        memory = [id(x) for array in map(array_of, given) for x in (array, owner(array))]
-        if reason := self._reason_against(key, given, reads, next((names[i] for i in memory if i in names), None)):
+        if reason := self._reason_against(key, given, reads):
             self._warn(reason)
             return self.function(*args, **kwargs)
-        names |= given_to(self.function, args, kwargs)
-        surroundings, tape = Surroundings(reads), Tape(given, self._settings)
+        tape = Tape(given, self._settings)
         passed = list(map(id, leaves((args, kwargs))))
-        found, operands = self._run(tape, args, kwargs)
+        found, operands = self._run(tape, reads, args, kwargs)
         if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
             self._give_up(
                 key,
@@ -132,21 +129,14 @@ class Compiled:
             )
         if tape.made_state or key in self.without:
             return result
-        surroundings.settle(tape)
-        if surroundings.large:
-            array = surroundings.large[0]
-            self._give_up(
-                key,
-                f"it reads {reads.called(array, 'an array')}, an array of {bytes_text(array.nbytes)}, beside tensors, and that is too large "
-                "to be compared before each call. Take what is needed (its length, say) outside of the function, or make it a tensor",
-            )
+        surroundings = Surroundings(reads, tape)
+        if reason := _reason_not_to_read(reads, surroundings, tape):
+            self._give_up(key, reason)
             return result
-        if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
-            self._give_up(
-                key,
-                f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function",
-            )
+        if reason := _given_and_read(self.function, given, reads):
+            self._warn(reason)
             return result
+        names = captured_by(self.function, reads) | given_to(self.function, args, kwargs)
         names |= {
             id(x.memory.held): names[id(array)]
             for x, array in zip(tape.arguments, tape.arrays, strict=True)
@@ -157,11 +147,12 @@ class Compiled:
         self._consider(key, plan, tape)
         return result
 
-    def _run(self, tape: Tape, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    def _run(self, tape: Tape, reads: Reads, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Run the function on a tape: what it returns, and the same as operands."""
         settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
+        drawn = draws()
         try:
-            with recording(tape):
+            with recording(tape, reads):
                 try:
                     found = self.function(*tape.as_given(args), **tape.as_given(kwargs))
                     operands = operands_of(found, tape)
@@ -170,6 +161,11 @@ class Compiled:
                     if tape.refused is not None:
                         raise tape.refused from None
                     raise
+            if drawn != draws():
+                raise CompileError(
+                    "the function draws random numbers of Python's or NumPy's, which are others in every call, so the recorded plan cannot "
+                    "contain them. Draw them with this package (rand, randint, randperm ...), or outside, and pass them."
+                )
             refuse_changed_settings(settings, tape)
             refuse_overlaps(tape)
         finally:
@@ -211,18 +207,10 @@ class Compiled:
                 "a constant of the plan. Make it a tensor and pass that as an argument."
             )
 
-    def _reason_against(self, key: Any, given: list[Any], reads: Reads, double: str | None) -> str:
+    def _reason_against(self, key: Any, given: list[Any], reads: Reads) -> str:
         """Why there can be no plan for such arguments."""
-        if reads.iterators:
-            return f"{reads.iterators[0]} gives another thing each time it is asked. Take what comes next outside of the function, and pass it"
-        if reads.data is not None:
-            name = reads.called(reads.data, f"a {type(reads.data).__name__}")
-            return (
-                f"it reads {name}, in which {len(reads.data)} things stand, too many to be looked at before each call. Take what is needed "
-                "outside of the function, and pass it"
-            )
-        if double is not None:
-            return f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
+        if reason := reads.too_much or _given_and_read(self.function, given, reads):
+            return reason
         if key not in self._tries and len(self._tries) >= MANY:
             return f"this is the {MANY + 1}th kind of arguments. A number that changes from call to call is better passed as a tensor"
         if grad_mode.enabled and any(isinstance(x, Tensor) and x._requires_grad and x.op is not None for x in given):
@@ -237,6 +225,32 @@ class Compiled:
 
     def _warn(self, reason: str) -> None:
         warn(f"{self.name} runs as if it were not compiled: {reason}.")
+
+
+def _given_and_read(function: Any, given: list[Any], reads: Reads) -> str:
+    """Why an argument cannot be told from what the function reads by itself."""
+    names = captured_by(function, reads)
+    double = next((names[id(x)] for array in map(array_of, given) for x in (array, owner(array)) if id(x) in names), None)
+    return (
+        ""
+        if double is None
+        else f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
+    )
+
+
+def _reason_not_to_read(reads: Reads, surroundings: Surroundings, tape: Tape) -> str:
+    """Why what the function has read cannot be looked at before each call."""
+    if surroundings.large:
+        array = surroundings.large[0]
+        return (
+            f"it reads {reads.called(array, 'an array')}, an array of {bytes_text(array.nbytes)}, beside tensors, and that is too large "
+            "to be compared before each call. Take what is needed (its length, say) outside of the function, or make it a tensor"
+        )
+    if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
+        return (
+            f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function"
+        )
+    return reads.too_much
 
 
 class CompiledModule(Compiled):

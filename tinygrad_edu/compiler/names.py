@@ -30,10 +30,10 @@ def captured_by(function: Any, reads: Reads) -> dict[int, str]:
     if isinstance(function, Module):
         for name, x in vars(function).items():
             _note(name, x, names)
-    for _, name, x in reads.places:
+    for _, name, x in reads.places.values():
         if isinstance(name, str):  # what stands in a list is named after that
             _note(name, x, names)
-    for _, name, x in reads.places:
+    for _, name, x in reads.places.values():
         if isinstance(x, Optimizer):  # its parameters are read, too, under the model's names for them if it has some
             _note(f"{name}_parameter", [p for group in x.param_groups for p in group["params"]], names)
     return names

@@ -19,9 +19,10 @@ from ..tensor import Tensor, wrap
 from .lines import Line, check, data, grad, operands
 from .memory import Layout
 from .passes import checks_first, compares, needed, straight
+from .reads import ABSENT, same
 from .results import copied, made
 from .source import Source
-from .surroundings import Surroundings, same
+from .surroundings import Surroundings
 from .tape import Tape
 
 
@@ -59,6 +60,7 @@ class Plan:
             "view": wrap,
             "made": made,
             "same": same,
+            "absent": ABSENT,
             "share_memory": np.may_share_memory,
             "written": frozenset(),
             "__name__": __name__,

@@ -27,6 +27,7 @@ from ..tensor import Tensor, to_array
 from ..utils import checkpoint
 from .lines import Draw
 from .optimizers import as_lines, as_one
+from .reads import Reads
 from .recorded import Recorded, strip
 from .tape import Tape
 
@@ -36,7 +37,7 @@ _answer = linalg._answer
 
 
 @contextmanager
-def recording(tape: Tape) -> Iterator[None]:
+def recording(tape: Tape, reads: Reads) -> Iterator[None]:
     """Let tensors hand out recorded arrays, and note what Python does beside arrays: gradients, modes, steps of optimizers.
 
     Only this thread is watched, and after it nothing is left: tensors hold real arrays all the time.
@@ -44,11 +45,21 @@ def recording(tape: Tape) -> Iterator[None]:
     with _one_at_a_time, ExitStack() as stack:
 
         def replace(target: Any, name: str, new: Any) -> None:
-            stack.callback(
-                setattr if name in vars(target) else lambda t, n, _: delattr(t, n), target, name, vars(target).get(name)
-            )
+            undo = (setattr, target, name, vars(target)[name]) if name in vars(target) else (delattr, target, name)
             setattr(target, name, new)
+            stack.callback(*undo)
 
+        def report(x: Any) -> None:
+            try:
+                for name in ("__getattribute__", "__setattr__", "__delattr__"):
+                    if not hasattr(method := getattr(type(x), name), "reports"):
+                        replace(type(x), name, _reporting(method, tape, reads))
+            except TypeError:  # a class of C's
+                reads.whole(x)
+
+        reads.report = report
+        for x in reads.waiting:
+            report(x)
         effects = tape.effects
         replace(Tensor, "array", _watched("array", tape, effects.array, effects.set_array))
         replace(Tensor, "_grad", _watched("_grad", tape, effects.grad, effects.set_grad))
@@ -80,6 +91,18 @@ def recording(tape: Tape) -> Iterator[None]:
             yield
         finally:
             tape.running = False
+
+
+def _reporting(method: Callable, tape: Tape, reads: Reads) -> Any:
+    """How an object's attributes are read, set or deleted, where the recorded thread does it: of what a plan relies on."""
+
+    def report(self: Any, name: str, *value: Any) -> Any:
+        if tape.watches():
+            reads.attribute(self, name)
+        return method(self, name, *value)
+
+    report.reports = True  # type: ignore[attr-defined]
+    return report
 
 
 def _watched(name: str, tape: Tape, get: Callable, set: Callable) -> property:
