@@ -22,6 +22,8 @@ import numpy as np
 
 from ..amp import GradScaler
 from ..nn.module import Module
+from ..ops.random import Generator
+from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from ..trees import parts_of
@@ -36,7 +38,8 @@ OWN = "tinygrad_edu"
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 HOOKS = ("_hooks", "_grad_hooks")  # of tensors
 TENSORS = {"array", *dir(Tensor)}  # attributes that are not the learner's
-ALSO = {"get_last_lr": "_last_lr"}  # what methods of this package read
+STEPPED = (Optimizer, LRScheduler, GradScaler, Generator)  # what these read of themselves is recorded otherwise
+ALSO = {"get_last_lr": "_last_lr"}  # but for what this reads
 # What this package calls by itself, of a class that inherits from one of its own.
 CALLED = {"forward", "backward", "setup_context", "update", "step"}
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
@@ -142,10 +145,9 @@ class Reads:
         if id(x) not in self.met or (id(x), name) in self._asked:  # of what is made in the call nothing was there before
             return
         kind = type(x)
-        if self._is_library(sys._getframe(2).f_globals.get("__name__", "")):
-            own = self._is_library(kind.__module__) or any(_package(each.__module__) == OWN for each in kind.__mro__)
-            if name == "__dict__" if issubclass(kind, Module) else own:
-                return  # what optimizers, say, read of themselves is their own affair
+        alone = name == "__dict__" if issubclass(kind, Module) else issubclass(kind, STEPPED)
+        if alone and self._is_library(sys._getframe(2).f_globals.get("__name__", "")):
+            return
         self._asked.add((id(x), name))
         held = _dict_of(x)
         if name == "__dict__":
@@ -204,7 +206,7 @@ class Reads:
                 self._silent.append(x)
                 self._attributes_of(x, self.said)
                 if isinstance(x, type):
-                    self._methods(x, AT_BIRTH)
+                    self._methods(x, NOT_CALLED - AT_BIRTH)
         elif isinstance(x, np.ndarray):
             if x.nbytes <= LARGE:
                 self.contents.append((x, bytes, bytes(x)))
@@ -218,7 +220,7 @@ class Reads:
         """What a function reads: variables around it; global ones if it is the learner's."""
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             self._place(cell, name)
-        self._visit((function.__defaults__, function.__kwdefaults__, vars(function).get("__wrapped__")))
+        self._visit((function.__defaults__, function.__kwdefaults__))
         if self._is_library(function.__module__ or ""):
             return
         self._silent.append(function)
@@ -241,14 +243,11 @@ class Reads:
                 self._place(vars(x), name)
 
     def _object(self, x: Any) -> None:
-        """An object with attributes: what is called without being named, by Python or this package."""
-        kind, held = type(x), _dict_of(x) or {}
-        library = self._is_library(kind.__module__)
-        for each in self._learners(kind):
-            self._methods(each, {name for name in vars(each) if name.startswith("__")} - NOT_CALLED)
+        """An object with attributes. The modules and tensors among these are met before it runs: whether one is lazy, or an argument."""
+        self._methods(type(x), NOT_CALLED)
         if isinstance(x, Tensor):
             self._tensor(x, HOOKS)
-        if not (isinstance(x, Tensor) and library):
+        if not isinstance(x, Tensor) or not self._is_library(type(x).__module__):
             self.report(x)
         if isinstance(x, Module):
             self.modules.append((x, parts(x)))
@@ -257,18 +256,16 @@ class Reads:
                 self.contents.append((each, len, len(each)))
         elif isinstance(x, GradScaler):
             self._place(x._state, "scale")
-        elif kind.__module__ == "collections":  # UserDict, say
-            self._contents(held)
-        for part in held.values():
-            parameter = isinstance(part, Tensor) and isinstance(x, Module)
-            hook = library and isinstance(part, FunctionType | MethodType | functools.partial)
-            if isinstance(part, Module) or parameter or hook:
+        for part in (_dict_of(x) or {}).values():
+            if isinstance(part, Module | Tensor if isinstance(x, Module) else Module):
                 self._visit(part)
-        self._visit(held.get("__wrapped__"))  # of a compiled or cached function
 
     def whole(self, x: Any) -> None:
-        """An object whose class cannot report: all of its attributes count."""
-        if "__wrapped__" not in (held := _dict_of(x) or {"__wrapped__": None}):
+        """An object whose class cannot report: all of its attributes count, but of a function that wraps another one."""
+        held = _dict_of(x) or {}
+        if "__wrapped__" in held:
+            self._visit(held["__wrapped__"])
+        elif held:
             self._contents(held)
 
     def _tensor(self, x: Tensor, names: tuple[str, ...]) -> None:
@@ -276,13 +273,13 @@ class Reads:
         for name in (*names, *sorted(vars(x).keys() - TENSORS)):
             self._place(vars(x), name)
 
-    def _methods(self, kind: type, names: set[str]) -> None:
-        """The methods of a class that are called without being named."""
-        if any(_package(each.__module__) == OWN for each in kind.__mro__):
-            names = names | CALLED
-        for name in sorted(vars(kind).keys() & names):
-            if isinstance(vars(kind)[name], FunctionType | staticmethod | classmethod):
-                self._place(kind, name)
+    def _methods(self, kind: type, but: set[str]) -> None:
+        """The methods of a class that are called without being named: by Python, but for some, or by this package."""
+        for each in self._learners(kind):
+            for name, x in sorted(vars(each).items()):
+                special = name.startswith("__") and name not in but and not hasattr(x, "reports")
+                if (special or name in CALLED) and isinstance(x, FunctionType | staticmethod | classmethod):
+                    self._place(each, name)
 
     def _contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""

@@ -22,7 +22,15 @@ from .reads import ABSENT, HOOKS, LARGE, PLAIN, Reads, parts, read, same
 from .source import Source
 from .tape import Tape
 
-SCHEDULED = {"lr", "momentum", "betas", "last_epoch", "_step_count", "_last_lr"}  # what a schedule's step may change
+SCHEDULED = {
+    "lr",
+    "momentum",
+    "betas",
+    "last_epoch",
+    "_step_count",
+    "_last_lr",
+    "scale",
+}  # what a schedule's step may change
 
 
 class Surroundings:
@@ -47,10 +55,14 @@ class Surroundings:
         # What optimizers, schedules and scalers change in their steps, which a plan does again.
         optimizers = [x for x in met if isinstance(x, Optimizer)]
         scalers = {id(x._state) for x in met if isinstance(x, GradScaler)}
-        scheduled = {id(vars(x)) for x in met if isinstance(x, LRScheduler)}
-        scheduled |= {id(group) for x in optimizers for group in x.param_groups}
-        again = scheduled | scalers | {id(held) for x in optimizers for held in (vars(x), *x.state.values())}
-        self.scheduled = [name for where, name, _ in self.places if id(where) in scheduled and name in SCHEDULED & reads.said]
+        schedules = {id(vars(x)) for x in met if isinstance(x, LRScheduler)}
+        groups = {id(group) for x in optimizers for group in x.param_groups}
+        again = groups | schedules | scalers | {id(held) for x in optimizers for held in (vars(x), *x.state.values())}
+        self.scheduled = [
+            str(name)
+            for where, name, _ in self.places
+            if name in SCHEDULED and (id(where) in schedules or (id(where) in groups and name in reads.said))
+        ]
         self.scheduled += ["get_scale"] if scalers and "get_scale" in reads.said else []
         self.changed = frozenset(self._changes(again))
         self.seen = -1
@@ -65,7 +77,7 @@ class Surroundings:
                 yield names.get(id(x), f"a {type(x).__name__}")
         for module, before in self.parts:
             if parts(module) != before:
-                yield f"a part of {type(module).__name__}"
+                yield f"the parts of {type(module).__name__}"
 
     def conditions(self, write: Source) -> list[str]:
         """That all is as it was, as source."""
@@ -82,8 +94,8 @@ class Surroundings:
             plain = isinstance(x, (*PLAIN, tuple)) and not isinstance(x, bool | None)  # another object may be the same number
             found.append(f"({held} is {value} or same({held}, {value}))" if plain else f"{held} is {value}")
         if self.parts or self.settings:
-            write.scope["surroundings"] = self
-            found.append("(clock.last_setting == surroundings.seen or not surroundings.settings_changed())")
+            me = write.bound("surroundings", self)
+            found.append(f"(clock.last_setting == {me}.seen or not {me}.settings_changed())")
         return found
 
     def key(self) -> tuple:
