@@ -45,6 +45,7 @@ CALLED = {"forward", "backward", "setup_context", "update", "step"}
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
 # Methods that no call of another function goes through.
 NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__", "__hash__"}
+NOT_CALLED |= {"__setattr__", "__delattr__"}
 # What may be called holds what it calls.
 HELD: dict[type, Callable[[Any], Any]] = {
     MethodType: lambda x: (x.__func__, x.__self__),
@@ -219,7 +220,8 @@ class Reads:
     def _function(self, function: FunctionType) -> None:
         """What a function reads: variables around it; global ones if it is the learner's."""
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            self._place(cell, name)
+            if name != "__class__":  # of super()
+                self._place(cell, name)
         self._visit((function.__defaults__, function.__kwdefaults__))
         if self._is_library(function.__module__ or ""):
             return
@@ -275,11 +277,13 @@ class Reads:
 
     def _methods(self, kind: type, but: set[str]) -> None:
         """The methods of a class that are called without being named: by Python, but for some, or by this package."""
+        ours = any(_package(each.__module__) == OWN for each in kind.__mro__)
         for each in self._learners(kind):
             for name, x in sorted(vars(each).items()):
-                special = name.startswith("__") and name not in but and not hasattr(x, "reports")
-                if (special or name in CALLED) and isinstance(x, FunctionType | staticmethod | classmethod):
+                if ours and name in CALLED:
                     self._place(each, name)
+                elif name.startswith("__") and name not in but and isinstance(x, FunctionType) and not hasattr(x, "reports"):
+                    self._visit(x)
 
     def _contents(self, x: Any) -> None:
         """What stands in a list, dict or set."""

@@ -7,6 +7,7 @@ function itself changes a plan would not change again; that is found by comparin
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from types import CellType
 from typing import Any
@@ -86,12 +87,14 @@ class Surroundings:
             held = write.name_of(vars(where) if isinstance(where, type) else where)
             if isinstance(where, CellType):
                 held += ".cell_contents"
+            elif isinstance(where, list | deque):
+                held += f"[{name}]"
             elif isinstance(where, dict | type):
-                held = f"{held}.get({write.text(name)}, absent)"
+                held += f".get({write.text(name)}, absent)"
             else:
-                held = f"getattr({held}, {name!r}, absent)" if isinstance(name, str) else f"{held}[{name}]"
-            value = "absent" if x is ABSENT else write.name_of(x)
+                held = f"getattr({held}, {name!r}, absent)"
             plain = isinstance(x, (*PLAIN, tuple)) and not isinstance(x, bool | None)  # another object may be the same number
+            value = "absent" if x is ABSENT else write.name_of(x)
             found.append(f"({held} is {value} or same({held}, {value}))" if plain else f"{held} is {value}")
         if self.parts or self.settings:
             me = write.bound("surroundings", self)
