@@ -32,7 +32,7 @@ from ..trees import leaves, tensors
 from .arguments import array_of, kind_of_call, refuse_overlaps
 from .lines import CompileError
 from .names import captured_by, given_to
-from .optimizers import refuse_changed_settings, run_again, settings_of
+from .optimizers import run_again
 from .plan import Changed, Outdated, Plan, TooLate
 from .reads import Reads
 from .results import has_history, operands_of, without_history
@@ -110,9 +110,9 @@ class Compiled:
         if reason := self._reason_against(key, given, reads):
             self._warn(reason)
             return self.function(*args, **kwargs)
-        tape = Tape(given, self._settings)
+        tape = Tape(given, self._settings, reads)
         passed = list(map(id, leaves((args, kwargs))))
-        found, operands = self._run(tape, reads, args, kwargs)
+        found, operands = self._run(tape, args, kwargs)
         if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
             self._give_up(
                 key,
@@ -129,7 +129,7 @@ class Compiled:
             )
         if tape.made_state or key in self.without:
             return result
-        surroundings = Surroundings(reads, tape)
+        surroundings = Surroundings(tape)
         if reason := _reason_not_to_read(reads, surroundings, tape):
             self._give_up(key, reason)
             return result
@@ -147,12 +147,11 @@ class Compiled:
         self._consider(key, plan, tape)
         return result
 
-    def _run(self, tape: Tape, reads: Reads, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    def _run(self, tape: Tape, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Run the function on a tape: what it returns, and the same as operands."""
-        settings = {optimizer: settings_of(optimizer) for optimizer in self._settings}
         drawn = draws()
         try:
-            with recording(tape, reads):
+            with recording(tape):
                 try:
                     found = self.function(*tape.as_given(args), **tape.as_given(kwargs))
                     operands = operands_of(found, tape)
@@ -166,7 +165,6 @@ class Compiled:
                     "the function draws random numbers of Python's or NumPy's, which are others in every call, so the recorded plan cannot "
                     "contain them. Draw them with this package (rand, randint, randperm ...), or outside, and pass them."
                 )
-            refuse_changed_settings(settings, tape)
             refuse_overlaps(tape)
         finally:
             for x, array in zip(tape.arguments, tape.arrays, strict=True):

@@ -99,17 +99,9 @@ def run_again(tape: Tape) -> list[Any]:
     return [line.args[0].this for line in tape.lines if line.function is call and isinstance(line.args[0], Method)]
 
 
-def refuse_changed_settings(before: dict[Optimizer, Any], tape: Tape) -> None:
-    """Refuse a function that sets an optimizer's settings by itself: a plan would not do it again, as it runs a schedule again."""
-    if any(isinstance(this, LRScheduler) or (isinstance(this, Optimizer) and _has_own_step(this)) for this in run_again(tape)):
-        return
-    for optimizer, settings in before.items():
-        for was, now in zip(settings, settings_of(optimizer), strict=False):
-            if changed := [name for name in was if was[name] != now.get(name)]:
-                raise CompileError(
-                    f"the function sets {', '.join(changed)} of {type(optimizer).__name__} in every call, which a plan would not do again. "
-                    "Do it outside of the compiled function, or with a schedule of optim.lr_scheduler."
-                )
+def sets_rates(tape: Tape) -> bool:
+    """Whether one of these lines sets settings of optimizers, and so does it again in each call."""
+    return any(isinstance(this, LRScheduler) or (isinstance(this, Optimizer) and _has_own_step(this)) for this in run_again(tape))
 
 
 def _known(optimizer: Optimizer) -> tuple[str, ...]:
@@ -118,8 +110,18 @@ def _known(optimizer: Optimizer) -> tuple[str, ...]:
 
 
 def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
-    """Record an optimizer's step."""
+    """Record an optimizer's step: where its settings and arrays stand, and what it computes."""
     tape.looked_into.append(optimizer)
+    for name in ("param_groups", "state"):
+        tape.reads.note(vars(optimizer), name)
+    for group, settings in zip(optimizer.param_groups, settings_of(optimizer, apart=_known(optimizer)), strict=True):
+        for name in settings:
+            tape.reads.note(group, name)
+    for p, state in optimizer.state.items():
+        for name, x in state.items():
+            if isinstance(x, np.ndarray):
+                tape.reads.note(optimizer.state, p)
+                tape.reads.note(state, name)
     before = {id(state): set(state) for state in optimizer.state.values()}
     held = [(state, k, v) for state in optimizer.state.values() for k, v in state.items() if isinstance(v, np.ndarray)]
     try:

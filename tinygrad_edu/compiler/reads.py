@@ -179,13 +179,17 @@ class Reads:
         for part in (held or {}).values():
             self._argument(part)
 
+    def note(self, where: Any, name: Any) -> None:
+        """A place that may be read."""
+        self.places.setdefault((id(where), name), (where, name, read(where, name)))
+
     def _place(self, where: Any, name: Any) -> None:
         """A place that may be read, and what stands there."""
         if (id(where), name) in self.places:
             return
         x = read(where, name)
         if not isinstance(x, ModuleType):  # which stays under its name
-            self.places[id(where), name] = where, name, x
+            self.note(where, name)
         if id(x) not in self.met and hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
             self.too_much = (
                 f"{name} gives another thing each time it is asked. Take what comes next outside of the function, and pass it"

@@ -19,7 +19,8 @@ from ..amp import GradScaler
 from ..clock import owner
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
-from .reads import ABSENT, HOOKS, LARGE, PLAIN, Reads, parts, read, same
+from .optimizers import sets_rates
+from .reads import ABSENT, HOOKS, LARGE, PLAIN, parts, read, same
 from .source import Source
 from .tape import Tape
 
@@ -43,7 +44,8 @@ class Surroundings:
         scheduled: names of what it reads of what the steps of schedules and scalers change.
     """
 
-    def __init__(self, reads: Reads, tape: Tape) -> None:
+    def __init__(self, tape: Tape) -> None:
+        reads = tape.reads
         # Modules and hooks say when one of them was set, so that these need not be looked at each time.
         told = {id(vars(m)) for m, _ in reads.modules}
         self.settings = [p for p in reads.places.values() if id(p[0]) in told or p[1] in HOOKS]
@@ -58,7 +60,8 @@ class Surroundings:
         scalers = {id(x._state) for x in met if isinstance(x, GradScaler)}
         schedules = {id(vars(x)) for x in met if isinstance(x, LRScheduler)}
         groups = {id(group) for x in optimizers for group in x.param_groups}
-        again = groups | schedules | scalers | {id(held) for x in optimizers for held in (vars(x), *x.state.values())}
+        again = schedules | scalers | {id(held) for x in optimizers for held in (vars(x), x.state, *x.state.values())}
+        again |= groups if sets_rates(tape) else set()
         self.scheduled = [
             str(name)
             for where, name, _ in self.places
@@ -69,7 +72,7 @@ class Surroundings:
         self.seen = -1
 
     def _changes(self, again: set[int]) -> Iterator[str]:
-        names = {id(x): str(name) for _, name, x in reversed(self.places)}
+        names = {id(x): name for _, name, x in reversed(self.places) if isinstance(name, str)}
         for where, name, x in (*self.places, *self.settings):
             if id(where) not in again and not same(x, read(where, name)):
                 yield f"{names[id(where)]}[{name!r}]" if id(where) in names else str(name)
@@ -89,6 +92,9 @@ class Surroundings:
                 held += ".cell_contents"
             elif isinstance(where, list | deque):
                 held += f"[{name}]"
+            elif isinstance(where, dict | type) and x is ABSENT:
+                found.append(f"{write.text(name)} not in {held}")
+                continue
             elif isinstance(where, dict | type):
                 held += f".get({write.text(name)}, absent)"
             else:

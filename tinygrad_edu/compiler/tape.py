@@ -17,6 +17,7 @@ from ..trees import leaves, mapped
 from .arguments import array_of
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
+from .reads import Reads
 from .recorded import Memory, Recorded, address, site, strip
 
 # Reductions, as NumPy's own methods compute them.
@@ -42,7 +43,8 @@ def _silenced() -> set[str]:
 class Tape:
     """Everything that one call of a function did."""
 
-    def __init__(self, given: list[Any], settings: dict[Optimizer, Any]) -> None:
+    def __init__(self, given: list[Any], settings: dict[Optimizer, Any], reads: Reads) -> None:
+        self.reads = reads
         self.lines: list[Line] = []
         self.memories: dict[int, Memory] = {}  # by the id of the array that owns it
         self.known: dict[int, Recorded] = {}  # by the id of the real array

@@ -27,7 +27,6 @@ from ..tensor import Tensor, to_array
 from ..utils import checkpoint
 from .lines import Draw
 from .optimizers import as_lines, as_one
-from .reads import Reads
 from .recorded import Recorded, strip
 from .tape import Tape
 
@@ -37,7 +36,7 @@ _answer = linalg._answer
 
 
 @contextmanager
-def recording(tape: Tape, reads: Reads) -> Iterator[None]:
+def recording(tape: Tape) -> Iterator[None]:
     """Let tensors hand out recorded arrays, and note what Python does beside arrays: gradients, modes, steps of optimizers.
 
     Only this thread is watched, and after it nothing is left: tensors hold real arrays all the time.
@@ -53,12 +52,12 @@ def recording(tape: Tape, reads: Reads) -> Iterator[None]:
             try:
                 for name in ("__getattribute__", "__setattr__", "__delattr__"):
                     if not hasattr(method := getattr(type(x), name), "reports"):
-                        replace(type(x), name, _reporting(method, tape, reads))
+                        replace(type(x), name, _reporting(method, tape))
             except TypeError:  # a class of C's
-                reads.whole(x)
+                tape.reads.whole(x)
 
-        reads.report = report
-        for x in reads.waiting:
+        tape.reads.report = report
+        for x in tape.reads.waiting:
             report(x)
         effects = tape.effects
         replace(Tensor, "array", _watched("array", tape, effects.array, effects.set_array))
@@ -93,12 +92,12 @@ def recording(tape: Tape, reads: Reads) -> Iterator[None]:
             tape.running = False
 
 
-def _reporting(method: Callable, tape: Tape, reads: Reads) -> Any:
+def _reporting(method: Callable, tape: Tape) -> Any:
     """How an object's attributes are read, set or deleted, where the recorded thread does it: of what a plan relies on."""
 
     def report(self: Any, name: str, *value: Any) -> Any:
         if tape.watches():
-            reads.attribute(self, name)
+            tape.reads.attribute(self, name)
         return method(self, name, *value)
 
     report.reports = True  # type: ignore[attr-defined]
