@@ -13,8 +13,7 @@ import functools
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from types import MethodType
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
@@ -22,6 +21,7 @@ from ..amp import GradScaler
 from ..autograd import engine
 from ..callsite import warn
 from ..clock import owner
+from ..errors import describe
 from ..grad_mode import grad_mode
 from ..nn.lazy import UninitializedParameter
 from ..nn.module import Module
@@ -126,6 +126,12 @@ class Compiled:
                 key,
                 "it changes what stands in an argument (a list, dict or dataclass), which a plan would not do again. Let it work on a copy, as "
                 "in batch = dict(batch)",
+            )
+        if tape.effects.replaced:
+            self._give_up(
+                key,
+                f"it gives {describe(tape.effects.replaced[0])} other data (p.data = x), and a plan keeps the memory of every tensor. Change "
+                "its numbers in place: p.copy_(x), p -= x",
             )
         if tape.made_state or key in self.without:
             return result
@@ -251,50 +257,42 @@ def _reason_not_to_read(reads: Reads, surroundings: Surroundings, tape: Tape) ->
     return reads.too_much
 
 
-class CompiledModule(Compiled):
-    """A module that still has its parameters(), train(), state_dict() ..."""
+class CompiledModule(Module):
+    """A module that is called as a compiled function: of the class of the one that was compiled, with its very attributes."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or "function" not in vars(self):
-            raise AttributeError(f"a compiled module has no attribute {name!r}.")
-        found = getattr(self.function, name)
-        if not isinstance(found, MethodType):
-            return found
-
-        @functools.wraps(found)
-        def method(*args: Any, **kwargs: Any) -> Any:
-            result = found(*args, **kwargs)
-            return self if result is self.function else result  # of eval() and to(), say
-
-        return method
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "without" not in vars(self) or name in vars(self):  # its own, the first time in __init__
-            object.__setattr__(self, name, value)
-        else:
-            setattr(self.function, name, value)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.function[key]
-
-    def __len__(self) -> int:
-        return len(self.function)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.function)
+    compiled: Compiled
+    function = property(lambda self: self.compiled.function)
+    plans = property(lambda self: self.compiled.plans)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if somebody_records() or not grad_mode.enabled or not any(p.requires_grad for p in self.function.parameters()):
+        if somebody_records():
             return super().__call__(*args, **kwargs)
+        if not grad_mode.enabled or not any(p.requires_grad for p in self.parameters()):
+            return self.compiled(*args, **kwargs)
         warnings.warn(
-            f"a compiled {self.name} is replayed only under no_grad(), since a replay has no history to go back through; here it runs as "
-            "ever. To train faster, compile the whole step, from the loss to optimizer.step().",
+            f"a compiled {self.compiled.name} is replayed only under no_grad(), since a replay has no history to go back through; here it "
+            "runs as ever. To train faster, compile the whole step, from the loss to optimizer.step().",
             stacklevel=2,
         )
         return self.function(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        """A copy is compiled anew."""
+        return compile, (self.function,)
+
+    def __repr__(self) -> str:
+        return repr(self.compiled)
+
+    def __str__(self) -> str:
+        return str(self.compiled)
+
+
+def _compiled_module(model: Module) -> Any:
+    kind = type(model)
+    own = {"compiled": staticmethod(Compiled(model)), "__module__": kind.__module__}  # which is no method of it
+    made: Any = object.__new__(type(kind.__name__, (CompiledModule, kind), own))
+    object.__setattr__(made, "__dict__", vars(model))
+    return made
 
 
 def compile(
@@ -350,4 +348,4 @@ def compile(
         raise CompileError(
             f"{model.__name__} gives its results one by one, and a plan runs in one go. Compile what computes one of them."
         )
-    return CompiledModule(model) if isinstance(model, Module) else Compiled(model)
+    return _compiled_module(model) if isinstance(model, Module) else Compiled(model)

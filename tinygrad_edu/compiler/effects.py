@@ -14,7 +14,7 @@ from ..callsite import source_line
 from ..clock import owner
 from ..errors import describe
 from ..tensor import Tensor
-from .lines import CompileError, data, grad
+from .lines import CompileError, grad
 from .recorded import Recorded, site, strip
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Effects:
         self.grads: dict[Tensor, Tensor | None] = {}  # gradients given in the call
         self.grads_before: dict[Tensor, Any] = {}  # and those that were read before that
         self.settled: dict[Tensor, Any] = {}  # gradients of which a line knows
-        self.rebound: dict[Tensor, np.ndarray] = {}  # tensors whose data was replaced
+        self.replaced: list[Tensor] = []  # tensors from before the call that got other data in it
 
     # -- what is read and set
     def array(self, tensor: Tensor, array: Any) -> Any:
@@ -76,10 +76,7 @@ class Effects:
         if "array" not in tensor.__dict__:
             self.new[id(tensor)], self.made_at[id(tensor)] = weakref.ref(tensor), site()
         elif not self.is_new(tensor):
-            if self.outside.setdefault(tensor, tensor.__dict__["array"]) is held:  # p.data += x: its own memory, changed in place
-                self.rebound.pop(tensor, None)
-            else:
-                self.rebound[tensor] = held
+            self.outside.setdefault(tensor, tensor.__dict__["array"])
         if type(array) is not Recorded and self.tape.memories.get(id(owner(held))) is None:
             self.tape.enter(held, "constant")  # made within the call from Python's numbers
         return held
@@ -114,7 +111,7 @@ class Effects:
 
     # -- what becomes of it
     def settle(self) -> None:
-        """Note the gradients and data that tensors have by now: for what comes next and is not looked into, and at the end."""
+        """Note the gradients that tensors have by now: for what comes next and is not looked into, and at the end."""
         for tensor, before in self.grads_before.items():
             if before is not None and before.memory.value.writes and tensor not in self.grads:  # changed in place
                 self.grads[tensor] = tensor.__dict__["_grad"]
@@ -131,28 +128,13 @@ class Effects:
                     now = recorded.operand()
                 self.settled[tensor] = now
                 self.tape.note(grad, (tensor, now))
-        for tensor, array in self.rebound.items():
-            self.tape.note(data, (tensor, self.tape.twin(array).operand()))
 
     def finish(self) -> None:
-        """Put into their own memory what tensors from outside got in place of it, and note the last gradients."""
-        for tensor, array in self.rebound.items():
-            before, now = self.outside[tensor], self.tape.twin(array)
-            if before.shape != array.shape or before.dtype != array.dtype or now.memory.value.kind == "outside":
-                raise CompileError(
-                    f"{describe(tensor)} gets other data in every call: data of another shape or dtype, or memory that it then shares with "
-                    "another tensor. A plan keeps the memory of every tensor; write x.copy_(y)."
-                )
-            self.tape.assign(self.tape.twin(before), now)
-            if any(line.function is data for line in self.tape.lines):
-                self.tape.note(data, (tensor, self.tape.twin(before).operand()))
-            tensor.__dict__["array"] = before
-        self.rebound.clear()
+        """Note the last gradients, and which tensors are not what they were."""
         self.tape.ended = self.tape.lines[-1].site if self.tape.lines else None
         self.settle()
-        changed = [x for x, array in self.outside.items() if x.__dict__["array"] is not array]
-        changed += [x for x in self.tape.leaves if x.op is not None]
-        if changed:
+        self.replaced = [x for x, array in self.outside.items() if x.__dict__["array"] is not array]
+        if changed := [x for x in (*self.replaced, *self.tape.leaves) if x.op is not None]:
             raise CompileError(
                 f"{describe(changed[0])} is from before the call and is changed in place in it, in a way that is recorded for backward. "
                 "Make a new tensor (y = x + 1 in place of x += 1)."

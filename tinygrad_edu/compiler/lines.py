@@ -142,9 +142,5 @@ def grad(tensor: Any, x: Any) -> None:
     """tensor.grad = x"""
 
 
-def data(tensor: Any, x: Any) -> None:
-    """tensor.data = x"""
-
-
 RESHAPES = (np.reshape, np.ndarray.reshape, np.ravel, np.ndarray.ravel, np.ndarray.flatten)
 COPIES = (copy, np.copy, np.positive, np.ndarray.copy, np.ndarray.astype, np.ascontiguousarray)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .lines import COPIES, Draw, Line, Operand, Value, call, check, copy, data, grad
+from .lines import COPIES, Draw, Line, Operand, Value, call, check, copy, grad
 
 # Functions that put their result where `out` says, beside ufuncs and their reductions; the methods are quicker than the functions.
 WITH_OUT = {
@@ -15,7 +15,7 @@ WITH_OUT = {
 }  # fmt: skip
 COMPARED = {np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!="}
 METHODS = {np.dot, np.put, np.cumsum, np.cumprod, np.mean, np.var, np.std, np.clip, np.argmax, np.argmin}
-EFFECTS = {call, check, grad, data}
+EFFECTS = {call, check, grad}
 
 
 def needed(lines: list[Line], kept: set[Value]) -> list[Line]:

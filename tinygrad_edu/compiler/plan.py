@@ -16,7 +16,7 @@ from ..clock import mark_changed, record_of
 from ..optim.optimizer import Optimizer
 from ..printing import bytes_text
 from ..tensor import Tensor, wrap
-from .lines import Line, check, data, grad, operands
+from .lines import Line, check, grad, operands
 from .memory import Layout
 from .passes import checks_first, compares, needed, straight
 from .reads import ABSENT, same
@@ -49,7 +49,7 @@ class Plan:
         returned = set(operands(results))
         lines = needed(tape.lines, {x.value for x in returned})
         lines = straight(checks_first(lines), {x.value for x in returned})
-        kept = {x.value for line in lines if line.function in (grad, data) for x in line.reads()}
+        kept = {x.value for line in lines if line.function is grad for x in line.reads()}
         self.memory = Layout(lines, kept, returned)
         scope = {
             "clock": clock,

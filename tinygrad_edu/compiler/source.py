@@ -13,7 +13,7 @@ import numpy as np
 from ..callsite import source_line
 from ..tensor import Tensor, wrap
 from ..trees import parts_of
-from .lines import COPIES, Draw, Line, Method, Operand, call, check, data, get, grad, put
+from .lines import COPIES, Draw, Line, Method, Operand, call, check, get, grad, put
 from .memory import Layout
 from .passes import COMPARED, EFFECTS, METHODS, compares, lasting, puts_out
 
@@ -140,8 +140,6 @@ class Source:
                 return f"{self.name_of(args[0])}._grad = None"
             held = self.name_of(self.tensor(args[1]))  # to which somebody may have given other data meanwhile
             return f"{self.name_of(args[0])}._grad = {held}; {held}.array = {self.name_of(args[1])}"
-        if f is data:
-            return f"{self.name_of(args[0])}.array = {self.text(args[1])}"
         if f is put:
             return f"{self.text(args[0])}[{self.text(args[1])}] = {self.text(args[2])}"
         targets = [self.text(x) for x in (*line.results, *line.written)]

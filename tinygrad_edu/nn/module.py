@@ -102,11 +102,6 @@ class Module(State):
             value = self._next_buffer(name, held, value)
         elif isinstance(value, list | tuple | dict) and not name.startswith("_") and name not in self._plain:
             object.__setattr__(self, "_plain", (*self._plain, name))
-        elif isinstance(getattr(value, "function", None), Module):
-            raise TypeError(
-                f"{type(self).__name__}.{name} would be a compiled module, whose parameters are no part of the model. Compile the whole "
-                "model, or the training step."
-            )
         object.__setattr__(self, name, value)
         mark_setting()
 
