@@ -13,7 +13,7 @@ import functools
 import inspect
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakSet
 
@@ -113,31 +113,12 @@ class Compiled:
         tape = Tape(given, self._settings, reads)
         passed = list(map(id, leaves((args, kwargs))))
         found, operands = self._run(tape, args, kwargs)
-        if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
-            self._give_up(
-                key,
-                "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
-                "under no_grad()",
-            )
+        surroundings = Surroundings(tape)
+        if reason := next(_reasons_to_give_up(found, surroundings, tape, passed != list(map(id, leaves((args, kwargs))))), None):
+            self._give_up(key, reason)
             return found
         result = without_history(found, operands)
-        if passed != list(map(id, leaves((args, kwargs)))):
-            self._give_up(
-                key,
-                "it changes what stands in an argument (a list, dict or dataclass), which a plan would not do again. Let it work on a copy, as "
-                "in batch = dict(batch)",
-            )
-        if tape.effects.replaced:
-            self._give_up(
-                key,
-                f"it gives {describe(tape.effects.replaced[0])} other data (p.data = x), and a plan keeps the memory of every tensor. Change "
-                "its numbers in place: p.copy_(x), p -= x",
-            )
-        if tape.made_state or key in self.without:
-            return result
-        surroundings = Surroundings(tape)
-        if reason := _reason_not_to_read(reads, surroundings, tape):
-            self._give_up(key, reason)
+        if tape.made_state:
             return result
         if reason := _given_and_read(self.function, given, reads):
             self._warn(reason)
@@ -234,27 +215,38 @@ class Compiled:
 def _given_and_read(function: Any, given: list[Any], reads: Reads) -> str:
     """Why an argument cannot be told from what the function reads by itself."""
     names = captured_by(function, reads)
-    double = next((names[id(x)] for array in map(array_of, given) for x in (array, owner(array)) if id(x) in names), None)
-    return (
-        ""
-        if double is None
-        else f"it gets as an argument what it also reads by itself, as {double}. Pass it or read it, not both"
-    )
+    for x in map(array_of, given):
+        if name := names.get(id(x)) or names.get(id(owner(x))):
+            return f"it gets as an argument what it also reads by itself, as {name}. Pass it or read it, not both"
+    return ""
 
 
-def _reason_not_to_read(reads: Reads, surroundings: Surroundings, tape: Tape) -> str:
-    """Why what the function has read cannot be looked at before each call."""
-    if surroundings.large:
-        array = surroundings.large[0]
-        return (
-            f"it reads {reads.called(array, 'an array')}, an array of {bytes_text(array.nbytes)}, beside tensors, and that is too large "
+def _reasons_to_give_up(found: Any, surroundings: Surroundings, tape: Tape, other_arguments: bool) -> Iterator[str]:
+    """Why no plan can stand for what a function did, and returned."""
+    if any(tape.effects.is_new(x) and has_history(x) for x in tensors(found)):
+        yield (
+            "it returns a tensor with a history, which a plan would not have. Call backward() in it, detach() what it returns, or call it "
+            "under no_grad()"
+        )
+    if other_arguments:
+        yield (
+            "it changes what stands in an argument (a list, dict or dataclass), which a plan would not do again. Let it work on a copy, as "
+            "in batch = dict(batch)"
+        )
+    for x in tape.effects.replaced:
+        yield (
+            f"it gives {describe(x)} other data (p.data = x), and a plan keeps the memory of every tensor. Change its numbers in place: "
+            "p.copy_(x), p -= x"
+        )
+    for array in surroundings.large:
+        yield (
+            f"it reads {tape.reads.called(array, 'an array')}, an array of {bytes_text(array.nbytes)}, beside tensors, and that is too large "
             "to be compared before each call. Take what is needed (its length, say) outside of the function, or make it a tensor"
         )
     if surroundings.scheduled and any(isinstance(x, LRScheduler | GradScaler) for x in run_again(tape)):
-        return (
-            f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function"
-        )
-    return reads.too_much
+        yield f"it reads {surroundings.scheduled[0]}, which a schedule or scaler in it changes. Read that outside of the function"
+    if tape.reads.too_much:
+        yield tape.reads.too_much
 
 
 class CompiledModule(Module):
