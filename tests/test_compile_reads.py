@@ -125,6 +125,27 @@ WAYS = {  # a function and what it needs, and what changes
         "g = G()\ndef step(x): return x * g.rate",
         "g.d['rate'] = 3.0",
     ),
+    "__getattribute__": (
+        "class G:\n    def __init__(self): self.d = {'rate': 2.0}\n    def __getattribute__(self, name):\n"
+        "        held = object.__getattribute__(self, 'd')\n"
+        "        return held[name] if name in held else object.__getattribute__(self, name)\ng = G()\ndef step(x): return x * g.rate",
+        "object.__getattribute__(g, 'd')['rate'] = 3.0",
+    ),
+    "past its name": (
+        "import operator\nscale = operator.attrgetter('scale')\ndef step(x): return x * scale(held)",
+        "held.scale = 3.0",
+    ),
+    "a copy of an object": ("import copy\ndef step(x): return x * copy.deepcopy(held).scale", "held.scale = 3.0"),
+    "a shallow copy": ("import copy\ndef step(x): return x * copy.copy(held).scale", "held.scale = 3.0"),
+    "a copy of a layer": (
+        "import copy\nnet = nn.LeakyReLU(0.5)\ndef step(x): return copy.deepcopy(net)(x)",
+        "net.negative_slope = 0.25",
+    ),
+    "an attribute of a function": ("def by(x): return x * by.rate\nby.rate = 2.0\ndef step(x): return by(x)", "by.rate = 3.0"),
+    "an attribute with a name of this package": (
+        "held._hooks = 2.0\ndef step(x): return x * held._hooks",
+        "held._hooks = 3.0",
+    ),
     "a property that is cached": (
         "class C:\n    k = 2.0\n    @functools.cached_property\n    def twice(self): return self.k * 2\nc = C()\n"
         "def step(x): return x * c.twice",

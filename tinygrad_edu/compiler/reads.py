@@ -38,6 +38,7 @@ OWN = "tinygrad_edu"
 CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 HOOKS = ("_hooks", "_grad_hooks")  # of tensors
 TENSORS = {"array", *dir(Tensor)}  # attributes that are not the learner's
+WHOLE = {"__dict__", "__getstate__"}  # what gives all attributes of an object at once: to vars(), and to a copy
 STEPPED = (Optimizer, LRScheduler, GradScaler, Generator)  # what these read of themselves is recorded otherwise
 ALSO = {"get_last_lr": "_last_lr"}  # but for what this reads
 # What this package calls by itself, of a class that inherits from one of its own.
@@ -146,12 +147,12 @@ class Reads:
         if id(x) not in self.met or (id(x), name) in self._asked:  # of what is made in the call nothing was there before
             return
         kind = type(x)
-        alone = name == "__dict__" if issubclass(kind, Module) else issubclass(kind, STEPPED)
-        if alone and self._is_library(sys._getframe(2).f_globals.get("__name__", "")):
+        alone = name in WHOLE if issubclass(kind, Module) else issubclass(kind, STEPPED)
+        if alone and _package(sys._getframe(2).f_globals.get("__name__", "")) == OWN:
             return
         self._asked.add((id(x), name))
         held = _dict_of(x)
-        if name == "__dict__":
+        if name in WHOLE and held is not None:
             self._contents(held)
         if name == "training" or name.startswith("__") or (issubclass(kind, Tensor) and name in TENSORS):
             return

@@ -19,20 +19,13 @@ from ..amp import GradScaler
 from ..clock import owner
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
+from ..tensor import Tensor
 from .optimizers import sets_rates
 from .reads import ABSENT, HOOKS, LARGE, PLAIN, parts, read, same
 from .source import Source
 from .tape import Tape
 
-SCHEDULED = {
-    "lr",
-    "momentum",
-    "betas",
-    "last_epoch",
-    "_step_count",
-    "_last_lr",
-    "scale",
-}  # what a schedule's step may change
+SCHEDULED = {"lr", "momentum", "betas", "last_epoch", "_step_count", "_last_lr"}  # what a schedule's step may change
 
 
 class Surroundings:
@@ -47,9 +40,13 @@ class Surroundings:
     def __init__(self, tape: Tape) -> None:
         reads = tape.reads
         # Modules and hooks say when one of them was set, so that these need not be looked at each time.
-        told = {id(vars(m)) for m, _ in reads.modules}
-        self.settings = [p for p in reads.places.values() if id(p[0]) in told or p[1] in HOOKS]
-        self.places = [p for p in reads.places.values() if not (id(p[0]) in told or p[1] in HOOKS)]
+        modules, tensors = (
+            {id(vars(m)) for m, _ in reads.modules},
+            {id(vars(x)) for x in reads.met.values() if isinstance(x, Tensor)},
+        )
+        told = [id(x) in modules or (name in HOOKS and id(x) in tensors) for x, name, _ in reads.places.values()]
+        self.settings = [place for place, tells in zip(reads.places.values(), told, strict=True) if tells]
+        self.places = [place for place, tells in zip(reads.places.values(), told, strict=True) if not tells]
         self.parts = reads.modules
         # A plan reads the numbers of arrays that became tensors again in each call.
         self.contents = [each for each in reads.contents if id(each[0]) not in tape.known]

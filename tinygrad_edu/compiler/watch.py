@@ -50,6 +50,8 @@ def recording(tape: Tape) -> Iterator[None]:
 
         def report(x: Any) -> None:
             try:
+                if type(x).__getattribute__ is not object.__getattribute__ and not hasattr(type(x).__getattribute__, "reports"):
+                    tape.reads.whole(x)  # which may read others past ours
                 for name in ("__getattribute__", "__setattr__", "__delattr__"):
                     if not hasattr(method := getattr(type(x), name), "reports"):
                         replace(type(x), name, _reporting(method, tape))
