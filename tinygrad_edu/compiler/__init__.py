@@ -114,7 +114,7 @@ class Compiled:
         passed = list(map(id, leaves((args, kwargs))))
         found, operands = self._run(tape, args, kwargs)
         surroundings = Surroundings(tape)
-        if reason := next(_reasons_to_give_up(found, surroundings, tape, passed != list(map(id, leaves((args, kwargs))))), None):
+        if reason := next(_reasons_to_give_up(found, surroundings, tape, passed != list(map(id, leaves((args, kwargs))))), ""):
             self._give_up(key, reason)
             return found
         result = without_history(found, operands)
