@@ -1271,12 +1271,17 @@ def test_graphs_from_before_notice_the_change() -> None:
 
 
 def test_nothing_is_left_behind() -> None:
-    """After a recording the package is as before, also when it fails."""
-    before = {name: vars(Tensor).get(name) for name in ("array", "_grad", "numpy")}, vars(nn.Module).get("training")
-    compile(lambda x: x * 2)(tg.ones(2))
+    """After a recording the package and the learner's classes are as before, also when it fails."""
+
+    def methods() -> list[dict[str, Any]]:
+        watched = ["array", "_grad", "numpy", "training", "__getattribute__", "__setattr__", "__delattr__"]
+        return [{name: vars(kind).get(name) for name in watched} for kind in (Tensor, nn.Module, Config)]
+
+    before = methods()
+    compile(lambda x: x * config.rate)(tg.ones(2))
     with pytest.raises(CompileError):
-        compile(lambda x: x.item())(tg.ones(1))
-    assert before == ({name: vars(Tensor).get(name) for name in ("array", "_grad", "numpy")}, vars(nn.Module).get("training"))
+        compile(lambda x: x.item() * config.rate)(tg.ones(1))
+    assert before == methods()
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

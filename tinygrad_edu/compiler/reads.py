@@ -45,8 +45,9 @@ ALSO = {"get_last_lr": "_last_lr"}  # but for what this reads
 CALLED = {"forward", "backward", "setup_context", "update", "step"}
 AT_BIRTH = {"__init__", "__new__", "__post_init__"}  # of a class, not of an object that is there
 # Methods that no call of another function goes through.
-NOT_CALLED = {*AT_BIRTH, "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__", "__hash__"}
-NOT_CALLED |= {"__setattr__", "__delattr__"}
+NOT_CALLED = AT_BIRTH | {
+    "__repr__", "__str__", "__del__", "__getstate__", "__setstate__", "__reduce__", "__hash__", "__setattr__", "__delattr__",
+}  # fmt: skip
 # What may be called holds what it calls.
 HELD: dict[type, Callable[[Any], Any]] = {
     MethodType: lambda x: (x.__func__, x.__self__),
@@ -59,11 +60,7 @@ HELD: dict[type, Callable[[Any], Any]] = {
 }
 
 
-class Absent:
-    """What stands where nothing does."""
-
-
-ABSENT = Absent()
+ABSENT = object()  # what stands where nothing does
 
 
 def read(where: Any, name: Any) -> Any:
