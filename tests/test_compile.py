@@ -425,6 +425,23 @@ def test_a_changed_learning_rate() -> None:
 
 
 @pytest.mark.parametrize("kind", [optim.SGD, optim.RMSprop, optim.Adam])
+def test_a_rate_that_is_read_after_the_step(kind: Any) -> None:
+    w = tg.zeros(1, requires_grad=True)
+    optimizer = kind([w], lr=1.0)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        return optimizer.param_groups[0]["lr"]
+
+    compiled = settled(step)
+    for lr in (0.5, 0.5, 0.5, 0.25):
+        optimizer.param_groups[0]["lr"] = lr
+        assert compiled() == lr
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.RMSprop, optim.Adam])
 @pytest.mark.parametrize(
     "schedule",
     [

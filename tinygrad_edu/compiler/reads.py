@@ -183,9 +183,7 @@ class Reads:
 
     def _place(self, where: Any, name: Any) -> None:
         """A place that may be read, and what stands there."""
-        if (id(where), name) in self.places:
-            return
-        x = read(where, name)
+        x = self.places.get((id(where), name), (read(where, name),))[-1]
         if not isinstance(x, ModuleType):  # which stays under its name
             self.note(where, name)
         if id(x) not in self.met and hasattr(type(x), "__next__") and not isinstance(x, io.IOBase):
