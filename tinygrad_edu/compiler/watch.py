@@ -1,8 +1,9 @@
 """Where the package is watched while a function is recorded: what Python does to tensors beside NumPy's calls.
 
 Tensors hold real arrays all the time. While a function is recorded, three attributes are properties that report to the tape:
-`Tensor.array` hands out recorded arrays, and gradients and modules' modes are noted when they are read or set. Random numbers,
-steps of optimizers and schedules, and what does not end in a call of NumPy are recorded as one line. After that all is as before.
+`Tensor.array` hands out recorded arrays, and gradients and modules' modes are noted when they are read or set. The classes of all
+objects that the function can reach report which attributes are read and set. Random numbers, steps of optimizers and schedules, and
+what does not end in a call of NumPy are recorded as one line. After that all is as before.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ def recording(tape: Tape) -> Iterator[None]:
             stack.callback(*undo)
 
         def report(x: Any) -> None:
+            read = type(x).__getattribute__
+            if read is not object.__getattribute__ and not hasattr(read, "reports"):  # which may go past ours
+                tape.reads.whole(x)
             try:
-                if type(x).__getattribute__ is not object.__getattribute__ and not hasattr(type(x).__getattribute__, "reports"):
-                    tape.reads.whole(x)  # which may read others past ours
                 for name in ("__getattribute__", "__setattr__", "__delattr__"):
                     if not hasattr(method := getattr(type(x), name), "reports"):
                         replace(type(x), name, _reporting(method, tape))
