@@ -120,10 +120,11 @@ class Compiled:
         result = without_history(found, operands)
         if tape.made_state:
             return result
-        if reason := _given_and_read(self.function, given, reads):
+        names = captured_by(self.function, reads)
+        if reason := _given_and_read(given, names):
             self._warn(reason)
             return result
-        names = captured_by(self.function, reads) | given_to(self.function, args, kwargs)
+        names |= given_to(self.function, args, kwargs)
         names |= {
             id(x.memory.held): names[id(array)]
             for x, array in zip(tape.arguments, tape.arrays, strict=True)
@@ -194,7 +195,7 @@ class Compiled:
 
     def _reason_against(self, key: Any, given: list[Any], reads: Reads) -> str:
         """Why there can be no plan for such arguments."""
-        if reason := reads.too_much or _given_and_read(self.function, given, reads):
+        if reason := reads.too_much or _given_and_read(given, captured_by(self.function, reads)):
             return reason
         if key not in self._tries and len(self._tries) >= MANY:
             return f"this is the {MANY + 1}th kind of arguments. A number that changes from call to call is better passed as a tensor"
@@ -212,9 +213,8 @@ class Compiled:
         warn(f"{self.name} runs as if it were not compiled: {reason}.")
 
 
-def _given_and_read(function: Any, given: list[Any], reads: Reads) -> str:
-    """Why an argument cannot be told from what the function reads by itself."""
-    names = captured_by(function, reads)
+def _given_and_read(given: list[Any], names: dict[int, str]) -> str:
+    """Why an argument cannot be told from what the function reads by itself, and calls so."""
     for x in map(array_of, given):
         if name := names.get(id(x)) or names.get(id(owner(x))):
             return f"it gets as an argument what it also reads by itself, as {name}. Pass it or read it, not both"

@@ -30,8 +30,10 @@ def captured_by(function: Any, reads: Reads) -> dict[int, str]:
     if isinstance(function, Module):
         for name, x in vars(function).items():
             _note(name, x, names)
-    for _, name, x in reads.places.values():
-        if isinstance(name, str):  # what stands in a list is named after that
+    modules = {id(vars(module)) for module, _ in reads.modules}
+    for where, name, x in reads.places.values():
+        within = isinstance(x, Module) and id(where) in modules  # named with the module that it is a part of
+        if isinstance(name, str) and not within:  # what stands in a list is named after that
             _note(name, x, names)
     for _, name, x in reads.places.values():
         if isinstance(x, Optimizer):  # its parameters are read, too, under the model's names for them if it has some
