@@ -12,6 +12,21 @@ from tinygrad_edu import check_graph, nn
 from .test_trace import arbitrary, losses
 
 
+def test_a_gradient_that_a_function_does_not_give_is_not_checked():
+    class First(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return 3 * g, None
+
+    x = tg.tensor(2.0, requires_grad=True)
+    y = tg.tensor(3.0, requires_grad=True)
+    assert str(check_graph(First.apply(x, y))) == "1 of 2 rules agree with numeric derivatives; 1 could not be checked."
+
+
 def test_right_rules():
     tg.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))

@@ -245,6 +245,28 @@ def test_a_rule_with_other_arguments_is_told_what_it_gets() -> None:
         fails_inside(x).sum().backward()
 
 
+def test_a_rule_that_forgets_to_return_is_named() -> None:
+    def forgets(g, z, x):  # type: ignore[no-untyped-def]
+        2 * g
+
+    x = tg.ones(3, requires_grad=True)
+    doubled = tg.op(dx=forgets)(lambda x: 2 * x)
+    for look in (tg.Tensor.backward, tg.check_graph, lambda loss: list(autograd.steps(loss))):
+        with pytest.raises(GraphError, match=r"the rule dx of .* returned None. Is a `return` missing"):
+            look(doubled(x).sum())
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda g, z, x: g.unsqueeze(0), lambda g, z, x: g.mean(0, keepdim=True), lambda g, z, x: g.sum(dim=0)]
+)
+def test_a_rule_that_calls_methods_of_tensors_is_told_of_functions(rule) -> None:  # type: ignore[no-untyped-def]
+    doubled = tg.op(dx=rule)(lambda x: 2 * x)
+    with pytest.raises((AttributeError, TypeError)) as caught:
+        doubled(tg.ones(3, requires_grad=True)).sum().backward()
+    assert "call functions in it, which take both" in caught.value.__notes__[0]
+
+
 def test_an_operation_without_a_rule_is_named() -> None:
     w = tg.ones(3, requires_grad=True)
 
@@ -448,9 +470,14 @@ def test_an_own_operation_says_what_it_must_return() -> None:
     def detaches(x):  # type: ignore[no-untyped-def]
         return x.detach()
 
-    with pytest.raises(AttributeError) as without:
-        detaches(tg.ones(2))
-    assert "gets arrays: call functions of NumPy" in without.value.__notes__[0]
+    @tg.op(dx=lambda g, z, x: g)
+    def keeps_dim(x):  # type: ignore[no-untyped-def]
+        return x.sum(0, keepdim=True)
+
+    for operation in (detaches, keeps_dim):
+        with pytest.raises((AttributeError, TypeError)) as without:
+            operation(tg.ones(2))
+        assert "gets arrays: call functions of NumPy" in without.value.__notes__[0]
     with pytest.raises(TypeError, match="under the name of its input"):
         tg.op(lambda g, z, x: g)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 import tinygrad_edu as tg
-from tinygrad_edu import draw, explain
+from tinygrad_edu import check_graph, draw, explain
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.see import trace
 from tinygrad_edu.see.draw import FLOW
@@ -119,6 +119,10 @@ def test_where_a_gradient_stops():
     assert "no rule" not in says[0]
     with pytest.raises(GraphError, match=r"half_a_product \(line \d+\) has no rule for y"):
         explain(w, loss)
+    assert re.fullmatch(
+        r"2 of 2 rules agree with numeric derivatives.\nhalf_a_product \(line \d+\) has no rule for y: w gets no gradient from it.",
+        str(check_graph(loss)),
+    )
     flowing = [line for line in draw(loss).dot.splitlines() if "->" in line and FLOW in line]
     assert len(flowing) == 2
     del tg.op.__globals__["registry"]["half_a_product"]

@@ -63,6 +63,13 @@ def check_whole(name: str, value: Any, least: int = 1) -> None:
         raise ValueError(f"{name} must be a whole number, at least {least}, not {value!r}.")
 
 
+def takes_for_tensors(error: Exception) -> bool:
+    """Whether code failed because it takes the arrays that it gets for tensors: x.unsqueeze(0), x.sum(dim=0)."""
+    if isinstance(error, AttributeError):
+        return "'numpy.ndarray'" in str(error)
+    return isinstance(error, TypeError) and any(f"keyword argument '{name}'" in str(error) for name in ("dim", "keepdim"))
+
+
 def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) -> Exception:
     """The error to raise when an operation's forward computation failed with `error`."""
     given = "; ".join(describe(x) for x in inputs)
@@ -78,7 +85,7 @@ def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) 
             f"{name}: these shapes do not broadcast together: {given}. Broadcasting aligns shapes at the right; "
             f"each pair of sizes must be equal or one of them 1. Reshape one, for example with unsqueeze."
         )
-    if isinstance(error, AttributeError) and "'numpy.ndarray'" in str(error):
+    if takes_for_tensors(error):
         error.add_note("An operation's computation gets arrays: call functions of NumPy in it, and no methods of tensors.")
     error.add_note(f"in {name}({given}" + "".join(f", {k}={v!r:.80}" for k, v in settings.items()) + ")")
     return error

@@ -141,9 +141,12 @@ def op(
     """Declare an operation.
 
     Args:
-        **rules: `d` + the name of an input = the rule for its gradient; an input without a rule gets none.
-        joint: instead of rules: one function that returns the gradients of all inputs, for operations of many inputs (cat);
-            for a gradient that takes time and may not be wanted, a function that computes it.
+        **rules: `d` + the name of an input = the rule for its gradient; an input without a rule gets none. A rule is called with
+            the gradient g of the result, the result z, every input and, by their names, the settings (keyword-only parameters).
+            They are arrays, and tensors for derivatives of derivatives: call functions, which take both, tg.sum(g, 0) or cos(x),
+            no methods of tensors.
+        joint: instead of rules: one function that returns the gradients of all inputs, None for one that gets none, for operations
+            of many inputs (cat); for a gradient that takes time and may not be wanted, a function that computes it.
         dtype: how inputs of different dtypes are brought together, by casts that are recorded: "common" (PyTorch's
             promotion), "float" (the same, and integers become the default float), "same" (refused unless equal),
             or None (the inputs are taken as they are).

@@ -17,7 +17,7 @@ from ..ops.indexing import _index, _where, takes_once
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap
 from .changes import as_taken, as_used, check_unchanged
-from .messages import RELEASED, SPENT, explained, name_of, rule_name, warn_of_nan
+from .messages import RELEASED, SPENT, explained, name_of, nothing_returned, rule_name, warn_of_nan
 
 # A graph that holds more bytes than this is let go while backward walks through it (unless retain_graph=True), so that
 # training needs little memory; a smaller one stays, so that it can be drawn after backward.
@@ -168,6 +168,8 @@ def chain_rule(
                 else:
                     raw = rule(g, z, *values, **settings) if settings else rule(g, z, *values)
                 if raw is None:
+                    if joint is None:
+                        raise nothing_returned(node, slot)
                     if watch:
                         uses[x] -= 1
                     continue

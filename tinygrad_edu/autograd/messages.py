@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..callsite import source_line
-from ..errors import GraphError, describe
+from ..errors import GraphError, describe, takes_for_tensors
 from ..op import Op
 from ..tensor import Tensor
 
@@ -38,12 +38,18 @@ def rule_name(node: Tensor, slot: int) -> str:
     return f"the rule d{this.inputs[slot]} of {name_of(node)}" if this.joint is None else f"the joint rule of {name_of(node)}"
 
 
+def nothing_returned(node: Tensor, slot: int) -> GraphError:
+    return GraphError(
+        f"{rule_name(node, slot)} returned None. Is a `return` missing? For an input that gets no gradient, leave the rule out."
+    )
+
+
 def explained(error: Exception, node: Tensor, raw: Any) -> Exception:
     """A failure of the walk at `node`, with the operation whose rule failed and the line where the learner wrote it."""
     if raw is not None and not hasattr(raw, "shape"):
         return GraphError(
             f"a rule of {name_of(node)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
-            "(a tensor when it is called with tensors), or None for no gradient."
+            "(a tensor when it is called with tensors)."
         )
     if isinstance(error, TypeError) and node.op is not None:
         for slot, rule in enumerate(node.op.rules if node.op.joint is None else [node.op.joint]):
@@ -52,6 +58,11 @@ def explained(error: Exception, node: Tensor, raw: Any) -> Exception:
                     f"{rule_name(node, slot)} takes {inspect.signature(rule)} and must take ({_arguments(node.op)}): the gradient g "
                     "of the result, the result z, then every input, and every setting by its name."
                 )
+    if takes_for_tensors(error):
+        error.add_note(
+            "A rule gets arrays (and tensors for derivatives of derivatives): call functions in it, which take both, as in "
+            "tg.mean(g, 0, keepdim=True), and no methods of tensors."
+        )
     if node.op is not None and name_of(node) not in str(error):
         error.add_note(f"in the rule of {name_of(node)}, whose result is {describe(node)}")
     return error

@@ -17,7 +17,7 @@ from .equation import apply_rule
 from .format import Trace
 from .graphviz import GraphvizError
 from .style import as_image, short
-from .trace import Tracer
+from .trace import Tracer, without_rule
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Checked:
 
 class GraphCheck:
     """The rules of a graph in the order of the backward pass; true if none is wrong. Printing it shows the first wrong one, and
-    so does the picture that a notebook shows, or `draw()`.
+    so does the picture that a notebook shows, or `draw()`. Where a rule is missing, it says so: that may be meant.
     """
 
-    def __init__(self, rules: list[Checked], trace: Trace, ids: list[str]) -> None:
-        self.rules, self._trace, self._ids = rules, trace, ids
+    def __init__(self, rules: list[Checked], trace: Trace, ids: list[str], missing: list[str]) -> None:
+        self.rules, self._trace, self._ids, self._missing = rules, trace, ids, missing
 
     def draw(self, max_nodes: int = 150) -> Drawing:
         """The graph, with every rule marked that is wrong; the first of them says so."""
@@ -72,11 +72,12 @@ class GraphCheck:
         kinks = sum(rule.kinks for rule in self.rules)
         notes += f"; {kinks} number{'s' * (kinks != 1)} at a kink, where there is none, left out" if kinks else ""
         notes += f"; {count['not checked']} could not be checked" if count["not checked"] else ""
+        without = "".join(f"\n{line}" for line in self._missing)
         if not self.wrong:
-            return f"{notes}."
+            return f"{notes}.{without}"
         first = self.wrong[0]
         return (
-            f"{notes}.\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
+            f"{notes}.{without}\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
             f"random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
             + (
                 "\n1 more is wrong."
@@ -110,15 +111,19 @@ def check_graph(loss: Tensor) -> GraphCheck:
         raise TypeError(f"check_graph takes a tensor, usually a loss, not a {type(loss).__name__}.")
     tracer = Tracer(loss, np.ones_like(loss.array), backward=True)
     random = np.random.default_rng(0)
-    found, ids = [], []
+    found, ids, missing = [], [], []
     for node in reversed(tracer.order):
         this = node.op
         assert this is not None
+        missing += [
+            f"{tracer.made_by(node)} has no rule for {argument}: {tracer.names[x]} gets no gradient from it."
+            for argument, x in without_rule(node)
+        ]
         for slot, _ in engine.receivers(node):
             name = this.inputs[0 if this.variadic else slot]
             found.append(Checked(tracer.names[node], this.name, name, tracer.made_by(node), *_check_rule(node, slot, random)))
             ids.append(tracer.ids[node])
-    return GraphCheck(found, tracer.trace(None), ids)
+    return GraphCheck(found, tracer.trace(None), ids, missing)
 
 
 def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float, int]:
@@ -152,7 +157,10 @@ def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[s
         smooth = np.abs(ahead - behind) <= 10 * near * np.maximum(1, np.maximum(np.abs(ahead), np.abs(behind))) + rounding
         kinks = max(kinks, z.size - int(smooth.sum()))
         g = np.where(smooth, backend.place(random.normal(size=z.shape), backend.device_of(z)), 0)
-        given = float((sum_to(apply_rule(node, slot, g, z, values), shape=x.shape) * way).sum())
+        raw = apply_rule(node, slot, g, z, values)
+        if raw is None:  # of a joint rule: this input gets no gradient
+            return "not checked", 0.0, 0.0, 0
+        given = float((sum_to(raw, shape=x.shape) * way).sum())
         expected = float((g * (ahead + behind) / 2).sum())
         size, unsure = max(1.0, abs(expected), abs(given)), float((np.abs(g) * rounding).sum())
         if unsure > size / 10:  # a small change of a large number: its digits do not show it

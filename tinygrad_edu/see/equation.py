@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..autograd.messages import explained, nothing_returned
 from ..tensor import Tensor
 from .plain import WHOLE, on_cpu
 
@@ -183,7 +184,13 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
         return found() if callable(found) else found
     rule = this.rules[slot]
     assert rule is not None
-    return rule(g, z, *values, **settings)
+    try:
+        raw = rule(g, z, *values, **settings)
+    except Exception as error:
+        raise explained(error, node, None) from None
+    if raw is None:
+        raise nothing_returned(node, slot)
+    return raw
 
 
 def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:
