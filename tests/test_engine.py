@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import autograd
+from tinygrad_edu import autograd, nn
 from tinygrad_edu.errors import DtypeError, GraphError, InplaceError, ShapeError
 
 UNARY = [tg.tanh, tg.sin, lambda x: x * x, lambda x: x.sum(0, keepdim=True), lambda x: -x, lambda x: x[..., :1]]
@@ -265,6 +265,18 @@ def test_a_rule_that_calls_methods_of_tensors_is_told_of_functions(rule) -> None
     with pytest.raises((AttributeError, TypeError)) as caught:
         doubled(tg.ones(3, requires_grad=True)).sum().backward()
     assert "call functions in it, which take both" in caught.value.__notes__[0]
+
+
+def test_a_tensor_made_of_tracked_ones_says_that_history_is_lost() -> None:
+    w = tg.ones(3, requires_grad=True)
+    for lossy in (lambda: tg.tensor(w * 2), lambda: tg.Tensor(w), lambda: tg.tensor([[w.sum()], [w.mean()]])):
+        with pytest.warns(UserWarning, match=r"without its history.*stack") as caught:
+            assert not lossy().requires_grad
+        assert {warning.filename for warning in caught} == {__file__}
+    with tg.no_grad():
+        tg.tensor(w)
+    tg.tensor([w.detach(), w.detach()])
+    nn.Parameter(w * 2)  # which is how a parameter is made of another's numbers
 
 
 def test_an_operation_without_a_rule_is_named() -> None:

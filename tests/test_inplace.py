@@ -111,6 +111,21 @@ def test_second_derivatives_of_programs(program: list, seed: int) -> None:
     np.testing.assert_allclose(second.numpy(), slopes[0], rtol=1e-3, atol=1e-3)
 
 
+def test_what_is_made_of_a_view_is_made_of_what_it_shows_now() -> None:
+    def assigned(view: tg.Tensor) -> tg.Tensor:
+        found = tg.zeros(2)
+        found.data = view
+        return found
+
+    ways = (tg.tensor, tg.Tensor, tg.nn.Parameter, tg.nn.Buffer, lambda view: tg.tensor([*view]), assigned)
+    for make in ways:
+        x = tg.ones(3, requires_grad=True) * 1
+        view = x[:2]
+        x.mul_(5)
+        with tg.no_grad():
+            assert make(view).tolist() == [5, 5]
+
+
 def test_a_view_follows_and_is_followed() -> None:
     x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     h = x * 1

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import backend, dtypes
-from .callsite import source_line
+from .callsite import source_line, warn
 from .clock import mark_changed, tick
-from .errors import DeviceError, DtypeError, GraphError, ShapeError
+from .errors import DeviceError, DtypeError, GraphError, ShapeError, describe
 from .grad_fn import GradFn
+from .grad_mode import grad_mode
 from .hooks import HookHandle
 from .views import Anchor, note_view, refresh
 
@@ -208,7 +209,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        array = value.array if isinstance(value, Tensor) else to_array(value, None, None, copy=True)
+        array = _current(value) if isinstance(value, Tensor) else to_array(value, None, None, copy=True)
         if self._requires_grad and array.dtype.kind != "f":
             raise DtypeError(f"the data of a tensor that requires grad must be floating-point, not {array.dtype}.")
         self.array = array
@@ -394,12 +395,29 @@ def raw(x: Any) -> Any:
     return x.array if isinstance(x, Tensor) else x
 
 
+def _current(t: Tensor) -> Any:
+    """A tensor's array; that of a view after it has followed its base."""
+    if t.base is not None:
+        refresh(t)
+    return t.array
+
+
+def _warn_of_lost_history(t: Tensor) -> None:
+    if t._requires_grad and grad_mode.enabled:
+        warn(
+            f"a tensor is made of the numbers of {describe(t)}, without its history: no gradient flows back to it. To keep the history, "
+            "use x itself, x.clone(), or stack([x, y]) for several; if none is wanted, say so: x.detach().clone(), x.item()."
+        )
+
+
 def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     """The array meant by `data`: a tensor, an array, or (nested lists of) Python numbers and 0-d tensors."""
     where = None if device is None else backend.device(device)
     wanted = None if dtype is None else dtypes.as_dtype(dtype)
     if isinstance(data, Tensor):
-        data = data.array
+        if copy:
+            _warn_of_lost_history(data)
+        data = _current(data)
     elif isinstance(data, np.generic):
         data = np.asarray(data)
     if not hasattr(data, "__array_function__"):  # Python's own data: PyTorch's defaults for dtype and device
@@ -457,6 +475,7 @@ def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
 def _plain(data: Any) -> Any:
     """Nested lists with every tensor in them replaced by its values."""
     if isinstance(data, Tensor):
+        _warn_of_lost_history(data)
         return data.numpy(force=True)
     return [_plain(x) for x in data] if isinstance(data, list | tuple) else data
 

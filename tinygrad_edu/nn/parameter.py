@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..clock import tick
-from ..tensor import Tensor
+from ..tensor import Tensor, to_array
 
 
 class Parameter(Tensor):
@@ -19,7 +19,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         if data is None:
             data = np.empty(0, "float32")
-        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+        self.array = to_array(data, None, None, copy=False) if isinstance(data, Tensor) else Tensor(data).array
         self.serial = tick()
         self.requires_grad = requires_grad
 
@@ -36,7 +36,7 @@ class Buffer(Tensor):
     persistent = True  # whether it belongs to the state_dict
 
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
-        self.array = data.array if isinstance(data, Tensor) else Tensor(data).array
+        self.array = to_array(data, None, None, copy=False) if isinstance(data, Tensor) else Tensor(data).array
         self.persistent = persistent
 
 
