@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from numpy import generic, ndarray
+
 from .. import backend, clock
 from ..errors import GraphError, ShapeError, describe
 from ..grad_mode import set_grad_enabled
@@ -17,7 +19,7 @@ from ..ops.indexing import _index, _where, takes_once
 from ..ops.shape import sum_to
 from ..tensor import Tensor, wrap
 from .changes import as_taken, as_used, check_unchanged
-from .messages import RELEASED, SPENT, explained, name_of, nothing_returned, rule_name, warn_of_nan
+from .messages import RELEASED, SPENT, as_gradient, explained, name_of, rule_name, warn_of_nan
 
 # A graph that holds more bytes than this is let go while backward walks through it (unless retain_graph=True), so that
 # training needs little memory; a smaller one stays, so that it can be drawn after backward.
@@ -120,7 +122,7 @@ def chain_rule(
         grads[root] = grads[root] + seed if root in grads else seed
         if watch:
             yield Step("seed", root, after=seed)
-    node, raw = roots[0], None
+    node = roots[0]
     try:
         while order:
             node = order.pop()
@@ -167,12 +169,12 @@ def chain_rule(
                     continue
                 else:
                     raw = rule(g, z, *values, **settings) if settings else rule(g, z, *values)
-                if raw is None:
-                    if joint is None:
-                        raise nothing_returned(node, slot)
-                    if watch:
-                        uses[x] -= 1
-                    continue
+                if create_graph or (type(raw) is not ndarray and not isinstance(raw, generic)):
+                    if raw is None and joint is not None:
+                        if watch:
+                            uses[x] -= 1
+                        continue
+                    raw = as_gradient(raw, node, slot, create_graph)
                 if check_gradient is not None:
                     check_gradient(node, slot, x, g, raw)
                 part = raw if raw.shape == x.array.shape else without_broadcast(raw, node, slot)
@@ -199,7 +201,7 @@ def chain_rule(
                 node = x
                 complete[x] = g if x._hooks is None else _run_hooks(x, g, create_graph)
     except Exception as error:
-        raise explained(error, node, raw) from None
+        raise explained(error, node) from None
     if chose:
         warn_of_nan(roots, complete)
     if watch:

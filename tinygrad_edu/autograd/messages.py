@@ -38,19 +38,29 @@ def rule_name(node: Tensor, slot: int) -> str:
     return f"the rule d{this.inputs[slot]} of {name_of(node)}" if this.joint is None else f"the joint rule of {name_of(node)}"
 
 
-def nothing_returned(node: Tensor, slot: int) -> GraphError:
-    return GraphError(
-        f"{rule_name(node, slot)} returned None. Is a `return` missing? For an input that gets no gradient, leave the rule out."
-    )
-
-
-def explained(error: Exception, node: Tensor, raw: Any) -> Exception:
-    """A failure of the walk at `node`, with the operation whose rule failed and the line where the learner wrote it."""
-    if raw is not None and not hasattr(raw, "shape"):
-        return GraphError(
-            f"a rule of {name_of(node)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
+def as_gradient(raw: Any, node: Tensor, slot: int, create_graph: bool) -> Any:
+    """What a rule returned, if it is a gradient: an array, or with `create_graph` a tensor. A tensor among arrays is as good as one."""
+    if isinstance(raw, Tensor):
+        return raw if create_graph else raw.array
+    if raw is None:
+        raise GraphError(
+            f"{rule_name(node, slot)} returned None. Is a `return` missing? For an input that gets no gradient, leave the rule out."
+        )
+    if not hasattr(raw, "shape"):
+        raise GraphError(
+            f"{rule_name(node, slot)} returned a {type(raw).__name__}, {raw!r:.60}. A rule returns an array of its input's shape "
             "(a tensor when it is called with tensors)."
         )
+    if create_graph:
+        raise GraphError(
+            f"{rule_name(node, slot)} was called with tensors, as for every derivative of a derivative, and returned an array, "
+            "whose own derivative nobody knows. Call functions in it that take both, as tg.exp(x), and not NumPy's."
+        )
+    return raw
+
+
+def explained(error: Exception, node: Tensor) -> Exception:
+    """A failure of the walk at `node`, with the operation whose rule failed and the line where the learner wrote it."""
     if isinstance(error, TypeError) and node.op is not None:
         for slot, rule in enumerate(node.op.rules if node.op.joint is None else [node.op.joint]):
             if rule is not None and not _accepts(rule, node):

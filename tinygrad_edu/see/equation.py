@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
-from ..autograd.messages import explained, nothing_returned
+from ..autograd.messages import as_gradient, explained
 from ..tensor import Tensor
 from .plain import WHOLE, on_cpu
 
@@ -185,12 +185,9 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
     rule = this.rules[slot]
     assert rule is not None
     try:
-        raw = rule(g, z, *values, **settings)
+        return as_gradient(rule(g, z, *values, **settings), node, slot, create_graph=False)
     except Exception as error:
-        raise explained(error, node, None) from None
-    if raw is None:
-        raise nothing_returned(node, slot)
-    return raw
+        raise explained(error, node) from None
 
 
 def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:
