@@ -297,7 +297,8 @@ def _shares(labels: Any, counts: Any, reduction: str) -> Any:
 def _probability_loss(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float) -> Any:
     if target.dtype.kind != "f":
         raise DtypeError(
-            f"cross_entropy: a target of the input's shape holds probabilities (floats), and it is {describe(target)}."
+            f"cross_entropy: a target of the input's shape holds probabilities (floats), and it is {describe(target)}. If it is "
+            f"one-hot, give the class numbers, target.argmax({_class_dim(input)}), or convert it with .float()."
         )
     if ignore_index >= 0:
         raise RuntimeError(f"cross_entropy: ignore_index ({ignore_index}) is for class numbers; this target holds probabilities.")
