@@ -290,7 +290,8 @@ def _look_for_log_softmax(findings: Findings, prediction: Tensor, y: Tensor, val
     if any(math.isclose(rise, n, rel_tol=1e-3) for n in (1, y.array.size)):  # of a mean, of a sum
         findings.add(
             "no log_softmax",
-            "the loss takes logarithms of probabilities, and the model gives plain scores: the loss can fall without end.",
+            "the loss takes logarithms of probabilities, and the model gives none (whose exponentials would add up to 1 for each "
+            "sample): the loss can fall without end.",
             "use cross_entropy (nn.CrossEntropyLoss), which has the log_softmax inside; or end the model in nn.LogSoftmax(dim=1).",
         )
 
