@@ -306,6 +306,16 @@ def test_schedules() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.125 / 80)
 
 
+def test_a_method_that_would_never_be_called_is_refused() -> None:
+    with pytest.raises(
+        TypeError, match=r"Own.on_epoch_end would never be called: .* after_backward, after_batch, after_epoch, end"
+    ):
+
+        class Own(Callback):
+            def on_epoch_end(self, run: Run) -> None:
+                raise NotImplementedError
+
+
 def test_refused_callbacks() -> None:
     model, optimizer = start()
     with pytest.raises(KeyError, match="Pass validation="):

@@ -63,7 +63,11 @@ class History(dict):
 
 
 class Run:
-    """A training in progress, which callbacks see and may change: set `stop` to a reason, and it ends after this epoch."""
+    """A training in progress, which callbacks see and may change: set `stop` to a reason, and it ends after this epoch.
+
+    model, optimizer, epochs: as given to `fit`. epoch: whole epochs so far; batches, samples: as many of these. loss: the tensor of the
+    latest batch. history: the `History` so far.
+    """
 
     def __init__(self, model: Module, optimizer: Optimizer, epochs: int) -> None:
         self.model, self.optimizer, self.epochs = model, optimizer, epochs
@@ -385,6 +389,12 @@ def moving_in_notebook(progress: Progress) -> Iterator[None]:
 # -- callbacks -----------------------------------------------------------------------------------------------------
 class Callback:
     """Something to do during training: override what you need. Each method gets the `Run`."""
+
+    def __init_subclass__(cls) -> None:
+        unknown = [name for name in vars(cls) if name.startswith(("on_", "before_", "after_")) and not hasattr(Callback, name)]
+        if unknown:
+            known = ", ".join(name for name in vars(Callback) if name[0] != "_")
+            raise TypeError(f"{cls.__name__}.{unknown[0]} would never be called: the methods of a Callback are {known}.")
 
     def begin(self, run: Run) -> None:
         """Before the first batch."""
