@@ -451,11 +451,13 @@ def test_reduced_motion_and_print(show):
     page.emulate_media(media="print")
     assert not page.locator(".transport").is_visible()
     assert page.locator("#stage svg").is_visible()
-    page.set_viewport_size({"width": 500, "height": 700})
-    panel = page.locator("#source").bounding_box()
-    for line in page.locator(".code > div").all():  # on paper nobody can scroll to the end of a long line
-        box = line.bounding_box()
-        assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+    for width in (500, 1000):
+        page.set_viewport_size({"width": width, "height": 700})
+        panel = page.locator("#source").bounding_box()
+        for line in page.locator(".code > div").all():  # on paper nobody can scroll to the end of a line, or to the last line
+            box = line.bounding_box()
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+            assert box["y"] + box["height"] <= panel["y"] + panel["height"]
 
 
 def test_names_show_as_text(show):
