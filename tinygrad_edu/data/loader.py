@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import check_whole
+from ..errors import ShapeError, check_whole
 from ..ops.creation import as_tensor, tensor
 from ..ops.joining import stack
 from ..ops.random import Generator
@@ -31,6 +31,11 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
     first = batch[0]
+    if isinstance(first, Tensor | np.ndarray) and len(shapes := list({np.shape(sample): None for sample in batch})) > 1:
+        raise ShapeError(
+            f"the samples of a batch must have one shape, and here are {shapes[0]} and {shapes[1]}: bring them to one in the dataset, or "
+            "pass collate_fn=, which may fill them up with nn.utils.rnn.pad_sequence."
+        )
     if isinstance(first, Tensor):
         return stack(batch, 0)
     if isinstance(first, np.ndarray | np.number | np.bool_):
