@@ -8,7 +8,7 @@ from typing import Any
 
 _COMPLEX = "complex numbers are not offered; keep real and imaginary parts as two tensors."
 _EXPORT = "there is nothing to export a graph to; compile() records a training step, and save() keeps weights."
-_PROFILE = "profile() shows where the time of a training step goes, per operation and per module."
+_PROFILE = "profile(step) shows where the time of a training step goes, per operation and per module."
 _QUANTIZED = "networks are not computed in 8-bit integers here; float16 halves the memory: model.half()."
 _ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
 _SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
@@ -44,6 +44,7 @@ NOT_OFFERED = {
     **dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor", "optim.SparseAdam"), _SPARSE),
     **dict.fromkeys(("nn.functional.affine_grid", "nn.functional.grid_sample"), _GRID),
     **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
+    **dict.fromkeys(("profiler.ProfilerActivity", "profiler.record_function", "profiler.schedule"), _PROFILE),
     "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
     "nn.DataParallel": _ONE_DEVICE,
     "nn.SyncBatchNorm": "a training runs on one device here; use BatchNorm1d, BatchNorm2d or BatchNorm3d.",

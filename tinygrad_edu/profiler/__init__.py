@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from ..absent import missing
 from ..errors import check_whole
 from ..see.groups import numbered
 from ..tensor import Tensor
@@ -27,6 +28,10 @@ from .clocks import Clock, Event, Modules, cost_of_a_clock, cost_of_a_moment
 from .report import OUTSIDE, Part, PlanLine, Profile, Row
 
 __all__ = ["Profile", "profile"]
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name)
 
 
 def profile(step: Callable, *args: Any, warmup: int = 2, repeat: int = 20, console: Console | None = None) -> Profile:
