@@ -163,6 +163,7 @@ def test_output_size_chooses_among_the_possible() -> None:
     ("call", "says"),
     [
         (lambda: F.conv2d(tg.ones(1, 3, 8, 8), tg.ones(4, 2, 3, 3)), "expects an input of 2 channels"),
+        (lambda: F.conv2d(tg.ones(1, 8, 8, 3), tg.ones(4, 3, 3, 3)), r"3 channels, .*x.movedim\(-1, -3\)"),
         (lambda: F.conv2d(tg.ones(1, 2, 2, 2), tg.ones(4, 2, 3, 3)), "larger than the input"),
         (lambda: F.conv2d(tg.ones(1, 2, 5, 5), tg.ones(4, 2, 3, 3), stride=2, padding="same"), '"same"'),
         (lambda: F.conv1d(tg.ones(1, 2, 5), tg.ones(4, 2, 3), tg.ones(3)), r"shape \(4,\)"),

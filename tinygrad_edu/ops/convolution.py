@@ -277,8 +277,10 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
         )
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[-dims - 1] != channels:
+        last = f" Channels come before the sizes: x.movedim(-1, {-dims - 1}) brings them there." if x.shape[-1] == channels else ""
         raise ShapeError(
-            f"{name}: the weight {tuple(weight.shape)} with groups={groups} expects an input of {channels} channels, but the input is {describe(x)}."
+            f"{name}: the weight {tuple(weight.shape)} with groups={groups} expects an input of {channels} channels, but the input is "
+            f"{describe(x)}.{last}"
         )
     outputs = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (outputs,):
