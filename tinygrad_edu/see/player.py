@@ -84,11 +84,11 @@ def play(
     """Play the computation of `loss` and its backward pass, step by step, on a page of HTML.
 
     In a notebook, `play(loss)` as the last line of a cell shows it. Nothing is changed: every `.grad` stays as it is. A card with a
-    plus opens into the single numbers of its operation (key Z, and Escape to come back), as `zoom` does.
+    plus opens into the single numbers of its operation (key Z, and Escape to come back), as `see.zoom` does.
 
     Args:
         loss: a tensor that requires grad, before `backward()` or after it; or a Trace.
-        path: a file to write the page to.
+        path: a file to write the page to. It needs nothing beside it: a site shows it with <iframe src="loss.html">.
         open: show the page in the browser.
         gradient: the gradient to start with; 1 for a loss of one element.
         title: what the page is headed with; default: the loss as you wrote it.
