@@ -306,6 +306,13 @@ def test_schedules() -> None:
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.125 / 80)
 
 
+def test_predict_takes_samples_without_targets() -> None:
+    model, _ = start()
+    for unfit in (data.iris(), data.DataLoader(data.iris()), (data.iris().x, data.iris().y), data.iris().x.numpy()):
+        with pytest.raises(TypeError, match=r"predict takes the samples alone, as a tensor, not a \w+: predict\(model, data.x\)"):
+            predict(model, unfit)
+
+
 def test_a_method_that_would_never_be_called_is_refused() -> None:
     with pytest.raises(
         TypeError, match=r"Own.on_epoch_end would never be called: .* after_backward, after_batch, after_epoch, end"

@@ -236,6 +236,8 @@ def evaluate(model: Module, data: Any, *, loss: Callable, metrics: Metrics = (),
 def predict(model: Module, x: Any, batch_size: int = 256) -> Tensor:
     """The model's outputs for samples `x` (a tensor), in eval mode and without recording."""
     check_parts("predict", model=model)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"predict takes the samples alone, as a tensor, not a {type(x).__name__}: predict(model, data.x), say.")
     with keeping_mode(model), no_grad():
         model.eval()
         outputs = [model(*batch) for batch in on_device(as_loader((x,), batch_size), model)]
