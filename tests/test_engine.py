@@ -269,7 +269,7 @@ def test_a_rule_that_calls_methods_of_tensors_is_told_of_functions(rule) -> None
 
 def test_a_rule_may_return_a_tensor_but_no_array_when_it_got_tensors() -> None:
     @tg.op(dx=lambda g, z, x: 2 * g * x * tg.ones(3))
-    def square(x):  # type: ignore[no-untyped-def]
+    def square_times_ones(x):  # type: ignore[no-untyped-def]
         return x * x
 
     @tg.op(dx=lambda g, z, x: np.full(3, 2.0, "float32"))
@@ -277,10 +277,10 @@ def test_a_rule_may_return_a_tensor_but_no_array_when_it_got_tensors() -> None:
         return 2 * x
 
     x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    square(tg.exp(x)).sum().backward()
+    square_times_ones(tg.exp(x)).sum().backward()
     assert type(x.grad.array) is np.ndarray
     assert np.allclose(x.grad.numpy(), 2 * np.exp(2 * x.detach().numpy()))
-    first, *_ = autograd.grad(square(x).sum(), x, create_graph=True)
+    first, *_ = autograd.grad(square_times_ones(x).sum(), x, create_graph=True)
     assert autograd.grad(first.sum(), x)[0].tolist() == [2, 2, 2]
     with pytest.raises(GraphError, match=r"rule dx of forgets_history .*called with tensors.*returned an array"):
         autograd.grad(forgets_history(x).sum(), x, create_graph=True)

@@ -39,7 +39,7 @@ def _only_once(*_: Any) -> NoReturn:
 def _log_gammainc_slope(a: Any, y: Any) -> Any:
     """How the logarithm of the probability to be less than eʸ changes with the shape a of the gamma distribution.
 
-    z = ∂ ln P(a, eʸ)/∂a, by central differences of fourth order, to about 10 digits; ∂a and ∂y are not offered
+    z = ∂ ln P(a, eʸ)/∂a, by central differences of fourth order, to about 10 digits;  ∂a is not offered;  ∂y is not offered
     """
     special, wide_a, wide_y = backend.special(a), a.astype(np.float64), y.astype(np.float64)
     step = 1e-3 * np.minimum(wide_a, np.sqrt(wide_a))
