@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 import weakref
 
 import numpy as np
@@ -15,13 +14,26 @@ import tinygrad_edu as tg
 from tinygrad_edu import autograd, nn
 from tinygrad_edu.errors import DtypeError, GraphError, InplaceError, ShapeError
 
+
+@tg.op(dx=lambda g, z, x, y: None, dy=lambda g, z, x, y: g * x)
+def held(x, y):  # type: ignore[no-untyped-def]
+    """z = x·y, where the rule for x gives nothing"""
+    return x * y
+
+
+@tg.op(dy=lambda g, z, x, y: g * x)
+def weighted(x, y):  # type: ignore[no-untyped-def]
+    """z = x·y, without a rule for x"""
+    return x * y
+
+
 UNARY = [tg.tanh, tg.sin, lambda x: x * x, lambda x: x.sum(0, keepdim=True), lambda x: -x, lambda x: x[..., :1]]
-BINARY = [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x - y]
+BINARY = [lambda x, y: x + y, lambda x, y: x * y, lambda x, y: x - y, held, weighted]
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[list, tg.Tensor]:
-    """A random graph over two leaves: tensors are used several times, and shapes broadcast."""
+    """A random graph over two leaves: tensors are used several times or not at all, shapes broadcast, and some rules give nothing."""
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     leaves = [tg.tensor(rng.normal(size=(2, 3)), requires_grad=True), tg.tensor(rng.normal(size=(3,)), requires_grad=True)]
     made = list(leaves)
@@ -30,7 +42,7 @@ def graphs(draw: st.DrawFn) -> tuple[list, tg.Tensor]:
             made.append(draw(st.sampled_from(UNARY))(draw(st.sampled_from(made))))
         else:
             made.append(draw(st.sampled_from(BINARY))(draw(st.sampled_from(made)), draw(st.sampled_from(made))))
-    return leaves, sum(t.sum() for t in made)  # type: ignore[return-value]
+    return leaves, sum(t.sum() for t in draw(st.lists(st.sampled_from(made), min_size=1, max_size=4)))  # type: ignore[return-value]
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,6 +68,7 @@ def test_steps_are_the_backward_pass(graph: tuple) -> None:
     assert all(x.grad is None for x in leaves)
     loss.backward()
     for x in leaves:
+        assert (x.grad is None) == (x not in last)
         if x in last:
             np.testing.assert_allclose(x.grad.array, last[x])
 
@@ -63,13 +76,16 @@ def test_steps_are_the_backward_pass(graph: tuple) -> None:
 @settings(max_examples=30, deadline=None)
 @given(graphs())
 def test_gradients_of_random_graphs(graph: tuple) -> None:
+    """The same as arrays, as tensors, and from several roots."""
     leaves, loss = graph
-    twice = autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
+    recorded = autograd.grad(loss, leaves, create_graph=True, allow_unused=True)
+    four = autograd.grad([loss, loss], leaves, [3.0, None], retain_graph=True, allow_unused=True)
     loss.backward()
-    for x, g in zip(leaves, twice, strict=True):
-        assert (x.grad is None) == (g is None)
+    for x, g, four_g in zip(leaves, recorded, four, strict=True):
+        assert (x.grad is None) == (g is None) == (four_g is None)
         if g is not None:
             np.testing.assert_allclose(x.grad.array, g.array)
+            np.testing.assert_allclose(4 * x.grad.array, four_g.array)
 
 
 def test_deep_and_wide_graphs_are_linear_and_freed_at_once() -> None:
@@ -79,20 +95,18 @@ def test_deep_and_wide_graphs_are_linear_and_freed_at_once() -> None:
         y = x
         for _ in range(100_000):
             y = y + 1
-        y.backward()
+        inside = weakref.ref(y.inputs[0])
+        y.backward(retain_graph=True)
         assert x.grad.item() == 1
+        assert inside() is not None
+        del y
+        assert inside() is None
         wide = tg.stack([x * 2 for _ in range(20_000)]).sum()
-        alive = weakref.ref(wide.inputs[0])
+        inside = weakref.ref(wide.inputs[0])
         wide.backward()
         assert x.grad.item() == 40_001
-        del wide
-        assert alive() is None
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        del y
-        assert tracemalloc.get_traced_memory()[0] <= before
+        assert inside() is None  # let go while backward walked: so many tensors are large, though their numbers are few
     finally:
-        tracemalloc.stop()
         gc.enable()
 
 
@@ -137,8 +151,54 @@ def test_hooks_and_retained_gradients() -> None:
     assert h.grad.tolist() == [2, 2]
     assert x.grad.tolist() == [6, 6]
     handle.remove()
-    autograd.backward((x * 3).sum(), inputs=[x])
-    assert x.grad.tolist() == [9, 9]
+    h = x * 3
+    h.register_hook(lambda g: g * 2)
+    autograd.backward(h.sum(), inputs=[x])
+    assert x.grad.tolist() == [12, 12]
+    with pytest.warns(UserWarning, match="keeps gradients only in leaves"):
+        assert h.grad is None
+    other = tg.ones(2, requires_grad=True)
+    autograd.backward([other, x * 3], [tg.ones(2), tg.ones(2)], inputs=[x])
+    assert x.grad.tolist() == [15, 15]
+    assert other.grad is None
+    x.register_hook(lambda g: g.absent)
+    with pytest.raises(AttributeError, match="absent") as caught:
+        (x * 3).sum().backward()
+    assert not hasattr(caught.value, "__notes__")  # no rule has failed
+
+
+def test_only_what_is_on_the_way_is_computed() -> None:
+    called: list[str] = []
+
+    @tg.op(dx=lambda g, z, x, y: called.append("dx") or g * y, dy=lambda g, z, x, y: called.append("dy") or g * x)
+    def product(x, y):  # type: ignore[no-untyped-def]
+        return x * y
+
+    a, b = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    h = product(a, 1.0)
+    h.register_hook(lambda g: called.append("hook"))
+    for targets, gradients, calls in (
+        ([b], [2], ["dy"]),
+        ([h], [3], ["dx", "hook"]),  # which leaves the way from h on to a as it was
+        ([a, h], [3, 3], ["dx", "hook", "dx"]),
+    ):
+        assert [g.item() for g in autograd.grad(product(h, b), targets)] == gradients
+        assert called == calls
+        called.clear()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_gradients_reach_as_far_as_the_graph_is_not_used_up(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autograd.engine, "KEEP_GRAPH_BYTES", 2**20 if kept else 0)
+    w = tg.tensor(2.0, requires_grad=True)
+    h = w * 2
+    h.backward()
+    x = tg.tensor(5.0, requires_grad=True)
+    y = h * x + w
+    assert [g.item() for g in autograd.grad(y, [h, x], retain_graph=True)] == [5, 4]
+    for further in (w, [h, w]):  # one of two ways to w leads through what was used up
+        with pytest.raises(GraphError, match="already went through"):
+            autograd.grad(y, further, allow_unused=True)
 
 
 # -- changes in place --------------------------------------------------------------------------------------------------
@@ -171,6 +231,10 @@ def test_changed_values_are_noticed() -> None:
     x.add_(1)
     z.backward()
     assert w.grad.tolist() == [1]
+    h = w * x
+    h.register_hook(lambda g: x.detach().add_(1))  # while backward walks
+    with pytest.raises(InplaceError, match=r"mul .* changed in place .*x"):
+        h.backward()
 
 
 def test_a_leaf_cannot_be_changed_while_recording() -> None:
@@ -364,6 +428,10 @@ def test_a_backward_that_fails_changes_nothing() -> None:
     def half_ruled(x, y):  # type: ignore[no-untyped-def]
         return x + y
 
+    @tg.op(joint=lambda g, z, x, y: g)  # as long as it should be
+    def unlisted(x, y):  # type: ignore[no-untyped-def]
+        return x + y
+
     @tg.op(dx=lambda g, z, x: "nothing")
     def no_array(x):  # type: ignore[no-untyped-def]
         return x * 2
@@ -371,6 +439,8 @@ def test_a_backward_that_fails_changes_nothing() -> None:
     a, b = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
     with pytest.raises(GraphError, match=r"1 gradients for 2 inputs"):
         (half_ruled(a * 1, b).sum() + b.sum()).backward()
+    with pytest.raises(GraphError, match=r"a ndarray for 2 inputs"):
+        (unlisted(a * 1, b).sum() + b.sum()).backward()
     with pytest.raises(GraphError, match=r"no_array.*returned a str"):
         (no_array(a).sum() + b.sum()).backward()
     assert a.grad is None
@@ -542,20 +612,6 @@ def test_an_own_operation_keeps_its_defaults() -> None:
     assert shifted(x, axis=1).tolist() == [[-2.75, 2.75], [1.5, -1.5]]
 
 
-def test_steps_count_no_part_that_a_missing_rule_holds_back():
-    @tg.op(dx=lambda g, z, x, y: g * y)
-    def times_constant(x, y):
-        """z = x·y;  ∂x = g·y"""
-        return x * y
-
-    a = tg.tensor(1.0, requires_grad=True)
-    c = a.exp()
-    y = a * 2
-    steps = list(tg.autograd.steps(times_constant(c, y)))
-    assert [(step.got, step.uses) for step in steps if step.kind == "contribute" and step.to is a] == [(1, 1)]
-    del tg.op.__globals__["registry"]["times_constant"]
-
-
 def test_a_size_is_nothing_to_differentiate() -> None:
     assert tg.Tensor(2, 3).shape == (2, 3)
     for sizes in ((5,), (2, 3)):
@@ -591,3 +647,6 @@ def test_parts_add_to_one_gradient() -> None:
     np.testing.assert_allclose(x.grad.numpy(), expected, rtol=1e-12)
     (seen,) = tg.autograd.grad(weighted(x), x, create_graph=True)
     np.testing.assert_allclose(seen.detach().numpy(), expected, rtol=1e-12)
+    number = tg.tensor(2.0, requires_grad=True)
+    (number[None].sum() + number * 1 + number * 2).backward()
+    assert number.grad.item() == 4

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu.errors import DtypeError, InplaceError, ShapeError
+from tinygrad_edu.errors import DtypeError, GraphError, InplaceError, ShapeError
 
 # Ways to look at a (2, 3) tensor, to change one, and to compute from one.
 VIEWS = {
@@ -185,6 +185,27 @@ def test_what_is_refused() -> None:
 
     with pytest.raises(InplaceError, match="clone"):
         lost().sum()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_use_of_what_a_tensor_was_before(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tg.autograd.engine, "KEEP_GRAPH_BYTES", 2**20 if kept else 0)
+    w, v = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
+    h = w * 2
+    before = h * 3
+    h.copy_(v * 1)
+    h.backward()
+    if kept:
+        before.backward()
+        assert w.grad.item() == 6
+    else:  # the way back from h was let go, and with it what h was before
+        with pytest.raises(GraphError, match="already went through"):
+            before.backward()
+    h = w * 2
+    before = h * 3
+    h.detach_()
+    with pytest.raises(InplaceError, match=r"mul .* used a tensor that was .* changed by detach_\(\), since"):
+        before.backward()
 
 
 def test_values_that_backward_needs_are_protected() -> None:

@@ -63,7 +63,11 @@ def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = Non
     order = [root for root in dict.fromkeys(roots) if root.op is not None]
     found = set(order)
     for node in order:  # which grows meanwhile
-        if node.spent and not (node.inputs and (to_look_at or targets is not None)) and not (targets and node in targets):
+        if (
+            node.spent
+            and not (node.inputs and (to_look_at or targets is not None))
+            and (targets is None or any(x.serial < node.serial for x in targets))  # it may have been made from an older one
+        ):
             raise GraphError((RELEASED if to_look_at else SPENT).format(describe(node)))
         for x in node.inputs:
             if isinstance(x, Tensor):
@@ -97,7 +101,7 @@ def chain_rule(
     complete: dict[Tensor, Any],
     *,
     targets: set[Tensor] | None = None,
-    retain_graph: bool = False,
+    retain_graph: bool,
     create_graph: bool = False,
     watch: bool = False,
 ) -> Iterator[Step]:
@@ -197,7 +201,7 @@ def chain_rule(
                 if large:
                     node.inputs, node.values, node._before = (), (), None
         for x, g in grads.items():  # what is left are the leaves
-            if x.op is None and (on_path is None or x in on_path):
+            if on_path is None or x in on_path:
                 node = x
                 complete[x] = g if x._hooks is None else _run_hooks(x, g, create_graph)
     except Exception as error:
