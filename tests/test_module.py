@@ -78,6 +78,10 @@ def test_assignments() -> None:
     net.offset = tg.ones(2)
     net.scratch = tg.ones(2)
     assert [name for name in net.state_dict() if name in ("offset", "scratch")] == ["offset"]
+    net.register_buffer("early", None, persistent=False)
+    net.register_buffer("late", None)
+    net.early, net.late = tg.ones(1), tg.ones(1)
+    assert [name for name in net.state_dict() if name in ("early", "late")] == ["late"]
     del net.block
     assert "block.0.weight" not in net.state_dict()
     for wrong, says in (("", "must not be empty"), ("a.b", "contain a dot"), ("forward", "already has an attribute 'forward'")):
@@ -210,7 +214,9 @@ def test_dtypes() -> None:
     assert net.block[1].num_batches_tracked.dtype == tg.int64
     assert net.half().scale.dtype == tg.float16
     assert net.to(tg.float32).scale.dtype == tg.float32
+    assert net.block[1].num_batches_tracked.dtype == tg.int64
     assert net.to("cpu").type(tg.float64).scale.dtype == tg.float64
+    assert net.cpu() is net
 
 
 def test_copies_are_apart() -> None:
@@ -280,18 +286,18 @@ def test_a_class_may_read_and_write_its_state_in_its_own_way() -> None:
             super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
 
     versions: list[Any] = []
-    model, other = nn.Sequential(Renamed(2, 3)), nn.Sequential(Renamed(2, 3))
+    model, other = (nn.Sequential(OrderedDict(part=Renamed(2, 3))) for _ in range(2))
     state = model.state_dict()
-    assert list(state) == ["0.weight", "0.bias", "0.note"]
+    assert list(state) == ["part.weight", "part.bias", "part.note"]
     other.load_state_dict(state)
     assert other[0].weight.tolist() == model[0].weight.tolist()
-    old = {"0.kernel": tg.zeros(2, 3), "0.bias": tg.ones(3)}
+    old = {"part.kernel": tg.zeros(2, 3), "part.bias": tg.ones(3)}
     assert not any(other.load_state_dict(old))
-    assert list(old) == ["0.kernel", "0.bias"]  # what was given is not changed
+    assert list(old) == ["part.kernel", "part.bias"]  # what was given is not changed
     assert other[0].weight.tolist() == [[0, 0]] * 3
     assert versions == [3, None]
-    with pytest.raises(RuntimeError, match=r"0\.weight has the shape \(3, 3\) in the state dict, and \(3, 2\) in the model"):
-        other.load_state_dict({"0.kernel": tg.zeros(3, 3), "0.bias": tg.zeros(3)})
+    with pytest.raises(RuntimeError, match=r"part\.weight has the shape \(3, 3\) in the state dict, and \(3, 2\) in the model"):
+        other.load_state_dict({"part.kernel": tg.zeros(3, 3), "part.bias": tg.zeros(3)})
     assert other[0].bias.tolist() == [1, 1, 1]
     other[0]._load_from_state_dict({"kernel": tg.ones(2, 3), "bias": tg.zeros(3)}, "", {}, True, [], [], [])
     assert other[0].bias.tolist() == [0, 0, 0]
@@ -313,8 +319,20 @@ def test_hooks_of_the_state() -> None:
     model.load_state_dict(state)
     assert model[0].bias.tolist() == [0, 0]
     rename.remove()
-    model.register_load_state_dict_post_hook(lambda module, keys: (keys.missing_keys.clear(), keys.unexpected_keys.clear()))
+    excuse = model.register_load_state_dict_post_hook(
+        lambda module, keys: (keys.missing_keys.clear(), keys.unexpected_keys.clear())
+    )
     assert str(model.load_state_dict(state)) == "<All keys matched successfully>"
+    excuse.remove()
+    found = model.load_state_dict(state, strict=False)
+    assert str(found) == "IncompatibleKeys(missing_keys=['0.bias'], unexpected_keys=['0.old'])"
+    model.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.append("more"))
+    with pytest.raises(RuntimeError, match="missing: more"):
+        model.load_state_dict(model.state_dict())
+    model.register_state_dict_post_hook(lambda module, state, prefix, metadata: {"in its place": state})
+    assert list(model.state_dict()) == ["in its place"]
+    with pytest.raises(TypeError, match="a dict of names and tensors, not a list"):
+        model.load_state_dict([])
 
 
 def test_batch_norm_reads_states_that_do_not_count_the_batches() -> None:
@@ -464,8 +482,10 @@ def test_sequential() -> None:
     assert named.hidden is named[0]
     with pytest.raises(TypeError, match="Module"):
         nn.Sequential(nn.ReLU(), len)
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(IndexError, match="index 9 is out of range for Sequential of length 4"):
         model[9]
+    with pytest.raises(TypeError, match="Sequential takes Modules, not a"):
+        nn.Sequential(OrderedDict(hidden=nn.Linear(2, 3)), nn.ReLU())
 
 
 def test_lists_and_dicts() -> None:
@@ -482,6 +502,7 @@ def test_lists_and_dicts() -> None:
         table["absent"]
     weights = nn.ParameterList([tg.ones(2), nn.Parameter(tg.zeros(1))])
     assert [p.requires_grad for p in weights.parameters()] == [True, True]
+    assert repr(weights[1:]) == "ParameterList(\n  (0): Parameter containing: [float32 of size 1]\n)"
     named = nn.ParameterDict({"a": tg.ones(2)})
     assert isinstance(named["a"], nn.Parameter)
     assert list(named.state_dict()) == ["a"]
@@ -567,6 +588,7 @@ def test_sequential_says_that_a_recurrent_layer_returns_a_tuple(kind: type, stat
             return found[0]
 
     assert nn.Sequential(kind(3, 4), Output(), nn.Linear(4, 2))(tg.ones(5, 1, 3)).shape == (5, 1, 2)
+    assert nn.Sequential(kind(3, 4), nn.Sequential(Output(), nn.Linear(4, 2)))(tg.ones(5, 1, 3)).shape == (5, 1, 2)
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,30 @@ def test_a_state_that_is_a_models_is_refused() -> None:
         optim.Adam([tensor([1.0])]).load_state_dict(tg.nn.Linear(2, 1).state_dict())
 
 
+def test_what_an_optimizer_refuses() -> None:
+    w = tensor([1.0], requires_grad=True)
+    for make, error, said in (
+        (lambda: optim.SGD(w, lr=0.1), TypeError, r"single tensor: write \[w\]"),
+        (lambda: optim.SGD(3, lr=0.1), TypeError, "this is a int"),
+        (lambda: optim.SGD([], lr=0.1), ValueError, "got no parameters"),
+        (lambda: optim.SGD([w, 3], lr=0.1), TypeError, "takes tensors"),
+        (lambda: optim.SGD([w * 2], lr=0.1), ValueError, "only change leaves"),
+        (lambda: optim.SGD([w, w], lr=0.1), ValueError, "twice"),
+        (lambda: optim.SGD([{"params": [w]}, {"params": [w]}], lr=0.1), ValueError, "twice"),
+        (lambda: optim.SGD([w], lr=-0.1), ValueError, r"SGD: lr must be at least 0, not -0\.1"),
+        (lambda: optim.SGD([w], lr=0.1, nesterov=True), ValueError, "Nesterov.* needs momentum > 0"),
+        (lambda: optim.Adam([w], betas=(0.9, 1.0)), ValueError, r"Adam: betas\[1\] must be in \[0, 1\), not 1"),
+        (lambda: optim.Adadelta([w], rho=1.5), ValueError, r"rho must be in \[0, 1\], not 1\.5"),
+    ):
+        with pytest.raises(error, match=said):
+            make()
+    first, second = optim.SGD([w], lr=0.1), optim.SGD([w, tensor([2.0])], lr=0.5)
+    with pytest.raises(ValueError, match=r"groups of \[2\] parameters; this optimizer has \[1\]"):
+        first.load_state_dict(second.state_dict())
+    assert "Parameter Group 0\n" in repr(first)
+    assert "    lr: 0.1\n" in repr(first)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_options_that_change_nothing_are_taken_and_others_refused(name: str) -> None:
     p = tensor([1.0], requires_grad=True)

@@ -117,13 +117,13 @@ class Sequential(_Listed):
     def forward(self, x: Any) -> Any:
         before = None
         for module in [value for value in vars(self).values() if isinstance(value, Module)]:
-            if type(x) is tuple and before is not None:
+            if type(x) is tuple:
                 self._check_takes_tuple(before, module)
             x = module(x)
             before = module
         return x
 
-    def _check_takes_tuple(self, before: Module, module: Module) -> None:
+    def _check_takes_tuple(self, before: Module | None, module: Module) -> None:
         """Refuse to hand what a recurrent layer returned to a layer that takes one tensor."""
         plain = type(module).__module__.startswith(__package__) and not isinstance(module, _Listed)
         if hasattr(before, "hidden_size") and plain:
