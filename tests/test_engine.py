@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,11 +121,24 @@ def test_a_million_operations() -> None:
     assert x.grad.item() == 1
 
 
-def test_gradients_do_not_share_memory() -> None:
-    a, b = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
-    (a + b).sum().backward()
-    a.grad *= 5
-    assert b.grad.tolist() == [1, 1, 1]
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_are_their_tensors_own(create_graph: bool) -> None:
+    """Though one array is handed on to several; and of their dtype, whatever a rule gives."""
+
+    @tg.op(dx=lambda g, z, x: (g * 2).astype("float64") if isinstance(g, np.ndarray) else (g * 2).double())
+    def doubled(x):  # type: ignore[no-untyped-def]
+        return x * 2
+
+    for function in (tg.sum, lambda h: (h * h).sum(), lambda h: doubled(h).sum()):
+        a, b = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
+        h = a + b
+        h.retain_grad()
+        function(h).backward(create_graph=create_graph)
+        expected = b.grad.tolist()
+        with tg.no_grad():
+            a.grad *= 5
+        assert b.grad.tolist() == h.grad.tolist() == expected
+        assert {x.grad.dtype for x in (a, b)} == {tg.float32}
 
 
 def test_gradients_accumulate_until_they_are_forgotten() -> None:
@@ -161,8 +176,8 @@ def test_hooks_and_retained_gradients() -> None:
     autograd.backward([other, x * 3], [tg.ones(2), tg.ones(2)], inputs=[x])
     assert x.grad.tolist() == [15, 15]
     assert other.grad is None
-    x.register_hook(lambda g: g.absent)
-    with pytest.raises(AttributeError, match="absent") as caught:
+    x.register_hook(lambda g: 1 + None)
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
         (x * 3).sum().backward()
     assert not hasattr(caught.value, "__notes__")  # no rule has failed
 
@@ -222,19 +237,54 @@ def test_an_untracked_tensor_may_be_filled_with_tracked_values() -> None:
 
 
 def test_changed_values_are_noticed() -> None:
-    w, x = tg.tensor([2.0], requires_grad=True), tg.tensor([3.0], name="x")
-    y = (w * x).sum()
-    x.detach().add_(1)
-    with pytest.raises(InplaceError, match=r"mul .* changed in place .*x"):
-        y.backward()
-    z = (w + x).sum()  # a sum does not need its terms
-    x.add_(1)
-    z.backward()
-    assert w.grad.tolist() == [1]
+    @tg.op(dx=lambda g, z, x, by: g * by)
+    def scaled(x, *, by):  # type: ignore[no-untyped-def]
+        return x * by
+
+    w, by = tg.tensor([2.0], requires_grad=True), tg.tensor([5.0])
+    for make, change, said in (
+        (lambda x, h: x * w, lambda x, h, y: x.detach().add_(1), r"mul .*: its input x "),
+        (lambda x, h: w * x, lambda x, h, y: setattr(x, "data", tg.zeros(1)), r"mul .*: its input x "),
+        (lambda x, h: w * x, lambda x, h, y: setattr(x, "data", tg.zeros(2)), r"mul .*\(1,\).* of another shape: x \(2,\)"),
+        (lambda x, h: h.exp(), lambda x, h, y: y.detach().add_(1), r"exp .*: its result\."),
+        (lambda x, h: scaled(w, by=by), lambda x, h, y: by.add_(1), r"scaled .*: a setting\."),
+        (lambda x, h: h.logsumexp(0), lambda x, h, y: h.detach().add_(1), r"logsumexp .*: its input"),
+    ):
+        x, h = tg.tensor([3.0], name="x"), w * 1
+        y = make(x, h)
+        change(x, h, y)
+        with pytest.raises(InplaceError, match=said):
+            y.backward()
     h = w * x
     h.register_hook(lambda g: x.detach().add_(1))  # while backward walks
     with pytest.raises(InplaceError, match=r"mul .* changed in place .*x"):
         h.backward()
+    assert w.grad is None
+
+
+def test_values_that_are_not_needed_may_change() -> None:
+    w, x = tg.tensor([2.0], requires_grad=True), tg.tensor([3.0])
+    z = (w + x).sum()  # a sum does not need its terms
+    x.add_(1)
+    z.backward()
+    assert w.grad.tolist() == [1]
+    v = tg.tensor([5.0], requires_grad=True)
+    z = w * v  # the gradient of v needs w only
+    with tg.no_grad():
+        v.add_(1)
+    assert autograd.grad(z, v, retain_graph=True)[0].item() == 2
+    with pytest.raises(InplaceError, match="changed in place"):
+        autograd.grad(z, w)
+
+    @tg.op(joint=lambda g, z, x, y: [g * y, g * x])
+    def product(x, y):  # type: ignore[no-untyped-def]
+        return x * y
+
+    h = w * 1
+    z, p = h.sum(), product(h, h)
+    h.detach().add_(1)
+    assert autograd.grad(z, w)[0].item() == 1  # of which a shape is read
+    assert autograd.grad(p * 2, p)[0].item() == 2  # not its own rule
 
 
 def test_a_leaf_cannot_be_changed_while_recording() -> None:
@@ -272,6 +322,27 @@ def test_errors_say_what_to_do() -> None:
         assert (w * 2).grad is None
 
 
+def test_what_cannot_be_asked_for_is_refused_before_anything_is_used_up() -> None:
+    w, x = tg.tensor(3.0, requires_grad=True), tg.tensor(1.0, requires_grad=True, name="x")
+    y, constant = w * w, tg.tensor(2.0)
+    for ask, error, said in (
+        (lambda: autograd.backward(y, inputs=[]), GraphError, r"inputs=\[\]"),
+        (lambda: autograd.backward(y, inputs=constant), GraphError, r"^backward\(inputs=\.\.\.\): .* does not require grad"),
+        (lambda: autograd.grad(y, constant), GraphError, r"^autograd\.grad: .* does not require grad"),
+        (lambda: autograd.grad(y, [w, x]), GraphError, "do not depend on x"),
+        (lambda: autograd.grad(weighted(x, constant * w), [w, x]), GraphError, "do not depend on x"),
+        (lambda: autograd.grad(y, [w, x], materialize_grads=True, allow_unused=False), ValueError, "allow_unused=False"),
+        (lambda: autograd.grad(y, [w, 3]), TypeError, "there is a int"),
+        (lambda: autograd.grad([y, y], w, [1.0]), GraphError, "2 tensors need 2 gradients .* 1 were given"),
+        (lambda: autograd.grad([y, y], w, constant), GraphError, "2 tensors need 2 gradients .* 1 were given"),
+    ):
+        with pytest.raises(error, match=said):
+            ask()
+    assert [g.item() for g in autograd.grad(y, [w, x], create_graph=True, materialize_grads=True, allow_unused=True)] == [6, 0]
+    y.backward()  # create_graph keeps the graph, too
+    assert w.grad.item() == 6
+
+
 def test_rules_of_users_are_checked() -> None:
     with pytest.raises(TypeError, match=r"dy.*belongs to no input"):
         tg.op(dy=lambda g, z, x: g)(lambda x: x)
@@ -284,6 +355,7 @@ def test_rules_of_users_are_checked() -> None:
     with pytest.raises(ShapeError, match=r"\(1,\).*\(3,\)") as caught:
         wrong(x).sum().backward()
     assert "wrong" in str(caught.value)
+    assert not hasattr(caught.value, "__notes__")  # it says everything itself
     assert x.grad is None
 
 
@@ -296,8 +368,12 @@ def test_a_rule_with_other_arguments_is_told_what_it_gets() -> None:
     def too_few_of_many(*xs, by=2):  # type: ignore[no-untyped-def]
         return xs[0] * by
 
-    @tg.op(dx=lambda g, z, x: g + None)
-    def fails_inside(x):  # type: ignore[no-untyped-def]
+    @tg.op(dx=lambda g, z, x, by: g + None)
+    def fails_inside(x, *, by=2):  # type: ignore[no-untyped-def]
+        return x * by
+
+    @tg.op(dx=getattr)  # which does not say what it takes
+    def built_in(x):  # type: ignore[no-untyped-def]
         return x * 2
 
     x = tg.ones(3, requires_grad=True)
@@ -307,6 +383,8 @@ def test_a_rule_with_other_arguments_is_told_what_it_gets() -> None:
         too_few_of_many(x, x).sum().backward()
     with pytest.raises(TypeError, match="unsupported operand"):  # of a rule that takes what it gets, Python's own error
         fails_inside(x).sum().backward()
+    with pytest.raises(TypeError, match="attribute name must be"):
+        built_in(x).sum().backward()
 
 
 def test_a_rule_that_forgets_to_return_is_named() -> None:
@@ -369,8 +447,9 @@ def test_an_operation_without_a_rule_is_named() -> None:
     def ruleless(x):  # type: ignore[no-untyped-def]
         return x * 2
 
-    with pytest.raises(GraphError, match=r"ruleless .* without a rule \(dx=...\)"):
+    with pytest.raises(GraphError, match=r"ruleless .* without a rule \(dx=...\)") as caught:
         ruleless(w).sum().backward()
+    assert not any(f"What {name} makes" in str(caught.value) for name in ("weighted", "sign"))
 
 
 class Twice(autograd.Function):
@@ -397,13 +476,33 @@ def test_function() -> None:
 
 def test_anomalies_are_named() -> None:
     x = tg.tensor([1.0, 0.0], requires_grad=True, name="x")
+    infinite, numbers = tg.tensor([float("inf"), 1.0]), tg.tensor([1, 0])
     with autograd.detect_anomaly():
-        with pytest.raises(tg.errors.AnomalyError, match=r"log .* infinity.*x \(2,\)"):
+        with pytest.raises(tg.errors.AnomalyError, match=r"log at test_engine\.py:\d+: x\.log\(\) made an infinity .*x \(2,\)"):
             x.log()
+        with pytest.raises(tg.errors.AnomalyError, match=r"div at test_engine.py:\d+.* made a NaN from inputs without one"):
+            x / x
+        with pytest.raises(tg.errors.AnomalyError, match=r"div at test_engine.py:\d+.* made an infinity"):
+            (numbers + 1) / 0
+        assert (infinite * 2 + numbers).clamp(None, 3.0).tolist() == [3, 2]  # which was infinite before
         y = x.sqrt().sum()
-        with pytest.raises(tg.errors.AnomalyError, match=r"sqrt .* infinity"):
+        with pytest.raises(
+            tg.errors.AnomalyError, match=r"sqrt at test_engine.py:\d+.* an infinity in the gradient of its input x "
+        ):
             y.backward()
+        for off in (lambda: autograd.set_detect_anomaly(False), lambda: autograd.detect_anomaly(check_nan=False)):
+            with off():
+                x.log()
+            with pytest.raises(tg.errors.AnomalyError), autograd.detect_anomaly():
+                x.log()
+            with pytest.raises(tg.errors.AnomalyError):  # as before
+                x.log()
     x.log()
+    autograd.set_detect_anomaly(True)
+    with pytest.raises(tg.errors.AnomalyError):
+        x.log()
+    autograd.set_detect_anomaly(False)
+    x.sqrt().sum().backward()
 
 
 def test_functional() -> None:
@@ -412,15 +511,20 @@ def test_functional() -> None:
     assert f.hessian(lambda x: (x**3).sum(), x).tolist() == [[6, 0], [0, 12]]
     assert f.jvp(lambda x: x**3, x, tg.ones(2, dtype=tg.float64))[1].tolist() == [3, 12]
     assert f.hvp(lambda x: (x**3).sum(), x, tg.ones(2, dtype=tg.float64))[1].tolist() == [6, 12]
-
-
-def test_a_changed_input_of_an_operation_with_settings_is_noticed() -> None:
-    x = tg.tensor([1.0, 2.0], requires_grad=True)
-    y = x.logsumexp(0)
-    with tg.no_grad():
-        x += 1
-    with pytest.raises(InplaceError, match="logsumexp"):
-        y.backward()
+    assert f.jacobian(lambda x: x[:0], x).shape == (0, 2)
+    for ask, error, said in (
+        (lambda: f.vjp(tg.sin, x), RuntimeError, "only where the output is a single number"),
+        (lambda: f.jvp(tg.sin, x), RuntimeError, "only where the input is a single number"),
+        (lambda: f.vhp(lambda x, y: (x * y).sum(), (x, x)), RuntimeError, "only where the input is a single number"),
+        (lambda: f.vjp(tg.sin, x, tg.ones(3)), ShapeError, r"the shapes of the output, \[\(2,\)\], not \[\(3,\)\]"),
+        (lambda: f.jvp(tg.sin, x, (x, x)), ShapeError, r"the shapes of the input, \[\(2,\)\], not \[\(2,\), \(2,\)\]"),
+        (lambda: f.jacobian(tg.sin, [1.0]), TypeError, "inputs must be a tensor .* there is a float"),
+        (lambda: f.jacobian(lambda x: 3, x), TypeError, "what the function returns must be a tensor .* there is a int"),
+        (lambda: f.hessian(tg.sin, x), GraphError, "a single number"),
+        (lambda: f.hvp(lambda x: 3, x, x), GraphError, "a single number"),
+    ):
+        with pytest.raises(error, match=said):
+            ask()
 
 
 def test_a_backward_that_fails_changes_nothing() -> None:
@@ -465,18 +569,26 @@ def test_a_joint_rule_may_leave_a_gradient_until_it_is_wanted() -> None:
 
 def test_requires_grad_counts_as_it_was_at_each_use() -> None:
     x, w = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
-    before = x * w
-    x.requires_grad_(False)
-    between = x * w * 10
+    uses = []
+    for i in range(7):
+        uses.append(x * w * 10**i)
+        x.requires_grad_(not x.requires_grad)
     x.requires_grad_(True)
-    (before + between).backward()
-    assert (x.grad.item(), w.grad.item()) == (3, 2 + 20)
+    sum(uses).backward()
+    assert (x.grad.item(), w.grad.item()) == (3 * 1010101, 2 * 1111111)
+    y = x * w
+    for _ in range(8):
+        x.requires_grad_(False).requires_grad_(True)
+    with pytest.raises(GraphError, match="switched so often"):
+        y.backward()
 
 
 def test_a_nan_that_where_did_not_choose_is_pointed_out() -> None:
     x = tg.tensor([0.0, 4.0], requires_grad=True, name="x")
     with np.errstate(invalid="ignore"), pytest.warns(UserWarning, match=r"NaN in the gradient of x.*where\(c, f\(where"):
         tg.where(x > 0, x / x, 0.0).sum().backward()
+    with np.errstate(invalid="ignore"):
+        tg.where(x >= 0, x / x, 0.0).sum().backward()  # a loss that is NaN itself is seen
 
 
 def test_steps_after_backward_need_the_graph() -> None:
@@ -584,6 +696,38 @@ def test_an_own_operation_says_what_it_must_return() -> None:
 
 
 def test_a_function_says_how_it_is_called() -> None:
+    x, c = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+
+    def give(*gradients: Any, saved: Any = None) -> Callable:
+        class Given(autograd.Function):
+            @staticmethod
+            def forward(ctx, *args):  # type: ignore[no-untyped-def]
+                ctx.save_for_backward(saved)
+                return args[0] * 2
+
+            @staticmethod
+            def backward(ctx, g):  # type: ignore[no-untyped-def]
+                return gradients
+
+        return Given.apply
+
+    for gradients, args, error, said in (
+        ([c], [x, 3], GraphError, r"Given\.backward returned 1 gradient\(s\), but forward took 2 argument"),
+        ([c, None, c], [x, 3], GraphError, r"returned 3 gradient\(s\), but forward took 2 argument"),
+        ([c, c], [x, 3], GraphError, "a gradient for argument 2, which is 3 and no tensor"),
+        ([2.0], [x], TypeError, "its gradient for argument 1 is a float"),
+        ([tg.ones(3)], [x], ShapeError, r"a gradient of shape \(3,\) for argument 1, which is \(2,\)"),
+        ([tg.ones(1)], [x], ShapeError, r"a gradient of shape \(1,\) for argument 1, which is \(2,\)"),
+    ):
+        with pytest.raises(error, match=said):
+            give(*gradients)(*args).sum().backward()
+    assert x.grad is None
+    with pytest.raises(TypeError, match=r"takes tensors; a int can be an attribute: ctx\.value"):
+        give(c, saved=3)(x)
+    hidden = tg.ones(2)
+    with pytest.warns(UserWarning, match=r"Given saved \(2,\) float32, which is neither an input nor an output"):
+        autograd.grad(give(c, saved=hidden)(x).sum(), x, create_graph=True)
+
     class Square(autograd.Function):
         @staticmethod
         def forward(ctx, x):  # type: ignore[no-untyped-def]
@@ -593,6 +737,10 @@ def test_a_function_says_how_it_is_called() -> None:
         Square()(tg.ones(2))
     with pytest.raises(TypeError, match="returned a ndarray; return a tensor"):
         Square.apply(tg.ones(2, requires_grad=True))
+    with pytest.raises(NotImplementedError, match="def forward"):
+        autograd.Function.apply(x)
+    with pytest.raises(GraphError, match="cannot change its inputs in place"):
+        autograd.function.FunctionCtx().mark_dirty(x)
 
 
 def test_an_own_operation_keeps_its_defaults() -> None:

@@ -307,7 +307,6 @@ class Tensor:
         if self.op is not None:
             raise GraphError("only leaves can be deep-copied; use x.detach().clone(), or x.clone() to stay in the graph.")
         copy = object.__new__(type(self))
-        memo[id(self)] = copy
         copy.__setstate__(self.__getstate__())
         copy._grad = None if self._grad is None else wrap(self._grad.array.copy())
         return copy

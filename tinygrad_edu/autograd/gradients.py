@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import DeviceError, GraphError, ShapeError, describe
-from ..grad_mode import enable_grad
+from ..grad_mode import enable_grad, grad_mode, set_grad_enabled
 from ..op import cast, registry
 from ..ops.creation import tensor
 from ..tensor import Tensor, wrap
@@ -54,7 +54,7 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
 
     found = _run(roots, seeds, targets, keep, create_graph)
-    _deposit(found)
+    _deposit(found, create_graph)
     for x in found:
         if x._grad_hooks is not None:
             for hook in list(x._grad_hooks.values()):
@@ -96,8 +96,8 @@ def grad(
     targets = _as_list(inputs)
     _require_grad(targets, "autograd.grad")
     keep = create_graph if retain_graph is None else retain_graph
-    found = _run(roots, seeds, targets, keep, create_graph, all_used=not (allow_unused or materialize_grads))
-    _deposit({x: g for x, g in found.items() if x._retains_grad})
+    found = _run(roots, seeds, targets, keep, create_graph, needed=() if allow_unused or materialize_grads else targets)
+    _deposit({x: g for x, g in found.items() if x._retains_grad}, create_graph)
     return tuple(found[x] if x in found else wrap(np.zeros_like(x.array)) if materialize_grads else None for x in targets)
 
 
@@ -126,23 +126,23 @@ def _run(
     targets: list[Tensor] | None,
     retain_graph: bool,
     create_graph: bool,
-    all_used: bool = False,
+    needed: Sequence[Tensor] = (),
 ) -> dict[Tensor, Tensor]:
-    """The whole walk; the gradients of the leaves, or of the targets, as tensors."""
+    """The whole walk; the gradients of the leaves, or of the targets, as tensors; GraphError if one that is needed gets none."""
     wanted = None if targets is None else set(targets)
     order = topological_order(roots, wanted)
-    if all_used:
-        _require_used(targets or (), {*roots, *order, *leaves(order)})
+    if needed:  # before anything is used up, as far as the graph can tell
+        _require_used(needed, {*roots, *order, *leaves(order)})
     found: dict[Tensor, Any] = {}
     walk = chain_rule(order, roots, seeds, found, targets=wanted, retain_graph=retain_graph, create_graph=create_graph)
     if create_graph:
         with enable_grad():
             deque(walk, maxlen=0)
+            found |= {x: cast(g, dtype=x.dtype) for x, g in found.items() if g.dtype != x.dtype}
     else:
         deque(walk, maxlen=0)
         _make_tensors(found)
-    if all_used:
-        _require_used(targets or (), found)
+    _require_used(needed, found)
     return found
 
 
@@ -170,14 +170,14 @@ def _make_tensors(gradients: dict[Tensor, Any]) -> None:
 _depositing = threading.Lock()  # backward passes of several threads may share leaves
 
 
-def _deposit(found: dict[Tensor, Tensor]) -> None:
-    """Add gradients to `.grad`, now that the whole walk went well."""
-    with _depositing:
+def _deposit(found: dict[Tensor, Tensor], create_graph: bool) -> None:
+    """Add gradients to `.grad`, now that the whole walk went well; recorded ones, which the graph holds too, as copies."""
+    with _depositing, set_grad_enabled(create_graph or grad_mode.enabled):
         for x, g in found.items():
             if x._grad is not None:
                 x._grad = x._grad + g
             else:
-                x._grad = g.clone() if g._requires_grad else g
+                x._grad = g.clone() if create_graph else g
 
 
 def _as_list(tensors: Any) -> list[Tensor]:
@@ -223,10 +223,7 @@ def _roots_and_seeds(outputs: Any, gradients: Any, create_graph: bool) -> tuple[
     if gradients is None:
         seeds = [_one(root) for root in roots]
     else:
-        if isinstance(gradients, Tensor):
-            given: Any = [gradients] * len(roots)
-        else:
-            given = gradients if isinstance(gradients, list | tuple) and len(gradients) == len(roots) else [gradients]
+        given = gradients if isinstance(gradients, list | tuple) and len(gradients) == len(roots) else [gradients]
         if len(given) != len(roots):
             raise GraphError(f"{len(roots)} tensors need {len(roots)} gradients to start with; {len(given)} were given.")
         seeds = [_one(root) if g is None else _as_seed(g, root) for root, g in zip(roots, given, strict=True)]
