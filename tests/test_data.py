@@ -12,6 +12,7 @@ import traceback
 from collections import Counter, OrderedDict, namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,7 @@ def test_order_does_not_depend_on_numbers_drawn_meanwhile() -> None:
         return found
 
     assert order(True) == order(False)
+    assert len(order(False)) == 13
     assert max(Counter(order(False)).values()) == 3
 
 
@@ -164,6 +166,7 @@ def test_an_error_in_a_worker_shows_its_traceback(make: Callable[[int], Any]) ->
 
 def test_worker_info_and_init() -> None:
     started = []
+    generator = Generator().manual_seed(7)
 
     class Info(Numbers):
         def __getitem__(self, index: int) -> int:
@@ -172,10 +175,20 @@ def test_worker_info_and_init() -> None:
             assert info.num_workers == 2
             assert info.dataset is self
             assert info.id in started
+            assert info.seed == 7 + info.id
             return index
 
-    assert flat(seen(DataLoader(Info(9), 2, num_workers=2, worker_init_fn=started.append))) == list(range(9))
-    assert set(started) <= {0, 1}
+    class Stream(Counting):
+        def __iter__(self) -> Iterator[int]:
+            info = get_worker_info()
+            assert info is not None
+            assert (info.id, info.num_workers) == (0, 1)
+            return super().__iter__()
+
+    loader = DataLoader(Info(9), 2, num_workers=2, worker_init_fn=started.append, generator=generator)
+    assert flat(seen(loader)) == list(range(9))
+    assert sorted(started) in ([0], [0, 1], [1])  # each once
+    assert flat(seen(DataLoader(Stream(9), 2, num_workers=2))) == list(range(9))
     assert get_worker_info() is None
 
 
@@ -200,9 +213,10 @@ def test_leaving_early_stops_reading() -> None:
             Watched.asked += 1
             return index
 
-    for _ in DataLoader(Watched(1000), 1, num_workers=2, prefetch_factor=3):
-        break
-    assert Watched.asked < 20
+    for batch in DataLoader(Watched(1000), 1, num_workers=2, prefetch_factor=3):
+        if batch.item() == 9:
+            break
+    assert Watched.asked <= 10 + 2 * 3
 
 
 def test_batch_size_none_gives_samples() -> None:
@@ -220,6 +234,26 @@ def test_samplers_and_collate_of_ones_own() -> None:
     assert set(WeightedRandomSampler([0, 1, 0, 2], 50)) == {1, 3}
     assert list(BatchSampler(range(5), 2, drop_last=True)) == [[0, 1], [2, 3]]
     assert set(RandomSampler(Numbers(3), replacement=True, num_samples=100)) == {0, 1, 2}
+    for sampler, n in ((SubsetRandomSampler([3, 5]), 2), (WeightedRandomSampler([1, 1], 50), 50), ([3, 1, 4], 3)):
+        assert len(DataLoader(Numbers(9), 2, sampler=sampler)) == -(-n // 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda generator: RandomSampler(Numbers(50), generator=generator),
+        lambda generator: RandomSampler(Numbers(50), replacement=True, generator=generator),
+        lambda generator: SubsetRandomSampler(range(50), generator),
+        lambda generator: WeightedRandomSampler([1.0] * 50, 50, generator=generator),
+        lambda generator: WeightedRandomSampler([1.0] * 50, 50, replacement=False, generator=generator),
+    ],
+)
+def test_orders_are_drawn_by_their_generator(make: Callable[[Generator], Any]) -> None:
+    orders = []
+    for seed, other in ((1, 2), (1, 3), (2, 3)):
+        tg.manual_seed(other)
+        orders.append(list(make(Generator().manual_seed(seed))))
+    assert orders[0] == orders[1] != orders[2]
 
 
 @pytest.mark.parametrize(
@@ -265,6 +299,19 @@ def test_refused_data() -> None:
         DataLoader(Numbers(0), shuffle=True)
     with pytest.raises(ValueError, match="IterableDataset"):
         DataLoader(Counting(3), shuffle=True)
+    with pytest.raises(ValueError, match="IterableDataset"):
+        DataLoader(Counting(3), sampler=[1])
+    with pytest.raises(ValueError, match="IterableDataset"):
+        DataLoader(Counting(3), batch_sampler=[[1]])
+    with pytest.raises(ValueError, match="num_samples must be positive, not 0"):
+        RandomSampler(Numbers(3), num_samples=0)
+    with pytest.raises(ValueError, match="num_samples must be positive, not 0"):
+        WeightedRandomSampler([1.0], 0)
+    with pytest.raises(ValueError, match=r"weights must be a sequence of numbers, but their shape is \(1, 1\)"):
+        WeightedRandomSampler([[1.0]], 1)
+    for size in (0, True, 2.0):
+        with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+            BatchSampler([1, 2], size, False)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="equal lengths"):
         TensorDataset(tg.ones(2), tg.ones(3))
 
@@ -300,6 +347,7 @@ def test_collate_keeps_kinds() -> None:
     assert isinstance(batch, Point)
     assert batch.x.dtype == tg.float32
     assert type(default_collate([OrderedDict(a=1)])) is OrderedDict
+    assert default_collate([MappingProxyType({"a": 1})])["a"].tolist() == [1]
     assert type(default_convert(OrderedDict(a=np.ones(2)))["a"]) is Tensor
 
 

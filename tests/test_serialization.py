@@ -86,6 +86,13 @@ def test_plain_safetensors(tmp_path: Path) -> None:
     assert same(tg.load(tmp_path / "x"), {"w": tensor(np.arange(3.0)), "b": tensor(np.array(True))})
 
 
+def test_arrays_and_numbers_of_numpy_are_saved_as_tensors_and_numbers(tmp_path: Path) -> None:
+    tg.save({"a": np.arange(3), "b": [np.float64(0.1), np.int32(2), np.bool_(True)]}, tmp_path / "x")
+    assert same(tg.load(tmp_path / "x"), {"a": tg.arange(3), "b": [0.1, 2, True]})
+    tg.save(tg.ones(2), tmp_path / "x")
+    assert same(tg.load(tmp_path / "x", map_location="cpu"), tg.ones(2))
+
+
 def test_loaded_tensors_can_be_changed(tmp_path: Path) -> None:
     tg.save([tg.ones(2)], tmp_path / "x")
     loaded = tg.load(tmp_path / "x")[0]

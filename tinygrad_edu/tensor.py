@@ -453,8 +453,8 @@ def _numbers_or_size(data: tuple, dtype: Any, requires_grad: bool) -> Any:
 
 
 def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
-    if isinstance(data, list | tuple):
-        data = _plain(data)
+    kinds: set[Any] = set()
+    data = _plain(data, kinds)
     try:
         array = np.asarray(data)
     except (ValueError, TypeError) as error:
@@ -465,18 +465,24 @@ def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
         )
     if wanted is not None:
         return dtypes.fitting(array, wanted).astype(wanted)
-    if isinstance(data, list | tuple | bool | int | float):
-        floating = array.dtype.kind == "f"
-        return array.astype(dtypes.get_default_dtype()) if floating and not _holds_arrays(data) else array
-    return array
+    floats = [kind for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "f"]
+    if float in kinds or not kinds:  # Python's numbers, or none at all
+        floats.append(dtypes.get_default_dtype())
+    return array.astype(np.result_type(*floats)) if floats else array
 
 
-def _plain(data: Any) -> Any:
-    """Nested lists with every tensor in them replaced by its values."""
-    if isinstance(data, Tensor):
-        _warn_of_lost_history(data)
-        return data.numpy(force=True)
-    return [_plain(x) for x in data] if isinstance(data, list | tuple) else data
+def _plain(data: Any, kinds: set[Any]) -> Any:
+    """Nested lists with every tensor in them replaced by its values; `kinds` gets the types of numbers and the dtypes of arrays in them."""
+    kind: Any = type(data)
+    if kind is not float and kind is not int:  # most are
+        if isinstance(data, list | tuple):
+            return [_plain(x, kinds) for x in data]
+        if isinstance(data, Tensor):
+            _warn_of_lost_history(data)
+            data = data.numpy(force=True)
+        kind = getattr(data, "dtype", kind)
+    kinds.add(kind)
+    return data
 
 
 def _holds_arrays(data: Any) -> bool:
