@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -54,6 +56,7 @@ def test_steps_are_the_backward_pass(graph: tuple) -> None:
     leaves, loss = graph
     seen, last, got = set(), {}, {}
     for step in autograd.steps(loss):
+        assert not any(isinstance(g, tg.Tensor) for g in (step.raw, step.reduced, step.before, step.after))
         if step.kind == "visit":
             assert step.got == step.uses or step.node is loss
             assert not any(isinstance(x, tg.Tensor) and x in seen for x in step.node.inputs)
@@ -268,6 +271,10 @@ def test_values_that_are_not_needed_may_change() -> None:
     x.add_(1)
     z.backward()
     assert w.grad.tolist() == [1]
+    data = np.array([3.0], "float32")
+    z = w * data  # an array is copied
+    data[0] = 7
+    assert autograd.grad(z, w)[0].item() == 3
     v = tg.tensor([5.0], requires_grad=True)
     z = w * v  # the gradient of v needs w only
     with tg.no_grad():
@@ -320,6 +327,23 @@ def test_errors_say_what_to_do() -> None:
         (w * 2).backward(tg.ones(2))
     with pytest.warns(UserWarning, match="retain_grad"):
         assert (w * 2).grad is None
+    for ask, error, said in (
+        (lambda: tg.ones(1).register_hook(print), GraphError, r"register_hook\(\) on a tensor that does not require grad"),
+        (lambda: tg.ones(1).retain_grad(), GraphError, r"retain_grad\(\) on a tensor that does not require grad"),
+        (lambda: (w * 2).requires_grad_(False), GraphError, r"use \.detach\(\)"),
+        (lambda: copy.deepcopy(w * 2), GraphError, "only leaves can be deep-copied"),
+        (lambda: pickle.dumps(w * 2), GraphError, "only leaves can be pickled"),
+        (lambda: iter(tg.tensor(1.0)), TypeError, "iteration over a 0-d tensor"),
+        (lambda: len(tg.tensor(1.0)), TypeError, r"len\(\) of a 0-d tensor"),
+        (lambda: [1, 2][tg.tensor(1.0)], TypeError, "only integer tensors of one element"),
+        (lambda: tg.Tensor((2, 3)), TypeError, r"Write \*\(2, 3\) for a size, \[2, 3\] for numbers"),
+        (lambda: w.numpy(), GraphError, r"x\.detach\(\)\.numpy\(\)"),
+        (lambda: tg.mul(w), TypeError, r"mul\(\) needs y; its arguments are \(x, y\)\."),
+        (lambda: tg.mul(w, w, w), TypeError, r"mul\(\) got 3 positional arguments; its arguments are \(x, y\)\."),
+        (lambda: tg.mul(w, w, by=2), TypeError, r"mul\(\) does not take 'by'"),
+    ):
+        with pytest.raises(error, match=said):
+            ask()
 
 
 def test_what_cannot_be_asked_for_is_refused_before_anything_is_used_up() -> None:
@@ -485,6 +509,7 @@ def test_anomalies_are_named() -> None:
         with pytest.raises(tg.errors.AnomalyError, match=r"div at test_engine.py:\d+.* made an infinity"):
             (numbers + 1) / 0
         assert (infinite * 2 + numbers).clamp(None, 3.0).tolist() == [3, 2]  # which was infinite before
+        (x * 2).backward(infinite)  # which came in
         y = x.sqrt().sum()
         with pytest.raises(
             tg.errors.AnomalyError, match=r"sqrt at test_engine.py:\d+.* an infinity in the gradient of its input x "
@@ -501,6 +526,7 @@ def test_anomalies_are_named() -> None:
     autograd.set_detect_anomaly(True)
     with pytest.raises(tg.errors.AnomalyError):
         x.log()
+    autograd.set_detect_anomaly(False)
     autograd.set_detect_anomaly(False)
     x.sqrt().sum().backward()
 
@@ -661,8 +687,13 @@ def test_an_operation_that_keeps_must_return_a_pair() -> None:
     def lonely(x):  # type: ignore[no-untyped-def]
         return x * x
 
-    with pytest.raises(TypeError, match=r"keeps='square' it must return the pair \(z, square\), not a ndarray"):
-        lonely(tg.ones(2, requires_grad=True))
+    @tg.op(keeps="square", dx=lambda g, z, x, square: g)
+    def crowded(x):  # type: ignore[no-untyped-def]
+        return x, x, x
+
+    for operation, got in ((lonely, "ndarray"), (crowded, "tuple")):
+        with pytest.raises(TypeError, match=rf"keeps='square' it must return the pair \(z, square\), not a {got}"):
+            operation(tg.ones(2, requires_grad=True))
 
 
 def test_an_own_operation_says_what_it_must_return() -> None:
@@ -727,6 +758,10 @@ def test_a_function_says_how_it_is_called() -> None:
     hidden = tg.ones(2)
     with pytest.warns(UserWarning, match=r"Given saved \(2,\) float32, which is neither an input nor an output"):
         autograd.grad(give(c, saved=hidden)(x).sum(), x, create_graph=True)
+    z = give(c, saved=hidden)(x).sum()
+    hidden.add_(1)
+    with pytest.raises(InplaceError, match="Given saved a tensor for backward that was changed in place since"):
+        z.backward()
 
     class Square(autograd.Function):
         @staticmethod

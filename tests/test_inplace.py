@@ -199,6 +199,23 @@ def test_what_is_refused() -> None:
         detached.sum()
 
 
+def test_out_is_a_tensor_that_the_result_fits_into() -> None:
+    x, w = tg.ones(2), tg.ones(2, requires_grad=True)
+    out = tg.zeros(2, dtype=tg.float64)
+    assert tg.add(x, x, out=out) is out
+    assert tg.add(x, 3.0, out=None).tolist() == [4, 4]
+    for ask, error, said in (
+        (lambda: tg.add(x, x, out=3), TypeError, r"the result is \(2,\) float32, and out is a int"),
+        (lambda: tg.max(tg.ones(2, 2), dim=0, out=out), TypeError, r"the result is a \w+, and out is \(2,\)"),
+        (lambda: tg.add(x, x, out=tg.ones(3)), ShapeError, r"the result is \(2,\) float32, and out is \(3,\) float32"),
+        (lambda: tg.add(x, x, out=tg.ones(2, dtype=tg.int64)), DtypeError, "lose the kind of numbers"),
+        (lambda: tg.add(x, w, out=out), GraphError, "takes no part in gradients"),
+    ):
+        with pytest.raises(error, match=said):
+            ask()
+    assert out.tolist() == [2, 2]
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_use_of_what_a_tensor_was_before(kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tg.autograd.engine, "KEEP_GRAPH_BYTES", 2**20 if kept else 0)

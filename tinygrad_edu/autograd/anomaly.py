@@ -23,7 +23,7 @@ def _bad(array: Any) -> str:
 
 def _check_forward(name: str, z: Tensor, inputs: tuple) -> None:
     found = _bad(z.array)
-    arrays = [x.array if isinstance(x, Tensor) else np.asarray(x) for x in inputs if x is not None]
+    arrays = [x.array if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
     if found and not any(_bad(a) for a in arrays if a.dtype.kind in "biuf"):
         line = source_line(z.made_at or call_site(1)) or "an unknown line"
         raise AnomalyError(
@@ -47,7 +47,7 @@ class set_detect_anomaly:
     """Switch the search for NaN and infinities on or off; as a context manager, until its end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._before = bool(watchers and _check_forward in watchers)
+        self._before = _check_forward in watchers
         _switch(mode and check_nan)
 
     def __enter__(self) -> None:
