@@ -303,9 +303,9 @@ def test_refused_data() -> None:
         DataLoader(Counting(3), sampler=[1])
     with pytest.raises(ValueError, match="IterableDataset"):
         DataLoader(Counting(3), batch_sampler=[[1]])
-    with pytest.raises(ValueError, match="num_samples must be positive, not 0"):
+    with pytest.raises(ValueError, match="num_samples must be a whole number, at least 1, not 0"):
         RandomSampler(Numbers(3), num_samples=0)
-    with pytest.raises(ValueError, match="num_samples must be positive, not 0"):
+    with pytest.raises(ValueError, match="num_samples must be a whole number, at least 1, not 0"):
         WeightedRandomSampler([1.0], 0)
     with pytest.raises(ValueError, match=r"weights must be a sequence of numbers, but their shape is \(1, 1\)"):
         WeightedRandomSampler([[1.0]], 1)
