@@ -310,7 +310,7 @@ def test_refused_data() -> None:
     with pytest.raises(ValueError, match=r"weights must be a sequence of numbers, but their shape is \(1, 1\)"):
         WeightedRandomSampler([[1.0]], 1)
     for size in (0, True, 2.0):
-        with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+        with pytest.raises(ValueError, match="batch_size must be a whole number, at least 1"):
             BatchSampler([1, 2], size, False)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="equal lengths"):
         TensorDataset(tg.ones(2), tg.ones(3))
