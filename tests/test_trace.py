@@ -397,10 +397,15 @@ def test_names_when_the_variables_are_gone():
 
 
 def test_an_expression_that_records_several_operations_names_the_last():
+    """Only the last is what it says; those on the way are written with the names of what they are made from."""
     x = tg.tensor([[1.0, 2.0]], requires_grad=True)
     spread = tg.var(x)
     t = trace(spread * 1)
     assert names(t).count("spread") == 1
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Tanh())
+    y = model(x)
+    found = [node.expr for node in trace(y.sum()).nodes if node.op]
+    assert found == ["linear(x, 0.weight, 0.bias)", "tanh(v3)", "model(x)", "y.sum()"]
 
 
 def test_source_expressions():

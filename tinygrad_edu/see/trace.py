@@ -161,16 +161,21 @@ class Tracer:
             found.append(name or self.ids[node])
         return numbered(found)
 
-    def _targets(self) -> dict[Tensor, str]:
-        """The variable to which the learner assigned a result. One expression may record several operations (a layer, say, or a
-        function made of others), one after the other: the last of them is what was assigned."""
+    @cached_property
+    def _results(self) -> set[Tensor]:
+        """What the learner's expressions give. One expression may record several operations (a model, say, or a function made of
+        others), one after the other: the last of them is its result."""
         last: dict[tuple, Tensor] = {}
         run = 0
         for previous, node in zip([None, *self.order], self.order, strict=False):
             if previous is None or previous.made_at != node.made_at or self._outermost(previous) != self._outermost(node):
                 run += 1
             last[run, node.made_at] = node
-        return {node: name for node in last.values() if (name := target_at(node.made_at))}
+        return set(last.values())
+
+    def _targets(self) -> dict[Tensor, str]:
+        """The variable to which the learner assigned a result."""
+        return {node: name for node in self._results if (name := target_at(node.made_at))}
 
     def _outermost(self, node: Tensor) -> str | None:
         path = self.groups.of.get(node)
@@ -234,15 +239,17 @@ class Tracer:
             inputs=[self.ids[x] if isinstance(x, Tensor) else None for x in node.inputs],
             op=node.op.name if node.op else None,
             symbol=SYMBOLS.get(node.op.name, node.op.name) if node.op else None,
-            expr=(expression_at(node.made_at) or self._expression(node)) if node.op else None,
+            expr=self._expression(node) if node.op else None,
             module=self.groups.of.get(node),
             src=self.span(node) if node.op else None,
             attrs=attrs,
         )
 
     def _expression(self, node: Tensor) -> str:
-        """The operation in names, where the source is not known: `w * x`, `tanh(h)`."""
+        """The learner's expression, if this is its result; else the operation in names: `w * x`, `tanh(h)`."""
         assert node.op is not None
+        if node in self._results and (written := expression_at(node.made_at)):
+            return written
         names = [self.names[x] if isinstance(x, Tensor) else str(x) for x in node.inputs]
         if node.op.name in INFIX and len(names) == 2:
             return f" {INFIX[node.op.name]} ".join(names)
@@ -289,7 +296,7 @@ class Tracer:
     # -- steps -----------------------------------------------------------------------------------------------------
     def _forward(self, node: Tensor) -> Step:
         assert node.op is not None
-        what = expression_at(node.made_at) or self._expression(node)
+        what = self._expression(node)
         shown = what if self.names[node] == self.ids[node] else f"{self.names[node]} = {what}"
         says = f"{shown} is computed. {rule_of(node.op).sentence}"
         equation = self._equation(node, equation_of_result(node))
