@@ -58,7 +58,7 @@ def test_what_is_computed(text, expected):
         ("x @ [1, 2, 3]", r"x @ \[1, 2, 3\] cannot be computed"),
         ("x.sum(dim=7)", "dim 7 is out of range"),
         ("9**9**9", "cannot be computed"),
-        ("x" + "+x" * 20000, "not an expression"),
+        ("x" + "+x" * 20000, "not an expression|too deeply nested"),  # where Python gives up depends on its version
         ("-" * 900 + "x", "too deeply nested"),
         ("'a' * 3", "neither a number nor a tensor"),
         ("x^2", r"\*\*"),
