@@ -34,7 +34,7 @@ from .dtypes import FLOATS
 from .errors import DtypeError, describe, explain
 from .grad_mode import grad_mode
 from .spelling import ALIASES, put_into
-from .tensor import Tensor, to_array, wrap
+from .tensor import Tensor, raw, to_array, wrap
 from .views import note_view, refresh
 
 registry: dict[str, Op] = {}  # every operation by name
@@ -280,7 +280,7 @@ def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
         if this.dtype == "float" and target not in FLOATS:
             target = dtypes.get_default_dtype()
         found = [cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
-    return tuple(found), [x.array if isinstance(x, Tensor) else x for x in found]
+    return tuple(found), list(map(raw, found))
 
 
 @op(dx=lambda g, z, x, dtype: cast(g, dtype=x.dtype))

@@ -27,9 +27,9 @@ from ..nn.lazy import UninitializedParameter
 from ..nn.module import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..printing import bytes_text
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..trees import leaves, tensors
-from .arguments import array_of, kind_of_call, refuse_overlaps
+from .arguments import kind_of_call, refuse_overlaps
 from .lines import CompileError
 from .names import captured_by, given_to
 from .optimizers import run_again
@@ -215,7 +215,7 @@ class Compiled:
 
 def _given_and_read(given: list[Any], names: dict[int, str]) -> str:
     """Why an argument cannot be told from what the function reads by itself, and calls so."""
-    for x in map(array_of, given):
+    for x in map(raw, given):
         if name := names.get(id(x)) or names.get(id(owner(x))):
             return f"it gets as an argument what it also reads by itself, as {name}. Pass it or read it, not both"
     return ""

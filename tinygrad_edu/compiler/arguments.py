@@ -9,7 +9,7 @@ import numpy as np
 
 from ..dtypes import get_default_dtype
 from ..grad_mode import grad_mode
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..trees import parts_of
 from ..views import refresh
 from .lines import CompileError
@@ -27,15 +27,10 @@ def kind_of_call(args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, list[Any]]
     for name in kwargs:
         key += (name, _key(kwargs[name], given))
     if len(given) > 1:
-        arrays = list(map(array_of, given))
+        arrays = list(map(raw, given))
         if len(set(map(id, arrays))) < len(arrays):  # f(x, x) is another plan than f(x, y)
             key += (tuple(next(i for i, x in enumerate(arrays) if x is array) for array in arrays),)
     return key, given
-
-
-def array_of(x: Any) -> np.ndarray:
-    """Of a tensor, or of NumPy."""
-    return x.array if isinstance(x, Tensor) else x
 
 
 def _key(x: Any, given: list[Any]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from ..grad_mode import enable_grad
 from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer, kind_with_step
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from .lines import CompileError, Method, call
 from .recorded import Recorded, strip
 from .tape import Tape
@@ -44,7 +44,7 @@ def as_lines(method: Any, tape: Tape) -> Any:
                 loss = args[0]()
             step(self)
             return loss
-        args = tuple(x.array if isinstance(x, Tensor) else x for x in args)  # the loss, which ReduceLROnPlateau reads
+        args = tuple(map(raw, args))  # the loss, which ReduceLROnPlateau reads
         if isinstance(self, Optimizer) and _can_look_into(self, tape.settings):
             return _look_into(self, method, tape)
         if isinstance(self, LRScheduler) and not _known(self.optimizer):

@@ -12,9 +12,8 @@ import numpy as np
 from ..callsite import source_line
 from ..clock import owner
 from ..optim.optimizer import Optimizer
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 from ..trees import leaves, mapped
-from .arguments import array_of
 from .effects import Effects
 from .lines import COPIES, RESHAPES, CompileError, Draw, Line, Operand, Value, copy, get, operands, put
 from .reads import Reads
@@ -65,7 +64,7 @@ class Tape:
         self.effects = Effects(self)
         self.given = given  # tensors and arrays, as they are passed
         self.leaves = [x for x in given if isinstance(x, Tensor) and x.op is None]
-        self.arrays = list(map(array_of, given))
+        self.arrays = list(map(raw, given))
         self.arguments = [self.argument(array) for array in self.arrays]  # and their recorded twins
 
     def watches(self) -> bool:

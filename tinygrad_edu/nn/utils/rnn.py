@@ -21,7 +21,7 @@ from ...ops.joining import cat, stack
 from ...ops.padding import pad
 from ...ops.scatter import index_select
 from ...ops.shape import transpose
-from ...tensor import Tensor, wrap
+from ...tensor import Tensor, raw, wrap
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence", "pad_sequence",
@@ -121,7 +121,7 @@ def pack_padded_sequence(input: Tensor, lengths: Any, batch_first: bool = False,
 
 def _checked_lengths(lengths: Any, padded: Tensor, least: int) -> np.ndarray:
     """The lengths of the sequences in (T, N, ...)."""
-    found = np.asarray(lengths.array if isinstance(lengths, Tensor) else lengths)
+    found = np.asarray(raw(lengths))
     if found.shape != padded.shape[1:2] or found.dtype.kind not in "iu":
         raise ShapeError(
             f"there must be one length, a whole number, for each of {padded.shape[1]} sequences; given are {found.tolist()}."
