@@ -59,6 +59,26 @@ def test_the_first_wrong_rule_is_named():
     del tg.op.__globals__["registry"]["half_right"]
 
 
+@pytest.mark.parametrize("changed", ["g", "z", "x"])
+def test_a_rule_that_changes_what_it_gets_is_wrong(changed):
+    def rule(g, z, x):
+        before = {"g": g, "z": z, "x": x}[changed]
+        found = g * 2 * x
+        before *= 2
+        return found
+
+    @tg.op(dx=rule)
+    def square_in_place(x):
+        """z = x²;  ∂x = 2·g·x"""
+        return x * x
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    check = check_graph((square_in_place(x) * 3).sum())
+    assert [(rule.op, rule.changes) for rule in check.wrong] == [("square_in_place", changed)]
+    assert f"it changes {changed} in place" in str(check)
+    del tg.op.__globals__["registry"]["square_in_place"]
+
+
 def test_a_kink_is_not_a_mistake():
     x = tg.tensor([0.0, 0.0], requires_grad=True)
     found = check_graph(tg.relu(x).sum())

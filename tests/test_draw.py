@@ -133,6 +133,7 @@ def test_a_model_without_data():
     drawing = draw(model, (1, 2))
     assert "4×2" not in drawing.dot
     assert "1×3" in drawing.dot
+    assert "draw(" not in drawing.dot  # which is what the learner wrote where it was computed
     assert model.training
     assert all(p.grad is None for p in model.parameters())
     with pytest.raises(ValueError, match=r"draw\(model, \(1, 4\)\)"):

@@ -75,8 +75,19 @@ def test_one_element_of_a_matrix_product():
     loss = (z * tg.tensor([[10.0, 1.0]])).sum()
     loss.backward()
     lines = explain(w, element=(0, 1))._lines
-    assert lines[1] == "∂loss/∂w[0, 1] = 10·5 [z[0, 0]] + 1·6 [z[0, 1]] = 56"
+    assert lines[2] == "∂loss/∂w[0, 1] = 10·5 [z[0, 0]] + 1·6 [z[0, 1]] = 56"
     assert lines[-1] == "∂loss/∂loss = 1, where backward starts"
+
+
+def test_what_has_no_name_is_said():
+    w = tg.tensor([[0.5, -1.0], [0.25, 2.0]], requires_grad=True)
+    h = (tg.ones(2, 2) @ w).tanh()
+    loss = (h * h).sum()
+    text = str(explain(w, loss, element=(0, 1)))
+    names = set(re.findall(r"\bv\d+", text))
+    assert {f"{name} is" for name in names} == set(re.findall(r"v\d+ is", text))
+    assert "is tg.ones(2, 2) @ w" in text
+    assert "is h * h" in text
 
 
 def test_very_many_paths():

@@ -153,6 +153,8 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
         ({"data": None}, "not a NoneType"),
         ({"data": (tg.ones(2, 4), tensor([0, 1]), tensor([0, 1]))}, "this one has 3 parts"),
         ({"data": [{"x": 1, "y": 2}]}, "and not a dict: for others write the loop yourself"),
+        ({"data": [(tg.ones(4), 1)]}, r"the single number 1: .* DataLoader\(samples"),
+        ({"data": [(tg.ones(4), tensor(1))]}, r"the single number tensor\(1\): .* DataLoader\(samples"),
         ({"data": data.DataLoader(tg.ones(2, 4), 2)}, "and not a Tensor: for others"),
         ({"data": iter([])}, "in every epoch, and a list_iterator only once"),
         ({"validation": zip([], strict=True)}, "a zip only once"),

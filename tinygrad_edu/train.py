@@ -308,6 +308,11 @@ def pairs(loader: Iterable[Any], model: Module) -> Iterator[Any]:
             raise ValueError(
                 f"a batch is a pair (x, y), and this one has {len(batch)} parts: for others write the loop yourself."
             )
+        if any(isinstance(part, int | float) or (isinstance(part, Tensor) and not part.ndim) for part in batch):
+            raise ValueError(
+                f"a batch is a pair of tensors (x, y) with a row for each sample, and in this one there is the single number {batch[1]!r}: "
+                "samples are put together to batches by a loader, DataLoader(samples, batch_size=32)."
+            )
         yield batch
 
 

@@ -32,6 +32,7 @@ class Checked:
     expected: float = 0.0
     found: float = 0.0
     kinks: int = 0  # numbers of its result that were left out, because there is no derivative there
+    changes: str = ""  # what a wrong one changes in place: g, z or an input
 
 
 class GraphCheck:
@@ -76,9 +77,13 @@ class GraphCheck:
         if not self.wrong:
             return f"{notes}.{without}"
         first = self.wrong[0]
+        why = (
+            f"it changes {first.changes} in place, which others read too. It must compute a new array."
+            if first.changes
+            else f"along a random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
+        )
         return (
-            f"{notes}.{without}\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: along a "
-            f"random direction it gives {short(first.found)}, the numeric derivative is {short(first.expected)}."
+            f"{notes}.{without}\nFirst wrong one on the way back: the rule d{first.input} of {first.made_by}, for {first.node}: {why}"
             + (
                 "\n1 more is wrong."
                 if len(self.wrong) == 2
@@ -126,8 +131,9 @@ def check_graph(loss: Tensor) -> GraphCheck:
     return GraphCheck(found, tracer.trace(None), ids, missing)
 
 
-def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float, int]:
-    """The verdict, the numeric derivative along a random direction and the rule's, both in float64, and the number of kinks.
+def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[str, float, float, int, str]:
+    """The verdict, the numeric derivative along a random direction and the rule's, both in float64, the number of kinks, and what the
+    rule changes in place.
 
     The numeric derivative is taken from both sides: where they differ, the result is at a kink, as relu is at 0, and whatever
     the rule says there may be right. Those numbers of the result are left out, by a gradient of 0 for them.
@@ -143,7 +149,7 @@ def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[s
     z = forward(x)
     unlike = z.shape != node.array.shape or not np.allclose(z, _double(node.array), rtol=1e-2, atol=1e-3, equal_nan=True)
     if unlike or not np.isfinite(z).all():  # an operation that is random, or where there are no numbers to compare
-        return "not checked", 0.0, 0.0, 0
+        return "not checked", 0.0, 0.0, 0, ""
     exact = np.result_type(this.forward(*values, **node.settings)) == np.float64
     small, near = (1e-6, 1e-4) if exact else (1e-2, 1e-2)  # cast computes in the dtype that it is told
     rounding = (
@@ -151,23 +157,29 @@ def _check_rule(node: Tensor, slot: int, random: np.random.Generator) -> tuple[s
     )  # by which quotients of such numbers are off
     expected = given = 0.0
     kinks = 0
+    names = ["g", "z", *(this.inputs * len(values) if this.variadic else this.inputs)]
     for _ in range(3):
         way = backend.place(random.normal(size=x.shape), backend.device_of(x))
         ahead, behind = (forward(x + small * way) - z) / small, (z - forward(x - small * way)) / small
         smooth = np.abs(ahead - behind) <= 10 * near * np.maximum(1, np.maximum(np.abs(ahead), np.abs(behind))) + rounding
         kinks = max(kinks, z.size - int(smooth.sum()))
         g = np.where(smooth, backend.place(random.normal(size=z.shape), backend.device_of(z)), 0)
+        read = [g, z, *values]
+        before = [np.copy(v) for v in read]
         raw = apply_rule(node, slot, g, z, values)
+        for name, v, was in zip(names, read, before, strict=True):
+            if hasattr(v, "dtype") and not np.array_equal(v, was, equal_nan=was.dtype.kind == "f"):
+                return "wrong", 0.0, 0.0, 0, name
         if raw is None:  # of a joint rule: this input gets no gradient
-            return "not checked", 0.0, 0.0, 0
+            return "not checked", 0.0, 0.0, 0, ""
         given = float((sum_to(raw, shape=x.shape) * way).sum())
         expected = float((g * (ahead + behind) / 2).sum())
         size, unsure = max(1.0, abs(expected), abs(given)), float((np.abs(g) * rounding).sum())
         if unsure > size / 10:  # a small change of a large number: its digits do not show it
-            return "not checked", expected, given, kinks
+            return "not checked", expected, given, kinks, ""
         if abs(given - expected) > near * size + unsure:
-            return "wrong", expected, given, kinks
-    return "kink" if 0 < kinks == z.size else "right", expected, given, kinks
+            return "wrong", expected, given, kinks, ""
+    return "kink" if 0 < kinks == z.size else "right", expected, given, kinks, ""
 
 
 def _double(value: Any) -> Any:

@@ -19,6 +19,8 @@ from typing import Any
 
 from graphviz import Digraph
 
+from ..autograd.engine import topological_order
+from ..callsite import call_site
 from ..errors import check_whole
 from ..nn.module import Module, keeping_mode
 from ..nn.summary import inputs_for
@@ -105,11 +107,15 @@ def _output(model: Module, inputs: tuple | None) -> Tensor:
     if inputs is None:
         name = type(model).__name__
         raise DrawingError(f"draw({name}) needs the shape of an input, as draw(model, (1, 4)), or draw(model, input_data=x).")
+    here = call_site()
     with keeping_mode(model):
         model.eval()
         found = next(tensors(model(*inputs)), None)
     if found is None:
         raise DrawingError(f"draw: there is no tensor in what {type(model).__name__} returns.")
+    for node in topological_order([found], to_look_at=True):
+        if node.made_at == here:  # by this package's own modules: what the learner wrote there is draw(model, ...)
+            node.made_at = None
     return found
 
 

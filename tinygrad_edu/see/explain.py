@@ -228,14 +228,20 @@ class _Walk:
 
     # -- one element -----------------------------------------------------------------------------------------------
     def chain(self, x: Tensor, index: tuple[int, ...]) -> list[str]:
-        """All the numbers behind one element of a gradient: its own line, and one for each element that it depends on."""
+        """All the numbers behind one element of a gradient: its own line, and one for each element that it depends on.
+
+        First what those are that the learner gave no name.
+        """
         lines: list[str] = []
         waiting, seen = [(x, index)], {(x, index)}
+        unnamed: dict[Tensor, str] = {}
         while waiting and len(lines) < LINES:
             node, at = waiting.pop(0)
             terms = []
             for consumer, slot, _ in self.parts.get(node, []):
                 for k, local in self._depends(consumer, slot, at):
+                    if self.name(consumer) == self.tracer.ids[consumer]:
+                        unnamed[consumer] = f"{self.name(consumer)} is {self.tracer.expression(consumer)}"
                     terms.append(f"{short(self.gradients[consumer][k].item())}·{short(local)} [{self._spot(consumer, k)}]")
                     if (consumer, k) not in seen:
                         seen.add((consumer, k))
@@ -245,7 +251,9 @@ class _Walk:
                 lines.append(f"∂{self.name(node)}/∂{self._spot(node, at)} = {value}, where backward starts")
             else:
                 lines.append(f"∂{self.name(self.loss)}/∂{self._spot(node, at)} = {' + '.join(terms) or '0'} = {value}")
-        return [*lines, f"... and {len(waiting)} more elements"] if waiting else lines
+        if waiting:
+            lines.append(f"... and {len(waiting)} more elements")
+        return [", ".join(reversed(unnamed.values())), *lines] if unnamed else lines
 
     def _spot(self, node: Tensor, at: tuple[int, ...]) -> str:
         return self.name(node) + (f"[{', '.join(map(str, at))}]" if at else "")

@@ -239,13 +239,13 @@ class Tracer:
             inputs=[self.ids[x] if isinstance(x, Tensor) else None for x in node.inputs],
             op=node.op.name if node.op else None,
             symbol=SYMBOLS.get(node.op.name, node.op.name) if node.op else None,
-            expr=self._expression(node) if node.op else None,
+            expr=self.expression(node) if node.op else None,
             module=self.groups.of.get(node),
             src=self.span(node) if node.op else None,
             attrs=attrs,
         )
 
-    def _expression(self, node: Tensor) -> str:
+    def expression(self, node: Tensor) -> str:
         """The learner's expression, if this is its result; else the operation in names: `w * x`, `tanh(h)`."""
         assert node.op is not None
         if node in self._results and (written := expression_at(node.made_at)):
@@ -296,7 +296,7 @@ class Tracer:
     # -- steps -----------------------------------------------------------------------------------------------------
     def _forward(self, node: Tensor) -> Step:
         assert node.op is not None
-        what = self._expression(node)
+        what = self.expression(node)
         shown = what if self.names[node] == self.ids[node] else f"{self.names[node]} = {what}"
         says = f"{shown} is computed. {rule_of(node.op).sentence}"
         equation = self._equation(node, equation_of_result(node))
