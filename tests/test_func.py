@@ -79,6 +79,50 @@ def test_results_hold_no_history_where_there_is_none_of_the_callers() -> None:
     assert not any(r.requires_grad for r in (*results, *func.jvp(f, (x,), (x,))))
 
 
+class Counting(nn.Module):
+    """Penalizes its weights, and counts its calls in a buffer that it sets anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+        self.second.weight = self.first.weight
+        self.calls = nn.Buffer(tg.zeros(1))
+
+    def forward(self, x: tg.Tensor) -> tg.Tensor:
+        self.calls = self.calls + 1
+        return self.second(self.first(x)).sum() + sum(p.square().sum() for p in self.parameters())
+
+
+def test_in_functional_call_a_module_finds_what_was_given() -> None:
+    module, x = Counting(), tg.ones(1, 2)
+    own = module.first.weight
+    w = tg.full((2, 2), 3.0, requires_grad=True)
+    given = {"first.weight": w, "calls": tg.tensor([5.0])}
+    y = func.functional_call(module, given, x)
+    assert y.item() == (2 * 6 * 6) + 4 * 9
+    y.backward()
+    np.testing.assert_allclose(w.grad, (6 + 6) + 2 * 3 * np.ones((2, 2)))  # 1·(W·x)ᵀ + (Wᵀ·1)·xᵀ, and the penalty's
+    assert given["calls"].tolist() == [6.0]
+    assert module.calls.tolist() == [0.0]
+    assert [*module.parameters()] == [own]
+    assert module.first.weight is own
+    func.functional_call(module, {"first.weight": w}, x)  # what is not given is the module's own
+    assert module.calls.tolist() == [1.0]
+
+
+def test_functional_call_refuses_two_tensors_for_one() -> None:
+    module, x, a, b = Counting(), tg.ones(1, 2), tg.ones(2, 2), tg.zeros(2, 2)
+    with pytest.raises(ValueError, match=r"first\.weight and second\.weight are one tensor"):
+        func.functional_call(module, {"first.weight": a, "second.weight": b}, x)
+    func.functional_call(module, {"first.weight": a, "second.weight": a}, x)
+    assert func.functional_call(module, {"first.weight": a, "second.weight": b}, x, tie_weights=False).item() == 4
+    with pytest.raises(ValueError, match="a name in several of the dicts"):
+        func.functional_call(module, ({"first.weight": a}, {"first.weight": b}), x)
+    func.functional_call(module, {"first.weight": a, "calls": tg.zeros(1)}, x, strict=True)
+    with pytest.raises(KeyError, match="calls is missing"):
+        func.functional_call(module, {"first.weight": a}, x, strict=True)
+
+
 def test_functional_call_puts_everything_back_after_an_error() -> None:
     module = nn.Linear(2, 1)
     own = dict(module.named_parameters())

@@ -6,7 +6,7 @@ gets them by walking the attributes in the order in which they were assigned.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from weakref import ref
@@ -49,6 +49,7 @@ class Module(State):
     _backward_hooks: dict | None = None
     _backward_pre_hooks: dict | None = None
     _empty: frozenset[str] = frozenset()  # registered names that are None now and keep their place
+    _in_place_of: Mapping[str, type] = {}  # within functional_call: what the tensors of these names stand for
     _plain: tuple[str, ...] = ()  # lists, tuples and dicts, in which parameters() finds nothing
     _unset_buffers: dict[str, bool] | None = None  # buffers that are None now, and whether they are persistent
 
@@ -147,7 +148,8 @@ class Module(State):
 
     # -- what it holds ---------------------------------------------------------------------------------------------
     def _own(self, kind: type) -> Iterator[tuple[str, Any]]:
-        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, kind))
+        found, places = list(vars(self).items()), self._in_place_of
+        return ((name, x) for name, x in found if isinstance(x, kind) or (name in places and issubclass(places[name], kind)))
 
     def _walk(self, kind: type, prefix: str, recurse: bool, remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
         seen: set = set()

@@ -25,6 +25,8 @@ def functional_call(
 ) -> Any:
     """Call a module with these tensors in the places of its parameters and buffers of the same names; it stays as it is.
 
+    Where `forward` assigns another tensor to one of these names, that is found in the dict afterwards.
+
     Args:
         parameter_and_buffer_dicts: names as in `state_dict()`; what is not named keeps its own value.
         args: the arguments, as a tuple, or the only one.
@@ -33,6 +35,7 @@ def functional_call(
 
     Raises:
         KeyError: a name that the module does not have, or with `strict` one that is missing.
+        ValueError: a name in two dicts, or two tensors for one that is held under two names.
 
     >>> from tinygrad_edu import nn, ones, tensor
     >>> functional_call(nn.Linear(2, 1), {"weight": ones(1, 2), "bias": ones(1)}, ones(3, 2)).flatten()
@@ -42,24 +45,45 @@ def functional_call(
     """
     dicts = [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
     given = {name: value for part in dicts for name, value in part.items()}
+    if len(given) < sum(map(len, dicts)):
+        raise ValueError(
+            f"functional_call: there is a name in several of the dicts, which hold {'; '.join(map(', '.join, dicts))}."
+        )
     places = {
         f"{path}.{name}" if path else name: (owner, name, value)
         for path, owner in module.named_modules(remove_duplicate=False)
         for name, value in owner._own(Tensor)
     }
-    unknown, missing = [name for name in given if name not in places], [name for name in places if name not in given]
-    if unknown or (strict and missing):
-        raise KeyError(
-            f"functional_call: {type(module).__name__} has no {', '.join(unknown)}; it has {', '.join(places)}."
-            if unknown
-            else f"functional_call with strict=True: {', '.join(missing)} is missing."
-        )
-    by_tensor = {places[name][2]: value for name, value in given.items()} if tie_weights else {}
+    if unknown := [name for name in given if name not in places]:
+        raise KeyError(f"functional_call: {type(module).__name__} has no {', '.join(unknown)}; it has {', '.join(places)}.")
+    replaced = _with_tied(given, places) if tie_weights else given
+    if strict and (missing := [name for name in places if name not in replaced]):
+        raise KeyError(f"functional_call with strict=True: {', '.join(missing)} is missing.")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     try:
-        for path, (owner, name, own) in places.items():
-            vars(owner)[name] = given.get(path, by_tensor.get(own, own))
+        for path, value in replaced.items():
+            owner, name, own = places[path]
+            vars(owner)[name] = value
+            owner._in_place_of = {**owner._in_place_of, name: type(own)}
         return module(*args, **(kwargs or {}))
     finally:
-        for owner, name, own in places.values():
+        for path, value in replaced.items():
+            owner, name, own = places[path]
+            for part in dicts:
+                if isinstance(part, dict) and path in part and vars(owner)[name] is not value:
+                    part[path] = vars(owner)[name]
             vars(owner)[name] = own
+            vars(owner).pop("_in_place_of", None)
+
+
+def _with_tied(given: Mapping[str, Tensor], places: Mapping[str, tuple[Module, str, Tensor]]) -> dict[str, Tensor]:
+    """What is given, under all the names of each tensor that the module holds under several."""
+    by_tensor: dict[Tensor, str] = {}
+    for name, value in given.items():
+        first = by_tensor.setdefault(places[name][2], name)
+        if given[first] is not value:
+            raise ValueError(
+                f"functional_call: {first} and {name} are one tensor of the module, and two different ones are given "
+                "for them: leave one out, or call it with tie_weights=False."
+            )
+    return {name: given[by_tensor[own]] for name, (_, _, own) in places.items() if own in by_tensor}
