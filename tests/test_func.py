@@ -149,4 +149,28 @@ def test_vmap_refuses_what_has_no_examples(in_dims: Any, arguments: tuple) -> No
     with pytest.raises(ValueError, match="vmap"):
         func.vmap(lambda *x: x[0], in_dims=in_dims)(*arguments)
     with pytest.raises(ValueError, match="randomness"):
-        func.vmap(lambda x: x, randomness="same")
+        func.vmap(lambda x: x, randomness="alike")
+
+
+def test_random_numbers_in_vmap() -> None:
+    draw, x = lambda x: x + tg.rand(3), tg.zeros(4, 3)
+    assert len({tuple(row) for row in func.vmap(draw)(x).tolist()}) == 4
+    same = func.vmap(draw, randomness="same")(x)
+    assert len({tuple(row) for row in same.tolist()}) == 1
+    assert not tg.equal(func.vmap(draw, randomness="same")(x), same)
+    with pytest.raises(RuntimeError, match="draws random numbers"):
+        func.vmap(draw, randomness="error")(x)
+    assert func.vmap(lambda x: x + 1, randomness="error")(x).sum() == 12
+
+
+def test_dims_of_nested_results() -> None:
+    x = tg.arange(6).reshape(2, 3)
+    a, (b, c) = func.vmap(lambda x: (x, (2 * x, {"three": 3 * x})), out_dims=(0, (1, 1)))(x)
+    assert tg.equal(a, x)
+    assert tg.equal(b, 2 * x.T)
+    assert tg.equal(c["three"], 3 * x.T)
+    a, (b, c) = func.vmap(lambda x: (x, (2 * x, 3 * x)), out_dims=(0, 1))(x)
+    assert tg.equal(b, 2 * x.T)
+    assert tg.equal(func.vmap(lambda x: x, out_dims=(1,))(x), x.T)
+    with pytest.raises(ValueError, match="must say a dim for each of 1 results"):
+        func.vmap(lambda x: x, out_dims=(0, 1))(x)

@@ -20,8 +20,10 @@ from .errors import GraphError, ShapeError, describe
 from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
 from .nn.utils.stateless import functional_call
+from .ops.comparison import equal
 from .ops.creation import zeros_like
 from .ops.joining import stack
+from .ops.random import get_rng_state, set_rng_state
 from .tensor import Tensor
 from .trees import leaves, mapped, tensors
 
@@ -236,9 +238,15 @@ def vmap(
         in_dims: along which dim the arguments hold the examples, None for one that is the same for all; a tuple says it for each,
             where an argument is a dict, list or tuple also for each of its parts: in_dims=({"weight": 0, "bias": None}, 0).
             Arguments given by name are the same for all.
-        out_dims: where the results have the examples' dim.
-        randomness: "different": each example draws random numbers of its own.
+        out_dims: where the results have the examples' dim; a tuple says it for each, as in_dims does.
+        randomness: of numbers that are drawn without a generator. "different": each example draws its own; "same": all draw the same;
+            "error": none may be drawn.
         chunk_size: taken for PyTorch's sake; it makes no difference here.
+
+    Raises:
+        ValueError: in_dims or out_dims that do not fit; a result that is no tensor.
+        ShapeError: the arguments hold different numbers of examples, or none.
+        RuntimeError: random numbers were drawn, with randomness="error".
 
     >>> from tinygrad_edu import dot, ones
     >>> vmap(dot, in_dims=(0, None))(ones(2, 3), ones(3))
@@ -246,8 +254,8 @@ def vmap(
 
     Source: https://pytorch.org/docs/stable/generated/torch.func.vmap.html
     """
-    if randomness not in ("error", "different"):
-        raise ValueError(f'vmap: randomness must be "different" here, not {randomness!r}.')
+    if randomness not in ("error", "different", "same"):
+        raise ValueError(f'vmap: randomness must be "different", "same" or "error", not {randomness!r}.')
 
     def split(x: Any, dim: int | None) -> bool:
         return dim is not None and isinstance(x, Tensor)
@@ -266,7 +274,16 @@ def vmap(
             )
 
         rows = mapped(lambda x, dim: iter(x.unbind(dim)) if split(x, dim) else itertools.repeat(x), args, along)
-        results = [func(*mapped(next, rows), **kwargs) for _ in range(sizes.pop())]
+        results = []
+        start = None if randomness == "different" else get_rng_state()
+        for _ in range(sizes.pop()):
+            if start is not None and randomness == "same":
+                set_rng_state(start)
+            results.append(func(*mapped(next, rows), **kwargs))
+            if start is not None and randomness == "error" and not equal(get_rng_state(), start):
+                raise RuntimeError(
+                    'vmap: the function draws random numbers, with randomness="error". Write "different" or "same" there.'
+                )
         if not results:
             raise ShapeError("vmap: there are no examples, so nobody knows what the function would return.")
         if other := [x for x in leaves(results[0]) if not isinstance(x, Tensor)]:
@@ -274,9 +291,11 @@ def vmap(
                 f"vmap: the function must return tensors only, which can be stacked, and not a {type(other[0]).__name__}."
             )
         columns = list(zip(*map(tensors, results), strict=True))
-        places = out_dims if isinstance(out_dims, tuple) else [out_dims] * len(columns)
-        if len(places) != len(columns):
-            raise ValueError(f"vmap: out_dims {out_dims} must say a dim for each of {len(columns)} results.")
+        try:
+            found = (results[0],) if isinstance(out_dims, tuple) and isinstance(results[0], Tensor) else results[0]
+            places = leaves(mapped(lambda dim, part: mapped(lambda _: dim, part), out_dims, found))
+        except (TypeError, ValueError):
+            raise ValueError(f"vmap: out_dims {out_dims} must say a dim for each of {len(columns)} results.") from None
         return _with(results[0], (stack(column, dim) for column, dim in zip(columns, places, strict=True)))
 
     return for_each
