@@ -52,6 +52,9 @@ def test_cards_show_names_numbers_shapes_and_source():
     for part in ("<B>w</B>", "⊙", "tanh", "1×2", "scalar", "w * x", ">0.5<", ">−1<"):
         assert part in text
     without = draw(small(), values=False).dot
+    assert "below 0" not in without
+    assert re.findall(r"\w+(?=&#160;<FONT[^>]*>■</FONT>&#160;below 0)", text) == ["value", "gradient"]
+    assert re.findall(r"\w+(?=&#160;<FONT[^>]*>■</FONT>&#160;below 0)", draw(small(), gradients=False).dot) == ["value"]
     assert ">0.5<" not in without
     assert len(draw(small(), gradients=False).dot) < len(text)
 

@@ -165,6 +165,8 @@ class Drawing:
         self._arrows = 0
         self._add_group(self._graph, None)
         self._add_arrows()
+        if values:
+            self._graph.attr(label=f"<{self._legend()}>", fontsize="9")
 
     @property
     def dot(self) -> str:
@@ -207,6 +209,15 @@ class Drawing:
         return f"<drawing of {self.trace.title}: {len(self._ids)} cards, {self._arrows} arrows>"
 
     # -- parts -----------------------------------------------------------------------------------------------------
+    def _legend(self) -> str:
+        """What the colours of the numbers mean."""
+        kinds = {"value": VALUE, "gradient": GRADIENT} if self._frame is not None and self._frame.gradients else {"value": VALUE}
+        space = "&#160;"
+        return (4 * space).join(
+            f'{kind}{space}<FONT COLOR="{below}">■</FONT>{space}below 0{2 * space}<FONT COLOR="{above}">■</FONT>{space}above'
+            for kind, (below, above) in kinds.items()
+        )
+
     def _add_group(self, graph: Digraph, path: str | None) -> None:
         """The cards directly in a group, and the groups inside it."""
         for node in self.trace.nodes:
