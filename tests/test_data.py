@@ -381,6 +381,19 @@ def test_batches_of_rows_are_the_samples(n: int, size: int, seed: int) -> None:
         assert x.tolist() == other_x.tolist()
 
 
+@given(n=st.integers(1, 30), size=st.integers(1, 7), drop=st.booleans(), wanted=st.integers(1, 70), again=st.booleans())
+def test_rows_are_taken_in_the_samplers_order(n: int, size: int, drop: bool, wanted: int, again: bool) -> None:
+    dataset = TensorDataset(tg.arange(n))
+    drawn: list[Callable[[], Any]] = [
+        lambda: data.SequentialSampler(dataset),
+        lambda: data.RandomSampler(dataset, again, wanted, Generator().manual_seed(wanted)),
+        lambda: data.SubsetRandomSampler(range(n), Generator().manual_seed(wanted)),
+    ]
+    for sampler in drawn:
+        found = [x.tolist() for (x,) in DataLoader(dataset, size, sampler=sampler(), drop_last=drop)]
+        assert found == list(BatchSampler(sampler(), size, drop))
+
+
 def test_a_subclass_with_its_own_getitem_is_asked() -> None:
     class Doubled(TensorDataset):
         def __getitem__(self, index: Any) -> Any:

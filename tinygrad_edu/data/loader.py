@@ -201,7 +201,14 @@ class DataLoader:
             return self._ahead(itertools.repeat(stream), _next, workers=1) if self.num_workers else stream
         if self.batch_sampler is None:
             return self._run(iter(self.sampler), self._sample)  # type: ignore[arg-type]
+        if self._takes_rows(self.dataset) and type(self.batch_sampler) is BatchSampler:
+            return self._run(self.batch_sampler.arrays(), self.dataset.rows)
         return self._run(iter(self.batch_sampler), self._batch)
+
+    def _takes_rows(self, dataset: Any) -> bool:
+        """Whether a batch is rows of tensors, which need not be taken one by one and put together again."""
+        rows = isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__
+        return rows and self.collate_fn is default_collate
 
     def _run(self, jobs: Iterator[Any], fetch: Callable[[Any], Any]) -> Iterator[Any]:
         return self._ahead(jobs, fetch, self.num_workers) if self.num_workers else map(fetch, jobs)
@@ -213,8 +220,7 @@ class DataLoader:
         dataset = self.dataset
         while type(dataset) is Subset:
             indices, dataset = [dataset.indices[i] for i in indices], dataset.dataset
-        whole = isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__
-        if whole and self.collate_fn is default_collate:
+        if self._takes_rows(dataset):
             return dataset.rows(indices)
         several = getattr(dataset, "__getitems__", None)  # as in PyTorch, a dataset may give several samples at once
         return self.collate_fn(several(indices) if several else [dataset[i] for i in indices])
