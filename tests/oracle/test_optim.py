@@ -96,21 +96,97 @@ SCHEDULES: list[tuple[str, tuple, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "args", "settings"), SCHEDULES)
-def test_schedule(name: str, args: tuple, settings: dict[str, Any]) -> None:
-    def made(module: Any, tensor: Any) -> Any:
-        groups = [{"params": [tensor(np.ones(2))]}, {"params": [tensor(np.ones(3))], "lr": 0.3}]
-        optimizer = module.SGD(groups, lr=0.5, momentum=0.9)
-        return optimizer, getattr(module.lr_scheduler, name)(optimizer, *args, **settings)
+def made(module: Any, tensor: Any, lr: Any = 0.5) -> Any:
+    """An optimizer of two groups."""
+    groups = [
+        {"params": [tensor(np.ones(2), requires_grad=True)]},
+        {"params": [tensor(np.ones(3), requires_grad=True)], "lr": 0.3},
+    ]
+    return module.SGD(groups, lr=lr, momentum=0.9)
 
-    ours, schedule = made(optim, lambda w: tensor(w, requires_grad=True))
-    theirs, expected = made(torch.optim, lambda w: torch.tensor(w, requires_grad=True))
+
+def assert_same_rates(ours: Any, theirs: Any, rel: float = 1e-12) -> None:
+    for a, b in zip(ours.param_groups, theirs.param_groups, strict=True):
+        assert float(a["lr"]) == pytest.approx(float(b["lr"]), rel=rel, abs=1e-15)
+        assert a["momentum"] == pytest.approx(b["momentum"], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("as_tensor", [False, True])
+@pytest.mark.parametrize(("name", "args", "settings"), SCHEDULES)
+def test_schedule(name: str, args: tuple, settings: dict[str, Any], as_tensor: bool) -> None:
+    ours = made(optim, tensor, tensor(0.5) if as_tensor else 0.5)
+    theirs = made(torch.optim, torch.tensor, torch.tensor(0.5) if as_tensor else 0.5)
+    schedule = getattr(optim.lr_scheduler, name)(ours, *args, **settings)
+    expected = getattr(torch.optim.lr_scheduler, name)(theirs, *args, **settings)
     for t in range(40):
-        for a, b in zip(ours.param_groups, theirs.param_groups, strict=True):
-            assert a["lr"] == pytest.approx(b["lr"], rel=1e-12, abs=1e-15)
-            assert a["momentum"] == pytest.approx(b["momentum"], rel=1e-12)
+        assert_same_rates(ours, theirs, rel=1e-5 if as_tensor else 1e-12)
         theirs.step()
         value = ([5, 4, 4, 4, 4, 3, 3, 3, 3, 3][t % 10] * 0.99**t,) if name == "ReduceLROnPlateau" else ()
         schedule.step(*value)
         expected.step(*value)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("stopped", [0, 2, 4])
+@pytest.mark.parametrize(("name", "args", "settings"), [s for s in SCHEDULES if s[0] != "ReduceLROnPlateau"])
+def test_schedule_made_anew_where_another_stopped(name: str, args: tuple, settings: dict[str, Any], stopped: int) -> None:
+    """The groups hold the rates of then, and initial_lr."""
+    both = []
+    for module, optimizer in ((optim, made(optim, tensor)), (torch.optim, made(torch.optim, torch.tensor))):
+        make = getattr(module.lr_scheduler, name)
+        schedule = make(optimizer, *args, **settings)
+        for _ in range(stopped + 1):
+            schedule.step()
+        both.append((optimizer, make(optimizer, *args, **settings, last_epoch=stopped)))
+    (ours, schedule), (theirs, expected) = both
+    for _ in range(12 if name != "CosineAnnealingWarmRestarts" else 1):  # whose restarts PyTorch forgets
+        assert_same_rates(ours, theirs)
+        schedule.step()
+        expected.step()
+
+
+# Which schedules PyTorch does not treat as all others: its MultiplicativeLR goes on from the rate of the schedule before, and not of the
+# start; a CyclicLR that is not the first begins from the other's rate, and goes on with its own.
+APART = {"SequentialLR": ("ReduceLROnPlateau", "MultiplicativeLR"), "ChainedScheduler": ("ReduceLROnPlateau", "CyclicLR")}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("together", "name", "args", "settings"),
+    [(together, *schedule) for together, apart in APART.items() for schedule in SCHEDULES if schedule[0] not in apart],
+)
+def test_schedules_of_schedules(together: str, name: str, args: tuple, settings: dict[str, Any]) -> None:
+    both = []
+    for module, optimizer in ((optim, made(optim, tensor)), (torch.optim, made(torch.optim, torch.tensor))):
+        make = module.lr_scheduler
+        parts = [make.LinearLR(optimizer, 0.25, 1.0, 6), getattr(make, name)(optimizer, *args, **settings)]
+        both.append(
+            (
+                optimizer,
+                make.ChainedScheduler(parts) if together == "ChainedScheduler" else make.SequentialLR(optimizer, parts, [4]),
+            )
+        )
+    (ours, schedule), (theirs, expected) = both
+    for _ in range(20):
+        assert_same_rates(ours, theirs)
+        schedule.step()
+        expected.step()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "args", "settings"), SCHEDULES)
+def test_pytorchs_state_of_a_schedule_can_be_loaded(name: str, args: tuple, settings: dict[str, Any]) -> None:
+    ours, theirs = made(optim, tensor), made(torch.optim, torch.tensor)
+    schedule = getattr(optim.lr_scheduler, name)(ours, *args, **settings)
+    expected = getattr(torch.optim.lr_scheduler, name)(theirs, *args, **settings)
+    value = (3.0,) if name == "ReduceLROnPlateau" else ()
+    for _ in range(4):
+        expected.step(*value)
+    schedule.load_state_dict(expected.state_dict())
+    for a, b in zip(ours.param_groups, theirs.param_groups, strict=True):
+        a.update({k: v for k, v in b.items() if k != "params"})
+    for _ in range(8):
+        schedule.step(*value)
+        expected.step(*value)
+        assert_same_rates(ours, theirs)

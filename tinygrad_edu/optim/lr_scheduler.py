@@ -11,8 +11,12 @@ import warnings
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
+from ..errors import check_whole
+from ..grad_mode import no_grad
+from ..tensor import Tensor
 from .optimizer import Optimizer
 
 
@@ -32,13 +36,18 @@ class LRScheduler:
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])  # another schedule of the same optimizer may have set it
+                group.setdefault("initial_lr", _own(group["lr"]))  # another schedule of the same optimizer may have set it
             elif "initial_lr" not in group:
                 raise KeyError(f"to go on from last_epoch={last_epoch}, group {i} of the optimizer must hold 'initial_lr'.")
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.base_lrs = [_own(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._step_count = 0  # calls of step(), which schedules in PyTorch's style read
         self.step()
+
+    @property
+    def begins(self) -> bool:
+        """Whether this is the first step: the rate is that of the start, or of where the optimizer's state comes from (last_epoch > -1)."""
+        return self.last_epoch == 0 or self._step_count == 1
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
         """The rate of group number `index` after this step, from its rate before and at the start."""
@@ -48,13 +57,13 @@ class LRScheduler:
         """The rates of all groups after this step."""
         groups = self.optimizer.param_groups
         for group in groups[len(self.base_lrs) :]:  # that were added since
-            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
-        return [self.next_lr(group["lr"], base, i) for i, (group, base) in enumerate(zip(groups, self.base_lrs, strict=True))]
+            self.base_lrs.append(_own(group.setdefault("initial_lr", _own(group["lr"]))))
+        pairs = zip(groups, self.base_lrs, strict=True)
+        return [self.next_lr(_own(group["lr"]), base, i) for i, (group, base) in enumerate(pairs)]
 
     def step(self, epoch: int | None = None) -> None:
         """Go one step on, or to the epoch of this number, and set the rates."""
-        first = self.last_epoch == 0 and epoch is None and not self.optimizer.stepped
-        if first and type(self.optimizer).step is Optimizer.step:  # a step of one's own may not note that it was called
+        if self._step_count == 1 and not self.optimizer.stepped:
             warnings.warn(
                 "scheduler.step() was called before optimizer.step(), so the first learning rate is skipped: call optimizer.step() "
                 "for each batch, and scheduler.step() after it.",
@@ -66,31 +75,66 @@ class LRScheduler:
         # Each rate follows from the one before: to jump means to go again from the start.
         if way[0] != following and type(self).get_lr is LRScheduler.get_lr:
             for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=False):
-                group["lr"] = base
+                set_rate(group, base)
             way = [*range(math.ceil(way[0])), way[0]]
         for self.last_epoch in way:
             for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-                group["lr"] = lr
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+                set_rate(group, lr)
+        self._last_lr = rates(self.optimizer)
+
+    def _take_back(self) -> None:
+        """Be as before the first step, which is taken when a schedule is made."""
+        self.last_epoch -= 1
+        self._step_count = 0
 
     def get_last_lr(self) -> list[float]:
         """The rates set last."""
         return self._last_lr
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer and functions."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer" and not callable(v) and not _holds_functions(v)}
+        """Everything but the optimizer; of objects that are called like functions what they hold, of functions None."""
+        return {k: _without_functions(v) for k, v in vars(self).items() if k != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where a saved schedule stopped."""
-        vars(self).update(state_dict)
+        """Go on where a saved schedule stopped; functions stay this schedule's own."""
+        for name, saved in state_dict.items():
+            mine = vars(self).get(name)
+            if functions := [f for f in (mine if isinstance(mine, list) else [mine]) if callable(f)]:
+                for f, held in zip(functions, saved if isinstance(saved, list) else [saved], strict=True):
+                    if held:
+                        vars(f).update(held)
+            else:
+                setattr(self, name, saved)
 
 
 _LRScheduler = LRScheduler  # its older name, from which programs derive schedules of their own
 
 
-def _holds_functions(value: Any) -> bool:
-    return isinstance(value, list) and any(callable(v) for v in value)
+def _without_functions(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_functions(v) if callable(v) else v for v in value]
+    if not callable(value):
+        return value
+    return None if isinstance(value, FunctionType) else dict(getattr(value, "__dict__", {}))
+
+
+def _own(rate: Any) -> Any:
+    """A rate that nobody changes from elsewhere: it may be a tensor of one number."""
+    return rate.detach().clone() if isinstance(rate, Tensor) else rate
+
+
+def set_rate(group: dict[str, Any], rate: Any) -> None:
+    """Give a group another rate; a tensor stays the one it is and holds another number."""
+    if isinstance(group["lr"], Tensor):
+        with no_grad():
+            group["lr"].fill_(float(rate))
+    else:
+        group["lr"] = rate
+
+
+def rates(optimizer: Optimizer) -> list[Any]:
+    """The present rates of its groups."""
+    return [_own(group["lr"]) for group in optimizer.param_groups]
 
 
 class _ByFunction(LRScheduler):
@@ -129,7 +173,7 @@ class MultiplicativeLR(_ByFunction):
     """
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
-        return lr * self.factor(index) if self.last_epoch > 0 else lr
+        return lr if self.begins else lr * self.factor(index)
 
 
 class StepLR(LRScheduler):
@@ -200,11 +244,13 @@ class LinearLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _factor(self, t: int) -> float:
-        return self.start_factor + (self.end_factor - self.start_factor) * min(t, self.total_iters) / self.total_iters
+        return self.start_factor + (self.end_factor - self.start_factor) * t / self.total_iters
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
         if self.last_epoch == 0:
             return lr * self.start_factor
+        if self.begins or self.last_epoch > self.total_iters:
+            return lr
         return lr * self._factor(self.last_epoch) / self._factor(self.last_epoch - 1)
 
 
@@ -219,7 +265,7 @@ class ExponentialLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
-        return lr * self.gamma if self.last_epoch > 0 else lr
+        return lr if self.begins else lr * self.gamma
 
 
 class PolynomialLR(LRScheduler):
@@ -234,7 +280,7 @@ class PolynomialLR(LRScheduler):
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
         t, n = self.last_epoch, self.total_iters
-        return lr if t == 0 or t > n else lr * ((1 - t / n) / (1 - (t - 1) / n)) ** self.power
+        return lr if self.begins or t > n else lr * ((1 - t / n) / (1 - (t - 1) / n)) ** self.power
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -249,7 +295,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
         t, n = self.last_epoch, self.T_max
-        if t == 0:
+        if self.begins:
             return lr
         if (t - 1 - n) % (2 * n) == 0:  # just after the lowest point, where the ratio below would be 0 / 0
             return lr + (base - self.eta_min) * (1 - math.cos(math.pi / n)) / 2
@@ -264,8 +310,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        if T_0 <= 0 or T_mult < 1:
-            raise ValueError(f"CosineAnnealingWarmRestarts: T_0 must be positive and T_mult at least 1, not {T_0} and {T_mult}.")
+        check_whole("CosineAnnealingWarmRestarts: T_0", T_0)
+        check_whole("CosineAnnealingWarmRestarts: T_mult", T_mult)
         self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -285,6 +331,7 @@ class OneCycleLR(LRScheduler):
     """Up from max_lr / div_factor to max_lr, then down to a tiny rate; momentum goes the other way.
 
     Args:
+        max_lr, base_momentum, max_momentum: each one number, or one for each group.
         total_steps, or epochs and steps_per_epoch: the length of the cycle.
         pct_start: the part of it that goes up.
         anneal_strategy: "cos" or "linear".
@@ -303,8 +350,8 @@ class OneCycleLR(LRScheduler):
         pct_start: float = 0.3,
         anneal_strategy: str = "cos",
         cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
         three_phase: bool = False,
@@ -314,9 +361,10 @@ class OneCycleLR(LRScheduler):
             if epochs is None or steps_per_epoch is None:
                 raise ValueError("OneCycleLR: give total_steps, or both epochs and steps_per_epoch.")
             total_steps = epochs * steps_per_epoch
-        if total_steps <= 0 or not 0 <= pct_start <= 1 or anneal_strategy not in ("cos", "linear"):
+        check_whole("OneCycleLR: total_steps", total_steps)
+        if not 0 <= pct_start <= 1 or anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                'OneCycleLR: total_steps must be positive, pct_start in [0, 1] and anneal_strategy "cos" or "linear".'
+                f'OneCycleLR: pct_start must be in [0, 1] and anneal_strategy "cos" or "linear", not {pct_start} and {anneal_strategy!r}.'
             )
         self.total_steps = total_steps
         peak = pct_start * total_steps - 1
@@ -328,14 +376,12 @@ class OneCycleLR(LRScheduler):
         else:
             self.phases += [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
+        if cycle_momentum:
+            _momenta(self, optimizer, base_momentum, max_momentum, last_epoch)
         for group, top in zip(optimizer.param_groups, one_each(max_lr, optimizer, "max_lr"), strict=True):
             if last_epoch == -1:
-                group.update(
-                    lr=top / div_factor, initial_lr=top / div_factor, max_lr=top, min_lr=top / div_factor / final_div_factor
-                )
-            if cycle_momentum:
-                _check_momentum(self, group)
-                group.update(max_momentum=max_momentum, base_momentum=base_momentum)
+                low = top / div_factor
+                group.update(initial_lr=low, max_lr=top, min_lr=low / final_div_factor)
         super().__init__(optimizer, last_epoch)
 
     def _between(self, a: float, b: float, part: float) -> float:
@@ -378,70 +424,60 @@ class CyclicLR(LRScheduler):
         scale_fn: Callable[[float], float] | None = None,
         scale_mode: str = "cycle",
         cycle_momentum: bool = True,
-        base_momentum: float = 0.8,
-        max_momentum: float = 0.9,
+        base_momentum: float | list[float] = 0.8,
+        max_momentum: float | list[float] = 0.9,
         last_epoch: int = -1,
     ) -> None:
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ValueError(f'CyclicLR: mode must be "triangular", "triangular2" or "exp_range", not {mode!r}.')
-        scales = {"triangular": lambda x: 1.0, "triangular2": lambda x: 1 / 2.0 ** (x - 1), "exp_range": lambda x: gamma**x}
-        self.scale_fn = scale_fn or scales[mode]
+        self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
-        self.up, self.down = float(step_size_up), float(step_size_up if step_size_down is None else step_size_down)
+        down = step_size_up if step_size_down is None else step_size_down
+        self.total_size = float(step_size_up + down)
+        self.step_ratio = step_size_up / self.total_size
         self.max_lrs = one_each(max_lr, optimizer, "max_lr")
-        self.cycle_momentum, self.momenta = cycle_momentum, (base_momentum, max_momentum)
-        for group, low in zip(optimizer.param_groups, one_each(base_lr, optimizer, "base_lr"), strict=True):
-            if last_epoch == -1:
-                group["lr"] = group["initial_lr"] = low
-            if cycle_momentum:
-                _check_momentum(self, group)
+        lows = one_each(base_lr, optimizer, "base_lr")
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            self.base_momentums, self.max_momentums = _momenta(self, optimizer, base_momentum, max_momentum, last_epoch)
+        if last_epoch == -1:
+            for group, low in zip(optimizer.param_groups, lows, strict=True):
+                set_rate(group, low)
         super().__init__(optimizer, last_epoch)
+        self.base_lrs = lows  # also where another schedule was there first, whose initial_lr stays
+        self._take_back()
+        self.step()
+
+    def scale_fn(self, x: float) -> float:
+        """How high the cycle of number x is, or step x of all steps where scale_mode is "iterations"."""
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(x)
+        if self.mode == "triangular":
+            return 1.0
+        return 1 / 2.0 ** (x - 1) if self.mode == "triangular2" else self.gamma**x
 
     def next_lr(self, lr: float, base: float, index: int) -> float:
-        total = self.up + self.down
-        cycle = math.floor(1 + self.last_epoch / total)
-        x = 1 + self.last_epoch / total - cycle
-        height = x * total / self.up if x <= self.up / total else (x - 1) / (self.up / total - 1)
+        cycle = math.floor(1 + self.last_epoch / self.total_size)
+        x = 1 + self.last_epoch / self.total_size - cycle
+        height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         height *= self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
-            low, high = self.momenta
+            low, high = self.base_momentums[index], self.max_momentums[index]
             _set_momentum(self.optimizer.param_groups[index], high - (high - low) * height)
         return base + (self.max_lrs[index] - base) * height
 
 
-class SequentialLR(LRScheduler):
-    """One schedule after another, changing over at the milestones.
+class _OfSeveral(LRScheduler):
+    """What SequentialLR and ChainedScheduler share: several schedules of one optimizer."""
 
-    Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
-    """
-
-    def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1) -> None:
-        if not schedulers or len(milestones) != len(schedulers) - 1:
-            raise ValueError(
-                f"SequentialLR: {len(schedulers)} schedulers need {len(schedulers) - 1} milestones, not {len(milestones)}."
-            )
+    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
         if any(s.optimizer is not optimizer for s in schedulers):
-            raise ValueError("SequentialLR: all schedulers must belong to the optimizer given.")
-        self.optimizer, self._schedulers, self._milestones = optimizer, schedulers, milestones
-        self.last_epoch = last_epoch + 1
-        for group in optimizer.param_groups:  # each of the schedulers has set the rate when it was made
-            group["lr"] = group["initial_lr"]
-        for scheduler in schedulers:
-            scheduler.last_epoch -= 1
-        schedulers[0].step()
-        self._last_lr = schedulers[0]._last_lr
-
-    def step(self, epoch: int | None = None) -> None:
-        self.last_epoch += 1
-        index = bisect_right(self._milestones, self.last_epoch)
-        scheduler = self._schedulers[index]
-        if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            for group, base in zip(self.optimizer.param_groups, scheduler.base_lrs, strict=True):
-                group["lr"] = base
-            scheduler.step(0)
-        else:
-            scheduler.step()
-        self._last_lr = scheduler.get_last_lr()
+            raise ValueError(f"{type(self).__name__}: all schedulers must belong to the same optimizer.")
+        if any(isinstance(s, ReduceLROnPlateau) for s in schedulers):
+            raise ValueError(
+                f"{type(self).__name__}: call the step(value) of ReduceLROnPlateau yourself; it needs a value each time."
+            )
+        self.optimizer, self._schedulers = optimizer, list(schedulers)
 
     def state_dict(self) -> dict[str, Any]:
         state = {k: v for k, v in vars(self).items() if k not in ("optimizer", "_schedulers")}
@@ -453,25 +489,61 @@ class SequentialLR(LRScheduler):
             scheduler.load_state_dict(state)
 
 
-class ChainedScheduler(LRScheduler):
+class SequentialLR(_OfSeveral):
+    """One schedule after another, each from the rate of the start; it changes over to the next one at each of the milestones.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: list[int], last_epoch: int = -1
+    ) -> None:
+        if not schedulers or len(milestones) != len(schedulers) - 1:
+            raise ValueError(
+                f"SequentialLR: {len(schedulers)} schedulers need {len(schedulers) - 1} milestones, not {len(milestones)}."
+            )
+        super().__init__(optimizer, schedulers)
+        self._milestones, self.last_epoch = milestones, last_epoch
+        for scheduler in self._schedulers:
+            scheduler._take_back()
+        self.step()
+
+    def _take_back(self) -> None:
+        super()._take_back()
+        self._schedulers[bisect_right(self._milestones, 0)]._take_back()
+
+    def step(self) -> None:  # type: ignore[override]
+        self.last_epoch += 1
+        if self.last_epoch in (0, *self._milestones):
+            for (
+                group
+            ) in self.optimizer.param_groups:  # whose rates were set by the schedule before, and when each of them was made
+                set_rate(group, group["initial_lr"])
+        scheduler = self._schedulers[bisect_right(self._milestones, self.last_epoch)]
+        scheduler.step()
+        self._last_lr = scheduler.get_last_lr()
+
+
+class ChainedScheduler(_OfSeveral):
     """Several schedules at once: each changes what the one before it left.
 
     Source: https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
-        if not schedulers or any(s.optimizer is not schedulers[0].optimizer for s in schedulers):
-            raise ValueError("ChainedScheduler: give at least one scheduler, all of the same optimizer.")
-        self.optimizer, self._schedulers = schedulers[0].optimizer, list(schedulers)
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        if not schedulers:
+            raise ValueError("ChainedScheduler: give at least one scheduler.")
+        super().__init__(optimizer or schedulers[0].optimizer, schedulers)
+        self._last_lr = rates(self.optimizer)
 
-    def step(self, epoch: int | None = None) -> None:
+    def _take_back(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler._take_back()
+
+    def step(self) -> None:  # type: ignore[override]
         for scheduler in self._schedulers:
             scheduler.step()
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
-
-    state_dict = SequentialLR.state_dict
-    load_state_dict = SequentialLR.load_state_dict
+        self._last_lr = rates(self.optimizer)
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -500,14 +572,17 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         if factor >= 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be below 1, not {factor}.")
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"ReduceLROnPlateau takes an optimizer, not a {type(optimizer).__name__}.")
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
             raise ValueError('ReduceLROnPlateau: mode must be "min" or "max", threshold_mode "rel" or "abs".')
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = threshold, threshold_mode, cooldown, eps
         self.min_lrs = one_each(min_lr, optimizer, "min_lr")
+        self.default_min_lr = None if isinstance(min_lr, list | tuple) else min_lr
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+        self._last_lr = rates(optimizer)
 
     def _better(self, value: float) -> bool:
         sign = 1 if self.mode == "min" else -1
@@ -526,28 +601,36 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
+            leasts = self.min_lrs if self.default_min_lr is None else self.default_min_lr  # for groups that were added since, too
+            self.min_lrs = one_each(leasts, self.optimizer, "min_lr")
             for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-                lower = max(group["lr"] * self.factor, least)
+                lower = max(float(group["lr"]) * self.factor, least)
                 if group["lr"] - lower > self.eps:
-                    group["lr"] = lower
+                    set_rate(group, lower)
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self._last_lr = rates(self.optimizer)
 
 
 def one_each(value: Any, optimizer: Optimizer, what: str) -> list[Any]:
     """One value per group, from one for all or a list of them."""
     count = len(optimizer.param_groups)
-    values = list(value) if isinstance(value, list | tuple) else [value] * count
+    values = [_own(v) for v in (value if isinstance(value, list | tuple) else [value] * count)]
     if len(values) != count:
         raise ValueError(f"{what}: {len(values)} values for {count} parameter groups.")
     return values
 
 
-def _check_momentum(scheduler: LRScheduler, group: dict[str, Any]) -> None:
-    if "momentum" not in group and "betas" not in group:
+def _momenta(scheduler: LRScheduler, optimizer: Optimizer, base: Any, largest: Any, last_epoch: int) -> tuple[list, list]:
+    """Between which momenta a schedule goes, for each group, which notes them."""
+    lows, highs = one_each(base, optimizer, "base_momentum"), one_each(largest, optimizer, "max_momentum")
+    if not all("momentum" in group or "betas" in group for group in optimizer.param_groups):
         raise ValueError(
             f"{type(scheduler).__name__}: cycle_momentum=True needs an optimizer with momentum or betas; pass cycle_momentum=False."
         )
+    if last_epoch == -1:
+        for group, low, high in zip(optimizer.param_groups, lows, highs, strict=True):
+            group.update(base_momentum=low, max_momentum=high)
+    return lows, highs
 
 
 def _set_momentum(group: dict[str, Any], momentum: float) -> None:
