@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 from typing import Any
 
 import numpy as np
@@ -299,3 +300,32 @@ def test_an_optimizer_of_ones_own_may_have_several_values_for_a_setting() -> Non
     assert Adafactor([p]).param_groups[0]["eps"] == (1e-30, 1e-3)
     with pytest.raises(ValueError, match="eps must be at least 0"):
         Adafactor([p], eps=(1e-30, -1e-3))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: optim.SGD([p], lr=tensor([0.1, 0.2])), r"lr must be one number, not a tensor of shape \(2,\)"),
+        (
+            lambda p: optim.Adam([{"params": [p], "eps": tensor([1e-8] * 3)}]),
+            r"eps must be one number, not a tensor of shape \(3,\)",
+        ),
+        (lambda p: optim.NAdam([p], momentum_decay=-0.1), "momentum_decay must be at least 0"),
+    ],
+)
+def test_hyperparameters_out_of_range_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(tg.ones(2, requires_grad=True))
+
+
+@pytest.mark.parametrize("average", [{}, {"avg_fn": optim.swa_utils.get_swa_avg_fn()}])
+def test_an_averaged_model_can_be_pickled(average: dict[str, Any]) -> None:
+    model = tg.nn.Linear(2, 1)
+    averaged = optim.swa_utils.AveragedModel(model, **average)
+    averaged.update_parameters(model)
+    again = pickle.loads(pickle.dumps(averaged))
+    with tg.no_grad():
+        model.weight += 1
+    for each in (averaged, again):
+        each.update_parameters(model)
+        np.testing.assert_allclose(each.module.weight.array, model.weight.array - 0.5, rtol=1e-5)

@@ -63,6 +63,7 @@ def _with_hooks(step: Any, kind: type) -> Any:
 
     @functools.wraps(step)
     def hooked(self: Optimizer, *args: Any, **named: Any) -> Any:
+        self.stepped = True
         if not self.step_hooks() or kind_with_step(self) is not kind:
             return step(self, *args, **named)
         for hook in list((self._step_pre_hooks or {}).values()):
@@ -163,21 +164,18 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Refuse hyperparameters out of range, before anything is changed."""
-        limits = {
-            "lr": 0,
-            "momentum": 0,
-            "weight_decay": 0,
-            "eps": 0,
-            "alpha": 0,
-            "rho": 0,
-            "lr_decay": 0,
-            "initial_accumulator_value": 0,
-        }
-        for name, least in limits.items():
+        for name in (
+            *("lr", "momentum", "weight_decay", "eps", "alpha", "rho"),
+            *("lr_decay", "momentum_decay", "initial_accumulator_value"),
+        ):
             given = group.get(name)  # in an optimizer of one's own also None, where it is computed, or several: eps=(1e-30, 1e-3)
             for value in given if isinstance(given, tuple | list) else (given,):
-                if value is not None and value < least:
-                    raise ValueError(f"{type(self).__name__}: {name} must be at least {least}, not {given}.")
+                if isinstance(value, Tensor) and value.numel() != 1:
+                    raise ValueError(
+                        f"{type(self).__name__}: {name} must be one number, not a tensor of shape {tuple(value.shape)}."
+                    )
+                if value is not None and value < 0:
+                    raise ValueError(f"{type(self).__name__}: {name} must be at least 0, not {given}.")
         for i, beta in enumerate(group.get("betas") or ()):
             if not 0 <= beta < 1:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
@@ -190,7 +188,6 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss first, and its value is returned."""
-        self.stepped = True
         loss = None
         if closure is not None:
             with enable_grad():

@@ -30,9 +30,13 @@ __all__ = [
 
 
 # -- averaging functions: of one tensor (the average, the model's, how many are averaged), or in place of lists of them --
+def _equal_average(average: Any, current: Any, count: Any) -> Any:
+    return average + (current - average) / (count + 1)
+
+
 def get_swa_avg_fn() -> Callable:
     """The equal average of all so far: average + (model - average) / (n + 1)."""
-    return lambda average, current, count: average + (current - average) / (count + 1)
+    return _equal_average
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
@@ -100,7 +104,7 @@ class AveragedModel(Module):
         if device is not None:
             self.module.to(device)
         self.register_buffer("n_averaged", tensor(0, device=device))
-        self.update = multi_avg_fn or _of_lists(avg_fn or get_swa_avg_fn())
+        self.avg_fn, self.multi_avg_fn = avg_fn, multi_avg_fn
         self.use_buffers = use_buffers
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -121,7 +125,8 @@ class AveragedModel(Module):
             averaged, copied = averaged + copied, []
         if self.n_averaged.array == 0:
             averaged, copied = [], averaged + copied
-        self.update(*together(averaged), self.n_averaged)
+        update = self.multi_avg_fn or _of_lists(self.avg_fn or _equal_average)
+        update(*together(averaged), self.n_averaged)
         for average, current in zip(*together(copied), strict=True):
             average.copy_(current)
         self.n_averaged += 1
