@@ -434,6 +434,49 @@ def test_concat_and_chain() -> None:
     with pytest.raises(TypeError, match="ChainDataset"):
         ConcatDataset([Counting(2)])
     assert list(ChainDataset([Counting(2), Counting(3)])) == [0, 1, 0, 1, 2]
+    for make in (lambda: ChainDataset([Counting(2), Numbers(3)]), lambda: Counting(2) + Numbers(3)):
+        with pytest.raises(TypeError, match="ChainDataset takes IterableDatasets, and one of these is a Numbers"):
+            make()
+
+
+def test_a_chain_is_as_long_as_its_parts() -> None:
+    class Endless(IterableDataset):
+        def __iter__(self) -> Iterator[int]:
+            return itertools.count()
+
+    assert len(DataLoader(ChainDataset([Counting(2), Counting(3)]), batch_size=2)) == 3
+    with pytest.raises(TypeError, match="len"):
+        len(ChainDataset([Counting(2), Endless()]))
+
+
+@pytest.mark.parametrize("name", ["batch_size", "batch_sampler", "sampler", "drop_last", "dataset"])
+def test_a_loader_keeps_what_its_batches_are_made_from(name: str) -> None:
+    """A new batch_size would change nothing."""
+    loader = DataLoader(Numbers(4), batch_size=2)
+    with pytest.raises(ValueError, match=f"keeps its {name}"):
+        setattr(loader, name, 4)
+    loader.collate_fn = tuple
+    assert list(loader) == [(0, 1), (2, 3)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RandomSampler(Numbers(9)),
+        lambda: RandomSampler(Numbers(9), replacement=True),
+        lambda: SubsetRandomSampler(range(9)),
+        lambda: WeightedRandomSampler([1.0] * 9, 9),
+    ],
+)
+def test_an_order_is_drawn_when_its_first_sample_is_asked_for(make: Any) -> None:
+    rows = DataLoader(TensorDataset(tg.arange(9)), sampler=make(), collate_fn=lambda samples: samples[0][0].item())
+    quick = DataLoader(TensorDataset(tg.arange(9)), sampler=make())
+    for iterable in (make(), rows, quick):
+        tg.manual_seed(3)
+        expected = list(iterable)
+        order = iter(iterable)
+        tg.manual_seed(3)
+        assert [next(order), *order] == expected
 
 
 # -- PyTorch's paths -----------------------------------------------------------------------------------------------

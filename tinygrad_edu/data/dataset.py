@@ -148,9 +148,17 @@ class ChainDataset(IterableDataset):
 
     def __init__(self, datasets: Iterable[IterableDataset]) -> None:
         self.datasets = list(datasets)
+        if wrong := [d for d in self.datasets if not isinstance(d, IterableDataset)]:
+            raise TypeError(
+                f"ChainDataset takes IterableDatasets, and one of these is a {type(wrong[0]).__name__}; use ConcatDataset for datasets that "
+                "are indexed by number."
+            )
 
     def __iter__(self) -> Iterator[Any]:
         return itertools.chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum(len(d) for d in self.datasets)  # type: ignore[arg-type, misc]
 
 
 def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:

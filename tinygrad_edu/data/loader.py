@@ -181,6 +181,11 @@ class DataLoader:
         batched = batch_size is not None or batch_sampler is not None
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset") and "collate_fn" in vars(self):
+            raise ValueError(f"a DataLoader keeps its {name}, from which its batches are made: make another DataLoader.")
+        super().__setattr__(name, value)
+
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]

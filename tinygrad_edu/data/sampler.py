@@ -72,10 +72,10 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.order().tolist())
+        yield from self.order().tolist()
 
     def order(self) -> np.ndarray:
-        """The indices as one array: all drawn now, so that what is drawn while the samples are used changes nothing."""
+        """The indices as one array: all drawn at once, so that what is drawn while the samples are used changes nothing."""
         n, wanted, how = (
             len(self.data_source),
             self.num_samples,
@@ -101,7 +101,7 @@ class SubsetRandomSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         order = randperm(len(self.indices), generator=self.generator, device=drawn_on(self.generator))
-        return (self.indices[i] for i in order.tolist())
+        yield from (self.indices[i] for i in order.tolist())
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -123,7 +123,7 @@ class WeightedRandomSampler(Sampler):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self) -> Iterator[int]:
-        return iter(multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist())
+        yield from multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
 
     def __len__(self) -> int:
         return self.num_samples
@@ -149,10 +149,12 @@ class BatchSampler(Sampler):
         """The same batches; as arrays, which index quicker, where the sampler knows its whole order from the start."""
         sampler: Any = self.sampler
         if type(sampler) not in (SequentialSampler, RandomSampler):
-            return iter(self)
+            yield from self
+            return
         order = sampler.order()
         until = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
-        return (order[start : start + self.batch_size] for start in range(0, until, self.batch_size))
+        for start in range(0, until, self.batch_size):
+            yield order[start : start + self.batch_size]
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
