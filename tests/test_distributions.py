@@ -248,15 +248,71 @@ def test_a_distribution_of_ones_own() -> None:
     assert drawn.requires_grad
     assert not both.sample().requires_grad
     assert (D.TransformedDistribution(Triangular(width), D.ExpTransform()).sample((9,)) > 0).all()
-    with pytest.raises(ValueError, match=r"Triangular: the value must be in interval\(.*there is 1.5"):
+    with pytest.raises(ValueError, match=r"Triangular: the value must be between -1 and 1; .*there is 1.5"):
         Triangular(1.0).log_prob(tensor(1.5))
     with pytest.raises(NotImplementedError, match="Distribution has no _draw, rsample or sample"):
         D.Distribution().sample()
 
 
+def test_constraints_of_a_distribution_of_ones_own_are_looked_at() -> None:
+    class Named(Triangular):
+        arg_constraints: dict = {"width": D.constraints.positive, "center": D.constraints.dependent}  # noqa: RUF012
+
+    with pytest.raises(ValueError, match=r"Named: width must be greater than 0; .* there is -1.0"):
+        Named(tensor([1.0, -1.0]))
+    assert Named(-1.0, validate_args=False).width == -1
+
+
+@pytest.mark.parametrize(
+    ("constraint", "words", "inside", "outside"),
+    [
+        (D.constraints.boolean, "0 or 1", [0.0, 1.0], [0.5, 2.0]),
+        (D.constraints.integer_interval(1, 3), "a whole number between 1 and 3", [1.0, 3.0], [0.0, 1.5, 4.0]),
+        (D.constraints.nonnegative_integer, "0 or 1 or 2 ...", [0.0, 7.0], [-1.0, 0.5]),
+        (D.constraints.nonnegative, "at least 0", [0.0, 0.5], [-0.5]),
+        (D.constraints.interval(tensor(-1.0), 1.0), "between -1 and 1", [-1.0, 1.0], [1.5, math.nan]),
+        (D.constraints.interval(tensor([0.0, 1.0]), 2.0), "between its lower and 2", [1.0, 1.0], [-1.0, 0.5]),
+        (D.constraints.simplex, "shares, at least 0 and 1 together", [[0.25, 0.75]], [[0.5, 0.6], [-0.5, 1.5]]),
+        (D.constraints.one_hot, "a vector with a single 1, and 0 elsewhere", [[0.0, 1.0]], [[1.0, 1.0], [0.5, 0.5]]),
+    ],
+)
+def test_constraints(constraint: Any, words: str, inside: list, outside: list) -> None:
+    assert constraint.words == words
+    assert constraint.check(tensor(inside)).all()
+    assert not constraint.check(tensor(outside)).any() or "lower" in words
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_draws_near_the_ends_have_a_finite_density(dtype: str) -> None:
+    c = tensor(0.01, dtype=dtype)
+    for made in (D.Beta(c, c), D.Dirichlet(tensor([0.01, 0.01, 0.01], dtype=dtype))):
+        x = made.sample((2000,))
+        assert (x > 0).all()
+        assert (x < 1).all()
+        assert np.isfinite(made.log_prob(x).numpy()).all()
+
+
+@pytest.mark.parametrize("name", ["Normal", "Independent", "MixtureSameFamily", "TransformedDistribution"])
+def test_expanded_is_of_the_same_kind_and_looks_at_values_as_before(name: str) -> None:
+    base = D.Normal(tg.zeros(3), 1.0)
+    parameters: dict[str, tuple] = {
+        "Normal": (tg.zeros(3), 1.0),
+        "Independent": (base, 1),
+        "MixtureSameFamily": (D.Categorical(tg.ones(3)), base),
+        "TransformedDistribution": (base, D.ExpTransform()),
+    }
+    own = type("Own", (getattr(D, name),), {})(*parameters[name])
+    expanded = own.expand((2, 3))
+    assert type(expanded) is type(own)
+    with pytest.raises(ValueError, match="the value must be"):
+        expanded.log_prob(tg.full((2, 3, *own.event_shape), math.nan))
+    unchecked = type(own)(*parameters[name], validate_args=False)
+    assert not unchecked.expand((2, 3))._validate_args
+
+
 def test_transforms_refuse() -> None:
     flow = D.TransformedDistribution(D.Normal(0.0, 1.0), D.ExpTransform())
-    with pytest.raises(ValueError, match=r"value must be in greater_than\(lower_bound=0.0\); .* there is -1.0"):
+    with pytest.raises(ValueError, match=r"value must be greater than 0; .* there is -1.0"):
         flow.log_prob(tensor(-1.0))
     with pytest.raises(TypeError, match=r"a transform is a Transform of distributions\.transforms, not 3"):
         D.TransformedDistribution(D.Normal(0.0, 1.0), [D.ExpTransform(), 3])
@@ -506,7 +562,10 @@ def test_all_values() -> None:
         (lambda: D.Categorical(tensor([-1.0, 2.0])), "Categorical: probs must be at least 0; .* there is -1.0"),
         (lambda: D.Categorical(tensor([0.0, 0.0])), "Categorical: the sum of probs must be greater than 0"),
         (lambda: D.Categorical(tensor(1.0)), "Categorical: probs or logits need a dim for the classes"),
-        (lambda: D.Categorical(tensor([1.0, 2.0])).log_prob(tensor(2)), "the value must be a class, 0 to 1; .* there is 2"),
+        (
+            lambda: D.Categorical(tensor([1.0, 2.0])).log_prob(tensor(2)),
+            "the value must be a whole number between 0 and 1; .* there is 2",
+        ),
         (lambda: D.Bernoulli(0.5).log_prob(tensor(0.5)), "the value must be 0 or 1"),
         (lambda: D.Exponential(1.0).log_prob(tensor(-1.0)), "the value must be at least 0"),
         (lambda: D.OneHotCategorical(tg.ones(2)).log_prob(tensor([1.0, 1.0])), "a vector with a single 1"),
@@ -520,8 +579,8 @@ def test_all_values() -> None:
         (lambda: D.Dirichlet(tensor(1.0)), "concentration needs a dim for the shares"),
         (lambda: D.Dirichlet(tg.ones(2)).log_prob(tg.ones(2)), "the value must be shares, at least 0 and 1 together"),
         (lambda: D.Geometric(0.0), "Geometric: probs must be greater than 0"),
-        (lambda: D.Binomial(1.5, 0.5), "total_count must be a number of trials, 0 or 1 or 2"),
-        (lambda: D.Binomial(2, 0.5).log_prob(tensor(3.0)), "a number of successes, 0 to total_count"),
+        (lambda: D.Binomial(1.5, 0.5), "total_count must be 0 or 1 or 2"),
+        (lambda: D.Binomial(2, 0.5).log_prob(tensor(3.0)), "a whole number between 0 and 2"),
         (lambda: D.Independent(D.Normal(0.0, 1.0), 1), r"a batch of shape \(\) has no 1 last dims"),
     ],
 )

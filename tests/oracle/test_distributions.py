@@ -139,6 +139,40 @@ def test_all_that_a_distribution_tells(case: tuple) -> None:
         np.testing.assert_allclose(mine.get(what, nothing), theirs.get(what, nothing), rtol=1e-8, atol=atol, err_msg=what)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{'-'.join(case[1])}")
+def test_which_parameters_and_values_are_possible(case: tuple) -> None:
+    name, parameters, _, values = case
+    mine, theirs = (
+        getattr(kinds, name)(**{k: library.tensor(x) for k, x in parameters.items()})
+        for library, kinds in ((tg, distributions), (torch, torch.distributions))
+    )
+    assert mine.arg_constraints.keys() <= theirs.arg_constraints.keys()
+    assert all(
+        constraint.check(getattr(mine, k)).all() for k, constraint in mine.arg_constraints.items() if k in ("loc", "scale")
+    )
+    for what in ("event_dim", "is_discrete"):
+        assert getattr(mine.support, what) == getattr(theirs.support, what)
+    assert mine.support.check(mine.sample((50,))).all()
+    tries = [
+        values,
+        -values,
+        values / 3,
+        2 * values,
+        values + 10,
+        values - 0.5,
+        np.nan * values,
+        np.round(values),
+        0 * values,
+        0 * values + 1,
+    ]
+    for x in (x for x in tries if np.isfinite(x).all() or not mine.support.is_discrete):
+        found, expected = mine.support.check(tg.tensor(x)), theirs.support.check(torch.tensor(x))
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    for each in (mine, theirs):
+        independent = (distributions if each is mine else torch.distributions).Independent(each, len(each.batch_shape))
+        assert independent.support.event_dim == len(independent.event_shape)
+
+
 @pytest.mark.parametrize("c", [1e-3, 0.1, 0.9, 2.0, 30.0, 1e4])
 def test_gradients_through_draws_of_gamma_distributions(c: float) -> None:
     """PyTorch's derivatives of the draws that it makes, which are approximations of three digits where numbers are not extreme."""
@@ -170,6 +204,18 @@ def test_mixtures() -> None:
 
     for mine, theirs in zip(mixture(tg, distributions), mixture(torch, torch.distributions), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+def test_a_choice_that_all_mixtures_share() -> None:
+    """Its batch is broadcast to that of the components."""
+    weights, loc, values = rng.normal(size=(2, 1, 4)), rng.normal(size=(2, 3, 4)), rng.normal(size=(5, 2, 3))
+    found = []
+    for library, kinds in ((tg, distributions), (torch, torch.distributions)):
+        choice = kinds.Categorical(logits=library.tensor(weights))
+        made = kinds.MixtureSameFamily(choice, kinds.Normal(library.tensor(loc), 1.0))
+        found.append([made.log_prob(library.tensor(values)), made.mean, made.variance, made.expand((6, 2, 3)).mean])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-10)
 
 
 # Made of a library's transforms: T.

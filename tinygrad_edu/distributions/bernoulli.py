@@ -12,6 +12,7 @@ from ..ops.indexing import where
 from ..ops.likelihood import binary_cross_entropy_with_logits
 from ..ops.random import bernoulli
 from ..tensor import Tensor
+from . import constraints
 from .coin import Coin
 
 
@@ -26,12 +27,10 @@ class Bernoulli(Coin):
     """
 
     has_enumerate_support = True
+    support = constraints.boolean
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value == 0) | (value == 1), "0 or 1"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return bernoulli(self.probs.expand(shape))

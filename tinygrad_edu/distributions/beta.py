@@ -6,6 +6,7 @@ from typing import Any
 
 from ..ops.joining import stack
 from ..tensor import Tensor
+from . import constraints
 from .dirichlet import Dirichlet
 from .distribution import Distribution, together
 
@@ -21,16 +22,13 @@ class Beta(Distribution):
 
     has_rsample = True
     parameters = ("concentration1", "concentration0")
+    arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
+    support = constraints.unit_interval
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = together(concentration1, concentration0)
         super().__init__(self.concentration1.shape, validate_args=validate_args)
-        for name in self.parameters:
-            self._require(name, getattr(self, name), getattr(self, name) > 0, "greater than 0")
         self._shares = Dirichlet(stack([self.concentration1, self.concentration0], -1), validate_args=False)
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value >= 0) & (value <= 1), "between 0 and 1"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self._shares._draw((*shape, 2))[..., 0]

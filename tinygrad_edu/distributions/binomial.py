@@ -9,6 +9,7 @@ from ..ops.arithmetic import minimum
 from ..ops.creation import arange
 from ..ops.random import binomial
 from ..tensor import Tensor
+from . import constraints
 from .coin import Coin
 from .distribution import together
 
@@ -25,18 +26,15 @@ class Binomial(Coin):
     """
 
     has_enumerate_support = True
+    arg_constraints = {"total_count": constraints.nonnegative_integer, **Coin.arg_constraints}
 
     def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        (count,) = together(total_count)
-        super().__init__(probs, logits, validate_args, count.shape)
-        self.total_count = count.type_as(getattr(self, self.parameters[0])).expand(self.batch_shape)
+        (self.total_count,) = together(total_count)
+        super().__init__(probs, logits, validate_args, self.total_count.shape)
+        self.total_count = self.total_count.type_as(getattr(self, self.parameters[0])).expand(self.batch_shape)
         self.parameters = ("total_count", *self.parameters)
-        whole = (self.total_count >= 0) & (self.total_count == self.total_count.floor())
-        self._require("total_count", self.total_count, whole, "a number of trials, 0 or 1 or 2 ...")
 
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        inside = (value >= 0) & (value <= self.total_count) & (value == value.floor())
-        return inside, "a number of successes, 0 to total_count"
+    support = property(lambda self: constraints.integer_interval(0, self.total_count))
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return binomial(self.total_count.expand(shape), self.probs.expand(shape))

@@ -12,6 +12,7 @@ from ..ops.creation import arange
 from ..ops.random import multinomial
 from ..ops.shape import broadcast_tensors
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, lazy_property, one_of
 
 
@@ -30,6 +31,7 @@ class Categorical(Distribution):
     """
 
     has_enumerate_support = True
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         given = one_of("Categorical", probs, logits)
@@ -67,9 +69,7 @@ class Categorical(Distribution):
     def param_shape(self) -> tuple[int, ...]:
         return self._given.shape
 
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        inside = (value >= 0) & (value < self._num_events) & (value == value.floor())
-        return inside, f"a class, 0 to {self._num_events - 1}"
+    support = property(lambda self: constraints.integer_interval(0, self._num_events - 1))
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         count = math.prod(shape) // max(math.prod(self.batch_shape), 1)

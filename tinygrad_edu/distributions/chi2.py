@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import constraints
 from .distribution import together
 from .gamma import Gamma
 
@@ -18,6 +19,7 @@ class Chi2(Gamma):
     """
 
     parameters = ("df",)
+    arg_constraints = {"df": constraints.positive}
 
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
         (df,) = together(df)

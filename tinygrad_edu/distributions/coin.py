@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, lazy_property, one_of
 
 
@@ -19,16 +20,16 @@ class Coin(Distribution):
         shape: of the batch, if it is larger than that of the probabilities.
     """
 
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+
     def __init__(self, probs: Any, logits: Any, validate_args: bool | None, shape: tuple[int, ...] = ()) -> None:
         given = one_of(type(self).__name__, probs, logits)
         given = given.expand(np.broadcast_shapes(given.shape, shape))
-        super().__init__(given.shape, validate_args=validate_args)
         if logits is None:
             self.probs, self.parameters = given, ("probs",)
-            self._require("probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
         else:
             self.logits, self.parameters = given, ("logits",)
-            self._require("logits", given, given == given, "numbers, not NaN")
+        super().__init__(given.shape, validate_args=validate_args)
 
     @lazy_property
     def probs(self) -> Tensor:

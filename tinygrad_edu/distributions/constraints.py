@@ -20,6 +20,11 @@ class Constraint:
     is_discrete = False
     event_dim = 0
 
+    @property
+    def words(self) -> str:
+        """What a number must be, for messages."""
+        return f"in {self}"
+
     def check(self, value: Tensor) -> Tensor:
         """For each value whether it is one of them."""
         raise NotImplementedError(f"{type(self).__name__} has no check(value).")
@@ -29,8 +34,50 @@ class Constraint:
 
 
 class _Real(Constraint):
+    words = "a number, not NaN"
+
     def check(self, value: Tensor) -> Tensor:
         return value == value
+
+
+class _Boolean(Constraint):
+    is_discrete = True
+    words = "0 or 1"
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == 0) | (value == 1)
+
+
+class _NonnegativeInteger(Constraint):
+    is_discrete = True
+    words = "0 or 1 or 2 ..."
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0) & (value == value.floor())
+
+
+class _Simplex(Constraint):
+    event_dim = 1
+    words = "shares, at least 0 and 1 together"
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+
+
+class _OneHot(Constraint):
+    is_discrete = True
+    event_dim = 1
+    words = "a vector with a single 1, and 0 elsewhere"
+
+    def check(self, value: Tensor) -> Tensor:
+        return boolean.check(value).all(-1) & (value.sum(-1) == 1)
+
+
+class _Dependent(Constraint):
+    """What a parameter must be depends on the others; the distribution itself looks at it."""
+
+    def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> _Dependent:
+        return self
 
 
 class greater_than(Constraint):
@@ -38,6 +85,10 @@ class greater_than(Constraint):
 
     def __init__(self, lower_bound: Any) -> None:
         self.lower_bound = lower_bound
+
+    @property
+    def words(self) -> str:
+        return f"greater than {_shown(self.lower_bound, 'its bound')}"
 
     def check(self, value: Tensor) -> Tensor:
         return value > self.lower_bound
@@ -48,6 +99,10 @@ class greater_than(Constraint):
 
 class greater_than_eq(greater_than):
     """Numbers that are not below a bound."""
+
+    @property
+    def words(self) -> str:
+        return f"at least {_shown(self.lower_bound, 'its bound')}"
 
     def check(self, value: Tensor) -> Tensor:
         return value >= self.lower_bound
@@ -62,11 +117,28 @@ class interval(Constraint):
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
+    @property
+    def words(self) -> str:
+        return f"between {_shown(self.lower_bound, 'its lower')} and {_shown(self.upper_bound, 'its upper bound')}"
+
     def check(self, value: Tensor) -> Tensor:
         return (value >= self.lower_bound) & (value <= self.upper_bound)
 
     def __repr__(self) -> str:
-        return f"interval(lower_bound={self.lower_bound}, upper_bound={self.upper_bound})"
+        return f"{type(self).__name__}(lower_bound={self.lower_bound}, upper_bound={self.upper_bound})"
+
+
+class integer_interval(interval):
+    """Whole numbers between two bounds, these included."""
+
+    is_discrete = True
+
+    @property
+    def words(self) -> str:
+        return f"a whole number {super().words}"
+
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value) & (value == value.floor())
 
 
 class independent(Constraint):
@@ -81,6 +153,8 @@ class independent(Constraint):
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
         self.is_discrete = base_constraint.is_discrete
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
+
+    words = property(lambda self: self.base_constraint.words)
 
     def check(self, value: Tensor) -> Tensor:
         dims = self.reinterpreted_batch_ndims
@@ -99,7 +173,17 @@ def dependent_property(get: Any = None, *, is_discrete: bool = False, event_dim:
     return property if get is None else property(get)
 
 
+def _shown(bound: Any, name: str) -> str:
+    """A bound, or its name where it is not the same everywhere."""
+    return f"{float(bound):g}" if not isinstance(bound, Tensor) or bound.numel() == 1 else name
+
+
 real = _Real()
+boolean = _Boolean()
+nonnegative_integer = _NonnegativeInteger()
+simplex = _Simplex()
+one_hot = _OneHot()
+dependent = _Dependent()
 positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)
 unit_interval = interval(0.0, 1.0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..errors import ShapeError
 from ..ops.arithmetic import xlogy
 from ..ops.embedding import one_hot
 from ..ops.indexing import where
 from ..ops.softmax import softmax
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution
 from .gamma import log_gamma
 
@@ -23,19 +26,19 @@ class Dirichlet(Distribution):
 
     has_rsample = True
     parameters = ("concentration",)
+    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    support = constraints.simplex
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.ndim < 1:
             raise ShapeError("Dirichlet: concentration needs a dim for the shares; it is one number.")
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
-        self._require("concentration", concentration, concentration > 0, "greater than 0")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return ((value >= 0).all(-1)) & ((value.sum(-1) - 1).abs() < 1e-6), "shares, at least 0 and 1 together"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        return softmax(log_gamma(self.concentration.expand(shape)), -1).type_as(self.concentration)
+        drawn = softmax(log_gamma(self.concentration.expand(shape)), -1).type_as(self.concentration)
+        limits = np.finfo(drawn.dtype)
+        return drawn.clamp(float(limits.tiny), 1 - float(limits.eps) / 2)  # not 0 or 1, where the density may be infinite
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Σ (cᵢ - 1)·log xᵢ + log Γ(Σ cᵢ) - Σ log Γ(cᵢ)"""

@@ -13,6 +13,7 @@ from ..grad_mode import enable_grad, no_grad
 from ..ops.creation import tensor
 from ..ops.shape import broadcast_tensors
 from ..tensor import Tensor
+from . import constraints
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -21,6 +22,7 @@ class Distribution:
     """A batch of random variables, independent of each other, each of which is an event: a number, or a vector.
 
     What is drawn has the shape sample_shape + batch_shape + event_shape; log-probabilities have no event_shape.
+    Which parameters and values are possible say the constraints in `arg_constraints`, by name, and `support`.
 
     Args:
         batch_shape, event_shape: these.
@@ -32,6 +34,8 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     parameters: tuple[str, ...] = ()  # their names
+    arg_constraints: dict[str, constraints.Constraint] = {}
+    support: Any = constraints.real
     _validate_args = True
 
     def __init__(
@@ -40,6 +44,12 @@ class Distribution:
         self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
+        if self._validate_args:
+            for name, constraint in self.arg_constraints.items():
+                lazy = isinstance(getattr(type(self), name, None), lazy_property) and name not in vars(self)
+                if not lazy and constraint is not constraints.dependent:
+                    x = getattr(self, name)
+                    self._require(name, x, constraint.check(x), constraint.words)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -53,11 +63,6 @@ class Distribution:
             if getattr(type(self), name) is not getattr(Distribution, name):
                 return getattr(self, name)(shape[: len(shape) - len(self.batch_shape) - len(self.event_shape)])
         raise self._without("_draw, rsample or sample")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        """Which values are possible, and in words what they must be; a distribution of one's own may have a constraint `support`."""
-        support = getattr(self, "support", None)
-        return (value == value, "a number, not NaN") if support is None else (support.check(value), f"in {support}")
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(value): of a density where values are continuous."""
@@ -128,7 +133,7 @@ class Distribution:
         for name in self.parameters:
             x = getattr(self, name)
             found[name] = x.expand((*batch_shape, *x.shape[len(self.batch_shape) :]))
-        return type(self)(**found, validate_args=False)
+        return self._like(**found)
 
     def __repr__(self) -> str:
         found = {name: getattr(self, name) for name in self.parameters}
@@ -136,6 +141,13 @@ class Distribution:
         return f"{type(self).__name__}({inner})"
 
     # -- helpers
+    def _like(self, *args: Any, **named: Any) -> Distribution:
+        """One of the same kind with other parameters, which come from this one and need no check."""
+        new: Any = type(self)
+        found = new(*args, **named, validate_args=False)
+        found._validate_args = self._validate_args
+        return found
+
     def _extended_shape(self, sample_shape: Sequence[int] = ()) -> tuple[int, ...]:
         if isinstance(sample_shape, int):
             raise TypeError(f"sample_shape is a tuple of sizes: write ({sample_shape},).")
@@ -163,7 +175,7 @@ class Distribution:
                 self.event_shape and given[-len(self.event_shape) :] != self.event_shape
             ):
                 raise ShapeError(f"{type(self).__name__} of shape {mine} has no probability for a value of shape {given}.")
-            self._require("the value", value, *self._allows(value))
+            self._require("the value", value, self.support.check(value), self.support.words)
         return value
 
     def _without(self, name: str) -> NotImplementedError:
@@ -197,12 +209,12 @@ class LocScale(Distribution):
 
     has_rsample = True
     parameters = ("loc", "scale")
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = together(loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
-        self._require("loc", self.loc, self.loc == self.loc, "a number, not NaN")
-        self._require("scale", self.scale, self.scale > 0, "greater than 0")
 
     mean = mode = property(lambda self: self.loc)
 

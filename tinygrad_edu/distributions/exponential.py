@@ -6,6 +6,7 @@ from typing import Any
 
 from ..ops.random import rand
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, together
 
 
@@ -20,14 +21,12 @@ class Exponential(Distribution):
 
     has_rsample = True
     parameters = ("rate",)
+    arg_constraints = {"rate": constraints.positive}
+    support = constraints.nonnegative
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = together(rate)
         super().__init__(self.rate.shape, validate_args=validate_args)
-        self._require("rate", self.rate, self.rate > 0, "greater than 0")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return value >= 0, "at least 0"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self.icdf(rand(shape, dtype=self.rate.dtype, device=self.rate.device))

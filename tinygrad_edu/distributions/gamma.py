@@ -10,6 +10,7 @@ from ..ops.arithmetic import xlogy
 from ..ops.gamma import log_gammainc
 from ..ops.random import log_standard_gamma
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, together
 
 
@@ -25,15 +26,12 @@ class Gamma(Distribution):
 
     has_rsample = True
     parameters: tuple[str, ...] = ("concentration", "rate")
+    arg_constraints: dict = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.nonnegative
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = together(concentration, rate)
         super().__init__(self.concentration.shape, validate_args=validate_args)
-        self._require("concentration", self.concentration, self.concentration > 0, "greater than 0")
-        self._require("rate", self.rate, self.rate > 0, "greater than 0")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return value >= 0, "at least 0"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         drawn = log_gamma(self.concentration.expand(shape)).exp().type_as(self.rate) / self.rate

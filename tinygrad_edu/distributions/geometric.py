@@ -10,6 +10,7 @@ from ..ops.arithmetic import xlogy
 from ..ops.likelihood import binary_cross_entropy_with_logits
 from ..ops.random import rand
 from ..tensor import Tensor
+from . import constraints
 from .coin import Coin
 
 
@@ -23,12 +24,11 @@ class Geometric(Coin):
     Source: https://pytorch.org/docs/stable/distributions.html#geometric
     """
 
+    support = constraints.nonnegative_integer
+
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         super().__init__(probs, logits, validate_args)
         self._require("probs", self.probs, self.probs > 0, "greater than 0")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value >= 0) & (value == value.floor()), "a number of failures, 0 or 1 or 2 ..."
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         uniform = rand(shape, dtype=self.probs.dtype, device=self.probs.device).clamp(min=float(np.finfo(self.probs.dtype).tiny))

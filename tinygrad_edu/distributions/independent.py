@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution
 
 
@@ -40,6 +41,8 @@ class Independent(Distribution):
     mode = property(lambda self: self.base_dist.mode)
     variance = property(lambda self: self.base_dist.variance)
 
+    support = property(lambda self: constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims))
+
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self.base_dist._draw(shape)
 
@@ -53,7 +56,7 @@ class Independent(Distribution):
 
     def expand(self, batch_shape: Sequence[int]) -> Distribution:
         inner = self.base_dist.batch_shape[len(self.batch_shape) :]
-        return Independent(self.base_dist.expand((*batch_shape, *inner)), self.reinterpreted_batch_ndims, validate_args=False)
+        return self._like(self.base_dist.expand((*batch_shape, *inner)), self.reinterpreted_batch_ndims)
 
     def __repr__(self) -> str:
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"

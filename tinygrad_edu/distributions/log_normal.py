@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution
 from .normal import Normal
 
@@ -20,16 +21,15 @@ class LogNormal(Distribution):
 
     has_rsample = True
     parameters = ("loc", "scale")
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.positive
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self._logarithm = Normal(loc, scale, validate_args)
+        self._logarithm = Normal(loc, scale, validate_args=False)
         super().__init__(self._logarithm.batch_shape, validate_args=validate_args)
 
     loc = property(lambda self: self._logarithm.loc)
     scale = property(lambda self: self._logarithm.scale)
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return value > 0, "greater than 0"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self._logarithm._draw(shape).exp()

@@ -7,8 +7,21 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..tensor import Tensor
+from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
+
+
+class _OfAll(constraints.Constraint):
+    """What is possible in all components, which may have bounds of their own."""
+
+    def __init__(self, each: constraints.Constraint) -> None:
+        self.each, self.is_discrete, self.event_dim = each, each.is_discrete, each.event_dim
+
+    words = property(lambda self: self.each.words)
+
+    def check(self, value: Tensor) -> Tensor:
+        return self.each.check(value.unsqueeze(-1 - self.event_dim)).all(-1)
 
 
 class MixtureSameFamily(Distribution):
@@ -30,16 +43,18 @@ class MixtureSameFamily(Distribution):
         if not isinstance(mixture_distribution, Categorical):
             raise TypeError(f"MixtureSameFamily: the choice is a Categorical, not {mixture_distribution!r:.80}.")
         batch, count = component_distribution.batch_shape, mixture_distribution.param_shape[-1]
-        if batch[-1:] != (count,) or mixture_distribution.batch_shape not in ((), batch[:-1]):
+        fits = all(m in (1, n) for m, n in zip(mixture_distribution.batch_shape[::-1], batch[:-1][::-1], strict=False))
+        if batch[-1:] != (count,) or len(mixture_distribution.batch_shape) >= len(batch) or not fits:
             raise ShapeError(
                 f"MixtureSameFamily: a choice of shape {mixture_distribution.param_shape} does not fit components of shape {batch}: both must "
-                "end in the number of components."
+                "end in the number of components, and the choice be broadcast to the rest."
             )
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
         super().__init__(batch[:-1], component_distribution.event_shape, validate_args)
 
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return self.component_distribution._allows(self._for_each(value))
+    @property
+    def support(self) -> constraints.Constraint:
+        return _OfAll(self.component_distribution.support)
 
     def _for_each(self, x: Tensor) -> Tensor:
         """With a dim for the components."""
@@ -77,8 +92,7 @@ class MixtureSameFamily(Distribution):
     def expand(self, batch_shape: Sequence[int]) -> Distribution:
         count = self.mixture_distribution.param_shape[-1]
         component = self.component_distribution.expand((*batch_shape, count))
-        mixture: Any = self.mixture_distribution.expand(batch_shape)
-        return MixtureSameFamily(mixture, component, validate_args=False)
+        return self._like(self.mixture_distribution.expand(batch_shape), component)
 
     def __repr__(self) -> str:
         return f"MixtureSameFamily({self.mixture_distribution}, {self.component_distribution})"

@@ -8,6 +8,7 @@ from ..errors import ShapeError, describe
 from ..ops.linalg import cholesky, inv, solve_triangular
 from ..ops.random import randn
 from ..tensor import Tensor
+from . import constraints
 from .distribution import LOG_2_PI, Distribution
 
 
@@ -25,6 +26,8 @@ class MultivariateNormal(Distribution):
 
     has_rsample = True
     parameters = ("loc", "scale_tril")
+    arg_constraints = {"loc": constraints.real_vector}
+    support = constraints.real_vector
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class MultivariateNormal(Distribution):
                 f"MultivariateNormal: loc must be (..., n) and the matrix (..., n, n); they are {describe(loc)} and {describe(matrix)}."
             )
         batch = np.broadcast_shapes(loc.shape[:-1], matrix.shape[:-2])
+        self.loc = loc.expand((*batch, *loc.shape[-1:]))
         super().__init__(batch, loc.shape[-1:], validate_args)
         if scale_tril is not None:
             diagonal = matrix.diagonal(dim1=-2, dim2=-1)
@@ -54,7 +58,6 @@ class MultivariateNormal(Distribution):
             near = (matrix - matrix.mT).abs() <= 1e-6 * (1 + matrix.abs())
             self._require("the matrix", matrix, near, "symmetric")
             matrix = cholesky(matrix if precision_matrix is None else inv(matrix))
-        self.loc = loc.expand((*batch, *loc.shape[-1:]))
         self.scale_tril = matrix.expand((*batch, *matrix.shape[-2:]))
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:

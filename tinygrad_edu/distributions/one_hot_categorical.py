@@ -7,6 +7,7 @@ from typing import Any
 from ..ops.creation import eye
 from ..ops.embedding import one_hot
 from ..tensor import Tensor
+from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
 
@@ -21,6 +22,8 @@ class OneHotCategorical(Distribution):
     """
 
     has_enumerate_support = True
+    arg_constraints = Categorical.arg_constraints
+    support = constraints.one_hot
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         self._class = Categorical(probs, logits, validate_args)
@@ -30,10 +33,6 @@ class OneHotCategorical(Distribution):
     probs = property(lambda self: self._class.probs)
     logits = property(lambda self: self._class.logits)
     param_shape = property(lambda self: self._class.param_shape)
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        single = (((value == 0) | (value == 1)).all(-1)) & (value.sum(-1) == 1)
-        return single, "a vector with a single 1, and 0 elsewhere"
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return one_hot(self._class._draw(shape[:-1]), shape[-1]).type_as(self.probs)

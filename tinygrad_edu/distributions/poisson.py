@@ -7,6 +7,7 @@ from typing import Any
 from ..ops.arithmetic import xlogy
 from ..ops.random import poisson
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, together
 
 
@@ -20,14 +21,12 @@ class Poisson(Distribution):
     """
 
     parameters = ("rate",)
+    arg_constraints = {"rate": constraints.nonnegative}
+    support = constraints.nonnegative_integer
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = together(rate)
         super().__init__(self.rate.shape, validate_args=validate_args)
-        self._require("rate", self.rate, self.rate >= 0, "at least 0")
-
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value >= 0) & (value == value.floor()), "a number of times, 0 or 1 or 2 ..."
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return poisson(self.rate.expand(shape))

@@ -8,6 +8,7 @@ from typing import Any
 from ..ops.indexing import where
 from ..ops.random import randn
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, together
 from .gamma import log_gamma
 
@@ -24,13 +25,12 @@ class StudentT(Distribution):
 
     has_rsample = True
     parameters = ("df", "loc", "scale")
+    arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
         self.df, self.loc, self.scale = together(df, loc, scale)
         super().__init__(self.df.shape, validate_args=validate_args)
-        self._require("df", self.df, self.df > 0, "greater than 0")
-        self._require("loc", self.loc, self.loc == self.loc, "a number, not NaN")
-        self._require("scale", self.scale, self.scale > 0, "greater than 0")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         """A normal number over √(χ² / df), with χ² = 2·Gamma(df / 2, 1)."""

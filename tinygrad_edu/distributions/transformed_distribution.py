@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution
 from .independent import Independent, sum_last
 from .transforms import ComposeTransform, Transform
@@ -52,9 +53,10 @@ class TransformedDistribution(Distribution):
 
     has_rsample = property(lambda self: self.base_dist.has_rsample)
 
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        whole = ComposeTransform(self.transforms)
-        return whole.codomain.check(value), f"in {whole.codomain}"
+    @property
+    def support(self) -> constraints.Constraint:
+        found = ComposeTransform(self.transforms).codomain if self.transforms else self.base_dist.support
+        return constraints.independent(found, len(self.event_shape) - found.event_dim)
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         whole = ComposeTransform(self.transforms)
@@ -92,7 +94,7 @@ class TransformedDistribution(Distribution):
         whole = ComposeTransform(self.transforms)
         shape = whole.inverse_shape((*batch_shape, *self.event_shape))
         base = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
-        return TransformedDistribution(base, self.transforms, validate_args=False)
+        return self._like(base, self.transforms)
 
     def __repr__(self) -> str:
         return f"TransformedDistribution({self.base_dist}, {self.transforms})"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..ops.random import rand
 from ..tensor import Tensor
+from . import constraints
 from .distribution import Distribution, together
 
 
@@ -21,14 +22,14 @@ class Uniform(Distribution):
 
     has_rsample = True
     parameters = ("low", "high")
+    arg_constraints = {"low": constraints.dependent, "high": constraints.dependent}
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = together(low, high)
         super().__init__(self.low.shape, validate_args=validate_args)
         self._require("high", self.high, self.high > self.low, "greater than low")
 
-    def _allows(self, value: Tensor) -> tuple[Tensor, str]:
-        return (value >= self.low) & (value <= self.high), "between low and high"
+    support = property(lambda self: constraints.interval(self.low, self.high))
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return self.low + (self.high - self.low) * rand(shape, dtype=self.low.dtype, device=self.low.device)
