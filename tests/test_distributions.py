@@ -37,6 +37,9 @@ CONTINUOUS: dict[str, Any] = {
     "Uniform": (D.Uniform(LOC, LOC + SCALE), stats.uniform(loc, scale)),
     "Exponential": (D.Exponential(SCALE), stats.expon(scale=1 / scale)),
     "Laplace": (D.Laplace(LOC, SCALE), stats.laplace(loc, scale)),
+    "Cauchy": (D.Cauchy(LOC, SCALE), stats.cauchy(loc, scale)),
+    "Gumbel": (D.Gumbel(LOC, SCALE), stats.gumbel_r(loc, scale)),
+    "HalfNormal": (D.HalfNormal(SCALE), stats.halfnorm(scale=scale)),
     "Gamma": (D.Gamma(SCALE, 2.0), stats.gamma(scale, scale=0.5)),
     "Chi2": (D.Chi2(SCALE), stats.chi2(scale)),
     "Beta": (D.Beta(SCALE, 2.0), stats.beta(scale, 2)),
@@ -63,7 +66,8 @@ def test_continuous(name: str) -> None:
         np.testing.assert_allclose(mine.cdf(tensor(x)).numpy(), p, rtol=1e-9)
     if name not in ("Beta", "StudentT", "Gamma", "Chi2"):
         np.testing.assert_allclose(mine.icdf(tensor(p)).numpy(), x, rtol=1e-9)
-    for found, expected in ((mine.mean, theirs.mean()), (mine.variance, theirs.var()), (mine.stddev, theirs.std())):
+    spread = (math.inf, math.inf) if name == "Cauchy" else (theirs.var(), theirs.std())  # where SciPy says NaN
+    for found, expected in zip((mine.mean, mine.variance, mine.stddev), (theirs.mean(), *spread), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)
     np.testing.assert_allclose(mine.entropy().numpy(), theirs.entropy(), rtol=1e-9)
     drawn = mine.sample((N,))
@@ -667,3 +671,15 @@ def test_a_variational_autoencoder_s_loss() -> None:
     loss = (D.kl_divergence(posterior, prior.expand((8,))) - likelihood.log_prob((x > 0.5).float())).mean()
     loss.backward()
     assert all(p.grad.abs().sum() > 0 for p in (*encoder.parameters(), *decoder.parameters()))
+
+
+def test_the_size_of_a_number_is_never_negative() -> None:
+    assert D.HalfNormal(1.0, validate_args=False).log_prob(tensor(-0.5)) == -math.inf
+    with pytest.raises(ValueError, match="HalfNormal: the value must be at least 0"):
+        D.HalfNormal(1.0).log_prob(tensor(-0.5))
+
+
+def test_gumbels_noise_draws_from_softmax() -> None:
+    logits = tensor([0.5, 0.0, 1.5], dtype="float64")
+    drawn = (logits + D.Gumbel(tg.zeros(3, dtype="float64"), 1.0).sample((N,))).argmax(-1)
+    assert stats.chisquare(np.bincount(drawn.numpy()), logits.softmax(-1).numpy() * N).pvalue > 0.01

@@ -33,6 +33,9 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
     ("Normal", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
     ("LogNormal", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, np.exp(VALUES)),
     ("Laplace", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
+    ("Cauchy", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
+    ("Gumbel", {"loc": LOC, "scale": positive(2, 3)}, {"loc": LOC + 1, "scale": positive(2, 3)}, VALUES),
+    ("HalfNormal", {"scale": positive(2, 3)}, {"scale": positive(2, 3)}, np.abs(VALUES)),
     (
         "Uniform",
         {"low": -positive(3), "high": positive(2, 3)},

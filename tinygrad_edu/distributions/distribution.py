@@ -46,7 +46,7 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             for name, constraint in self.arg_constraints.items():
-                lazy = isinstance(getattr(type(self), name, None), lazy_property) and name not in vars(self)
+                lazy = name not in vars(self) and isinstance(getattr(type(self), name, None), lazy_property)
                 if not lazy and constraint is not constraints.dependent:
                     x = getattr(self, name)
                     self._require(name, x, constraint.check(x), constraint.words)
