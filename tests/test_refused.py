@@ -13,6 +13,7 @@ from tinygrad_edu import nn, ones, tensor
 from tinygrad_edu.errors import DtypeError
 
 INTEGERS = tensor([1, 2])
+LEARNT = tensor(2.0, requires_grad=True)
 
 REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "NaN in integers": (lambda: tg.full((2,), math.nan, dtype=tg.int64), RuntimeError, "nan does not fit into int64"),
@@ -42,6 +43,23 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "normalized by no channel": (lambda: F.local_response_norm(ones(1, 2, 3), 0), ValueError, "size=0"),
     "no group": (lambda: nn.GroupNorm(0, 4), ValueError, "num_groups 0 must be above 0"),
     "less than no group": (lambda: nn.GroupNorm(-2, 4), ValueError, "num_groups -2 must be above 0"),
+    "a learnt slope as a setting": (lambda: F.leaky_relu(ones(2), LEARNT), TypeError, "a setting gets no gradient.*detach"),
+    "a learnt setting by name": (lambda: F.softplus(ones(2), beta=LEARNT), TypeError, "a setting gets no gradient.*detach"),
+    "a learnt number to fill with": (lambda: tg.full((2,), LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
+    "a learnt end of a range": (lambda: tg.arange(0, LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
+    "a range of bools": (lambda: tg.arange(3, dtype=tg.bool), DtypeError, "bools do not count"),
+    "2**63 among integers": (lambda: tensor([1, 2**63]), TypeError, "cannot make a tensor of"),
+    "random integers as bools": (lambda: tg.randint(3, (2,), dtype=tg.bool), RuntimeError, "from 0 to 2 do not fit into bool"),
+    "random integers beyond float16": (lambda: tg.empty(2, dtype=tg.float16).random_(0, 70000), RuntimeError, "do not fit into float16"),
+    "random integers up to 2.5": (lambda: tg.randint(2.5, (2,)), TypeError, "must be integers.*2.5"),
+    "an order of 300 in one byte": (lambda: tg.randperm(300, dtype=tg.uint8), RuntimeError, "uint8 does not hold all integers from 0 to 299"),
+    "an order of 3000 in float16": (lambda: tg.randperm(3000, dtype=tg.float16), RuntimeError, "float16 does not hold all integers"),
+    "a mean of bools": (
+        lambda: ones(2).bool().scatter_reduce(0, INTEGERS - 1, ones(2).bool(), "mean"), DtypeError, "bools have no mean",
+    ),
+    "edges of bins as a table": (lambda: tg.histogram(ones(2), ones(2, 2)), RuntimeError, "edges of the bins must be a vector"),
+    "no copy of a list": (lambda: tg.asarray([1.0], copy=False), ValueError, "a list becomes a float32 tensor on cpu only by a copy"),
+    "no copy in another dtype": (lambda: tg.asarray(INTEGERS, dtype=tg.float32, copy=False), ValueError, "only by a copy"),
     "bags out of order": (
         lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
     ),
@@ -64,6 +82,20 @@ def test_what_fits_is_kept() -> None:
     assert tensor(2**63 - 1).item() == 2**63 - 1
     assert tensor([math.nan, 2.0], dtype=tg.bool).tolist() == [True, True]
     assert tensor([1, 2], dtype=tg.float16).tolist() == [1, 2]
+
+
+def test_a_learnt_number_is_a_setting_where_nothing_is_recorded() -> None:
+    with tg.no_grad():
+        assert F.leaky_relu(-ones(1), LEARNT).item() == -2
+        assert tg.full((1,), LEARNT).item() == 2
+    assert F.leaky_relu(-ones(1), LEARNT.detach()).item() == -2
+
+
+def test_asarray_without_a_copy_shares_memory() -> None:
+    x = tensor([1.0, 2.0])
+    assert tg.asarray(x, copy=False) is x
+    assert tg.asarray(x.array[::2], copy=False).fill_(5) is not x
+    assert x.tolist() == [5, 2]
 
 
 def test_tensors_of_different_dtypes_are_equal_if_their_numbers_are() -> None:

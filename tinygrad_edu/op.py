@@ -48,6 +48,10 @@ _WRAPPED = (Tensor, np.generic)  # what a setting may be given as in place of an
 def _unwrapped(setting: Any) -> Any:
     """A tensor's array; a number of NumPy's as Python's own, which does not make float64 of float32."""
     if isinstance(setting, Tensor):
+        if setting._requires_grad and grad_mode.enabled:
+            raise TypeError(
+                f"a setting gets no gradient, and {describe(setting)} requires grad: give setting.detach() or a number."
+            )
         return setting.array
     return setting.item() if isinstance(setting, np.generic) else setting
 

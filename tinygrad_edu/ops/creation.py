@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import backend, dtypes
-from ..errors import DeviceError, DtypeError
+from ..clock import owner
+from ..errors import DeviceError, DtypeError, describe, kind
+from ..grad_mode import grad_mode
 from ..op import cast, op
 from ..tensor import Tensor, raw, to_array, wrap
 from .indexing import setitem
@@ -69,8 +71,11 @@ def _home(data: Any, device: Any) -> Any:
 
 
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
-    """`as_tensor`, or with `copy=True` `tensor`."""
+    """`as_tensor`, or with `copy=True` `tensor`; with `copy=False` refused if it cannot share memory."""
     found = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    memory = raw(obj)
+    if copy is False and not (hasattr(memory, "base") and owner(found.array) is owner(memory)):
+        raise ValueError(f"asarray, copy=False: a {kind(obj)} becomes a {found.dtype} tensor on {found.device} only by a copy.")
     return found.requires_grad_(True) if requires_grad else found
 
 
@@ -107,6 +112,8 @@ def _sizes(size: tuple) -> tuple[int, ...]:
 
 def _number(value: Any) -> Any:
     """A number given as a 0-d tensor, or as one of NumPy's, as Python's own."""
+    if isinstance(value, Tensor) and value.requires_grad and grad_mode.enabled:
+        raise TypeError(f"a new tensor passes no gradient on, and {describe(value)} requires grad: give value.item().")
     if isinstance(value, Tensor | np.generic):
         return value.item()
     if not isinstance(value, int | float):  # NumPy makes a NaN of None
@@ -224,6 +231,8 @@ def arange(
     if not all(math.isfinite(a) for a in (start, end, step)):
         raise RuntimeError(f"arange: start, end and step must be finite: {start}, {end}, {step}.")
     wanted = dtypes.as_dtype(dtype) if dtype is not None else dtypes.result_dtype([start, end, step])
+    if wanted.kind == "b":
+        raise DtypeError("arange: bools do not count from start to end; take arange(...).bool().")
     if wanted.kind != "f":
         start, end, step = int(start), int(end), int(step)
     count = math.ceil((end - start) / step)
@@ -394,6 +403,4 @@ def promote_types(type1: Any, type2: Any) -> np.dtype:
 
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether PyTorch's rules allow this conversion in place: not from float to integer, not from numbers to bool."""
-    a, b = dtypes.as_dtype(from_), dtypes.as_dtype(to)
-    rank = {"b": 0, "u": 1, "i": 1, "f": 2}
-    return rank[a.kind] <= rank[b.kind] and not (a.kind == "i" and b.kind == "u")
+    return dtypes.keeps_kind(dtypes.as_dtype(from_), dtypes.as_dtype(to))

@@ -166,10 +166,16 @@ def _integers(low: int, high: int, shape: tuple[int, ...], dtype: np.dtype, numb
     """In [low, high)."""
     if low >= high:
         raise RuntimeError(f"random integers from {low} up to, but without, {high}: there are none.")
-    bounds = dtypes.iinfo(dtype) if dtype.kind in "iu" else None
-    if bounds is not None and not (bounds.min <= low and high - 1 <= bounds.max):
+    limits = None if dtype.kind == "b" else dtypes.finfo(dtype) if dtype.kind == "f" else dtypes.iinfo(dtype)
+    least, most = (0, 1) if limits is None else (limits.min, limits.max)
+    if low < least or high - 1 > most:
         raise RuntimeError(f"random integers from {low} to {high - 1} do not fit into {dtype}.")
     return numbers.integers(low, high, shape, np.int64).astype(dtype, copy=False)
+
+
+def _last_whole(dtype: np.dtype) -> int:
+    """The largest integer up to which the dtype holds every one exactly."""
+    return 1 if dtype.kind == "b" else 2 ** (np.finfo(dtype).nmant + 1) if dtype.kind == "f" else int(dtypes.iinfo(dtype).max)
 
 
 # -- new tensors; all take the options of `_make` --------------------------------------------------------------------
@@ -237,7 +243,7 @@ def randint(low: int = 0, high: Any = None, size: Any = None, *, dtype: Any = No
         low, high = 0, low
     if size is None:
         raise TypeError("randint needs a size: randint(high, size) or randint(low, high, size).")
-    first, last = int(low), int(high)
+    first, last = ints((low, high))
     return _make(lambda *how: _integers(first, last, *how), size, dtype=dtype or dtypes.int64, **options)
 
 
@@ -248,11 +254,14 @@ def randperm(n: int, *, dtype: Any = None, **options: Any) -> Tensor:
     """
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, and it is {n}.")
+    dtype = dtypes.as_dtype(dtype or dtypes.int64)
+    if n - 1 > _last_whole(dtype):
+        raise RuntimeError(f"randperm: {dtype} does not hold all integers from 0 to {n - 1}.")
 
     def draw(shape: tuple[int, ...], dtype: np.dtype, numbers: Any) -> Any:
         return np.argsort(numbers.random(shape)).astype(dtype, copy=False)
 
-    return _make(draw, (n,), dtype=dtype or dtypes.int64, **options)
+    return _make(draw, (n,), dtype=dtype, **options)
 
 
 def rand_like(
@@ -406,7 +415,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
             waiting = numbers.standard_exponential(weights.shape) / weights
         return wrap(np.argsort(waiting, -1)[..., :num_samples].copy())
     rows = weights.reshape(-1, weights.shape[-1]).astype(np.float64)
-    drawn = _by_weight(rows, numbers.random((len(rows), num_samples)))
+    uniform = numbers.random((len(rows), num_samples))
+    drawn = _by_weight(rows, uniform) if len(rows) else uniform
     return wrap(drawn.astype(np.int64).reshape(*input.shape[:-1], num_samples))
 
 
@@ -474,13 +484,6 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
     if to is None and from_ != 0:
         from_, to = 0, from_
     if to is None:
-        kind = self.dtype.kind
-        to = (
-            2
-            if kind == "b"
-            else 2 ** (np.finfo(self.dtype).nmant + 1) + 1
-            if kind == "f"
-            else int(dtypes.iinfo(self.dtype).max) + 1
-        )
-    low, high = int(from_), int(to)
+        to = _last_whole(self.dtype) + 1
+    low, high = ints((from_, to))
     return _fill(self, lambda *how: _integers(low, high, *how), generator, floats=False)

@@ -210,6 +210,8 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f'scatter_reduce: reduce must be "sum", "prod", "mean", "amax" or "amin", not {reduce!r}.')
     if x.dtype == np.bool_:  # as numbers 0 and 1, and back
+        if reduce == "mean":
+            raise DtypeError(f"scatter_reduce: bools have no mean; this is {describe(x)}: convert it with .float().")
         numbers = scatter_reduce(x.to("int64"), dim, index, src.to("int64"), reduce, include_self=include_self)
         return numbers != 0
     dim, found, src = _checked_source("scatter_reduce", x, dim, index, src)

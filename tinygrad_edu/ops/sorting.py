@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dtypes
-from ..errors import DtypeError, describe
+from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import Tensor, wrap
 from .cumulative import running
@@ -357,6 +357,8 @@ def histogram(
     """
     if input.dtype.kind != "f":
         raise DtypeError(f"histogram takes floating-point tensors, not {describe(input)}.")
+    if isinstance(bins, Tensor) and bins.ndim != 1:
+        raise ShapeError(f"histogram: the edges of the bins must be a vector, not {describe(bins)}.")
     edges: Any
     weights: Any
     edges, weights = (x.array.reshape(-1) if isinstance(x, Tensor) else x for x in (bins, weight))
