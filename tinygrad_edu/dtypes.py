@@ -111,6 +111,8 @@ def result_dtype(inputs: Any) -> np.dtype:
     for x in inputs:
         if x is None:
             continue
+        if isinstance(x, np.generic):
+            x = x.item()
         if hasattr(x, "dtype"):
             rank, dtype = (0 if x.ndim else 1), x.dtype
         else:
@@ -126,6 +128,11 @@ def result_dtype(inputs: Any) -> np.dtype:
 
 def _category(dtype: np.dtype) -> int:
     return "biuf".index(dtype.kind) if dtype.kind != "u" else 1
+
+
+def keeps_kind(given: np.dtype, into: np.dtype) -> bool:
+    """Whether numbers of one dtype may be put into another: no fractions into integers, and no numbers into bools."""
+    return _category(given) <= _category(into)
 
 
 def _promote(a: np.dtype, b: np.dtype) -> np.dtype:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-import numpy as np
-
+from .dtypes import keeps_kind
 from .errors import DtypeError, GraphError, ShapeError, describe
 from .tensor import Tensor
 
@@ -48,7 +47,7 @@ def put_into(out: Any, result: Any) -> Tensor:
         raise TypeError(f"out= is one tensor, for a result that is one: the result is {wanted}, and out is {given}.")
     if out.shape != result.shape:
         raise ShapeError(f"out= must have the result's shape: the result is {wanted}, and out is {given}.")
-    if not np.can_cast(result.dtype, out.dtype, "same_kind"):
+    if not keeps_kind(result.dtype, out.dtype):
         raise DtypeError(f"out= would lose the kind of numbers: the result is {wanted}, and out is {given}.")
     if result.requires_grad:
         raise GraphError(

@@ -9,7 +9,7 @@ Operators and methods are given to Tensor in `ops/__init__.py`, where each one i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -303,6 +303,15 @@ class Tensor:
         return repr(self)
 
     # -- copies ----------------------------------------------------------------------------------------------------
+    def __copy__(self) -> Tensor:
+        """A leaf that shares memory with this tensor; copy.deepcopy and clone() copy the numbers, too."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _OWN_STATE})
+        copy.array, copy.name = _current(self), self.name
+        copy._requires_grad = self._requires_grad
+        note_view(copy, self)
+        return copy
+
     def __deepcopy__(self, memo: dict) -> Tensor:
         if self.op is not None:
             raise GraphError("only leaves can be deep-copied; use x.detach().clone(), or x.clone() to stay in the graph.")
@@ -459,15 +468,16 @@ def _from_python(data: Any, wanted: np.dtype | None) -> np.ndarray:
         array = np.asarray(data)
     except (ValueError, TypeError) as error:
         raise ValueError(f"cannot make a tensor of {data!r:.80}: rows must have equal lengths and hold numbers only.") from error
-    if array.dtype == object or array.dtype.kind not in "biuf":
+    too_large = array.dtype.kind == "f" and kinds and kinds <= {int, bool}  # NumPy makes floats of integers beyond int64
+    if too_large or array.dtype.kind not in "biuf":
         raise TypeError(
             f"cannot make a tensor of {type(data).__name__} {data!r:.80}: give numbers, nested lists of them, or an array."
         )
     if wanted is not None:
         return dtypes.fitting(array, wanted).astype(wanted)
     floats = [kind for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "f"]
-    if float in kinds or not kinds:  # Python's numbers, or none at all
-        floats.append(dtypes.get_default_dtype())
+    if array.dtype.kind == "f" and (not kinds or any(not isinstance(kind, np.dtype) for kind in kinds - {int, bool})):
+        floats.append(dtypes.get_default_dtype())  # Python's numbers, or none at all
     return array.astype(np.result_type(*floats)) if floats else array
 
 
@@ -475,7 +485,7 @@ def _plain(data: Any, kinds: set[Any]) -> Any:
     """Nested lists with every tensor in them replaced by its values; `kinds` gets the types of numbers and the dtypes of arrays in them."""
     kind: Any = type(data)
     if kind is not float and kind is not int:  # most are
-        if isinstance(data, list | tuple):
+        if isinstance(data, list | tuple) or (isinstance(data, Sequence) and not isinstance(data, str | bytes)):
             return [_plain(x, kinds) for x in data]
         if isinstance(data, Tensor):
             _warn_of_lost_history(data)
