@@ -156,12 +156,13 @@ def _parse(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str
 
 
 def _from_sublists(given: tuple) -> tuple[str, tuple]:
-    """einsum(x, [0, 1], y, [1, 2], [0, 2]) in letters."""
+    """einsum(x, [0, 1], y, [1, 2], [0, 2]) in letters, which sort as the numbers do."""
+    in_order = string.ascii_uppercase + string.ascii_lowercase
 
     def letters(sublist: Any) -> str:
         if not all(i is Ellipsis or 0 <= i < 52 for i in sublist):
             raise ValueError(f"einsum: dims are named by numbers from 0 to 51, or by ..., and not by {list(sublist)}.")
-        return "".join("..." if i is Ellipsis else string.ascii_letters[i] for i in sublist)
+        return "".join("..." if i is Ellipsis else in_order[i] for i in sublist)
 
     pairs = len(given) // 2
     equation = ",".join(letters(given[2 * i + 1]) for i in range(pairs))

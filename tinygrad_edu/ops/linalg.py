@@ -309,8 +309,9 @@ def eigh(A: Any, UPLO: str = "L") -> Eigh:
     Source: https://pytorch.org/docs/stable/generated/torch.linalg.eigh.html
     """
     check("eigh", A)
-    if UPLO not in ("L", "U"):
+    if UPLO not in ("L", "U", "l", "u"):
         raise ValueError(f'eigh: UPLO must be "L" or "U", not {UPLO!r}.')
+    UPLO = UPLO.upper()
     n = A.shape[-1]
     return Eigh(*_unpack(_eigh(A, UPLO=UPLO), (n,), (n, n)))
 

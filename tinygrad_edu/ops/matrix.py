@@ -80,16 +80,29 @@ def pinverse(input: Any, rcond: Any = 1e-15) -> Any:
 
 
 @op
-def matrix_rank(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+def _matrix_rank(x: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """Count the singular values that are not 0, up to a tolerance as in `pinv`; it has no gradient.
 
     z = how many linearly independent rows (or columns) x has
+    """
+    check("matrix_rank", x, square=hermitian)
+    s = np.linalg.svd(_mirrored(x) if hermitian else x, compute_uv=False)
+    return np.sum(s > _tolerance(x, s, atol, rtol), axis=-1)
+
+
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
+    """How many linearly independent rows (or columns) a matrix has: how many singular values are not 0; it has no gradient.
+
+    Args:
+        A: (..., n, m).
+        tol: what counts as 0, by itself: `atol` with an `rtol` of 0.
+        hermitian: A is symmetric, and only its lower triangle counts.
+        atol, rtol: as in `pinv`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.linalg.matrix_rank.html
     """
-    check("matrix_rank", A, square=hermitian)
-    s = np.linalg.svd(_mirrored(A) if hermitian else A, compute_uv=False)
-    return np.sum(s > _tolerance(A, s, atol, rtol), axis=-1)
+    atol, rtol = (atol, rtol) if tol is None else (tol, 0)
+    return _matrix_rank(A, atol=atol, rtol=rtol, hermitian=hermitian)
 
 
 class LeastSquares(NamedTuple):
@@ -243,12 +256,11 @@ def matrix_exp(x: Any) -> Any:
     """
     check("matrix_exp", x)
     largest = np.max(np.sum(np.abs(x), axis=-1, keepdims=True), axis=-2, keepdims=True) if x.size else x
-    halvings = np.nan_to_num(np.ceil(np.log2(np.maximum(largest, 0.25))) + 2, posinf=0)  # then no row's sizes add up to over 1/4
+    halvings = np.nan_to_num(np.ceil(np.log2(np.maximum(largest, 1))), posinf=0)  # then no row's sizes add up to over 1
     small = x / 2**halvings
-    z = term = identity(x)
-    for i in range(1, 14):  # 0.25¹⁴ / 14! is below float64's rounding
-        term = np.matmul(term, small) / i
-        z = z + term
+    z = one = identity(x)
+    for i in range(18, 0, -1):  # 1 + x·(1 + x/2·(1 + x/3·(...))), small terms first; 1 / 19! is below float64's rounding
+        z = one + np.matmul(small, z) / i
     for i in range(int(halvings.max()) if x.size else 0):
         z = np.where(i < halvings, np.matmul(z, z), z)
     return z

@@ -12,7 +12,8 @@ from ..op import cast, op
 from .arithmetic import div, mul, over
 from .elementwise import abs, sign
 from .indexing import where
-from .linalg import inv, ratio, svdvals
+from .linalg import check, identity, inv, ratio, svdvals
+from .matrix import slogdet
 from .reduction import _total, amax, amin, keep, sum, widely
 from .shape import axes, one_dim, permute, reshape
 from .totals import total_of_products
@@ -148,14 +149,20 @@ def cond(A: Any, p: Any = None) -> Any:
     """The condition number: by how much solving with A may enlarge a relative error.
 
     Args:
-        p: the norm, as in `matrix_norm`; with None, 2 and -2 it is a quotient of singular values, otherwise ‖A‖·‖A⁻¹‖.
+        p: the norm, as in `matrix_norm`; with None, 2 and -2 it is a quotient of singular values, otherwise ‖A‖·‖A⁻¹‖, which is
+            infinite for a singular matrix.
 
     Source: https://pytorch.org/docs/stable/generated/torch.linalg.cond.html
     """
     if p in (None, 2, -2):
         s = svdvals(A)
+        if not s.shape[-1]:
+            return sum(s, dim=-1)
         return div(s[..., -1], s[..., 0]) if p == -2 else div(s[..., 0], s[..., -1])
-    return mul(matrix_norm(A, p), matrix_norm(inv(A), p))
+    check("cond", A)
+    singular = slogdet(A.detach()).sign == 0
+    regular = where(singular[..., None, None], identity(A), A)
+    return where(singular, INF, mul(matrix_norm(A, p), matrix_norm(inv(regular), p)))
 
 
 def renorm(x: Any, p: float, dim: int, maxnorm: float) -> Any:
