@@ -50,13 +50,14 @@ METHODS = {
     "norms": "norm renorm",
     "distance": "dist",
     "statistics": "corrcoef cov",
-    "creation": "",
+    "creation": "is_nonzero",
     "random": "bernoulli bernoulli_ exponential_ multinomial normal_ random_ uniform_",
 }
 
 # Python's operators: name of the special method, file, function. Reflected ones (2 - x) are made from the plain ones.
 OPERATORS = {
     "__getitem__": ("indexing", "getitem"),
+    "__reversed__": ("arranging", "reversed_rows"),
     "__add__": ("arithmetic", "_add"),
     "__sub__": ("arithmetic", "_sub"),
     "__mul__": ("arithmetic", "mul"),

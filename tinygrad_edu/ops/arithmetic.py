@@ -74,7 +74,7 @@ def _scaled(name: str, x: Any, other: Any, alpha: Any) -> Any:
         raise DtypeError(f"{name}: alpha must be a number, not {alpha}, for tensors that are not of bools.")
     if isinstance(alpha, float) and kinds != ["f"]:
         raise DtypeError(f"{name}: alpha={alpha} is a fraction, but the tensors hold integers; convert them with .float().")
-    return other * alpha
+    return other * (bool(alpha) if kinds == ["b"] else alpha)
 
 
 def _no_bools(what: str, *tensors: Any) -> None:
@@ -435,11 +435,11 @@ def _copysign_x(g: Any, z: Any, x: Any, y: Any) -> Any:
     return g * sign(x) * sign(z)
 
 
-@op(dtype="float", dx=_copysign_x)
+@op(dtype="float", dx=_copysign_x, dy=lambda g, z, x, y: _zero(g))
 def copysign(x: Any, y: Any) -> Any:
     """The size of x with the sign of y; the second one's gradient is 0.
 
-    z = |x|·sign y;  ∂x = g where the sign stayed, -g where it turned, 0 at 0
+    z = |x|·sign y;  ∂x = g where the sign stayed, -g where it turned, 0 at 0;  ∂y = 0
 
     Source: https://pytorch.org/docs/stable/generated/torch.copysign.html
     """

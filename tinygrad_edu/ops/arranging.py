@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .joining import stack
 from .shape import _reshape, axes, broadcast_to, clone, ints, numel, one_dim, ravel, reshape, sum_to, transpose
 
@@ -128,11 +128,15 @@ def tile(x: Any, *args: Any, dims: Any = None) -> Any:
     return repeat(x, *((1,) * (x.ndim - len(times)) + times))
 
 
-def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
+def repeat_interleave(x: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Any:
     """Each element repeated, one after another: so often, or as often as `repeats` says for it.
+
+    repeat_interleave(repeats) repeats the indices 0, 1, 2 ...
 
     Source: https://pytorch.org/docs/stable/generated/torch.repeat_interleave.html
     """
+    if repeats is None:
+        x, repeats = wrap(np.arange(len(x), like=x.array)), x
     if dim is None:
         x, dim = ravel(x), 0
     dim = one_dim(dim, x.ndim)
@@ -147,6 +151,11 @@ def repeat_interleave(x: Any, repeats: Any, dim: int | None = None, *, output_si
         apart = broadcast_to(reshape(x, shape=(*before, n, 1, *behind)), shape=(*before, n, times, *behind))
         return reshape(clone(apart), shape=(*before, n * times, *behind))
     return (x if x.ndim else reshape(x, 1))[(slice(None),) * dim + (np.repeat(np.arange(n), counts),)]
+
+
+def reversed_rows(x: Any) -> Any:
+    """Python's reversed(x): the last row first."""
+    return flip(x, 0) if x.ndim else x
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:

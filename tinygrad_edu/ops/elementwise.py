@@ -364,15 +364,17 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise RuntimeError("clamp needs a lower limit, an upper limit or both.")
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
-        z = x if min is None else _clamp_low(x, min)
-        return z if max is None else _clamp_high(z, max)
-    if isinstance(x, Tensor) and x.dtype.kind != "f":
-        if isinstance(min, float) or isinstance(max, float):
-            x = cast(x, dtype=dtypes.get_default_dtype())
-        elif x.dtype == np.bool_:
+    tensors = isinstance(min, Tensor) or isinstance(max, Tensor)
+    if isinstance(x, Tensor) and (tensors or x.dtype.kind != "f"):
+        dtype = dtypes.result_dtype((x, min, max))
+        if dtype == np.bool_ and not tensors:
             raise DtypeError(f"clamp: bools have no limits to keep within; this is {describe(x)}.")
-    return _clamp(x, low=min, high=max)
+        if dtype != x.dtype:
+            x = cast(x, dtype=dtype)
+    if not tensors:
+        return _clamp(x, low=min, high=max)
+    z = x if min is None else _clamp_low(x, min)
+    return z if max is None else _clamp_high(z, max)
 
 
 @op(dtype="common", dx=lambda g, z, x, low: _where(x >= low, g, 0), dlow=lambda g, z, x, low: _where(x < low, g, 0))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..errors import ShapeError, describe
-from ..op import op
+from ..op import cast, op
 from ..tensor import Tensor
 from .padding import pad
 from .shape import clone, one_dim, reshape, unsqueeze
@@ -72,7 +73,12 @@ def cat(tensors: Any, dim: int = 0) -> Any:
         raise ValueError("cat needs at least one tensor.")
     if any(not x.ndim for x in tensors):
         raise RuntimeError("cat cannot join 0-d tensors; use stack.")
-    kept = [x for x in tensors if x.shape != (0,)] or tensors
+    kept = [x for x in tensors if x.shape != (0,)]
+    if not kept:
+        kept, dim = tensors, 0
+    elif len(kept) < len(tensors):  # what is passed over still counts for the dtype
+        dtype = dtypes.result_dtype(tensors)
+        kept = [x if x.dtype == dtype else cast(x, dtype=dtype) for x in kept]
     dim = one_dim(dim, kept[0].ndim)
     first = kept[0].shape
     for x in kept:
