@@ -229,12 +229,12 @@ def choose(condition: Any, x: Any, y: Any) -> Any:
     """
     if not isinstance(condition, np.ndarray) or condition.dtype != np.bool_:
         return np.where(condition, x, y)
-    if type(y) is int and not y and isinstance(x, np.ndarray) and x.dtype in _BITS:
-        return (x.view(_BITS[x.dtype]) * condition).view(x.dtype)
+    if type(y) is int and not y and isinstance(x, np.ndarray) and x.dtype in BITS:
+        return (x.view(BITS[x.dtype]) * condition).view(x.dtype)
     if condition.size < 1024:
         return np.where(condition, x, y)
     x, y = number(x, y) if type(x) in (int, float) else x, number(y, x) if type(y) in (int, float) else y
-    bits = _BITS.get(x.dtype) if hasattr(x, "dtype") else None
+    bits = BITS.get(x.dtype) if hasattr(x, "dtype") else None
     if bits is None or getattr(y, "dtype", None) != x.dtype:
         return np.where(condition, x, y)
     other = y.view(bits)
@@ -250,7 +250,7 @@ def as_strided(x: Any, shape: Any, strides: Any) -> Any:
     return importlib.import_module("cupy.lib.stride_tricks").as_strided(x, shape, strides)
 
 
-_BITS = {np.dtype(kind): np.dtype(bits) for kind, bits in (("float16", "int16"), ("float32", "int32"), ("float64", "int64"))}
+BITS = {np.dtype(kind): np.dtype(bits) for kind, bits in (("float16", "int16"), ("float32", "int32"), ("float64", "int64"))}
 
 
 def special(array: Any) -> Any:
@@ -292,7 +292,7 @@ def extreme_at(array: Any, index: Any, values: Any, largest: bool) -> None:
     if isinstance(array, np.ndarray):
         (np.maximum if largest else np.minimum).at(array, index, values)
         return
-    bits = _BITS.get(array.dtype)
+    bits = BITS.get(array.dtype)
     behind_sign = 0 if bits is None else np.iinfo(bits).max
 
     def turned(found: Any) -> Any:  # twice is not at all

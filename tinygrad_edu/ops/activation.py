@@ -296,7 +296,7 @@ def hardsigmoid(x: Any) -> Any:
     return (x + 3).clip(0, 6) / 6
 
 
-@op(dtype="float", dx=lambda g, z, x: g * _hardswish_slope(x))
+@op(dtype="float", dx=lambda g, z, x: _where(~(x <= -3), g, 0) * _hardswish_slope(x))
 def hardswish(x: Any) -> Any:
     """x times its hardsigmoid.
 

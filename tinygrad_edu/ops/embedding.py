@@ -12,7 +12,7 @@ from ..errors import DtypeError, ShapeError, describe
 from ..grad_mode import no_grad
 from ..op import op
 from ..tensor import raw, wrap
-from .indexing import check_range, masked_fill
+from .indexing import _where, check_range, masked_fill
 from .norms import vector_norm
 from .reduction import max, sum
 from .shape import broadcast_to, one_dim, reshape
@@ -21,20 +21,21 @@ __all__ = ["embedding", "embedding_bag", "one_hot"]
 
 
 # -- rows of a table -------------------------------------------------------------------------------------------------
-@op(dweight=lambda g, z, weight, index, share: _add_rows(_shared(g, share), index=index, rows=weight.shape[0]))
-def _embedding(weight: Any, *, index: Any, share: Any) -> Any:
-    """Look up rows of a table; each row's gradient is the sum over the places where it was used.
+@op(dweight=lambda g, z, weight, index, trained, rate: _add_rows(_counted(g, trained, rate), index=index, rows=weight.shape[0]))
+def _embedding(weight: Any, *, index: Any, trained: Any, rate: Any) -> Any:
+    """Look up rows of a table; each row's gradient is the sum over the places where it was used, unless it is not trained.
 
-    z[n] = weight[index[n]];  ∂weight[index[n]] += share[n]·g[n]
+    z[n] = weight[index[n]];  ∂weight[index[n]] += rate[n]·g[n] where trained[n]
     """
     return weight.take(index, axis=0)
 
 
-def _shared(g: Any, share: Any) -> Any:
-    return g if share is None else g * share
+def _counted(g: Any, trained: Any, rate: Any) -> Any:
+    g = g if trained is None else _where(trained, g, 0)  # also where g is infinite or NaN
+    return g if rate is None else g * rate
 
 
-@op(dx=lambda g, z, x, index, rows: _embedding(g, index=index, share=None))
+@op(dx=lambda g, z, x, index, rows: _embedding(g, index=index, trained=None, rate=None))
 def _add_rows(x: Any, *, index: Any, rows: int) -> Any:
     """Add rows up by number: the derivative of looking them up.
 
@@ -94,14 +95,13 @@ def embedding(
     index = _row_numbers("embedding", input, weight)
     if max_norm is not None:
         _shorten(weight, index, max_norm, norm_type)
-    share = None
+    trained = rate = None
     if padding_idx is not None:
-        share = (index != one_dim(padding_idx, weight.shape[0]))[..., None]
+        trained = (index != one_dim(padding_idx, weight.shape[0]))[..., None]
     if scale_grad_by_freq:
         ones = np.ones_like(index, dtype=np.float32)[..., None]
-        rate = 1 / _embedding(_add_rows(ones, index=index, rows=weight.shape[0]), index=index, share=None).astype(weight.dtype)
-        share = rate if share is None else rate * share
-    return _embedding(weight, index=index, share=share)
+        rate = 1 / _add_rows(ones, index=index, rows=weight.shape[0]).take(index, axis=0).astype(weight.dtype)
+    return _embedding(weight, index=index, trained=trained, rate=rate)
 
 
 def embedding_bag(
@@ -152,7 +152,7 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = rows * reshape(per_sample_weights, shape=(-1, 1))
     if padding_idx is not None:
-        rows = rows * counted[:, None]
+        rows = _where(wrap(counted[:, None]), rows, 0)
     z = _add_rows(rows, index=bag, rows=bags)
     if mode == "mean":
         sizes = _add_rows(counted[:, None].astype(np.float32), index=bag, rows=bags)

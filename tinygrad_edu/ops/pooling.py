@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import require
+from ..backend import BITS, require
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import raw, wrap
@@ -175,24 +175,28 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, stages: Any =
     stages = [*(stages or _maxima(x, windows)[:-1]), largest]
     nan = _may_hold_nan(largest)
     alone = windows.apart and windows.fit and not nan
-    left = np.empty_like(largest, dtype=g.dtype)
-    left[...] = g  # a copy, and in memory as x is
+    bits = BITS[
+        g.dtype
+    ]  # numbers are handed on as their bits: 0 times the bits of infinity is 0, and these less themselves are 0
+    given = np.empty_like(largest, dtype=g.dtype)
+    given[...] = g  # a copy, and in memory as x is
     for parts, z, x in zip(windows.parts, stages[:0:-1], stages[-2::-1], strict=True):
         spread = (np.empty_like if windows.tile and not nan else np.zeros_like)(x, dtype=g.dtype)
+        left, got = given.view(bits), spread.view(bits)
         if alone:  # what the others leave is the last one's
-            last = spread[parts[-1][0]]
+            last = got[parts[-1][0]]
             for place, _ in parts[:-1]:
-                np.multiply(left, x[place] == z, out=spread[place])
-                left = np.subtract(left, spread[place], out=last)
+                np.multiply(left, x[place] == z, out=got[place])
+                left = np.subtract(left, got[place], out=last)
             if left is not last:
                 last[...] = left
         else:
             for place, met, hit in _largest(x, z, parts, nan):
                 share = left[met] * hit
-                spread[place] += share
+                spread[place] += share.view(g.dtype)
                 left[met] -= share
-        left = spread
-    return left
+        given = spread
+    return given
 
 
 @op(dy=lambda g, z, y, x, largest, windows: _max_spread(g, x, largest, windows=windows))
