@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import pickle
 import subprocess
 import sys
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -335,6 +337,22 @@ def test_hooks_of_the_state() -> None:
         model.load_state_dict([])
 
 
+def test_a_model_that_was_loaded_or_has_hooks_of_its_state_is_freed_at_once() -> None:
+    model, seen = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), []
+    model.register_load_state_dict_pre_hook(lambda module, *given: seen.append(type(module)))
+    model.register_load_state_dict_post_hook(lambda module, names: None)
+    held = weakref.ref(model[0].weight)
+    gc.collect()
+    gc.disable()
+    try:
+        model.load_state_dict(model.state_dict())
+        assert seen == [nn.Sequential]
+        del model
+        assert held() is None  # without the garbage collector
+    finally:
+        gc.enable()
+
+
 def test_batch_norm_reads_states_that_do_not_count_the_batches() -> None:
     """As PyTorch does, whose states before 0.4.1 had no counter."""
     layer = nn.BatchNorm1d(2)
@@ -429,6 +447,19 @@ class Several(nn.Module):
 USES = {0: (0,), 1: (1,), 2: (0, 1)}  # which inputs an output is computed from
 
 
+def test_backward_hooks_of_an_output_that_is_no_tensor_are_said_not_to_be_called() -> None:
+    class Named(nn.Module):
+        def forward(self, x: tg.Tensor) -> dict[str, tg.Tensor]:
+            return {"twice": 2 * x}
+
+    model = Named()
+    x = tg.ones(2, requires_grad=True)
+    model.register_full_backward_hook(lambda *given: pytest.fail("called"))
+    with pytest.warns(UserWarning, match="Named are not called: its output is a dict"):
+        model(x)["twice"].sum().backward()
+    assert x.grad.tolist() == [2, 2]
+
+
 @pytest.mark.parametrize(
     ("tracked", "reached"),
     [((0, 1), k) for k in ((0,), (1,), (2,), (0, 1), (0, 1, 2))] + [((0,), (0,)), ((0,), (1, 2)), ((1,), (1,)), ((1,), (0, 2))],
@@ -502,7 +533,14 @@ def test_lists_and_dicts() -> None:
         table["absent"]
     weights = nn.ParameterList([tg.ones(2), nn.Parameter(tg.zeros(1))])
     assert [p.requires_grad for p in weights.parameters()] == [True, True]
-    assert repr(weights[1:]) == "ParameterList(\n  (0): Parameter containing: [float32 of size 1]\n)"
+    assert repr(weights[1:]) == "ParameterList(  (0): Parameter containing: [float32 of size 1])"
+    for position, wrong, says in (
+        (4, nn.ReLU(), "position 4 is out of range for ModuleList of length 3"),
+        (0, tg, "takes Modules"),
+    ):
+        with pytest.raises((IndexError, TypeError), match=says):
+            layers.insert(position, wrong)
+        assert len(layers) == 3
     named = nn.ParameterDict({"a": tg.ones(2)})
     assert isinstance(named["a"], nn.Parameter)
     assert list(named.state_dict()) == ["a"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
+from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.nn.utils import parametrizations, parametrize
 
 quick = settings(max_examples=20, deadline=None)
@@ -149,6 +150,14 @@ def test_refused_parametrizations_change_nothing() -> None:
     assert not parametrize.is_parametrized(layer)
     parametrize.register_parametrization(layer, "weight", Longer(), unsafe=True)
     assert layer.weight.shape == (4, 2)
+    inverse = nn.Identity()
+    inverse.right_inverse = lambda x: x[:1]  # type: ignore[assignment]
+    for row in (Longer(), inverse):
+        with pytest.raises(ValueError, match="unsafe"):
+            parametrize.register_parametrization(layer, "weight", row)
+        assert layer.weight.shape == (4, 2)
+    with pytest.raises(ShapeError, match=r"\(1, 2\) does not fit"):
+        parametrize.register_parametrization(nn.Linear(2, 2), "weight", Symmetric()).weight = tg.ones(1, 2)
     for wrong, says in ((Symmetric, "the class Symmetric: make one of it"), (lambda x: x, "<function")):
         with pytest.raises(TypeError, match=f"a parametrization is a Module .* not {says}"):
             parametrize.register_parametrization(layer, "bias", wrong)  # type: ignore[arg-type]

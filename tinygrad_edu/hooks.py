@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .clock import mark_setting
 
 
 class HookHandle:
-    """What `register_hook` returns: `remove()` takes the hook away."""
+    """What `register_hook` returns: `remove()` takes the hook away, and so does the end of `with tensor.register_hook(...):`."""
 
     def __init__(self, hooks: dict, hook: Callable) -> None:
         self._hooks = hooks
@@ -18,3 +19,9 @@ class HookHandle:
     def remove(self) -> None:
         self._hooks.pop(self, None)
         mark_setting()
+
+    def __enter__(self) -> HookHandle:
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.remove()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..callsite import warn
 from ..grad_mode import is_grad_enabled
 from ..ops.creation import zeros_like
 from ..ops.joining import cat
@@ -18,7 +19,7 @@ class BackwardHooks:
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self.grad_output: tuple = ()
+        self.grad_output: tuple | None = ()  # None where there can be none
         self.no_inputs: tuple | None = None  # where none requires grad: then there is nothing to wait for
 
     def inputs(self, args: tuple) -> tuple:
@@ -27,24 +28,36 @@ class BackwardHooks:
         return passed
 
     def outputs(self, output: Any) -> Any:
-        outputs = output if isinstance(output, tuple) else (output,)
-        passed = _together(outputs, self._outputs_known)
-        return passed if isinstance(output, tuple) else passed[0]
+        if not isinstance(output, Tensor | tuple):
+            warn(
+                f"the backward hooks of {type(self.module).__name__} are not called: its output is a {type(output).__name__}, in which no "
+                "gradients are looked for. Let forward() return a tensor or a tuple of tensors."
+            )
+            self.grad_output = None
+            return output
+        passed = _together(output if isinstance(output, tuple) else (output,), self._outputs_known)
+        if isinstance(output, tuple):
+            return type(output)(*passed) if hasattr(output, "_fields") else passed
+        return passed[0]
 
     def _outputs_known(self, outputs: tuple, found: list[Tensor | None]) -> tuple:
-        self.grad_output = tuple(found)
+        grads = tuple(found)
         for hook in list((self.module._backward_pre_hooks or {}).values()):
-            self.grad_output = _replaced(self.grad_output, hook(self.module, self.grad_output))
-        if self.no_inputs is not None:
-            self._run(self.no_inputs)
-        return self.grad_output
+            grads = _replaced(grads, hook(self.module, grads))
+        self.grad_output = grads
+        if self.no_inputs is not None and any(g is not None for g in self._run(self.no_inputs)):
+            raise RuntimeError(
+                f"a backward hook of {type(self.module).__name__} returned a gradient, and none of the module's inputs requires grad: "
+                "return None."
+            )
+        return grads
 
     def _inputs_known(self, inputs: tuple, found: list[Tensor | None]) -> tuple:
         none = [g is None and isinstance(x, Tensor) for x, g in zip(inputs, found, strict=True)]
         return self._run(tuple(zeros_like(x) if is_none else g for x, g, is_none in zip(inputs, found, none, strict=True)))
 
     def _run(self, grads: tuple) -> tuple:
-        for hook in list((self.module._backward_hooks or {}).values()):
+        for hook in [] if self.grad_output is None else list((self.module._backward_hooks or {}).values()):
             grads = _replaced(grads, hook(self.module, grads, self.grad_output))
         return grads
 

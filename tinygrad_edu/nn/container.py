@@ -38,7 +38,7 @@ class _Listed(Module):
         for key in self._keys():
             delattr(self, key)
         for i, item in enumerate(items):
-            setattr(self, str(i), self._checked(item))
+            setattr(self, str(i), item)
 
     def _checked(self, item: Any) -> Any:
         if not isinstance(item, self._kind):
@@ -79,11 +79,14 @@ class _Listed(Module):
             self.append(item)
         return self
 
-    def insert(self, index: int, item: Any) -> None:
-        """Put one before position `index`."""
+    def insert(self, index: int, item: Any) -> Any:
+        """Put one before position `index`, from -len to len; returns the container."""
         items = self._items()
-        items.insert(index, item)
+        if not -len(items) <= index <= len(items):
+            raise IndexError(f"insert: position {index} is out of range for {type(self).__name__} of length {len(items)}.")
+        items.insert(index, self._checked(item))
         self._replace_all(items)
+        return self
 
     def pop(self, index: int = -1) -> Any:
         """Take one out and return it."""
@@ -177,11 +180,10 @@ class ModuleList(_Listed):
 
 def _lines_of_parameters(module: Module) -> str:
     """A line for each parameter, with its dtype and size."""
-    lines = [
-        f"\n  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+    return "\n".join(
+        f"  ({name}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
         for name, p in module._own(Parameter)
-    ]
-    return f"{type(module).__name__}({''.join(lines)}" + "\n" * bool(lines) + ")"
+    )
 
 
 class ParameterList(_Listed):
@@ -199,7 +201,7 @@ class ParameterList(_Listed):
     def _checked(self, item: Any) -> Any:
         return super()._checked(Parameter(item) if isinstance(item, Tensor) and not isinstance(item, Parameter) else item)
 
-    def __repr__(self) -> str:
+    def extra_repr(self) -> str:
         return _lines_of_parameters(self)
 
 
@@ -280,9 +282,13 @@ class ParameterDict(_Named):
         super().__init__()
         self.update(parameters or {})
 
+    def update(self, items: Any) -> None:
+        """Add or replace parameters from a mapping or from pairs; those of a plain dict in the order of their names, as in PyTorch."""
+        super().update(sorted(items.items()) if type(items) is dict else items)
+
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter under a key, or the default."""
         return dict(self._own(Parameter)).get(key, default)
 
-    def __repr__(self) -> str:
+    def extra_repr(self) -> str:
         return _lines_of_parameters(self)

@@ -55,9 +55,9 @@ class _Lazy(Module):
         for parameter in self.parameters():
             parameter.__class__ = UninitializedParameter
 
-    def forward(self, input: Tensor) -> Any:
-        args, settings = vars(self).pop("_rest")
-        whole = self.becomes(input.shape[self.dim], *args, **settings)
+    def forward(self, input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        rest, settings = vars(self).pop("_rest")
+        whole = self.becomes(input.shape[self.dim], *rest, **settings)
         self.__class__ = self.becomes
         for name, value in vars(whole).items():
             own = vars(self)[name]
@@ -66,7 +66,7 @@ class _Lazy(Module):
                 own.data = value.data.to(own)
             elif name != "training":
                 vars(self)[name] = value
-        return self.forward(input)
+        return self.forward(input, *args, **kwargs)
 
 
 def _lazy(layer: type, dim: int, **defaults: Any) -> Any:

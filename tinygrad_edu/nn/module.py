@@ -435,10 +435,9 @@ class Module(State):
 
     def __repr__(self) -> str:
         children = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._own(Module)]
-        extra = self.extra_repr()
-        if not children:
+        lines = (extra.split("\n") if (extra := self.extra_repr()) else []) + children
+        if not children and len(lines) < 2:
             return f"{self._get_name()}({extra})"
-        lines = ([extra] if extra else []) + children
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 

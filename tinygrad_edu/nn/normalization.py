@@ -95,7 +95,7 @@ class _BatchNorm(_Channels):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
+        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             seen = self.num_batches_tracked.array
             seen += 1
             mark_changed(seen)

@@ -88,35 +88,17 @@ class State:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict of names and tensors, not a {type(state_dict).__name__}.")
-        metadata = getattr(state_dict, "_metadata", {})
-        found = IncompatibleKeys([], [])
-        wrong: list[str] = []
-        changes: list[Callable[[], Any]] = []
-        after: list[Callable[[], Any]] = []
-
-        def read(module: Any, state: dict[str, Any], prefix: str) -> None:
-            own = {**metadata.get(prefix[:-1], {}), "assign_to_params_buffers": assign, CHANGES: changes}
-            module._load_from_state_dict(state, prefix, own, True, found.missing_keys, found.unexpected_keys, wrong)
-            for name, child in module._modules.items():
-                path = f"{prefix}{name}."
-                read(child, {key: value for key, value in state.items() if key.startswith(path)}, path)
-            after.extend(partial(hook, module, found) for hook in _hooks(module._load_state_dict_post_hooks))
-
-        def refuse() -> None:
-            names = {"missing": found.missing_keys, "unexpected": found.unexpected_keys} if strict else {}
-            if problems := [f"{what}: {', '.join(those)}" for what, those in names.items() if those] + wrong:
-                raise RuntimeError(f"this state dict does not fit {type(self).__name__}. " + ". ".join(problems) + ".")
-
-        read(self, dict(state_dict), "")
-        if wrong or not after:  # else the hooks may yet excuse what is missing
-            refuse()
+        found = _Reading(getattr(state_dict, "_metadata", {}), assign)
+        found.read(self, dict(state_dict), "")
+        if found.wrong or not found.after:  # else the hooks may yet excuse what is missing
+            found.refuse(self, strict)
         with no_grad():
-            for change in changes:
+            for change in found.changes:
                 change()
-        for hook in after:
+        for hook in found.after:
             hook()
-        refuse()
-        return found
+        found.refuse(self, strict)
+        return found.names
 
     def _load_from_state_dict(
         self,
@@ -129,8 +111,9 @@ class State:
         error_msgs: list[str],
     ) -> None:
         """Read what is this module's own, and add to the lists what does not fit; `local_metadata` has the version that was written."""
-        for hook in _hooks(self._load_state_dict_pre_hooks):
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        for hook, with_module in _hooks(self._load_state_dict_pre_hooks):
+            all_of_it = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            hook(self, *all_of_it) if with_module else hook(*all_of_it)
         own, changes = self._own_state(), []
         takes = {*own} | ({EXTRA} if hasattr(self, "set_extra_state") else set())
         for name in (*own, EXTRA) if EXTRA in takes else own:
@@ -174,10 +157,10 @@ class State:
     def register_load_state_dict_pre_hook(self, hook: Callable) -> HookHandle:
         """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before the module
         reads its state; it may change the state, to give parameters other names."""
-        return self._add_hook("_load_state_dict_pre_hooks", partial(hook, self))
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> HookHandle:
-        return self._add_hook("_load_state_dict_pre_hooks", partial(hook, self) if with_module else hook)
+        return self._add_hook("_load_state_dict_pre_hooks", (hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> HookHandle:
         """Call `hook(module, incompatible_keys)` after the module and those inside it were loaded; it may take names out of the lists
@@ -185,5 +168,31 @@ class State:
         return self._add_hook("_load_state_dict_post_hooks", hook)
 
 
-def _hooks(held: dict | None) -> list[Callable]:
+class _Reading:
+    """A state dict being read: what was found in it, and what is to be done when all of it fits."""
+
+    def __init__(self, metadata: dict[str, Any], assign: bool) -> None:
+        self.metadata, self.assign = metadata, assign
+        self.names = IncompatibleKeys([], [])
+        self.wrong: list[str] = []
+        self.changes: list[Callable[[], Any]] = []
+        self.after: list[Callable[[], Any]] = []
+
+    def read(self, module: Any, state: dict[str, Any], prefix: str) -> None:
+        """Let a module, and those inside it, read what is theirs."""
+        own = {**self.metadata.get(prefix[:-1], {}), "assign_to_params_buffers": self.assign, CHANGES: self.changes}
+        module._load_from_state_dict(state, prefix, own, True, *self.names, self.wrong)
+        for name, child in module._modules.items():
+            path = f"{prefix}{name}."
+            self.read(child, {key: value for key, value in state.items() if key.startswith(path)}, path)
+        self.after.extend(partial(hook, module, self.names) for hook in _hooks(module._load_state_dict_post_hooks))
+
+    def refuse(self, module: Any, strict: bool) -> None:
+        """Raise if anything does not fit."""
+        names = {"missing": self.names.missing_keys, "unexpected": self.names.unexpected_keys} if strict else {}
+        if problems := [f"{what}: {', '.join(those)}" for what, those in names.items() if those] + self.wrong:
+            raise RuntimeError(f"this state dict does not fit {type(module).__name__}. " + ". ".join(problems) + ".")
+
+
+def _hooks(held: dict | None) -> list[Any]:
     return list((held or {}).values())

@@ -37,7 +37,7 @@ def fuse_conv_bn_weights(
     channels = (1, -1) if transpose else (-1, 1)
     weight = conv_w * scale.reshape(*channels, *(1,) * (conv_w.ndim - 2))
     return Parameter(weight.to(conv_w.dtype), conv_w.requires_grad), Parameter(
-        (bias - bn_rm) * scale + shift, conv_w.requires_grad
+        (bias - bn_rm) * scale + shift, (conv_w if conv_b is None else conv_b).requires_grad
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from ...errors import check_whole
+from ...errors import ShapeError, check_whole
 from ...grad_mode import no_grad
 from ...ops.arithmetic import maximum
 from ...ops.creation import eye
@@ -49,7 +50,16 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
     Source: Salimans, Kingma 2016; https://pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
     """
-    return register_parametrization(module, name, _WeightNorm(dim))
+    register_parametrization(module, name, _WeightNorm(dim))
+    module._register_load_state_dict_pre_hook(partial(_read_older_names, name))
+    return module
+
+
+def _read_older_names(name: str, state_dict: dict[str, Any], prefix: str, *more: Any) -> None:
+    """Let a state dict of the older form, with weight_g and weight_v, be read, too."""
+    for older, newer in ((f"{name}_g", "original0"), (f"{name}_v", "original1")):
+        if prefix + older in state_dict:
+            state_dict[f"{prefix}parametrizations.{name}.{newer}"] = state_dict.pop(prefix + older)
 
 
 class _SpectralNorm(Module):
@@ -124,7 +134,7 @@ class _Orthogonal(Module):
 
     def __init__(self, weight: Tensor, orthogonal_map: str) -> None:
         super().__init__()
-        self.orthogonal_map, self.wide = orthogonal_map, weight.shape[-2] < weight.shape[-1]
+        self.orthogonal_map, self.size, self.wide = orthogonal_map, weight.shape, weight.shape[-2] < weight.shape[-1]
         self.register_buffer("base", None)
 
     def forward(self, free: Tensor) -> Tensor:
@@ -142,6 +152,8 @@ class _Orthogonal(Module):
         return w.mT if self.wide else w
 
     def right_inverse(self, weight: Tensor) -> Tensor:
+        if weight.shape != self.size:
+            raise ShapeError(f"this orthogonal weight has the shape {self.size}; {weight.shape} cannot be assigned to it.")
         tall = weight.mT if self.wide else weight
         rows, columns = tall.shape[-2:]
         if rows != columns:

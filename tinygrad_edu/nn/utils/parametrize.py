@@ -52,9 +52,13 @@ class ParametrizationList(ModuleList):
     def right_inverse(self, value: Tensor) -> None:
         """Let the originals be such that the computed tensor is `value`."""
         parts = self._inverse(value, strict=True)
+        pairs = list(zip((getattr(self, name) for name in self.names), [parts] if self.is_tensor else parts, strict=True))
+        for held, part in pairs:
+            if part.shape != held.shape:
+                raise ShapeError(f"a tensor of shape {value.shape} does not fit: it would change {held.shape} to {part.shape}.")
         with no_grad():
-            for name, part in zip(self.names, [parts] if self.is_tensor else parts, strict=True):
-                getattr(self, name).copy_(part)
+            for held, part in pairs:
+                held.copy_(part)
 
     def forward(self) -> Tensor:
         """The tensor."""
@@ -126,6 +130,8 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
         with no_grad():
             before = getattr(module, tensor_name)
             _check_kind(tensor_name, before, parametrization(before), unsafe)
+            if hasattr(parametrization, "right_inverse"):
+                _check_kind(tensor_name, before, parametrization.right_inverse(before), unsafe)
         module.parametrizations[tensor_name].append(parametrization)
         return module
     original = module.__dict__.get(tensor_name)
