@@ -372,8 +372,9 @@ def _against_label(name: str, input: Any, target: Any) -> tuple[Any, Any, Any]:
     return scores, own, np.arange(scores.shape[1], like=labels) != labels[:, None]
 
 
-def _per_sample(losses: Any, input: Any, reduction: str) -> Any:
-    return reduced(losses if input.ndim == 2 else reshape(losses, shape=()), reduction)
+def _per_sample(losses: Any, batched: bool, reduction: str) -> Any:
+    """Losses of one dim, (N,), or of none where there is a single sample without that dim."""
+    return reduced(losses if batched else reshape(losses, shape=()), reduction)
 
 
 @op(dx=lambda g, z, x, labels, margin: _less_their_sum(g * (z > 0), labels))
@@ -430,7 +431,7 @@ def multi_margin_loss(
     losses = mean(costs, 1)
     if weight is not None:
         losses = losses * weight[labels.astype(np.int64)]
-    return _per_sample(losses, input, reduction)
+    return _per_sample(losses, target.ndim > 0, reduction)
 
 
 def one_vs_all_hinge_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
@@ -447,7 +448,7 @@ def one_vs_all_hinge_loss(input: Any, target: Any, margin: float = 1.0, reductio
     reduction = reduction_of(reduction)
     scores, own, others = _against_label("one_vs_all_hinge_loss", input, target)
     losses = relu(margin - own)[:, 0] + sum(relu(scores + margin) * others, 1)
-    return _per_sample(losses, input, reduction)
+    return _per_sample(losses, target.ndim > 0, reduction)
 
 
 def structured_svm_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
@@ -467,7 +468,7 @@ def structured_svm_loss(input: Any, target: Any, margin: float = 1.0, reduction:
     if scores.shape[1] < 2:
         raise ShapeError(f"structured_svm_loss needs at least 2 classes; the input is {describe(input)}.")
     rival = amax(where(others, scores, -math.inf), dim=1)
-    return _per_sample(relu(rival - own[:, 0] + margin), input, reduction)
+    return _per_sample(relu(rival - own[:, 0] + margin), target.ndim > 0, reduction)
 
 
 def multilabel_margin_loss(
@@ -499,4 +500,4 @@ def multilabel_margin_loss(
     wrong[sample, own] = 0
     excess = _excess(_index(scores, index=(sample,)), labels=own, margin=1.0) * wrap(wrong[sample])
     losses = _put_back(sum(excess, 1), shape=scores.shape[:1], index=(sample,)) / classes
-    return _per_sample(losses, input, reduction)
+    return _per_sample(losses, input.ndim > 1, reduction)
