@@ -183,6 +183,10 @@ def test_hooks_and_retained_gradients() -> None:
     with pytest.raises(TypeError, match="unsupported operand") as caught:
         (x * 3).sum().backward()
     assert not hasattr(caught.value, "__notes__")  # no rule has failed
+    leaf = tg.ones(2, requires_grad=True)
+    leaf.register_post_accumulate_grad_hook(lambda t: t.grad * 2)
+    with pytest.raises(GraphError, match="register_post_accumulate_grad_hook returned something .* register_hook"):
+        (leaf * 3).sum().backward()
 
 
 def test_only_what_is_on_the_way_is_computed() -> None:
@@ -353,6 +357,8 @@ def test_what_cannot_be_asked_for_is_refused_before_anything_is_used_up() -> Non
         (lambda: autograd.backward(y, inputs=[]), GraphError, r"inputs=\[\]"),
         (lambda: autograd.backward(y, inputs=constant), GraphError, r"^backward\(inputs=\.\.\.\): .* does not require grad"),
         (lambda: autograd.grad(y, constant), GraphError, r"^autograd\.grad: .* does not require grad"),
+        (lambda: autograd.grad(y, []), ValueError, "no gradient at all"),
+        (lambda: setattr(w, "grad", w), GraphError, "its own gradient"),
         (lambda: autograd.grad(y, [w, x]), GraphError, "do not depend on x"),
         (lambda: autograd.grad(weighted(x, constant * w), [w, x]), GraphError, "do not depend on x"),
         (lambda: autograd.grad(y, [w, x], materialize_grads=True, allow_unused=False), ValueError, "allow_unused=False"),

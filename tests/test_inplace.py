@@ -183,6 +183,18 @@ def test_what_is_refused() -> None:
         h += tg.ones(3, 2)
     with pytest.raises(DtypeError, match="float"):
         tg.ones(2, dtype=tg.int64).add_(0.5)
+    with tg.no_grad():
+        unrecorded = h[:1]
+    before = tg.zeros(2)
+    row = before[:1]
+    before.requires_grad_()
+    for view in (unrecorded, row):  # backward would give the gradient of what its base was
+        with pytest.raises(InplaceError, match=r"a view without history of .*no_grad"):
+            view.mul_(2)
+    assert before.tolist() == [0, 0]
+    part = tg.zeros(2)[:1].requires_grad_()  # a leaf, and its views are views of it alone
+    with pytest.raises(InplaceError, match="shares memory"):
+        part.view(1).mul_(2)
     assert w.tolist() == h.tolist() == [1, 2]
 
     def lost() -> tg.Tensor:
@@ -197,6 +209,21 @@ def test_what_is_refused() -> None:
     h *= 2
     with pytest.raises(InplaceError, match=r"through detach\(\) or data, which cannot follow\. .* clone\(\)"):
         detached.sum()
+    forgetful = h[0].detach_()
+    h *= 2
+    with pytest.raises(InplaceError, match=r"through detach\(\) or data, which cannot follow"):
+        forgetful.item()
+
+
+def test_hooks_of_a_view_that_follows() -> None:
+    w, seen = tg.tensor([1.0, 2.0], requires_grad=True), []
+    h = w * 1
+    view = h[1]
+    h *= 3
+    view.register_hook(lambda g: seen.append(g.item()))
+    (view * 5).backward()
+    assert seen == [5]
+    assert w.grad.tolist() == [0, 15]
 
 
 def test_out_is_a_tensor_that_the_result_fits_into() -> None:

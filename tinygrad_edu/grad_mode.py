@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ContextDecorator
 from typing import Any
 
@@ -36,6 +38,29 @@ class _Switch(ContextDecorator):
 
     def _recreate_cm(self) -> _Switch:  # a decorated function may run in several threads at once
         return _Switch(self._mode)
+
+    def __call__(self, function: Callable) -> Any:
+        return self._between_yields(function) if inspect.isgeneratorfunction(function) else super().__call__(function)
+
+    def _between_yields(self, function: Callable) -> Callable:
+        """A generator function that records or not while it runs itself, and leaves it to its caller in between."""
+
+        @functools.wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Generator:
+            generator = function(*args, **kwargs)
+            go_on, value = generator.send, None
+            while True:
+                with self._recreate_cm():
+                    try:
+                        found = go_on(value)
+                    except StopIteration as end:
+                        return end.value
+                try:
+                    go_on, value = generator.send, (yield found)
+                except BaseException as error:  # thrown in by the caller; close() throws GeneratorExit
+                    go_on, value = generator.throw, error
+
+        return generate
 
 
 def no_grad(function: Callable | None = None) -> Any:

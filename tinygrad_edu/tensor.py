@@ -101,17 +101,23 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it: `backward` leaves gradients in leaves."""
-        return self.op is None
+        return self._followed().op is None
 
     @property
     def grad_fn(self) -> GradFn | None:
         """The operation that made it and that operation's inputs, for reading; None for a leaf."""
-        return None if self.op is None else GradFn(self)
+        return None if self._followed().op is None else GradFn(self)
+
+    def _followed(self) -> Tensor:
+        """This tensor, which as a view has followed what was recorded of its base."""
+        if self.base is not None:
+            refresh(self)
+        return self
 
     # -- gradients -------------------------------------------------------------------------------------------------
     @property
     def requires_grad(self) -> bool:
-        return self._requires_grad
+        return self._followed()._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -122,10 +128,12 @@ class Tensor:
             )
         if not value and self.op is not None:
             raise GraphError("a tensor that an operation made cannot stop requiring grad; use .detach() instead.")
-        if bool(value) != self._requires_grad:
+        if bool(value) != self.requires_grad:
             self._requires_grad = bool(value)
             self.serial = tick()
             self._switched = (*self._switched[1 - MAX_SWITCHES :], self.serial)
+            if self.base is not None:
+                self.base = self.base[0], None  # what it is from now on, it is by itself: it shares memory, as detach() does
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the tensor itself."""
@@ -148,11 +156,17 @@ class Tensor:
         if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape or value.dtype != self.dtype):
             given = f"{value.shape} {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(f".grad must be None or a tensor like its owner, {self.shape} {self.dtype}; this is {given}.")
+        if value is self:
+            raise GraphError("a tensor cannot be its own gradient.")
         self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     def retain_grad(self) -> None:
         """Let `backward` leave this tensor's gradient in `.grad` although it is not a leaf."""
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise GraphError("retain_grad() on a tensor that does not require grad: no gradient will ever reach it.")
         if self.op is not None:
             self._retain()
@@ -168,7 +182,7 @@ class Tensor:
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Call `hook(gradient)` when this tensor's gradient is complete; what it returns, if anything, replaces it."""
-        if not self._requires_grad:
+        if not self.requires_grad:
             raise GraphError("register_hook() on a tensor that does not require grad: no gradient will ever reach it.")
         if self._hooks is None:
             self._hooks = {}
@@ -176,7 +190,7 @@ class Tensor:
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call `hook(tensor)` when `backward` has filled this leaf's `.grad`: an optimizer's step may be taken there."""
-        if not self._requires_grad or self.op is not None:
+        if not self.requires_grad or self.op is not None:
             raise GraphError(
                 "register_post_accumulate_grad_hook() is for leaves that require grad: backward() fills their .grad."
             )
@@ -186,20 +200,23 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same values without history; shares memory with this tensor."""
-        if self.base is not None:
-            refresh(self)
-        same = wrap(self.array)
+        same = wrap(self._followed().array)
         note_view(same, self)
         return same
 
     def detach_(self) -> Tensor:
-        """Forget how this tensor was made: it becomes a leaf that does not require grad."""
-        if self.op is None:
+        """Forget how this tensor was made: it becomes a leaf that does not require grad; a view shares memory, as that of detach() does."""
+        if self._followed().op is None:
             self.requires_grad = False
             return self
+        base, anchor = self.base, self._anchor
         for attribute in _HISTORY:
             self.__dict__.pop(attribute, None)
         self.serial = self._changed_at = tick()
+        if base is not None:
+            self.base = base[0], None
+        if anchor is not None:  # its own views go on following it
+            self._anchor = anchor
         return self
 
     @property
@@ -209,7 +226,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        array = _current(value) if isinstance(value, Tensor) else to_array(value, None, None, copy=True)
+        array = value._followed().array if isinstance(value, Tensor) else to_array(value, None, None, copy=True)
         if self._requires_grad and array.dtype.kind != "f":
             raise DtypeError(f"the data of a tensor that requires grad must be floating-point, not {array.dtype}.")
         self.array = array
@@ -221,18 +238,16 @@ class Tensor:
 
         What NumPy writes into it no tensor notices: change it before the tensor is used, or give NumPy a copy.
         """
-        if self.base is not None:
-            refresh(self)
         if force:
-            return backend.place(self.array, backend.CPU)
-        if self._requires_grad:
+            return backend.place(self._followed().array, backend.CPU)
+        if self.requires_grad and grad_mode.enabled:
             raise GraphError("numpy() of a tensor that requires grad would lose its history: write x.detach().numpy().")
         if not isinstance(self.array, np.ndarray):
             raise DeviceError(f"numpy() of a tensor on {self.device}: write x.cpu().numpy().")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self._requires_grad:
+        if self.requires_grad and grad_mode.enabled:
             raise GraphError(
                 "a NumPy function called with a tensor that requires grad would lose its history: call this library's function, as "
                 "tg.sin(x) and not np.sin(x). If no gradient is wanted, write x.detach(), or of a loss to keep or to plot loss.item()."
@@ -241,17 +256,13 @@ class Tensor:
 
     def item(self) -> Any:
         """The one number in it, as a Python scalar."""
-        if self.base is not None:
-            refresh(self)
-        if self.array.size != 1:
+        if self._followed().array.size != 1:
             raise ShapeError(f"item() needs exactly one element; this tensor has shape {self.shape}. Use tolist() or index it.")
         return backend.place(self.array, backend.CPU).item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists (a scalar for a 0-d tensor)."""
-        if self.base is not None:
-            refresh(self)
-        return backend.place(self.array, backend.CPU).tolist()
+        return backend.place(self._followed().array, backend.CPU).tolist()
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
@@ -313,7 +324,7 @@ class Tensor:
         return copy
 
     def __deepcopy__(self, memo: dict) -> Tensor:
-        if self.op is not None:
+        if not self.is_leaf:
             raise GraphError("only leaves can be deep-copied; use x.detach().clone(), or x.clone() to stay in the graph.")
         copy = object.__new__(type(self))
         copy.__setstate__(self.__getstate__())
@@ -321,7 +332,7 @@ class Tensor:
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.op is not None:
+        if not self.is_leaf:
             raise GraphError("only leaves can be pickled; use x.detach().")
         extra = {k: v for k, v in self.__dict__.items() if k not in _OWN_STATE}
         return {"array": self.array.copy(), "requires_grad": self._requires_grad, "name": self.name, "extra": extra}
@@ -403,13 +414,6 @@ def raw(x: Any) -> Any:
     return x.array if isinstance(x, Tensor) else x
 
 
-def _current(t: Tensor) -> Any:
-    """A tensor's array; that of a view after it has followed its base."""
-    if t.base is not None:
-        refresh(t)
-    return t.array
-
-
 def _warn_of_lost_history(t: Tensor) -> None:
     if t._requires_grad and grad_mode.enabled:
         warn(
@@ -425,7 +429,7 @@ def to_array(data: Any, dtype: Any, device: Any, copy: bool) -> Any:
     if isinstance(data, Tensor):
         if copy:
             _warn_of_lost_history(data)
-        data = _current(data)
+        data = data._followed().array
     elif isinstance(data, np.generic):
         data = np.asarray(data)
     if not hasattr(data, "__array_function__"):  # Python's own data: PyTorch's defaults for dtype and device

@@ -130,7 +130,7 @@ def _jacobian(y: Tensor, xs: Any, create_graph: bool, strict: bool = False) -> t
     """The derivatives of one output by each input: shapes (*y.shape, *x.shape), a row for each of its elements."""
     rows = []
     for i in range(y.array.size):
-        one = np.zeros_like(y.array)
+        one = np.zeros_like(y.array, order="C")  # else reshape would copy what lies in another order
         one.reshape(-1)[i] = 1
         rows.append(_grads([y], xs, [wrap(one)], create_graph, strict))
     return tuple(

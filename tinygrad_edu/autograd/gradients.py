@@ -54,11 +54,16 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
 
     found = _run(roots, seeds, targets, keep, create_graph)
-    _deposit(found, create_graph)
-    for x in found:
-        if x._grad_hooks is not None:
-            for hook in list(x._grad_hooks.values()):
-                hook(x)
+    with set_grad_enabled(create_graph):
+        _deposit(found, create_graph)
+        for x in found:
+            if x._grad_hooks is not None:
+                for hook in list(x._grad_hooks.values()):
+                    if (returned := hook(x)) is not None and returned is not x:
+                        raise GraphError(
+                            f"a hook of register_post_accumulate_grad_hook returned something for {describe(x)}: it must return None, and may "
+                            "change x.grad itself. register_hook() is for a hook that replaces a gradient."
+                        )
 
 
 def grad(
@@ -94,11 +99,15 @@ def grad(
         raise ValueError("grad: materialize_grads=True gives zeros for unused inputs, so allow_unused=False cannot hold.")
     roots, seeds = _roots_and_seeds(outputs, grad_outputs, create_graph)
     targets = _as_list(inputs)
+    if not targets:
+        raise ValueError("autograd.grad(outputs, []) asks for no gradient at all; name the tensors to differentiate by.")
     _require_grad(targets, "autograd.grad")
     keep = create_graph if retain_graph is None else retain_graph
     found = _run(roots, seeds, targets, keep, create_graph, needed=() if allow_unused or materialize_grads else targets)
-    _deposit({x: g for x, g in found.items() if x._retains_grad}, create_graph)
-    return tuple(found[x] if x in found else wrap(np.zeros_like(x.array)) if materialize_grads else None for x in targets)
+    with set_grad_enabled(create_graph):
+        _deposit({x: g for x, g in found.items() if x._retains_grad}, create_graph)
+    zeros = {x: wrap(np.zeros_like(x.array)).requires_grad_(create_graph) for x in targets if materialize_grads and x not in found}
+    return tuple(found.get(x, zeros.get(x)) for x in targets)
 
 
 def steps(root: Tensor, gradient: Any = None) -> Iterator[Step]:
@@ -171,13 +180,19 @@ _depositing = threading.Lock()  # backward passes of several threads may share l
 
 
 def _deposit(found: dict[Tensor, Tensor], create_graph: bool) -> None:
-    """Add gradients to `.grad`, now that the whole walk went well; recorded ones, which the graph holds too, as copies."""
-    with _depositing, set_grad_enabled(create_graph or grad_mode.enabled):
+    """Add gradients to `.grad`, now that the whole walk went well.
+
+    As in PyTorch the gradient of a leaf grows in its memory, which may be part of one that holds the gradients of a whole model; what is
+    recorded overwrites nothing, and the first of it, which the graph holds too, is a copy.
+    """
+    with _depositing:
         for x, g in found.items():
-            if x._grad is not None:
+            if x._grad is None:
+                x._grad = g.clone() if create_graph else g
+            elif create_graph or x.op is not None:
                 x._grad = x._grad + g
             else:
-                x._grad = g.clone() if create_graph else g
+                x._grad.add_(g)
 
 
 def _as_list(tensors: Any) -> list[Tensor]:

@@ -124,13 +124,23 @@ def _recorded(target: Tensor, value: Any) -> bool:
 
 
 def _check_leaf(target: Tensor) -> None:
-    """Refuse to change a leaf that requires grad while recording; a view is brought up to date first."""
+    """Refuse to change a leaf that requires grad while recording, itself or by a view of it; a view is brought up to date first."""
+    base = None
     if target.base is not None:
         refresh(target)
-    if target._requires_grad and target.op is None and grad_mode.enabled:
+        anchor, way = target.base
+        base = None if way is None else anchor.tensor()
+    if not grad_mode.enabled:
+        return
+    if target._requires_grad and target.op is None:
         raise InplaceError(
             f"a leaf that requires grad cannot be changed in place while operations are recorded: {describe(target)}. To update a "
             "parameter, write `with no_grad(): p -= lr * p.grad` or use an optimizer; to compute with it, write y = x + 1 in place of x += 1."
+        )
+    if base is not None and base._requires_grad and not target._requires_grad:
+        raise InplaceError(
+            f"{describe(target)} is a view without history of {describe(base)}, which requires grad: backward would not know of a change by it. "
+            "Change it under no_grad(), or take the view anew while operations are recorded."
         )
 
 
