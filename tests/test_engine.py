@@ -185,7 +185,7 @@ def test_hooks_and_retained_gradients() -> None:
     assert not hasattr(caught.value, "__notes__")  # no rule has failed
     leaf = tg.ones(2, requires_grad=True)
     leaf.register_post_accumulate_grad_hook(lambda t: t.grad * 2)
-    with pytest.raises(GraphError, match="register_post_accumulate_grad_hook returned something .* register_hook"):
+    with pytest.raises(GraphError, match=r"register_post_accumulate_grad_hook returned something .* register_hook"):
         (leaf * 3).sum().backward()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import DeviceError, GraphError, ShapeError, describe
-from ..grad_mode import enable_grad, grad_mode, set_grad_enabled
+from ..grad_mode import enable_grad, set_grad_enabled
 from ..op import cast, registry
 from ..ops.creation import tensor
 from ..tensor import Tensor, wrap
@@ -106,7 +106,9 @@ def grad(
     found = _run(roots, seeds, targets, keep, create_graph, needed=() if allow_unused or materialize_grads else targets)
     with set_grad_enabled(create_graph):
         _deposit({x: g for x, g in found.items() if x._retains_grad}, create_graph)
-    zeros = {x: wrap(np.zeros_like(x.array)).requires_grad_(create_graph) for x in targets if materialize_grads and x not in found}
+    zeros = {
+        x: wrap(np.zeros_like(x.array)).requires_grad_(create_graph) for x in targets if materialize_grads and x not in found
+    }
     return tuple(found.get(x, zeros.get(x)) for x in targets)
 
 
