@@ -49,15 +49,38 @@ def test_grad_wants_a_single_number() -> None:
             lambda x: func.grad(lambda x: x.sum(), has_aux=True)(x),
             r"has_aux=True the function returns \(output, something else\)",
         ),
-        (lambda x: func.vjp(lambda x: x, x)[1](x, x), "a vector for each of 1 outputs; given are 2"),
+        (
+            lambda x: func.vjp(lambda x: x, x)[1](x, x),
+            "a vector for each tensor, nested alike: a Tensor and a tuple of 0, 1 are not",
+        ),
+        (lambda x: func.vjp(lambda x: (x, x), x)[1]((x, [x])), "a Tensor and a list of 0 are not nested alike"),
+        (lambda x: func.vjp(lambda x: {"a": x}, x)[1]({"b": x}), "a dict of a and a dict of b are not nested alike"),
+        (lambda x: func.vjp(lambda x: x, x)[1](tg.ones(3)), r"must have the shape \(2,\)"),
+        (lambda x: func.vjp(lambda x: x, x)[1](1.0), "a float stands for a "),
+        (lambda x: func.jvp(tg.sin, x, x), "jvp takes the arguments .* as a tuple"),
+        (lambda x: func.jvp(tg.sin, (x,), x), "a tuple of 0 and a Tensor are not nested alike"),
+        (lambda x: func.jvp(tg.mul, (x, 2.0), (x, x)), "stands for a float"),
+        (lambda x: func.grad(lambda x, y: (x * y).sum(), (0, -2))(x, x), "none twice"),
+        (lambda x: func.jacrev(tg.sin, ())(x), "at least one argument"),
+        (lambda x: func.grad(lambda x: x.sum(), "0")(x), "argnums must be an int"),
+        (lambda x: func.jacrev(lambda x: 3.0)(x), "returned a float"),
+        (lambda x: func.jacrev(lambda x: ())(x), r"returned \(\), in which there is none"),
         (lambda x: func.vmap(lambda x: x.item())(x), "must return tensors only, .* not a float"),
         (lambda x: func.vmap(lambda x: None)(x), "not a NoneType"),
         (lambda x: func.vmap(lambda x: (x, x), out_dims=(0,))(x), r"out_dims \(0,\) must say a dim for each of 2 results"),
     ],
 )
 def test_what_is_refused(call: Any, says: str) -> None:
-    with pytest.raises((GraphError, IndexError, ValueError), match=says):
+    with pytest.raises((GraphError, IndexError, TypeError, ValueError), match=says):
         call(tg.ones(2))
+
+
+def test_models_of_different_kinds_are_no_stack() -> None:
+    for change, says in ((nn.Module.eval, "train"), (lambda m: m.bias.requires_grad_(False), "bias requires grad in some")):
+        models = [nn.Linear(2, 1), nn.Linear(2, 1)]
+        change(models[1])
+        with pytest.raises(RuntimeError, match=says):
+            func.stack_module_state(models)
 
 
 def test_a_stack_of_models_may_come_from_a_generator() -> None:

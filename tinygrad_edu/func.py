@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .autograd import engine, functional, gradients
-from .errors import GraphError, ShapeError, describe
+from .errors import GraphError, ShapeError, describe, kind
 from .grad_mode import enable_grad, grad_mode
 from .nn.module import Module
 from .nn.utils.stateless import functional_call
@@ -25,7 +25,7 @@ from .ops.creation import zeros_like
 from .ops.joining import stack
 from .ops.random import get_rng_state, set_rng_state
 from .tensor import Tensor
-from .trees import leaves, mapped, tensors
+from .trees import leaves, mapped, pairs, tensors
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
 
@@ -39,27 +39,34 @@ class _Inputs:
     """The arguments of a function by which it is differentiated, as tensors of a graph of its own."""
 
     def __init__(self, args: tuple, argnums: int | tuple[int, ...]) -> None:
-        if beyond := [i for i in (argnums if isinstance(argnums, tuple) else (argnums,)) if not -len(args) <= i < len(args)]:
+        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+        if any(type(i) is not int for i in numbers):
+            raise TypeError(f"argnums must be an int or a tuple of ints, not {argnums!r}.")
+        if beyond := [i for i in numbers if not -len(args) <= i < len(args)]:
             raise IndexError(f"argnums {beyond[0]}: the function was called with {len(args)} arguments, which count from 0.")
+        if not numbers or len({i % len(args) for i in numbers}) < len(numbers):
+            raise ValueError(f"argnums {argnums} must name at least one argument, and none twice.")
         self.chosen = tuple(args[i] for i in argnums) if isinstance(argnums, tuple) else args[argnums]
         given = list(tensors(self.chosen))
         self.recorded = grad_mode.enabled  # whether the caller records
-        # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
-        self.tensors = [x.view_as(x) if x.requires_grad and self.recorded else x.detach().requires_grad_() for x in given]
+        with enable_grad():
+            # A tensor that the caller tracks stays connected to the caller's graph; for any other a leaf stands in.
+            self.tensors = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in given]
         self.leaves = {x for x in self.tensors if x.is_leaf}
         self.args, stand_ins = list(args), iter(self.tensors)
-        for i in argnums if isinstance(argnums, tuple) else (argnums,):
+        for i in numbers:
             self.args[i] = _with(args[i], stand_ins)
 
     def connected(self, *outputs: Tensor) -> bool:
-        """Whether the caller may want to differentiate through these: they depend on something that the caller tracks."""
+        """Whether these depend on something that the caller tracks, who may want to differentiate through them."""
         tracked = [y for y in outputs if y.requires_grad]
         found = {*tracked, *engine.leaves(engine.topological_order(tracked))}
-        return self.recorded and any(x.is_leaf and x not in self.leaves for x in found)
+        return any(x.is_leaf and x not in self.leaves for x in found)
 
-    def settled(self, tree: Any) -> Any:
-        """Results for the caller: without history where there is none of the caller's."""
-        return _with(tree, (y if self.connected(y) else y.detach() for y in tensors(tree)))
+    def settled(self, tree: Any, recorded: bool | None = None) -> Any:
+        """Results for the caller: without history where there is none of the caller's, or it is not recorded."""
+        keep = self.recorded if recorded is None else recorded
+        return _with(tree, (y if not y.requires_grad or (keep and self.connected(y)) else y.detach() for y in tensors(tree)))
 
 
 def _output(result: Any, has_aux: bool) -> tuple[Any, tuple]:
@@ -68,6 +75,32 @@ def _output(result: Any, has_aux: bool) -> tuple[Any, tuple]:
         given = describe(result) if isinstance(result, Tensor) else f"a {type(result).__name__}"
         raise GraphError(f"with has_aux=True the function returns (output, something else), and not {given}.")
     return (result[0], result[1:]) if has_aux else (result, ())
+
+
+def _outputs(who: str, y: Any) -> list[Tensor]:
+    """The tensors among a function's outputs, which must all be tensors."""
+    found = list(leaves(y))
+    if not found or (others := [x for x in found if not isinstance(x, Tensor)]):
+        given = f"a {kind(others[0])}" if found else f"{y!r}, in which there is none"
+        raise GraphError(f"{who} differentiates functions that return tensors; this one returned {given}.")
+    return found
+
+
+def _in_place_of(who: str, tree: Any, vectors: Any) -> list[Tensor]:
+    """The vectors that stand where the tensors of a tree do, with their shapes."""
+    found = []
+    try:
+        for x, v in pairs(tree, vectors):
+            if not isinstance(x, Tensor) or not isinstance(v, Tensor):
+                raise TypeError(f"{who} takes tensors, and a vector for each; here a {kind(v)} stands for a {kind(x)}.")
+            if x.shape != v.shape:
+                raise ShapeError(f"{who}: a vector must have the shape {x.shape} of what it stands for; it is {describe(v)}.")
+            found.append(v)
+    except ValueError as error:
+        if isinstance(error, ShapeError):
+            raise
+        raise ShapeError(f"{who}: there must be a vector for each tensor, nested alike: {error}") from None
+    return found
 
 
 # -- derivatives -----------------------------------------------------------------------------------------------------
@@ -86,13 +119,13 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
                 )
             value = inputs.settled((y, *aux) if has_aux else y)
             if y.requires_grad:
-                wanted = inputs.connected(y)
+                wanted = inputs.recorded and inputs.connected(y)
                 found = gradients.grad(
                     y, inputs.tensors, create_graph=wanted, retain_graph=has_aux or wanted, materialize_grads=True
                 )
             else:
                 found = tuple(map(zeros_like, inputs.tensors))
-        return _with(inputs.chosen, iter(found)), value
+        return inputs.settled(_with(inputs.chosen, iter(found))), value
 
     return both
 
@@ -133,17 +166,14 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     inputs = _Inputs(primals, tuple(range(len(primals))))
     with enable_grad():
         y, aux = _output(func(*inputs.args), has_aux)
+    outputs = _outputs("vjp", y)
 
     def pull_back(*vectors: Any) -> tuple:
-        outputs, seeds = list(tensors(y)), list(tensors(vectors))
-        if len(outputs) != len(seeds):
-            raise ShapeError(f"vjp: there must be a vector for each of {len(outputs)} outputs; given are {len(seeds)}.")
-        for output, seed in zip(outputs, seeds, strict=True):
-            if output.shape != seed.shape:
-                raise ShapeError(f"vjp: the vector must have the output's shape {output.shape}; it is {describe(seed)}.")
+        seeds = _in_place_of("vjp", y, vectors[0] if len(vectors) == 1 else vectors)
+        recorded = grad_mode.enabled
         with enable_grad():
-            found = functional._grads(outputs, inputs.tensors, seeds, inputs.connected(*outputs))
-        return _with(primals, iter(found))
+            found = functional._grads(outputs, inputs.tensors, seeds, recorded and inputs.connected(*outputs, *seeds))
+        return inputs.settled(_with(primals, iter(found)), recorded)
 
     return inputs.settled(y), pull_back, *inputs.settled(aux)
 
@@ -153,14 +183,16 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
 
     Source: https://pytorch.org/docs/stable/generated/torch.func.jvp.html
     """
+    if not isinstance(primals, tuple):
+        raise TypeError(f"jvp takes the arguments of the function as a tuple, jvp(f, (x,), (v,)), and not as a {kind(primals)}.")
+    directions = tuple(_in_place_of("jvp", primals, tangents))
     inputs = _Inputs(primals, tuple(range(len(primals))))
     returned: list[Any] = []
 
     def outputs(*moved: Tensor) -> tuple[Tensor, ...]:
         returned[:] = _output(func(*_with(primals, iter(moved))), has_aux)
-        return tuple(tensors(returned[0]))
+        return tuple(_outputs("jvp", returned[0]))
 
-    directions = tuple(tensors(tangents))
     values, products = functional.jvp(outputs, tuple(inputs.tensors), directions, create_graph=True, strict=strict)
     y, aux = returned
     return *(inputs.settled(_with(y, iter(part))) for part in (values, products)), *inputs.settled(aux)
@@ -188,10 +220,10 @@ def jacrev(
         inputs = _Inputs(args, argnums)
         with enable_grad():
             y, aux = _output(func(*inputs.args, **kwargs), has_aux)
-            outputs = list(tensors(y))
-            wanted = inputs.connected(*outputs)
+            outputs = _outputs("jacrev", y)
+            wanted = inputs.recorded and inputs.connected(*outputs)
             found = [_with(inputs.chosen, iter(functional._jacobian(output, inputs.tensors, wanted))) for output in outputs]
-        result = _with(y, iter(found))
+        result = inputs.settled(_with(y, iter(found)))
         return (result, *inputs.settled(aux)) if has_aux else result
 
     return jacobian
@@ -219,9 +251,17 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dic
     models = list(models)
     if not models or len({type(model) for model in models}) > 1:
         raise RuntimeError("stack_module_state takes a list of models of one class.")
+    if len({model.training for model in models}) > 1:
+        raise RuntimeError("stack_module_state takes models that are all in train() mode, or all in eval() mode.")
     parameters, buffers = ([dict(walk(model)) for model in models] for walk in (Module.named_parameters, Module.named_buffers))
+    for name in parameters[0]:
+        if len({p[name].requires_grad for p in parameters}) > 1:
+            raise RuntimeError(f"stack_module_state: {name} requires grad in some of the models and not in others.")
     return (
-        {name: stack([p[name] for p in parameters]).detach().requires_grad_() for name in parameters[0]},
+        {
+            name: stack([p[name] for p in parameters]).detach().requires_grad_(first.requires_grad)
+            for name, first in parameters[0].items()
+        },
         {name: stack([b[name] for b in buffers]).detach() for name in buffers[0]},
     )
 

@@ -283,11 +283,25 @@ def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
         target = dtypes.result_dtype(found)
         if this.dtype == "float" and target not in FLOATS:
             target = dtypes.get_default_dtype()
-        found = [cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
+        found = [_cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
     return tuple(found), list(map(raw, found))
 
 
-@op(dx=lambda g, z, x, dtype: cast(g, dtype=x.dtype))
-def cast(x: Any, *, dtype: Any) -> Any:
+@op(dx=lambda g, z, x, dtype: _cast(g, dtype=x.dtype))
+def _cast(x: Any, *, dtype: Any) -> Any:
     """z = x in another dtype;  ∂x = g in x's dtype"""
     return x.astype(dtype)
+
+
+@op
+def _to_whole(x: Any, *, dtype: Any) -> Any:
+    """The same numbers without their fractions, or whether they are not 0; no gradient passes.
+
+    z = x in a dtype of integers or bools
+    """
+    return x.astype(dtype)
+
+
+def cast(x: Any, *, dtype: Any) -> Any:
+    """x in another dtype: with its history where that holds floats, a constant where it holds integers or bools."""
+    return _cast(x, dtype=dtype) if dtype.kind == "f" else _to_whole(x, dtype=dtype)

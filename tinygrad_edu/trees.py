@@ -45,6 +45,26 @@ def tensors(tree: Any) -> Iterator[Tensor]:
     return (x for x in leaves(tree) if isinstance(x, Tensor))
 
 
+def pairs(tree: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """Each value with the one in its place in another tree, which must be nested alike; ValueError if it is not.
+
+    >>> list(pairs({"a": 1, "b": [2]}, {"b": [20], "a": 10}))
+    [(1, 10), (2, 20)]
+    """
+    parts, others = parts_of(tree), parts_of(other)
+    if parts is None and others is None:
+        yield tree, other
+    elif parts is None or others is None or parts.keys() != others.keys():
+        raise ValueError(f"{_kind(tree, parts)} and {_kind(other, others)} are not nested alike.")
+    else:
+        for name, part in parts.items():
+            yield from pairs(part, others[name])
+
+
+def _kind(tree: Any, parts: dict | None) -> str:
+    return f"a {type(tree).__name__}" + (f" of {', '.join(map(str, parts)) or 'nothing'}" if parts is not None else "")
+
+
 def mapped(function: Callable, tree: Any, *others: Any) -> Any:
     """The same nesting with function(x) in place of every value x; with others nested alike, function(x, y ...).
 

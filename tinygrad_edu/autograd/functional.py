@@ -44,12 +44,16 @@ def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: 
     """Gradients of weighted outputs, zeros where nothing depends on an input."""
     pairs = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
     if not pairs:
+        if strict:
+            raise RuntimeError("strict: the outputs, or the gradients to differentiate again, do not depend on the inputs.")
         return tuple(zeros_like(x) for x in inputs)
     found = grad(
         [y for y, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True
     )
     if strict and any(g is None for g in found):
         raise RuntimeError("strict: an output does not depend on one of the inputs.")
+    if strict and create_graph and not all(g.requires_grad for g in found):
+        raise RuntimeError("strict: with create_graph=True the gradient by one of the inputs must depend on the inputs.")
     return tuple(zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
@@ -96,7 +100,7 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     several_out, ys = _evaluate(func, xs, strict)
     us = tuple(zeros_like(y).requires_grad_() for y in ys)
     products = _grads(ys, xs, us, True, strict)
-    found = _grads(products, us, directions, create_graph)
+    found = _grads(products, us, directions, create_graph, strict)
     return _given(several_out, ys, create_graph), _given(several_out, found, create_graph)
 
 
@@ -188,5 +192,5 @@ def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     xs = _fresh(xs, create_graph)
     y = _scalar(func)(*xs)
     gradients = _grads([y], xs, [None], True, strict)
-    found = _grads(gradients, xs, directions, create_graph)
+    found = _grads(gradients, xs, directions, create_graph, strict)
     return _given(False, (y,), create_graph), _given(several, found, create_graph)
