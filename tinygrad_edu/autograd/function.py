@@ -7,6 +7,7 @@ them end to end, of which each output is a slice; so `backward` gets the gradien
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -107,14 +108,19 @@ class Function:
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run `forward`, and record it if an argument requires grad."""
+        split = cls.setup_context is not Function.setup_context
+        if split:  # setup_context and backward know all arguments of forward, those with a default too
+            bound = inspect.signature(cls.forward).bind(*args)
+            bound.apply_defaults()
+            args = bound.args
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         with no_grad():
-            if cls.setup_context is Function.setup_context:
-                output = cls.forward(ctx, *args)
-            else:
+            if split:
                 output = cls.forward(*args)
                 cls.setup_context(ctx, args, output)
+            else:
+                output = cls.forward(ctx, *args)
         if isinstance(output, list | np.ndarray):
             raise TypeError(f"{cls.__name__}.forward returned a {type(output).__name__}; return a tensor, or a tuple of tensors.")
         if not any(ctx.needs_input_grad) or not grad_mode.enabled:
@@ -194,6 +200,7 @@ class _Call:
         results = list(self.outputs)
         for k, part in self.parts(z).items():
             results[k] = part
+            part.base = None  # nobody else has z: each output is a tensor of its own, and no view of what holds the others
             if not self.ctx._materialize:
                 part.register_hook(functools.partial(self._note, k))
         return tuple(results)

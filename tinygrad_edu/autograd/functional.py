@@ -50,10 +50,12 @@ def _grads(outputs: Any, inputs: Any, weights: Any, create_graph: bool, strict: 
     found = grad(
         [y for y, _ in pairs], inputs, [w for _, w in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True
     )
-    if strict and any(g is None for g in found):
-        raise RuntimeError("strict: an output does not depend on one of the inputs.")
-    if strict and create_graph and not all(g.requires_grad for g in found):
-        raise RuntimeError("strict: with create_graph=True the gradient by one of the inputs must depend on the inputs.")
+    if strict:
+        for g in found:
+            if g is None:
+                raise RuntimeError("strict: an output does not depend on one of the inputs.")
+            if create_graph and not g.requires_grad:
+                raise RuntimeError("strict: with create_graph=True the gradient by one of the inputs must depend on the inputs.")
     return tuple(zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
