@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu.errors import DtypeError, GraphError, InplaceError, ShapeError
+from tinygrad_edu.ops import METHODS
 
 # Ways to look at a (2, 3) tensor, to change one, and to compute from one.
 VIEWS = {
@@ -124,6 +126,40 @@ def test_what_is_made_of_a_view_is_made_of_what_it_shows_now() -> None:
         x.mul_(5)
         with tg.no_grad():
             assert make(view).tolist() == [5, 5]
+
+
+def plain(result: Any) -> Any:
+    if isinstance(result, tuple | list):
+        return [plain(x) for x in result]
+    return (str(result.tolist()), result.requires_grad) if isinstance(result, tg.Tensor) else result  # as text: NaN is not NaN
+
+
+def test_every_method_sees_what_a_view_shows_now() -> None:
+    numbers = tg.tensor([[0.9, 0.1, 0.4], [0.2, 0.8, 0.3], [0.5, 0.6, 0.7]], requires_grad=True)
+
+    def base_and_view() -> tuple[tg.Tensor, tg.Tensor]:
+        base = tg.zeros(4, 3)
+        view = base[:3]
+        base.copy_(tg.cat([numbers, numbers[:1]]))
+        return base, view
+
+    def outcome(name: str, args: tuple, x: tg.Tensor) -> Any:
+        tg.manual_seed(0)
+        try:
+            return plain(getattr(x, name)(*args))
+        except Exception as error:  # of arguments that do not fit, say
+            return type(error)
+
+    compared = 0
+    for name in " ".join(METHODS.values()).split():
+        for args in ((), (1,), (2, 1), (tg.full((3, 3), 0.5),)):
+            base, view = base_and_view()
+            expected = outcome(name, args, base_and_view()[0][:3])
+            assert outcome(name, args, view) == expected, (name, args)
+            compared += not isinstance(expected, type)
+    assert compared > 200
+    base, view = base_and_view()
+    assert tg.searchsorted(view[1, ::2], view).tolist() == tg.searchsorted(base[1, ::2], base[:3]).tolist()
 
 
 def test_a_view_follows_and_is_followed() -> None:

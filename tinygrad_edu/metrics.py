@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError, describe
-from .tensor import Tensor, wrap
+from .tensor import Tensor, raw, wrap
 
 
 def accuracy(prediction: Tensor, target: Tensor) -> float:
@@ -98,7 +98,7 @@ def _arrays(name: str, prediction: Tensor, target: Tensor) -> tuple[Any, Any]:
             raise TypeError(f"{name} takes tensors, the prediction and the target, and not a {type(given).__name__}.")
     if not target.array.size:
         raise ValueError(f"{name}: there are no samples, so there is no answer.")
-    return prediction.array, target.array
+    return raw(prediction), raw(target)
 
 
 def _alike(name: str, prediction: Tensor, target: Tensor) -> tuple[Any, Any]:

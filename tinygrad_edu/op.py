@@ -52,7 +52,7 @@ def _unwrapped(setting: Any) -> Any:
             raise TypeError(
                 f"a setting gets no gradient, and {describe(setting)} requires grad: give setting.detach() or a number."
             )
-        return setting.array
+        return raw(setting)
     return setting.item() if isinstance(setting, np.generic) else setting
 
 

@@ -410,8 +410,8 @@ def wrap(array: Any) -> Tensor:
 
 
 def raw(x: Any) -> Any:
-    """The array of a tensor; an array as it is."""
-    return x.array if isinstance(x, Tensor) else x
+    """The array of a tensor, of a view what it looks at now; an array as it is."""
+    return x._followed().array if isinstance(x, Tensor) else x
 
 
 def _warn_of_lost_history(t: Tensor) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DtypeError, describe
 from ..op import op
-from ..tensor import Tensor
+from ..tensor import Tensor, raw
 
 __all__ = [
     "allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "eq",
@@ -129,7 +129,7 @@ def equal(x: Tensor, other: Tensor) -> bool:
 
     Source: https://pytorch.org/docs/stable/generated/torch.equal.html
     """
-    return x.shape == other.shape and bool((x.array == other.array).all())
+    return x.shape == other.shape and bool((raw(x) == raw(other)).all())
 
 
 @op

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op import op
+from ..tensor import raw
 from .arranging import flip
 from .elementwise import exp
 from .padding import _pad
@@ -163,7 +164,7 @@ def prod(x: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = 
 # -- extremes --------------------------------------------------------------------------------------------------------
 def _running_extreme(x: Any, dim: int, best: Any) -> Picked:
     """The best element so far along a dim, the last one of several."""
-    array = x.array
+    array = raw(x)
     extremes = running(best, array, dim)
     position = np.arange(x.shape[dim], like=array).reshape((-1,) + (1,) * (x.ndim - dim - 1))
     reached = (array == extremes) | ((array != array) & (extremes != extremes))

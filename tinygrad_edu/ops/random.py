@@ -317,7 +317,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
 
 
 def _check_std(std: Any) -> None:
-    negative = (std.array if isinstance(std, Tensor) else np.asarray(std)) < 0
+    negative = (raw(std) if isinstance(std, Tensor) else np.asarray(std)) < 0
     backend.require(~negative.any(), lambda: RuntimeError("a standard deviation must not be negative."))
 
 
@@ -348,10 +348,10 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     Source: https://pytorch.org/docs/stable/generated/torch.poisson.html
     """
     backend.require(
-        input.dtype.kind == "f" and (input.array >= 0).all(),
+        input.dtype.kind == "f" and (raw(input) >= 0).all(),
         lambda: RuntimeError(f"poisson takes means that are floats and not negative; this is {describe(input)}."),
     )
-    return wrap(backend.as_array(_numbers(input.device, generator).poisson(input.array, input.shape)).astype(input.dtype))
+    return wrap(backend.as_array(_numbers(input.device, generator).poisson(raw(input), input.shape)).astype(input.dtype))
 
 
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
@@ -359,7 +359,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 
     Source: https://pytorch.org/docs/stable/generated/torch.binomial.html
     """
-    n, p = count.array, prob.array
+    n, p = raw(count), raw(prob)
     if not n.dtype.kind == p.dtype.kind == "f":
         raise DtypeError(f"binomial takes counts and probabilities as floats, not {describe(count)} and {describe(prob)}.")
     backend.require(
@@ -378,7 +378,7 @@ def log_standard_gamma(concentration: Tensor) -> Tensor:
 
     Source: Marsaglia, Tsang 2000, "A simple method for generating gamma variables", section 6
     """
-    numbers, a = _numbers(concentration.device, None), concentration.array.astype(np.float64)
+    numbers, a = _numbers(concentration.device, None), raw(concentration).astype(np.float64)
     drawn = np.log(numbers.gamma(a + 1, 1.0, a.shape)) - numbers.standard_exponential(a.shape) / a
     return wrap(backend.as_array(drawn))
 
@@ -393,7 +393,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
 
     Source: https://pytorch.org/docs/stable/generated/torch.multinomial.html
     """
-    weights = input.array
+    weights = raw(input)
     if input.dtype.kind != "f" or input.ndim not in (1, 2):
         raise ShapeError(f"multinomial takes floats of shape (n,) or (rows, n), not {describe(input)}.")
     how = "with" if replacement else "without"

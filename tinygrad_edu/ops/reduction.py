@@ -13,7 +13,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..errors import DtypeError, ShapeError, describe
 from ..op import cast, op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, raw, wrap
 from .arithmetic import maximum, minimum, over
 from .diagonal import diagonal
 from .indexing import _where, where
@@ -275,7 +275,7 @@ def _extreme(name: str, x: Any, dim: Any, keepdim: bool, other: Any, of_two: Any
 
     def at_index(x: Any, dim: int) -> Picked:
         _nonempty(name, x, dim)
-        return pick(x, dim, getattr(x.array, "arg" + name)(axis=dim, keepdims=True), keepdim)
+        return pick(x, dim, getattr(raw(x), "arg" + name)(axis=dim, keepdims=True), keepdim)
 
     return along(at_index, x, dim)
 
@@ -308,7 +308,7 @@ def _where_extreme(name: str, x: Any, dim: int | None, keepdim: bool) -> Tensor:
     _nonempty(name, x, dim)
     if x.dtype == np.bool_:
         raise DtypeError(f"{name} of bools is not offered, as in PyTorch; convert them with .long().")
-    found = backend.as_array(getattr(x.array, name)(axis=dim if x.ndim else None))
+    found = backend.as_array(getattr(raw(x), name)(axis=dim if x.ndim else None))
     return keep(wrap(found), x.shape, dim, not keepdim)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, raw, wrap
 from .cumulative import running
 from .reduction import Picked, along, pick, tied
 from .scatter import gather
@@ -32,7 +32,7 @@ def _order(array: Any, dim: int, descending: bool = False) -> Any:
 
 
 def _sorted(x: Any, dim: int, descending: bool) -> Picked:
-    return pick(x, dim, _order(x.array, dim, descending))
+    return pick(x, dim, _order(raw(x), dim, descending))
 
 
 def sort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = True) -> Picked:
@@ -55,7 +55,7 @@ def argsort(x: Any, dim: int = -1, descending: bool = False, *, stable: bool = T
 
     Source: https://pytorch.org/docs/stable/generated/torch.argsort.html
     """
-    return along(lambda x, dim: wrap(_order(x.array, dim, descending)), x, dim)
+    return along(lambda x, dim: wrap(_order(raw(x), dim, descending)), x, dim)
 
 
 def msort(x: Any) -> Any:
@@ -89,7 +89,7 @@ def topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = Tru
 
     def first_k(x: Any, dim: int) -> Picked:
         _check_rank("topk", x, k, dim, 0)
-        return pick(x, dim, _first(x.array, k, dim, largest))
+        return pick(x, dim, _first(raw(x), k, dim, largest))
 
     return along(first_k, x, dim)
 
@@ -102,7 +102,7 @@ def kthvalue(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Picked:
 
     def kth(x: Any, dim: int) -> Picked:
         _check_rank("kthvalue", x, k, dim, 1)
-        return pick(x, dim, np.argpartition(x.array, k - 1, axis=dim)[(slice(None),) * dim + (slice(k - 1, k),)], keepdim)
+        return pick(x, dim, np.argpartition(raw(x), k - 1, axis=dim)[(slice(None),) * dim + (slice(k - 1, k),)], keepdim)
 
     return along(kth, x, dim)
 
@@ -158,7 +158,7 @@ def _either_median(name: str, x: Any, dim: int | None, keepdim: bool, skip_nan: 
 
     def middle(x: Any, dim: int) -> Picked:
         _some(name, x, dim)
-        return pick(x, dim, _middle(x.array, dim, skip_nan), keepdim)
+        return pick(x, dim, _middle(raw(x), dim, skip_nan), keepdim)
 
     return along(middle, x, dim)
 
@@ -176,8 +176,8 @@ def mode(x: Any, dim: int = -1, keepdim: bool = False) -> Picked:
 
     def most_frequent(x: Any, dim: int) -> Picked:
         _some("mode", x, dim)
-        order = np.moveaxis(_order(x.array, dim), dim, 0)
-        rows = np.take_along_axis(np.moveaxis(x.array, dim, 0), order, 0)
+        order = np.moveaxis(_order(raw(x), dim), dim, 0)
+        rows = np.take_along_axis(np.moveaxis(raw(x), dim, 0), order, 0)
         place = np.arange(len(rows), like=order).reshape((-1,) + (1,) * (rows.ndim - 1))
         begins = np.zeros_like(order)  # where the run of equal elements that each one is in begins
         begins[1:] = np.where(rows[1:] == rows[:-1], 0, place[1:])
@@ -221,7 +221,7 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
     if interpolation not in ("linear", "midpoint", *_ROUNDED):
         raise RuntimeError(f"{name}: there is no interpolation {interpolation!r}.")
     q = q if isinstance(q, Tensor) else wrap(np.asarray(q, dtype=x.dtype, like=x.array))
-    if q.ndim > 1 or not ((q.array >= 0) & (q.array <= 1)).all():
+    if q.ndim > 1 or not ((raw(q) >= 0) & (raw(q) <= 1)).all():
         raise RuntimeError(f"{name}: q must be a number or a vector of numbers in [0, 1], not {q}.")
     if not math.prod(x.shape):
         raise RuntimeError(f"{name} of no elements: {describe(x)} is empty.")
@@ -265,7 +265,7 @@ def unique(
     Source: https://pytorch.org/docs/stable/generated/torch.unique.html
     """
     found, inverse, counts = np.unique(
-        x.array,
+        raw(x),
         return_inverse=True,
         return_counts=True,
         axis=None if dim is None else one_dim(dim, x.ndim),
@@ -280,7 +280,7 @@ def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: b
     Source: https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
     """
     d = 0 if dim is None else one_dim(dim, x.ndim)
-    rows = x.array.reshape(-1) if dim is None else np.moveaxis(x.array, d, 0)
+    rows = raw(x).reshape(-1) if dim is None else np.moveaxis(raw(x), d, 0)
     starts = np.ones_like(rows, shape=len(rows), dtype=bool)
     starts[1:] = np.any(rows[1:] != rows[:-1], axis=tuple(range(1, rows.ndim)))
     run = np.cumsum(starts) - 1
@@ -300,15 +300,15 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
 
     Source: https://pytorch.org/docs/stable/generated/torch.bincount.html
     """
-    if x.ndim != 1 or x.dtype.kind not in "iu" or (x.array < 0).any() or minlength < 0:
+    if x.ndim != 1 or x.dtype.kind not in "iu" or (raw(x) < 0).any() or minlength < 0:
         raise RuntimeError(
             f"bincount takes a vector of integers of 0 or more, and minlength of 0 or more; got {describe(x)}, {minlength}."
         )
     if weights is None:
-        return wrap(np.bincount(x.array, minlength=minlength))
+        return wrap(np.bincount(raw(x), minlength=minlength))
     if weights.shape != x.shape:
         raise RuntimeError(f"bincount needs one weight for each element: {describe(weights)} for {describe(x)}.")
-    counts = np.bincount(x.array, weights.array, minlength)
+    counts = np.bincount(raw(x), raw(weights), minlength)
     return wrap(counts.astype(np.float32) if weights.dtype == np.float32 else counts)
 
 
@@ -319,13 +319,13 @@ def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """
     if x.dtype.kind != "f" or bins < 1:
         raise RuntimeError(f"histc takes floating-point tensors and at least one bin, not {describe(x)} and {bins}.")
-    if min == max and x.array.size:
-        min, max = float(x.array.min()), float(x.array.max())
+    if min == max and raw(x).size:
+        min, max = float(raw(x).min()), float(raw(x).max())
     if min == max:
         min, max = min - 1, max + 1
     if not (min < max and math.isfinite(max - min)):
         raise RuntimeError(f"histc: there are no bins from {min} to {max}.")
-    return wrap(np.histogram(x.array, bins, (min, max))[0].astype(x.dtype))
+    return wrap(np.histogram(raw(x), bins, (min, max))[0].astype(x.dtype))
 
 
 class Histogram(NamedTuple):
@@ -361,9 +361,9 @@ def histogram(
         raise ShapeError(f"histogram: the edges of the bins must be a vector, not {describe(bins)}.")
     edges: Any
     weights: Any
-    edges, weights = (x.array.reshape(-1) if isinstance(x, Tensor) else x for x in (bins, weight))
+    edges, weights = (raw(x).reshape(-1) if isinstance(x, Tensor) else x for x in (bins, weight))
     try:
-        found = np.histogram(input.array.reshape(-1), edges, range, density, weights)
+        found = np.histogram(raw(input).reshape(-1), edges, range, density, weights)
     except ValueError as error:
         raise RuntimeError(f"histogram of {describe(input)} with bins {bins} and range {range}: {error}.") from None
     return Histogram(*(wrap(part.astype(input.dtype)) for part in found))
@@ -391,8 +391,8 @@ def searchsorted(
     if side not in (None, "left", "right") or (side == "left" and right):
         raise RuntimeError(f'searchsorted: side must be "left" or "right" and agree with right={right}; it is {side!r}.')
     where: Any = "right" if right or side == "right" else "left"
-    sequence = sorted_sequence.array if sorter is None else np.take_along_axis(sorted_sequence.array, sorter.array, -1)
-    wanted = input.array if isinstance(input, Tensor) else np.asarray(input, like=sequence)
+    sequence = raw(sorted_sequence) if sorter is None else np.take_along_axis(raw(sorted_sequence), raw(sorter), -1)
+    wanted = raw(input) if isinstance(input, Tensor) else np.asarray(input, like=sequence)
     if sequence.ndim != 1 and sequence.shape[:-1] != wanted.shape[:-1]:
         raise RuntimeError(f"searchsorted: except for the last, sizes must be equal: {sequence.shape} and {wanted.shape}.")
     found = np.zeros_like(wanted, dtype=np.int32 if out_int32 else np.int64)
