@@ -225,6 +225,12 @@ def test_elements_that_share_a_place_are_refused() -> None:
         gradcheck(tg.exp, tensor([[1.0]], dtype="float64").expand(3, 2).requires_grad_())
 
 
+def test_outputs_that_depend_on_values_are_refused() -> None:
+    for other in (lambda x: tg.cat([x, x]), lambda x: x.float(), lambda x: (x, x)):
+        with pytest.raises(GradcheckError, match=r"the function returns \([12],\) float.* where an input is moved"):
+            gradcheck(lambda x, other=other: other(x) if x >= 1 else x, variable(1.0))
+
+
 def test_says_when_values_have_too_few_digits() -> None:
     sine = op(dx=lambda g, z, x: g * tg.cos(x))(in_float32)
     with pytest.raises(GradcheckError, match="too few digits, as if they were computed in float32"):

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from .creation import conj, empty, full, is_complex, is_floating_point, ones, tensor, to, zeros
 from .elementwise import polygamma
 from .indexing import where
-from .shape import _matrix_transpose, _reversed_dims, clone
+from .shape import _matrix_transpose, _reversed_dims, _transpose_of_a_matrix, clone
 
 
 def _new(make: Any) -> Any:
@@ -81,6 +81,7 @@ OWN_METHODS: dict[str, Any] = {
     "get_device": lambda self: self.device.index if self.device.type == "cuda" else -1,
     "data_ptr": _address,
     "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
+    "adjoint": _matrix_transpose,
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": is_complex,
     "conj": conj,
@@ -96,5 +97,5 @@ PROPERTIES: dict[str, Any] = {
     "T": _reversed_dims,
     "mT": _matrix_transpose,
     "mH": _matrix_transpose,
-    "H": _matrix_transpose,
+    "H": _transpose_of_a_matrix,
 }

@@ -336,6 +336,13 @@ def _matrix_transpose(x: Any) -> Any:
     return transpose(x, -2, -1)
 
 
+def _transpose_of_a_matrix(x: Any) -> Any:
+    """x.H: the transpose of a matrix; of a stack of them write mT."""
+    if x.ndim not in (0, 2):
+        raise RuntimeError(f"H is for matrices, and this is {describe(x)}; write x.mT to exchange the last two dims.")
+    return t(x)
+
+
 def movedim(x: Any, source: Any, destination: Any) -> Any:
     """Move dims to other places; the rest keep their order.
 

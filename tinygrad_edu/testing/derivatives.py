@@ -146,8 +146,15 @@ def _first_order(
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1.5, y.shape) * rng.choice([-1.0, 1.0], y.shape) for y in outputs]
 
+    kinds = [(y.shape, y.dtype) for y in outputs]
+
     def value() -> Any:
-        return [y.numpy(force=True).copy() for y in _float_outputs(func(*inputs))]
+        found = _float_outputs(func(*inputs))
+        if (others := [(y.shape, y.dtype) for y in found]) != kinds:
+            raise GradcheckError(
+                f"{_CALL} returns {_listed(kinds)}, and {_listed(others)} where an input is moved by {eps}: so there is no derivative."
+            )
+        return [y.numpy(force=True).copy() for y in found]
 
     seeds = [tensor(w, dtype=y.dtype, device=y.device) for y, w in zip(outputs, weights, strict=True)]
     given = _noted(variables) + [("the gradient g that it got", seed, seed.numpy(force=True).copy()) for seed in seeds]
@@ -179,6 +186,10 @@ def _first_order(
         elif _has_float32_digits(found[np.abs(found) > atol]):  # what rounding leaves of 0 has few digits anyway
             problems[i] = f"{what} input {i}, {describe(x)}, has only the digits of float32: a rule computes in float32."
     return problems or _otherwise_in_memory(func, inputs, variables, seeds, gradients, atol, rtol, what)
+
+
+def _listed(kinds: list[tuple]) -> str:
+    return ", ".join(f"{shape} {dtype}" for shape, dtype in kinds)
 
 
 def _called(func: Callable[..., Any], inputs: tuple, variables: dict[int, Tensor]) -> tuple[list[Tensor], dict[int, str]]:

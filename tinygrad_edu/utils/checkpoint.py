@@ -16,6 +16,7 @@ from ..errors import GraphError, InplaceError, describe
 from ..grad_mode import enable_grad, grad_mode
 from ..ops.random import default_generator
 from ..tensor import Tensor
+from ..trees import leaves, mapped
 
 
 def checkpoint(
@@ -26,7 +27,7 @@ def checkpoint(
     Gradients also reach tensors that the function uses without taking them as arguments, such as a module's parameters.
 
     Args:
-        function: returns a tensor, or a tuple; called twice it must compute the same.
+        function: returns a tensor, or several in tuples, lists or dicts; called twice it must compute the same.
         use_reentrant: taken for PyTorch's sake; it makes no difference here.
         preserve_rng_state: draw the same random numbers again (dropout), on the CPU.
 
@@ -51,25 +52,25 @@ def checkpoint(
         try:
             if state is not None:
                 default_generator.set_state(state)
-            return _as_tuple(function(*(stand_ins.get(a, a) if isinstance(a, Tensor) else a for a in args), **kwargs))
+            return tuple(leaves(function(*(stand_ins.get(a, a) if isinstance(a, Tensor) else a for a in args), **kwargs)))
         finally:
             if state is not None:
                 default_generator.set_state(now)
 
     start = tick()
     result = function(*args, **kwargs)  # recorded, but only to find which tensors it uses
-    outputs = _as_tuple(result)
+    outputs = tuple(leaves(result))
     used = _from_before(outputs, start)
     if not used:
         return result
     known = set(used)
     used += [a for a in {id(a): a for a in args}.values() if isinstance(a, Tensor) and a not in known]
-    several = isinstance(result, tuple)
+    nesting = mapped(lambda _: None, result)
     tracked = [isinstance(o, Tensor) and o.requires_grad for o in outputs]
     values = tuple(o.detach() if t else o for o, t in zip(outputs, tracked, strict=True))
     del result, outputs  # and with them all that was recorded
-    found = _Recompute.apply(again, values, tracked, *used)
-    return found if several else found[0]
+    found = iter(_Recompute.apply(again, values, tracked, *used))
+    return mapped(lambda _: next(found), nesting)
 
 
 def recomputes() -> bool:
@@ -142,13 +143,6 @@ class _Recompute(Function):
             )
         )
         return None, None, None, *(found.get(s) for s in stand_ins.values())
-
-
-def _as_tuple(result: Any) -> tuple:
-    outputs = result if isinstance(result, tuple) else (result,)
-    if any(isinstance(o, list | tuple | dict) for o in outputs):
-        raise GraphError("checkpoint needs a function that returns a tensor, or a tuple of tensors and of what is not one.")
-    return outputs
 
 
 def _from_before(outputs: tuple, start: int, stand_ins: dict[Tensor, Tensor] | None = None) -> list[Tensor]:
