@@ -87,7 +87,25 @@ def getitem(x: Any, index: Any) -> Any:
     """
     if type(index) is int and x.ndim and -x.shape[0] <= index < x.shape[0]:  # a third quicker, in loops over steps
         return _index(x, index=(index,))
-    return _index(x, index=normal_index(x, index))
+    first, rest = in_steps(normal_index(x, index))
+    return _index(_index(x, index=first) if first else x, index=rest)
+
+
+def in_steps(index: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """A normal index in two steps where it takes two: its integers, and then the rest.
+
+    As in PyTorch an integer only picks from its dim. For NumPy it is an array beside other arrays, and the dims of arrays that do not
+    stand side by side come first: x[0, :, places] would be transposed.
+    """
+    numbers = [i for i, part in enumerate(index) if type(part) is int]
+    arrays = [i for i, part in enumerate(index) if _is_array(part)] if numbers else []
+    chosen = numbers + arrays
+    if not arrays or max(chosen) - min(chosen) == len(chosen) - 1:
+        return (), index
+    first: list[Any] = []
+    for part in index:
+        first += [part] if type(part) is int else [slice(None)] * _dims_of(part)
+    return tuple(first), tuple(part for part in index if type(part) is not int)
 
 
 def normal_index(x: Any, index: Any) -> tuple[Any, ...]:
@@ -106,7 +124,14 @@ def normal_index(x: Any, index: Any) -> tuple[Any, ...]:
             continue
         _check_part(x, part, dim)
         dim += _dims_of(part)
+    if any(map(_is_array, found)):  # for NumPy an Ellipsis stands between arrays even where it stands for no dim
+        rest = [slice(None)] * (x.ndim - used)
+        return tuple(itertools.chain.from_iterable(rest if part is Ellipsis else (part,) for part in found))
     return found
+
+
+def _is_array(part: Any) -> bool:
+    return isinstance(part, bool) or hasattr(part, "dtype")
 
 
 def _listed_parts(index: list) -> tuple[Any, ...]:
@@ -351,7 +376,10 @@ def setitem(x: Tensor, index: Any, value: Any) -> Tensor:
     value = _in_dtype(value, x.dtype, x)
     if value.shape[:1] == (1,):
         value = reshape(value, shape=without_leading_ones(value.shape))
-    return _index_put(x, value, index=normal_index(x, index), accumulate=False)
+    first, rest = in_steps(normal_index(x, index))
+    if first:
+        value, rest = _index_put(_index(x, index=first), value, index=rest, accumulate=False), first
+    return _index_put(x, value, index=rest, accumulate=False)
 
 
 def without_leading_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
 from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, products, scatter, shape
-from .indexing import normal_index, setitem, without_leading_ones
+from .indexing import in_steps, normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
 INPLACE = {
@@ -212,12 +212,13 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
     shape = getattr(value, "shape", ())
     if shape[:1] == (1,):  # sizes of 1 at the left mean nothing, and may be more than there is room for
         value = value.reshape(without_leading_ones(shape))
-    found = normal_index(self, index)
+    first, rest = in_steps(normal_index(self, index))
+    array = self.array[(*first, ...)] if first else self.array  # a view, also where it is a number
     try:
-        self.array[found] = value
+        array[rest] = value
     except ValueError as error:
         raise ShapeError(
-            f"x[...] = value: a value of shape {shape} does not fit where shape {self.array[found].shape} is indexed."
+            f"x[...] = value: a value of shape {shape} does not fit where shape {array[rest].shape} is indexed."
         ) from error
     mark_changed(self.array)
 
