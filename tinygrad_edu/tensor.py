@@ -318,7 +318,7 @@ class Tensor:
         """A leaf that shares memory with this tensor; copy.deepcopy and clone() copy the numbers, too."""
         copy = object.__new__(type(self))
         copy.__dict__.update({k: v for k, v in self.__dict__.items() if k not in _OWN_STATE})
-        copy.array, copy.name = _current(self), self.name
+        copy.array, copy.name = self._followed().array, self.name
         copy._requires_grad = self._requires_grad
         note_view(copy, self)
         return copy

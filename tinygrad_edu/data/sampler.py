@@ -76,11 +76,8 @@ class RandomSampler(Sampler):
 
     def order(self) -> np.ndarray:
         """The indices as one array: all drawn at once, so that what is drawn while the samples are used changes nothing."""
-        n, wanted, how = (
-            len(self.data_source),
-            self.num_samples,
-            {"generator": self.generator, "device": drawn_on(self.generator)},
-        )
+        n, wanted = len(self.data_source), self.num_samples
+        how: Any = {"generator": self.generator, "device": drawn_on(self.generator)}
         if self.replacement:
             return randint(0, n, (wanted,), **how).cpu().array
         rounds = [randperm(n, **how).cpu().array for _ in range(0, wanted, n)]
