@@ -179,6 +179,14 @@ def test_weights_on_another_device_are_named() -> None:
 
 
 @pytest.mark.usefixtures("cuda")
+@pytest.mark.parametrize(("scores", "labels"), [("cpu", "cuda"), ("cuda", "cpu")])
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss", "multi_margin_loss"])
+def test_labels_on_another_device_are_named(loss: str, scores: str, labels: str) -> None:
+    with pytest.raises(DeviceError, match=f"the scores are on {scores}.*the labels on {labels}.*move"):
+        getattr(tg.nn.functional, loss)(tg.ones(2, 3, device=scores), tg.tensor([0, 2], device=labels))
+
+
+@pytest.mark.usefixtures("cuda")
 def test_rules_are_checked_on_the_device() -> None:
     x = tg.tensor([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]], requires_grad=True)
     for loss in (

@@ -67,6 +67,10 @@ def _labels(name: str, input: Any, target: Any, ignore_index: int | None = None)
     if not labels.size:
         return labels, None
     on_cpu = isinstance(labels, np.ndarray)
+    if on_cpu is not isinstance(raw(input), np.ndarray):
+        raise DeviceError(
+            f"{name}: the scores are on {input.device}, the labels on {wrap(labels).device}; move the labels with .to(scores.device)."
+        )
     if on_cpu and (ignore_index is None or not 0 <= ignore_index < classes) and largest_unsigned(labels) < classes:
         return labels, None
     ignored = labels == ignore_index
