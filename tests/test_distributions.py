@@ -47,6 +47,7 @@ CONTINUOUS: dict[str, Any] = {
 }
 DISCRETE: dict[str, Any] = {
     "Poisson": (D.Poisson(SCALE), stats.poisson(scale), range(20)),
+    "NegativeBinomial": (D.NegativeBinomial(4 * SCALE, SCALE / 2), stats.nbinom(4 * scale, 1 - scale / 2), range(120)),
     "Bernoulli of probs": (D.Bernoulli(SCALE / 2), stats.bernoulli(scale / 2), range(2)),
     "Bernoulli of logits": (D.Bernoulli(logits=LOC), stats.bernoulli(1 / (1 + np.exp(-loc))), range(2)),
     "Geometric": (D.Geometric(SCALE / 2), stats.geom(scale / 2, loc=-1), range(200)),
@@ -474,7 +475,9 @@ def test_log_probabilities_have_gradients() -> None:
 
 
 # -- divergence --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", [name for name in (*CONTINUOUS, *DISCRETE) if name not in ("StudentT", "Binomial of logits")])
+@pytest.mark.parametrize(
+    "name", [name for name in (*CONTINUOUS, *DISCRETE) if name not in ("StudentT", "Binomial of logits", "NegativeBinomial")]
+)
 def test_divergence_is_the_mean_of_the_log_ratio(name: str) -> None:
     """E_p[log p - log q] by integration over p's quantiles, or by a sum over all values."""
     p, theirs, *values = {**CONTINUOUS, **DISCRETE}[name]
@@ -683,3 +686,31 @@ def test_gumbels_noise_draws_from_softmax() -> None:
     logits = tensor([0.5, 0.0, 1.5], dtype="float64")
     drawn = (logits + D.Gumbel(tg.zeros(3, dtype="float64"), 1.0).sample((N,))).argmax(-1)
     assert stats.chisquare(np.bincount(drawn.numpy()), logits.softmax(-1).numpy() * N).pvalue > 0.01
+
+
+def test_counts_of_classes() -> None:
+    counts = D.Multinomial(6, WEIGHTS)
+    drawn = counts.sample((N,))
+    assert (drawn.sum(-1) == 6).all()
+    for i, p in enumerate(WEIGHTS.tolist()):
+        expected = stats.binom(6, p).pmf(range(7)) * N
+        often = expected > 5
+        found = np.bincount(drawn[:, i].long().numpy(), minlength=7)
+        assert stats.chisquare(found[often], expected[often] * found[often].sum() / expected[often].sum()).pvalue > 0.01
+    theirs = stats.multinomial(6, WEIGHTS.numpy())
+    np.testing.assert_allclose(counts.log_prob(tensor([1.0, 2.0, 3.0])).item(), theirs.logpmf([1, 2, 3]))
+    np.testing.assert_allclose(counts.entropy().item(), theirs.entropy())
+    assert D.Multinomial(2, tensor([0.0, 1.0])).log_prob(tensor([0.0, 2.0])) == 0
+    for wrong in ([3.0, 2.0, 2.0], [1.5, 1.5, 3.0], [-1.0, 3.0, 4.0]):
+        with pytest.raises(ValueError, match="Multinomial: the value must be counts, 6 together"):
+            counts.log_prob(tensor(wrong))
+    with pytest.raises(ValueError, match="total_count must be a whole number"):
+        D.Multinomial(1.5, WEIGHTS)  # type: ignore[arg-type]
+
+
+def test_no_trials_succeed_where_none_are_made() -> None:
+    none = D.NegativeBinomial(tensor([0.0, 2.0]), probs=tensor([0.5, 0.5]))
+    assert none.log_prob(tensor(0.0)).tolist() == pytest.approx([0.0, 2 * math.log(0.5)])
+    assert (none.sample((200,))[:, 0] == 0).all()
+    with pytest.raises(ValueError, match="NegativeBinomial: probs must be less than 1"):
+        D.NegativeBinomial(1.0, 1.0)

@@ -80,6 +80,10 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
     ("Categorical", {"logits": rng.normal(size=(2, 5))}, {"logits": rng.normal(size=(2, 5))}, CLASS),
     ("Categorical", {"probs": np.array([0.0, 1.0, 3.0])}, {"probs": np.array([1.0, 0.0, 3.0])}, np.array([0, 1, 2])),
     ("OneHotCategorical", {"probs": positive(2, 5)}, {"probs": positive(2, 5)}, np.eye(5)[CLASS]),
+    *(
+        ("NegativeBinomial", {"total_count": 3 * positive(2, 3), how: x}, {"total_count": positive(3), how: x}, COIN + 3)
+        for how, x in (("probs", rng.uniform(0.1, 0.9, 3)), ("logits", rng.normal(size=(2, 3))))
+    ),
     (
         "MultivariateNormal",
         {"loc": rng.normal(size=(2, 3)), "covariance_matrix": covariance(3)},
@@ -188,6 +192,23 @@ def test_gradients_through_draws_of_gamma_distributions(c: float) -> None:
         drawn = distributions.Gamma(mine, 1.0).rsample()
     np.testing.assert_allclose(drawn.detach().numpy(), x.detach().numpy(), rtol=1e-12)
     np.testing.assert_allclose(tg.autograd.grad(drawn.sum(), mine)[0].numpy()[seen], theirs.numpy()[seen], rtol=2e-3)
+
+
+@pytest.mark.parametrize("how", ["probs", "logits"])
+def test_counts_of_classes(how: str) -> None:
+    given, values = (
+        (positive(2, 4) if how == "probs" else rng.normal(size=(2, 4))),
+        rng.multinomial(5, [0.1, 0.2, 0.3, 0.4], (7, 2)),
+    )
+    found = []
+    for library, kinds in ((tg, distributions), (torch, torch.distributions)):
+        p = library.tensor(given).requires_grad_()
+        made = kinds.Multinomial(5, **{how: p})
+        assert made.sample((3,)).shape == made.expand((3, 2)).sample().shape == (3, 2, 4)
+        told = [made.log_prob(library.tensor(values.astype(np.float64))), made.entropy(), made.mean, made.variance]
+        found.append([x.detach().numpy() for x in (*told, *library.autograd.grad(sum(x.sum() for x in told), [p]))])
+    for mine, theirs in zip(*found, strict=True):  # of n!, PyTorch takes the logarithm in float32
+        np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-10)
 
 
 def test_mixtures() -> None:

@@ -141,6 +141,26 @@ class integer_interval(interval):
         return super().check(value) & (value == value.floor())
 
 
+class multinomial(Constraint):
+    """Counts, `upper_bound` together."""
+
+    is_discrete = True
+    event_dim = 1
+
+    def __init__(self, upper_bound: int) -> None:
+        self.upper_bound = upper_bound
+
+    @property
+    def words(self) -> str:
+        return f"counts, {self.upper_bound} together"
+
+    def check(self, value: Tensor) -> Tensor:
+        return nonnegative_integer.check(value).all(-1) & (value.sum(-1) == self.upper_bound)
+
+    def __repr__(self) -> str:
+        return f"multinomial(upper_bound={self.upper_bound})"
+
+
 class independent(Constraint):
     """So many last dims of what another constraint describes, taken as one value.
 
