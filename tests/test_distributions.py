@@ -701,8 +701,9 @@ def test_counts_of_classes() -> None:
     np.testing.assert_allclose(counts.log_prob(tensor([1.0, 2.0, 3.0])).item(), theirs.logpmf([1, 2, 3]))
     np.testing.assert_allclose(counts.entropy().item(), theirs.entropy())
     assert D.Multinomial(2, tensor([0.0, 1.0])).log_prob(tensor([0.0, 2.0])) == 0
+    assert counts.log_prob(tensor([1.0, 1.0, 0.0])) == D.Multinomial(2, WEIGHTS).log_prob(tensor([1.0, 1.0, 0.0]))
     for wrong in ([3.0, 2.0, 2.0], [1.5, 1.5, 3.0], [-1.0, 3.0, 4.0]):
-        with pytest.raises(ValueError, match="Multinomial: the value must be counts, 6 together"):
+        with pytest.raises(ValueError, match="Multinomial: the value must be counts, at most 6 together"):
             counts.log_prob(tensor(wrong))
     with pytest.raises(ValueError, match="total_count must be a whole number"):
         D.Multinomial(1.5, WEIGHTS)  # type: ignore[arg-type]

@@ -142,7 +142,7 @@ class integer_interval(interval):
 
 
 class multinomial(Constraint):
-    """Counts, `upper_bound` together."""
+    """Counts, at most `upper_bound` together."""
 
     is_discrete = True
     event_dim = 1
@@ -152,10 +152,10 @@ class multinomial(Constraint):
 
     @property
     def words(self) -> str:
-        return f"counts, {self.upper_bound} together"
+        return f"counts, at most {self.upper_bound} together"
 
     def check(self, value: Tensor) -> Tensor:
-        return nonnegative_integer.check(value).all(-1) & (value.sum(-1) == self.upper_bound)
+        return nonnegative_integer.check(value).all(-1) & (value.sum(-1) <= self.upper_bound)
 
     def __repr__(self) -> str:
         return f"multinomial(upper_bound={self.upper_bound})"

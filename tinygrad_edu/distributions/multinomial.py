@@ -44,7 +44,7 @@ class Multinomial(Distribution):
         return one_hot(chosen, shape[-1]).sum(0).type_as(self.probs)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """log n! - Σ log xᵢ! + Σ xᵢ·log probs[i]"""
+        """log n! - Σ log xᵢ! + Σ xᵢ·log probs[i], with n = Σ xᵢ: as in PyTorch, counts may come of fewer choices than total_count."""
         value = self._validate_sample(value)
         return (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1) + xlogy(value, self.probs).sum(-1)
 
