@@ -19,7 +19,7 @@ class BackwardHooks:
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self.grad_output: tuple | None = ()  # None where there can be none
+        self.grad_output: tuple | None = None  # between the output's and the inputs' turn in a backward pass
         self.no_inputs: tuple | None = None  # where none requires grad: then there is nothing to wait for
 
     def inputs(self, args: tuple) -> tuple:
@@ -33,7 +33,6 @@ class BackwardHooks:
                 f"the backward hooks of {type(self.module).__name__} are not called: its output is a {type(output).__name__}, in which no "
                 "gradients are looked for. Let forward() return a tensor or a tuple of tensors."
             )
-            self.grad_output = None
             return output
         passed = _together(output if isinstance(output, tuple) else (output,), self._outputs_known)
         if isinstance(output, tuple):
@@ -57,8 +56,10 @@ class BackwardHooks:
         return self._run(tuple(zeros_like(x) if is_none else g for x, g, is_none in zip(inputs, found, none, strict=True)))
 
     def _run(self, grads: tuple) -> tuple:
-        for hook in [] if self.grad_output is None else list((self.module._backward_hooks or {}).values()):
-            grads = _replaced(grads, hook(self.module, grads, self.grad_output))
+        grad_output, self.grad_output = self.grad_output, None
+        if grad_output is not None:  # else they came to the inputs by another way, as in a derivative of a derivative
+            for hook in list((self.module._backward_hooks or {}).values()):
+                grads = _replaced(grads, hook(self.module, grads, grad_output))
         return grads
 
 
