@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..clock import mark_changed
 from ..errors import DeviceError, GraphError, ShapeError, describe
 from ..grad_mode import enable_grad, set_grad_enabled
 from ..op import cast, registry
 from ..ops.creation import tensor
-from ..tensor import Tensor, wrap
+from ..ops.inplace import check_writable
+from ..tensor import Tensor, raw, wrap
 from ..views import refresh
 from .engine import Step, chain_rule, leaves, topological_order
 
@@ -194,7 +196,10 @@ def _deposit(found: dict[Tensor, Tensor], create_graph: bool) -> None:
             elif create_graph or x.op is not None:
                 x._grad = x._grad + g
             else:
-                x._grad.add_(g)
+                check_writable(x._grad)
+                grown = raw(x._grad)
+                grown += g.array
+                mark_changed(grown)
 
 
 def _as_list(tensors: Any) -> list[Tensor]:

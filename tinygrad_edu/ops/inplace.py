@@ -77,7 +77,7 @@ def _become(target: Tensor, old: Tensor, result: Tensor) -> Tensor:
             result = setitem(old, ..., result)
         _follow(target, old, result)
     else:
-        _check_writable(target)
+        check_writable(target)
         target.array[...] = result.array
         mark_changed(target.array)
     return target
@@ -96,7 +96,7 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
                 f"{describe(target)} shares memory with another tensor through detach() or data, which would not follow a change that "
                 "is recorded for backward; detach() what you put into it, or clone() it first."
             )
-        _check_writable(target)  # p.data.copy_(w): the numbers go into the memory that it shares with p, the history only to it
+        check_writable(target)  # p.data.copy_(w): the numbers go into the memory that it shares with p, the history only to it
         memory = target.array
         rebind(target, old, result)
         memory[...] = result.array
@@ -107,7 +107,7 @@ def _follow(target: Tensor, old: Tensor, result: Tensor) -> None:
         rebind(target, old, result)
     else:
         _check_leaf(base)
-        _check_writable(target)
+        check_writable(target)
         places = look(np.arange(base.array.size, like=base.array).reshape(base.shape), way)
         before = earlier(base)
         flat = indexing.index_put(before.reshape(-1), (constant(places.reshape(-1)),), result.reshape(-1))
@@ -144,7 +144,7 @@ def _check_leaf(target: Tensor) -> None:
         )
 
 
-def _check_writable(target: Tensor) -> None:
+def check_writable(target: Tensor) -> None:
     """Refuse to write to elements that share one place in memory (expanded tensors), and to read-only arrays."""
     array = target.array
     shared = any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)) and array.size
@@ -200,7 +200,7 @@ def _set_item(self: Tensor, index: Any, value: Any) -> None:
         old = earlier(self)
         _follow(self, old, setitem(old, index, value))
         return
-    _check_writable(self)
+    check_writable(self)
     if isinstance(value, Tensor):
         if value.device != self.device:
             raise DeviceError(
