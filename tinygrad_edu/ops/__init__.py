@@ -21,7 +21,7 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
-    "shape": "broadcast_to contiguous expand expand_as flatten moveaxis movedim numel permute ravel reshape reshape_as squeeze "
+    "shape": "contiguous expand expand_as flatten moveaxis movedim numel permute ravel reshape reshape_as squeeze "
     "swapaxes swapdims t transpose unflatten unsqueeze view view_as",
     "splitting": "chunk dsplit hsplit narrow select split split_with_sizes tensor_split unbind unfold vsplit",
     "joining": "diff",

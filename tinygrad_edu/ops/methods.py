@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from .creation import conj, empty, full, is_complex, is_floating_point, ones, tensor, to, zeros
 from .elementwise import polygamma
 from .indexing import where
-from .shape import _matrix_transpose, _reversed_dims, _transpose_of_a_matrix, clone
+from .shape import _matrix_transpose, _reversed_dims, _transpose_of_a_matrix, clone, expand
 
 
 def _new(make: Any) -> Any:
@@ -82,6 +82,7 @@ OWN_METHODS: dict[str, Any] = {
     "data_ptr": _address,
     "new": lambda self, *data: Tensor(*data, dtype=self.dtype, device=self.device),
     "adjoint": _matrix_transpose,
+    "broadcast_to": expand,
     "where": lambda self, condition, other: where(condition, self, other),
     "is_complex": is_complex,
     "conj": conj,
