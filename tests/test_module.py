@@ -19,6 +19,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.errors import DtypeError, ShapeError
+from tinygrad_edu.nn import functional as F
 
 
 class Net(nn.Module):
@@ -666,3 +667,8 @@ def test_a_forward_without_return_is_noticed() -> None:
         Forgets()(tg.ones(2))
     assert caught[0].filename == __file__
     assert nn.Identity()(None) is None
+
+
+@pytest.mark.parametrize("function", [F.gelu, F.cross_entropy, tg.softmax, tg.linalg.inv])
+def test_functions_are_pickled_by_name(function: Any) -> None:
+    assert pickle.loads(pickle.dumps(function)) is function

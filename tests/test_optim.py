@@ -329,3 +329,12 @@ def test_an_averaged_model_can_be_pickled(average: dict[str, Any]) -> None:
     for each in (averaged, again):
         each.update_parameters(model)
         np.testing.assert_allclose(each.module.weight.array, model.weight.array - 0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("of_module", [False, True])
+def test_gradients_become_zero_in_their_memory(of_module: bool) -> None:
+    layer = tg.nn.Linear(2, 1, bias=False)
+    gradient = layer.weight.grad = tensor([[float("nan"), 2.0]])
+    (layer if of_module else optim.SGD(layer.parameters(), lr=1.0)).zero_grad(set_to_none=False)
+    assert layer.weight.grad is gradient
+    assert gradient.tolist() == [[0.0, 0.0]]

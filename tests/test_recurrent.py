@@ -292,3 +292,15 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
 def test_refusals(call: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         call()
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_last_states_are_in_memory_of_their_own(kind: Any, steps: int) -> None:
+    output, last = kind(2, 3)(tg.ones(steps, 4, 2))
+    before = output.tolist()
+    state = last[0] if isinstance(last, tuple) else last
+    state.detach_()
+    state.zero_()
+    assert output.tolist() == before
+    assert output.requires_grad

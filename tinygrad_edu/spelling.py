@@ -22,7 +22,9 @@ def take_other_names(names: dict[str, Any]) -> None:
     """
     for name, function in list(names.items()):
         if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] in _FIRST:
-            names[name] = _with_other_names(function)
+            names[name] = known = _with_other_names(function)
+            if name == function.__name__ and "__name__" in names:
+                known.__module__ = names["__name__"]  # where pickle finds it
 
 
 @functools.cache  # so that two names of one function stay one

@@ -16,7 +16,6 @@ from ..callsite import warn
 from ..clock import mark_setting, tick
 from ..grad_mode import no_grad
 from ..hooks import HookHandle
-from ..ops.creation import zeros_like
 from ..tensor import Tensor
 from .backward_hooks import BackwardHooks
 from .parameter import Buffer, Parameter, as_buffer
@@ -318,10 +317,12 @@ class Module(State):
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients (they would otherwise add up)."""
+        """Forget all gradients (they would otherwise add up); with `set_to_none=False` they become 0 in their memory."""
         for p in self.parameters():
-            if p._grad is not None:
-                p.grad = None if set_to_none else zeros_like(p._grad)
+            if set_to_none or p._grad is None:
+                p._grad = None
+            else:
+                p._grad.detach_().zero_()
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Move parameters and buffers to a device and/or a floating dtype, in place: `to("cuda")`, `to(float64)`, `to(tensor)`."""

@@ -170,7 +170,7 @@ class RNNBase(Module):
             x = _joined(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
-        return x, [_joined(states, 0) for states in last]
+        return x, [cat(states, 0) for states in last]  # of one part too: states in memory of their own, which is not the outputs'
 
     # -- checks ----------------------------------------------------------------------------------------------------
     def _check(self, x: Tensor, given: Any) -> None:

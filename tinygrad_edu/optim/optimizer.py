@@ -181,10 +181,13 @@ class Optimizer:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients of all parameters."""
+        """Forget the gradients of all parameters; with `set_to_none=False` they become 0 in their memory."""
         for group in self.param_groups:
             for p in group["params"]:
-                p._grad = None if set_to_none or p._grad is None else p._grad.detach() * 0
+                if set_to_none or p._grad is None:
+                    p._grad = None
+                else:
+                    p._grad.detach_().zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss first, and its value is returned."""
