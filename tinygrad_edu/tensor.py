@@ -494,6 +494,7 @@ def _plain(data: Any, kinds: set[Any]) -> Any:
         if isinstance(data, Tensor):
             _warn_of_lost_history(data)
             data = data.numpy(force=True)
+            data = data.reshape(()) if data.size == 1 else data  # the number in it, as in PyTorch
         kind = getattr(data, "dtype", kind)
     kinds.add(kind)
     return data

@@ -30,6 +30,12 @@ def least_squares(A, B):
     return np.linalg.inv(A.mT @ A) @ A.mT @ B
 
 
+def vanders(x, N):
+    """Row by row, from the power 0 on."""
+    rows = [np.vander(row, N, increasing=True) for row in x.reshape(-1, x.shape[-1])]
+    return np.reshape(rows, (*x.shape, x.shape[-1] if N is None else N))
+
+
 CASES = [
     matrices("linalg.pinv", np.linalg.pinv, ANY, ops=("pinv",)),
     matrices(
@@ -55,6 +61,12 @@ CASES = [
     matrices("slogdet", lambda x: np.sign(np.linalg.det(x)), call=lambda x: linalg.slogdet(x).sign),
     matrices("logdet", lambda x: np.log(np.linalg.det(x))),
     matrices("linalg.matrix_power", np.linalg.matrix_power, settings=[{"n": n} for n in (0, 1, 2, 3, 6, -1, -2)]),
+    matrices(
+        "linalg.vander", lambda x, N=None: vanders(x, N), [((3,),), ((2, 4),)], settings=[{}, {"N": 2}, {"N": 5}], domains=(real,)
+    ),
+    matrices(
+        "vander", np.vander, [((3,),), ((1,),)], settings=[{}, {"N": 2}, {"N": 4, "increasing": True}, {"N": 0}], domains=(real,)
+    ),
     matrices("matrix_exp", scipy.linalg.expm, SQUARE[:-1], ops=("matrix_exp",)),
     matrices(
         "linalg.diagonal", lambda x, offset=0: np.diagonal(x, offset, -2, -1), ANY, settings=[{}, {"offset": 1}, {"offset": -1}]

@@ -9,16 +9,18 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..grad_mode import no_grad
 from ..op import op
+from .arranging import flip
+from .creation import arange
 from .cumulative import prod
 from .diagonal import diag_embed, diagonal
 from .elementwise import log
-from .joining import cat
+from .joining import atleast_1d, cat
 from .linalg import check, identity, inv, is_vector, linalg_svd, svdvals
 from .products import matmul, mt
 from .reduction import sum
 from .shape import ints, reshape, squeeze, unsqueeze
 
-__all__ = ["det", "logdet", "matrix_exp", "matrix_power", "pinverse", "slogdet"]
+__all__ = ["det", "logdet", "matrix_exp", "matrix_power", "pinverse", "slogdet", "vander"]
 
 
 # -- the pseudo-inverse and what it solves ---------------------------------------------------------------------------
@@ -264,6 +266,28 @@ def matrix_exp(x: Any) -> Any:
     for i in range(int(halvings.max()) if x.size else 0):
         z = np.where(i < halvings, np.matmul(z, z), z)
     return z
+
+
+def linalg_vander(x: Any, *, N: int | None = None) -> Any:
+    """Powers of vectors' elements as rows of matrices: 1, x, x² ... xᴺ⁻¹ (N: as many as there are elements).
+
+    Source: https://pytorch.org/docs/stable/generated/torch.linalg.vander.html
+    """
+    x = atleast_1d(x)
+    (count,) = ints((x.shape[-1] if N is None else N,))
+    return unsqueeze(x, dim=-1) ** arange(count, device=x.device)
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """Powers of a vector's elements as rows of a matrix, the highest first, unless `increasing`: vander(x, 3) @ c are the values of the
+    polynomial c₀·x² + c₁·x + c₂.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.vander.html
+    """
+    if x.ndim != 1:
+        raise ShapeError(f"vander takes a vector, not {describe(x)}; linalg.vander takes several.")
+    powers = linalg_vander(x, N=N)
+    return powers if increasing else flip(powers, -1)
 
 
 def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:

@@ -1,4 +1,4 @@
-"""How variables vary together, and the area under measured values."""
+"""How variables vary together, and the area under measured values and their slopes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 from ..errors import ShapeError, describe
 from ..tensor import Tensor
 from .creation import ones
-from .joining import diff
-from .shape import one_dim, reshape, squeeze, unsqueeze
+from .joining import cat, diff
+from .shape import axes, one_dim, reshape, squeeze, unsqueeze
+from .splitting import narrow
 
-__all__ = ["corrcoef", "cov", "trapezoid", "trapz"]
+__all__ = ["corrcoef", "cov", "cumulative_trapezoid", "gradient", "trapezoid", "trapz"]
 
 
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
@@ -70,18 +71,79 @@ def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.trapezoid.html
     """
     dim = one_dim(dim, y.ndim)
+    return _strips(y, x, dx, dim).sum(dim)
+
+
+trapz = trapezoid
+
+
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    """The area up to each point but the first, as `trapezoid` measures it.
+
+    zᵢ = Σⱼ≤ᵢ (yⱼ + yⱼ₊₁)/2 · (xⱼ₊₁ - xⱼ)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.cumulative_trapezoid.html
+    """
+    dim = one_dim(dim, y.ndim)
+    return _strips(y, x, dx, dim).cumsum(dim)
+
+
+def _strips(y: Any, x: Any, dx: float, dim: int) -> Any:
+    """The areas between neighbouring points."""
     count = y.shape[dim]
     if not count:
-        return y.sum(dim)
+        return y * dx
     means = (y.narrow(dim, 1, count - 1) + y.narrow(dim, 0, count - 1)) / 2
     if not isinstance(x, Tensor):
-        return (means * dx).sum(dim)
+        return means * dx
     if x.ndim == 1:
         if x.shape[0] != count:
             raise RuntimeError(f"trapezoid: there must be one x for each of {count} points, but x is {describe(x)}.")
         x = reshape(x, (-1,) + (1,) * (y.ndim - 1 - dim))
     x = reshape(x, (1,) * (y.ndim - x.ndim) + tuple(x.shape))
-    return (means * diff(x, dim=dim)).sum(dim)
+    return means * diff(x, dim=dim)
 
 
-trapz = trapezoid
+def gradient(input: Any, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Any, ...]:
+    """The slopes of measured values, along each dim, by finite differences.
+
+    Inside, the slopes to both neighbours, each weighted with the distance of the other one; so a parabola's are exact.
+
+    Args:
+        spacing: how far apart the values stand (1), or vectors of where they stand; a list has one for each dim.
+        dim: along which dims; all by default.
+        edge_order: at both ends 1 takes the slope to the neighbour, 2 that of the parabola through three values.
+
+    >>> from tinygrad_edu import tensor
+    >>> gradient(tensor([0.0, 1.0, 4.0]))
+    (tensor([1., 2., 3.]),)
+
+    Source: https://pytorch.org/docs/stable/generated/torch.gradient.html
+    """
+    dims = axes(dim, input.ndim)
+    spacings = spacing if isinstance(spacing, list | tuple) else [1 if spacing is None else spacing] * len(dims)
+    if len(spacings) != len(dims) or edge_order not in (1, 2):
+        raise RuntimeError(
+            f"gradient: {len(dims)} dims need as many spacings, not {len(spacings)}; edge_order, {edge_order}, is 1 or 2."
+        )
+    return tuple(_slopes(input, d, apart, edge_order) for d, apart in zip(dims, spacings, strict=True))
+
+
+def _slopes(y: Any, dim: int, spacing: Any, edge_order: int) -> Any:
+    count = y.shape[dim]
+    if count <= edge_order or (isinstance(spacing, Tensor) and spacing.shape not in ((), (count,))):
+        raise RuntimeError(
+            f"gradient: edge_order={edge_order} takes more than {edge_order} values and one place for each, but {describe(y)} has {count} "
+            f"along dim {dim}, and the spacing is {spacing!r:.80}."
+        )
+    steps = left = right = spacing
+    if isinstance(spacing, Tensor) and spacing.ndim:
+        steps = reshape(diff(spacing), (-1,) + (1,) * (y.ndim - 1 - dim))
+        left, right = (narrow(steps, 0, i, count - 2) for i in (0, 1))
+    slopes = diff(y, dim=dim) / steps
+    before, after = (narrow(slopes, dim, i, count - 2) for i in (0, 1))
+    inside = (left * after + right * before) / (left + right)
+    first, last = narrow(slopes, dim, 0, 1), narrow(slopes, dim, count - 2, 1)
+    if edge_order == 2:  # a parabola's slope is linear: between first and second value it is the mean of both ends
+        first, last = 2 * first - narrow(inside, dim, 0, 1), 2 * last - narrow(inside, dim, count - 3, 1)
+    return cat([first, inside, last], dim)
