@@ -23,6 +23,12 @@ class Parameter(Tensor):
         self.serial = tick()
         self.requires_grad = requires_grad
 
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        """A parameter with the same numbers, and without a gradient: so a copy of a model begins anew."""
+        copy: Any = super().__deepcopy__(memo)
+        copy._grad = None
+        return copy
+
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 

@@ -259,13 +259,13 @@ def softshrink(x: Any, *, lambd: float = 0.5) -> Any:
     return x - x.clip(-lambd, lambd)
 
 
-@op(dtype="float", dx=lambda g, z, x, lambd: _where((x > lambd) | (x < -lambd), g, 0))
+@op(dtype="float", dx=lambda g, z, x, lambd: _where(~((x >= -lambd) & (x <= lambd)), g, 0))
 def hardshrink(x: Any, *, lambd: float = 0.5) -> Any:
     """Elements up to lambd in size become 0 and get no gradient.
 
     z = x where |x| > λ, else 0;  ∂x = g where |x| > λ, else 0
     """
-    return x * ~((x >= -lambd) & (x <= lambd))
+    return choose((x >= -lambd) & (x <= lambd), 0, x)
 
 
 def tanhshrink(x: Any) -> Any:
