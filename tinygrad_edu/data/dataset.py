@@ -75,7 +75,7 @@ class TensorDataset(Dataset):
         return [
             x[chosen]
             if x._requires_grad or x.base is not None or type(x.array) is not np.ndarray
-            else wrap(x.array.take(chosen, axis=0))  # the same, and a quarter quicker
+            else wrap(x.array.take(chosen, 0))  # the same, and a quarter quicker
             for x in self.tensors
         ]
 
