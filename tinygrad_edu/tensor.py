@@ -254,6 +254,15 @@ class Tensor:
             )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __dlpack__(self, **how: Any) -> Any:
+        """For other libraries, which share this tensor's memory: `torch.from_dlpack(x)`, `np.from_dlpack(x)`."""
+        if self.requires_grad:
+            raise GraphError("another library would not know of this tensor's history: give it x.detach().")
+        return self._followed().array.__dlpack__(**how)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
     def item(self) -> Any:
         """The one number in it, as a Python scalar."""
         if self._followed().array.size != 1:

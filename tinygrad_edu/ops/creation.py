@@ -18,10 +18,13 @@ from .indexing import setitem
 from .shape import clone, ints
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "can_cast", "conj", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
+    "arange", "as_tensor", "asarray", "can_cast", "conj", "empty", "empty_like", "eye", "fill", "from_dlpack", "from_numpy", "full", "full_like",
     "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "linspace", "logspace", "ones", "ones_like", "promote_types", "result_type", "scalar_tensor",
     "tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
+
+
+CPU, CUDA = 1, 2  # kinds of devices, as DLPack numbers them
 
 
 # -- from data -------------------------------------------------------------------------------------------------------
@@ -76,7 +79,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     memory = raw(obj)
     if copy is False and not (hasattr(memory, "base") and owner(found.array) is owner(memory)):
         raise ValueError(f"asarray, copy=False: a {kind(obj)} becomes a {found.dtype} tensor on {found.device} only by a copy.")
-    return found.requires_grad_(True) if requires_grad else found
+    return found.requires_grad_(True) if requires_grad else found.detach() if found.requires_grad else found
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -88,6 +91,26 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"from_numpy takes a NumPy array, not a {type(ndarray).__name__}; use tensor().")
     dtypes.as_dtype(ndarray.dtype)
     return wrap(ndarray)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor that shares memory with that of another library: `from_dlpack(torch.ones(2))`.
+
+    Raises:
+        TypeError: an object that does not offer its memory.
+        DtypeError: numbers of a dtype that is not offered here.
+
+    Source: https://pytorch.org/docs/stable/dlpack.html, https://data-apis.org/array-api/latest/design_topics/data_interchange.html
+    """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack takes a tensor of another library, not {describe(ext_tensor)}; use tensor().")
+    kind, index = ext_tensor.__dlpack_device__()
+    where = {CPU: "cpu", CUDA: f"cuda:{index}"}.get(int(kind))
+    if where is None:
+        raise DeviceError(f"from_dlpack shares memory of the CPU and of NVIDIA's GPUs; this is on a device of kind {int(kind)}.")
+    array = backend.namespace(backend.device(where)).from_dlpack(ext_tensor)
+    dtypes.as_dtype(array.dtype)
+    return wrap(array)
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
