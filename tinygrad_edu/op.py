@@ -50,7 +50,8 @@ def _unwrapped(setting: Any) -> Any:
     if isinstance(setting, Tensor):
         if setting._requires_grad and grad_mode.enabled:
             raise TypeError(
-                f"a setting gets no gradient, and {describe(setting)} requires grad: give setting.detach() or a number."
+                f"a setting gets no gradient, and {describe(setting)} requires grad: compose the formula of operations that have one for "
+                "it, or give a number, or setting.detach()."
             )
         return raw(setting)
     return setting.item() if isinstance(setting, np.generic) else setting

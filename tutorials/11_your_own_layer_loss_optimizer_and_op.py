@@ -841,8 +841,7 @@ with check():
         )
     layer(x.requires_grad_()).sum().backward()
     assert held[0].grad is not None, (
-        "no gradient reaches the parameter: compute with the tensor itself, without .item(), .numpy() or .detach(). "
-        "(Nor does smooth_relu(x, e=...) send one: its e is a setting. Compose.)"
+        "no gradient reaches the parameter: compute with the tensor itself, without .item(), .numpy() or .detach()."
     )
 
 # %% [markdown]

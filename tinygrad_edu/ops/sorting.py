@@ -256,7 +256,8 @@ def unique(
     """Every element that occurs, once and in order; with dim, every slice along it.
 
     Returns:
-        The elements; if asked for, also where each element of x stands among them, and how often each occurs.
+        The elements, through which no gradient passes; if asked for, also where each element of x stands among them, and how often
+        each occurs.
 
     >>> from tinygrad_edu import tensor, unique
     >>> unique(tensor([3, 1, 3]), return_counts=True)

@@ -108,7 +108,7 @@ class Bend(nn.Module):
         return (x + (x * x + self.log_e.detach().exp()).sqrt()) / 2
 
 
-# %% 2: its e is a setting
+# %% 2: a setting gets no gradient
 class Bend(nn.Module):
     def __init__(self, features):
         super().__init__()
