@@ -133,6 +133,20 @@ def test_in_functional_call_a_module_finds_what_was_given() -> None:
     assert module.calls.tolist() == [1.0]
 
 
+def test_functional_call_within_another_one() -> None:
+    class Twice(nn.Linear):
+        def forward(self, x: tg.Tensor) -> tg.Tensor:
+            if x.sum() > 0:
+                inner = func.functional_call(self, {"weight": tg.full((1, 1), 5.0)}, -x)
+                return inner + sum(p.sum() for p in self.parameters()) + super().forward(x)
+            return sum(p.sum() for p in self.parameters()) + super().forward(x)
+
+    module = Twice(1, 1, bias=False)
+    assert func.functional_call(module, {"weight": tg.full((1, 1), 3.0)}, tg.ones(1)).item() == (5 - 5) + 3 + 3
+    assert len([*module.parameters()]) == 1
+    assert "_in_place_of" not in vars(module)
+
+
 def test_functional_call_refuses_two_tensors_for_one() -> None:
     module, x, a, b = Counting(), tg.ones(1, 2), tg.ones(2, 2), tg.zeros(2, 2)
     with pytest.raises(ValueError, match=r"first\.weight and second\.weight are one tensor"):

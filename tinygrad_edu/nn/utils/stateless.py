@@ -60,11 +60,12 @@ def functional_call(
     if strict and (missing := [name for name in places if name not in replaced]):
         raise KeyError(f"functional_call with strict=True: {', '.join(missing)} is missing.")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
+    kinds = {owner: owner._in_place_of for owner, _, _ in places.values()}  # not empty within another functional_call
     try:
         for path, value in replaced.items():
             owner, name, own = places[path]
             vars(owner)[name] = value
-            owner._in_place_of = {**owner._in_place_of, name: type(own)}
+            owner._in_place_of = {**owner._in_place_of, name: owner._in_place_of.get(name, type(own))}
         return module(*args, **(kwargs or {}))
     finally:
         for path, value in replaced.items():
@@ -73,7 +74,10 @@ def functional_call(
                 if isinstance(part, dict) and path in part and vars(owner)[name] is not value:
                     part[path] = vars(owner)[name]
             vars(owner)[name] = own
+        for owner, before in kinds.items():
             vars(owner).pop("_in_place_of", None)
+            if before:
+                owner._in_place_of = before
 
 
 def _with_tied(given: Mapping[str, Tensor], places: Mapping[str, tuple[Module, str, Tensor]]) -> dict[str, Tensor]:
