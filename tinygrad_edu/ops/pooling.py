@@ -175,9 +175,7 @@ def _max_spread(g: Any, x: Any, largest: Any, *, windows: Windows, stages: Any =
     stages = [*(stages or _maxima(x, windows)[:-1]), largest]
     nan = _may_hold_nan(largest)
     alone = windows.apart and windows.fit and not nan
-    bits = BITS[
-        g.dtype
-    ]  # numbers are handed on as their bits: 0 times the bits of infinity is 0, and these less themselves are 0
+    bits = BITS[g.dtype]  # handed on are the bits: 0 times those of infinity is 0, and these less themselves are 0
     given = np.empty_like(largest, dtype=g.dtype)
     given[...] = g  # a copy, and in memory as x is
     for parts, z, x in zip(windows.parts, stages[:0:-1], stages[-2::-1], strict=True):

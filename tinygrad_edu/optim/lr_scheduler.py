@@ -515,9 +515,8 @@ class SequentialLR(_OfSeveral):
     def step(self) -> None:  # type: ignore[override]
         self.last_epoch += 1
         if self.last_epoch in (0, *self._milestones):
-            for (
-                group
-            ) in self.optimizer.param_groups:  # whose rates were set by the schedule before, and when each of them was made
+            # The schedule before has set the rates, and so has each of them when it was made.
+            for group in self.optimizer.param_groups:
                 set_rate(group, group["initial_lr"])
         scheduler = self._schedulers[bisect_right(self._milestones, self.last_epoch)]
         scheduler.step()
