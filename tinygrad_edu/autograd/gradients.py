@@ -202,6 +202,15 @@ def _deposit(found: dict[Tensor, Tensor], create_graph: bool) -> None:
                 mark_changed(grown)
 
 
+def forget(tensors: Iterable[Tensor], set_to_none: bool) -> None:
+    """Forget the gradients in `.grad`; or, if they are not to be None, let them become 0 in their memory."""
+    for x in tensors:
+        if set_to_none or x._grad is None:
+            x._grad = None
+        else:
+            x._grad.detach_().zero_()
+
+
 def _as_list(tensors: Any) -> list[Tensor]:
     if isinstance(tensors, Tensor):
         return [tensors]

@@ -93,3 +93,18 @@ class Categorical(Distribution):
 
     mode = property(lambda self: self.probs.argmax(-1))
     mean = variance = property(lambda self: self.probs.detach().sum(-1) * math.nan)  # classes are no numbers
+
+
+class OfClasses(Distribution):
+    """The base of distributions of vectors with a place for each class, which is chosen as `Categorical` chooses it."""
+
+    arg_constraints = Categorical.arg_constraints
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self._class = Categorical(probs, logits, validate_args)
+        self.parameters = self._class.parameters
+        super().__init__(self._class.batch_shape, self._class.param_shape[-1:], validate_args)
+
+    probs = property(lambda self: self._class.probs)
+    logits = property(lambda self: self._class.logits)
+    param_shape = property(lambda self: self._class.param_shape)

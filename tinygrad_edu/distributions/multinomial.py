@@ -11,11 +11,11 @@ from ..ops.embedding import one_hot
 from ..tensor import Tensor
 from . import constraints
 from .binomial import Binomial
-from .categorical import Categorical
+from .categorical import OfClasses
 from .distribution import Distribution
 
 
-class Multinomial(Distribution):
+class Multinomial(OfClasses):
     """P(x) = n! / Π xᵢ!·Π probs[i]^xᵢ for counts x, n together
 
     Args:
@@ -25,18 +25,11 @@ class Multinomial(Distribution):
     Source: https://pytorch.org/docs/stable/distributions.html#multinomial
     """
 
-    arg_constraints = Categorical.arg_constraints
-
     def __init__(self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         check_whole("Multinomial: total_count", total_count, 0)
         self.total_count = total_count
-        self._class = Categorical(probs, logits, validate_args)
-        self.parameters = self._class.parameters
-        super().__init__(self._class.batch_shape, self._class.param_shape[-1:], validate_args)
+        super().__init__(probs, logits, validate_args)
 
-    probs = property(lambda self: self._class.probs)
-    logits = property(lambda self: self._class.logits)
-    param_shape = property(lambda self: self._class.param_shape)
     support = property(lambda self: constraints.multinomial(self.total_count))
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..ops.creation import eye
 from ..ops.embedding import one_hot
 from ..tensor import Tensor
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import OfClasses
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfClasses):
     """`Categorical`, whose values are vectors with a single 1.
 
     Args:
@@ -22,17 +19,7 @@ class OneHotCategorical(Distribution):
     """
 
     has_enumerate_support = True
-    arg_constraints = Categorical.arg_constraints
     support = constraints.one_hot
-
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        self._class = Categorical(probs, logits, validate_args)
-        self.parameters = self._class.parameters
-        super().__init__(self._class.batch_shape, self._class.param_shape[-1:], validate_args)
-
-    probs = property(lambda self: self._class.probs)
-    logits = property(lambda self: self._class.logits)
-    param_shape = property(lambda self: self._class.param_shape)
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         return one_hot(self._class._draw(shape[:-1]), shape[-1]).type_as(self.probs)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
+from ..autograd.gradients import forget
 from ..calls import Outline, calls, gone
 from ..callsite import warn
 from ..clock import mark_setting, tick
@@ -318,11 +319,7 @@ class Module(State):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients (they would otherwise add up); with `set_to_none=False` they become 0 in their memory."""
-        for p in self.parameters():
-            if set_to_none or p._grad is None:
-                p._grad = None
-            else:
-                p._grad.detach_().zero_()
+        forget(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Move parameters and buffers to a device and/or a floating dtype, in place: `to("cuda")`, `to(float64)`, `to(tensor)`."""

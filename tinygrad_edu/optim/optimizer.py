@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.gradients import forget
 from ..clock import mark_changed
 from ..errors import kind
 from ..grad_mode import enable_grad
@@ -183,11 +184,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` they become 0 in their memory."""
         for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none or p._grad is None:
-                    p._grad = None
-                else:
-                    p._grad.detach_().zero_()
+            forget(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if given, computes the loss first, and its value is returned."""
