@@ -112,6 +112,7 @@ def _known(optimizer: Optimizer) -> tuple[str, ...]:
 def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
     """Record an optimizer's step: where its settings and arrays stand, and what it computes."""
     tape.looked_into.append(optimizer)
+    states = optimizer.states()
     for name in ("param_groups", "state"):
         tape.reads.note(vars(optimizer), name)
     for group, settings in zip(optimizer.param_groups, settings_of(optimizer, apart=_known(optimizer)), strict=True):
@@ -122,8 +123,8 @@ def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
             if isinstance(x, np.ndarray):
                 tape.reads.note(optimizer.state, p)
                 tape.reads.note(state, name)
-    before = {id(state): set(state) for state in optimizer.state.values()}
-    held = [(state, k, v) for state in optimizer.state.values() for k, v in state.items() if isinstance(v, np.ndarray)]
+    before = {id(state): set(state) for state in states}
+    held = [(state, k, v) for state in states for k, v in state.items() if isinstance(v, np.ndarray)]
     try:
         for state, k, v in held:
             state[k] = tape.twin(v)
@@ -133,19 +134,20 @@ def _look_into(optimizer: Optimizer, method: Any, tape: Tape) -> Any:
             if state[k] is not tape.twin(v):  # a new array: what it holds goes where the old one was
                 tape.assign(tape.twin(v), state[k])
     finally:
-        for state in optimizer.state.values():
+        for state in (*states, *optimizer.state.values()):
             state.update({k: v.held for k, v in state.items() if type(v) is Recorded})
         for state, k, v in held:
             state[k] = v
-    tape.made_state |= any(set(state) != before.get(id(state), set()) for state in optimizer.state.values())
+    tape.made_state |= any(set(state) != before[id(state)] for state in states)
 
 
 @contextmanager
 def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
     """Note that steps are counted, and that the numbers which depend on them come from the optimizer's `factors`."""
-    before = {id(state): state.get("step") for state in optimizer.state.values()}
+    states = [*optimizer.state.values(), *optimizer.states()]
+    before = {id(state): state.get("step") for state in states}
     counted: list[dict] = []
-    known: dict[Any, tuple[dict, list[Recorded]]] = {}
+    known: dict[Any, list[Recorded]] = {}
     compute = optimizer.factors
 
     def count_steps() -> None:
@@ -157,11 +159,8 @@ def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
         if key not in known:
             made = [tape.enter(x.copy(), "own") for x in compute(p.held, state, group)]
             tape.note(Method(optimizer, "factors"), (p.operand(), state, group), results=[x.operand() for x in made])
-            known[key] = state, made
-        first, made = known[key]
-        if state is not first:
-            tape.same_steps.append((state, first))
-        return made
+            known[key] = made
+        return known[key]
 
     tape.note(call, (count_steps,))
     optimizer.factors = factors
@@ -169,4 +168,6 @@ def _counting(optimizer: Any, tape: Tape) -> Iterator[None]:
         yield
     finally:
         del optimizer.factors
-    counted += [state for state in optimizer.state.values() if state.get("step") != before.get(id(state))]
+    counted += [state for state in {id(state): state for state in states}.values() if state.get("step") != before[id(state)]]
+    first: dict[int, dict] = {}  # of those that counted as many steps
+    tape.same_steps += [(state, other) for state in counted if (other := first.setdefault(state["step"], state)) is not state]

@@ -211,7 +211,7 @@ def _names_of_states(optimizers: list[Optimizer], names: dict[int, str]) -> dict
     """What the settings of optimizers are called, and what they keep for parameters that have a name."""
     found = {id(group): "group" for optimizer in optimizers for group in optimizer.param_groups}
     for optimizer in optimizers:
-        for p, state in optimizer.state.items():
-            name = names.get(id(p.array), "state")
+        together = [("all", state) for state in optimizer.states()]
+        for name, state in together + [(names.get(id(p.array), "state"), state) for p, state in optimizer.state.items()]:
             found |= {id(state): f"{name}_state"} | {id(x): f"{name}_{k}" for k, x in state.items() if isinstance(x, np.ndarray)}
     return found

@@ -31,6 +31,7 @@ from ..grad_mode import enable_grad
 from ..hooks import HookHandle
 from ..tensor import Tensor, wrap
 from ..trees import mapped
+from .gathered import Gathered
 
 BLOCK = 64 * 1024
 
@@ -129,6 +130,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Any, Any] = defaultdict(dict)
+        self._gathered: dict[int, Gathered] = {}  # by the number of the group
         groups = list(params)
         if not groups:
             raise ValueError(
@@ -192,15 +194,35 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
+        for i, group in enumerate(self.param_groups):
             settings = in_numbers(group)
             maximize = settings.get("maximize")
-            for p in group["params"]:
-                if p._grad is not None:
-                    g = p._grad.array
-                    self.update(p.array, -g if maximize else g, self.state[p], settings)
-                    mark_changed(p.array)
+            together, alone = self._parts(i, group)
+            if together:
+                together.update(self.update, maximize, settings)
+            for p in alone:
+                g = p._grad.array
+                self.update(p.array, -g if maximize else g, self.state[p], settings)
+                mark_changed(p.array)
         return loss
+
+    def _parts(self, i: int, group: dict[str, Any]) -> tuple[Gathered | None, list[Any]]:
+        """The parameters of group number `i` that have gradients: those that are updated as one, if there are some, and the others."""
+        params = [p for p in group["params"] if p._grad is not None]
+        if not getattr(self.update, "elementwise", False):
+            return None, params
+        gathered = self._gathered.get(i)
+        if gathered is None or not gathered.holds(params, self.state):
+            gathered = self._gathered[i] = Gathered(params, self.state)
+        return gathered if gathered.together else None, gathered.alone
+
+    def states(self) -> list[dict[str, Any]]:
+        """The states that `update` will be given in the next step: of parameters that are updated as one, and of the others."""
+        found = []
+        for i, group in enumerate(self.param_groups):
+            together, alone = self._parts(i, group)
+            found += ([together.state] if together else []) + [self.state[p] for p in alone]
+        return found
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
         """Call hook(optimizer, args, kwargs) before each step, with the step's arguments (args begin with the optimizer); it may return
@@ -268,6 +290,10 @@ class Optimizer:
             group.clear()  # of what was not there when the state was saved, such as a schedule's initial_lr
             group.update({k: deepcopy(v) for k, v in saved.items()} | kept)
         self.__setstate__({"state": state, "param_groups": self.param_groups})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a copy or a file; what is gathered shares memory with the state, as it would not there."""
+        return {**vars(self), "_gathered": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What a copy or a loaded state brings; an optimizer of one's own may add settings that older ones lack."""

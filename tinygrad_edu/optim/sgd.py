@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import number
+from .gathered import elementwise
 from .optimizer import Optimizer
 
 
@@ -86,6 +87,7 @@ class ASGD(Optimizer):
             **options,
         )
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "ax" not in state:
             state.update(step=0, eta=group["lr"], mu=1.0, ax=np.zeros_like(p))
@@ -121,6 +123,7 @@ class Rprop(Optimizer):
             raise ValueError(f"Rprop: etas must be (below 1, above 1), not {etas}.")
         super().__init__(params, {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}, **options)
 
+    @elementwise
     def update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if "prev" not in state:
             state.update(step=0, prev=np.zeros_like(p), step_size=np.full_like(p, group["lr"]))
