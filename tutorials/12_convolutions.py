@@ -896,4 +896,5 @@ with check():
 # - [`nn/conv.py`](../tinygrad_edu/nn/conv.py) and [`nn/pooling.py`](../tinygrad_edu/nn/pooling.py): the layers
 # - [`data/sets.py`](../tinygrad_edu/data/sets.py): `digits` and `mnist`
 #
-# **Back:** [11. Your own layer, loss, optimizer and operation](11_your_own_layer_loss_optimizer_and_op.ipynb). This was the last one: [the map of the course](README.md).
+# **Back:** [11. Your own layer, loss, optimizer and operation](11_your_own_layer_loss_optimizer_and_op.ipynb). **Next:** [13. Networks that
+# remember](13_networks_that_remember.ipynb).
