@@ -7,8 +7,8 @@
 # the other, and hands something on from step to step. You will build a memory from a single neuron, send gradients back through
 # time, see why they get lost on the way, repair that with gates, and in the end have a network invent chemical elements.
 #
-# You need tutorials [2](02_backprop_step_by_step.ipynb) (gradients add up) and [6](06_walking_downhill.ipynb) (optimizers).
-# About 30 minutes.
+# You need tutorials [2](02_backprop_step_by_step.ipynb) (gradients add up), [5](05_three_classes_three_losses.ipynb) (scores and
+# cross-entropy) and [6](06_walking_downhill.ipynb) (optimizers). About 30 minutes.
 
 # %%
 import textwrap
@@ -34,7 +34,8 @@ tg.set_default_dtype(tg.float64)  # 16 digits: rounding decides nothing
 #
 # $$h \leftarrow \tanh(w \cdot x + u \cdot h)$$
 #
-# The input is silent most of the time, with three short pulses: up, down, up. What does the neuron say, if $u$ is 0, 0.6, 1 or 2?
+# The input is silent most of the time, with three short pulses: up, down, up. Let it be heard well, $w = 3$. What does the neuron
+# say, if $u$ is 0, 0.6, 1 or 2?
 
 
 # %%
@@ -49,14 +50,14 @@ def listen(inputs, w, u):
 
 pulses = np.zeros(36)
 pulses[[3, 15, 27]] = 1, -1, 1
+said = {u: listen(pulses, 3, u) for u in (0, 0.6, 1, 2)}
 
 # %% jupyter={"source_hidden": true}
 ORANGE_BLUE = LinearSegmentedColormap.from_list("orange-blue", ["C1", "white", "C0"])
-LOOPS = 0, 0.6, 1, 2
-figure, axes = plt.subplots(len(LOOPS), 1, figsize=(7, 4.2), sharex=True, sharey=True)
-for ax, u in zip(axes, LOOPS, strict=True):
+figure, axes = plt.subplots(len(said), 1, figsize=(7, 4.2), sharex=True, sharey=True)
+for ax, (u, states) in zip(axes, said.items(), strict=True):
     ax.vlines(range(36), 0, pulses, color="C1", linewidth=2)
-    ax.plot(listen(pulses, 3, u), ".-", color="C0")
+    ax.plot(states, ".-", color="C0")
     ax.axhline(0, color="C5", linewidth=0.6)
     ax.set(ylim=(-1.15, 1.15), yticks=[-1, 0, 1])
     ax.set_ylabel(f"u = {u:g}", rotation=0, ha="right", va="center")
@@ -109,9 +110,10 @@ Flipbook(
 )
 
 # %% [markdown]
-# Where the lines cross, a step changes nothing. With 0.6 they cross at 0 only, and every walk ends there: forgotten. With 2
-# there are two more crossings, near −0.96 and 0.96, and everything runs into one of them, even from a start of 0.1. Two places
-# to be are what it takes to keep one bit.
+# Where the lines cross, a step changes nothing. With 0.6 they cross at 0 only, and every walk ends there: forgotten. With 1
+# they do too, but lie so close together there that the steps become tiny. With 2 there are two more crossings, near −0.96 and
+# 0.96, and all but 0 itself runs into one of them, even from a start of 0.1. Two places to be are what it takes to keep one
+# bit.
 #
 # ## Backwards through time
 #
@@ -133,11 +135,12 @@ xs = [
     for t, x in enumerate([1.0, -0.5, 0.25], start=1)
 ]
 
-h = tg.tensor(0.0, name="h0")
+h = tg.tensor(0.5, name="h0")
 states = []
 for x in xs:
     h = tg.tanh(w * x + u * h)
     states.append(h)
+    h.name = f"h{len(states)}"
 tg.play(h, title="three steps of a recurrent neuron, and back")
 
 # %% [markdown]
@@ -185,8 +188,8 @@ def reach(stretch, steps=50, size=32):
 
 _, ax = plt.subplots(figsize=(6.5, 3))
 for stretch in (0.5, 1, 1.5):
-    ax.plot(range(50, -1, -1), reach(stretch), label=f"stretches by {stretch:g}")
-ax.set(xlabel="steps back", ylabel="size of the gradient", yscale="log")
+    ax.plot(range(51), reach(stretch), label=f"stretches by {stretch:g}")
+ax.set(xlabel="step", ylabel="gradient of its state", yscale="log")
 ax.legend()
 plt.show()
 
@@ -195,20 +198,21 @@ plt.show()
 # steps back $10^{-15}$ is left of it, and whatever should be learnt there drowns in what is nearer. With 1.5 it **explodes**,
 # and one step of an optimizer throws the weights far away. Between the two is only a narrow path. (S. Hochreiter described this
 # in his diploma thesis of 1991; Y. Bengio, P. Simard and P. Frasconi in [*Learning long-term dependencies with gradient descent
-# is difficult*](https://doi.org/10.1109/72.279181), 1994. The inputs here are tiny, so that tanh is nearly a straight line.
-# Louder ones bend it, which makes all gradients smaller.)
+# is difficult*](https://doi.org/10.1109/72.279181), 1994.)
+#
+# The inputs here are tiny, so that tanh is nearly a straight line and its slopes are 1. Try 1.0 in place of `1e-12`: louder
+# inputs bend it, and then even 1.5 vanishes. Vanishing is the rule.
 #
 # Against explosions there is a blunt and good remedy: if all gradients together are too long, shorten them, and keep their
-# direction. `nn.utils.clip_grad_norm_` does it (exercise 3: do it yourself). Against vanishing no such thing helps: what is
-# lost is lost.
+# direction. `nn.utils.clip_grad_norm_` does it (exercise 3: do it yourself). Against vanishing it does nothing.
 #
 # ## A test of memory
 #
 # Let us measure it. A sequence of letters, each a, b, c or d at random; at its end the network shall say **which came first**.
-# Everything between is a distraction. A letter is given as four numbers, one of which is 1.
+# Everything after it is a distraction. A letter is given as four numbers, one of which is 1.
 
 
-# %%
+# %% tags=["volatile"]
 def sequences(count, steps):
     """So many sequences, (steps, count, 4), and the letter that came first in each."""
     letters = tg.randint(0, 4, (steps, count))
@@ -245,14 +249,16 @@ def learn(reader, steps, rounds=400):
 
 
 for steps in (3, 10, 30):
-    tg.manual_seed(1)
-    right = learn(Reader(nn.RNN(4, 24)), steps)
-    print(f"{steps:2} letters: {np.mean(right[-100:]):.0%} right in the end")
+    shares = []
+    for seed in (1, 2, 3, 4):
+        tg.manual_seed(seed)
+        right = learn(Reader(nn.RNN(4, 24)), steps)
+        shares.append(np.mean(right[-100:]))  # in the end
+    print(f"{steps:2} letters:", *(f"{share:.0%}" for share in shares))
 
 # %% [markdown]
-# `nn.RNN(4, 24)` is the layer from above: 4 numbers in, 24 neurons. Guessing gives 25%. Three and ten letters it has learnt,
-# and of thirty only half: it tells two pairs of letters apart, and not the letters of a pair. With other seeds it learns
-# nothing at all.
+# `nn.RNN(4, 24)` is the layer from above: 4 numbers in, 24 neurons. Four of them tried each length, and guessing gives 25%.
+# Three letters they have all learnt, and ten. With thirty it is a matter of luck: half of it, hardly anything, or nothing.
 #
 # ## Gates
 #
@@ -261,14 +267,15 @@ for steps in (3, 10, 30):
 # memory*](https://doi.org/10.1162/neco.1997.9.8.1735), 1997) has a second state, the *cells* $c$, which are left alone unless a
 # gate says otherwise. A gate is a neuron with a sigmoid: 0 is shut, 1 is open.
 #
-# - $f$, the forget gate: how much of the cell stays. (Open means *keep*.)
+# - $f$, the forget gate: how much of the cell stays. (Open means *keep*. It was added three years later.)
 # - $i$, the input gate: how much of the new content $n$ comes in.
 # - $o$, the output gate: how much of the cell is shown, as $h$.
 #
 # $$c \leftarrow f \cdot c + i \cdot n \qquad\qquad h \leftarrow o \cdot \tanh(c)$$
 #
-# All four, $i$, $f$, $n$ and $o$, are computed from the input and from $h$, each with weights of its own, which stand in one
-# matrix one below the other. That is all:
+# Every cell has its own: these are vectors, multiplied element by element. All four, $i$, $f$, $n$ and $o$, are computed from
+# the input and from $h$, each with weights of its own, which stand one below the other in a matrix for the input and one for
+# $h$. That is all:
 
 
 # %%
@@ -292,12 +299,13 @@ for letter in x:
 print("equal to nn.LSTM:", tg.allclose(h, layer(x)[0][-1]))
 
 # %% [markdown]
-# What does that do to a gradient? From one cell to the next it is multiplied by $f$, and by nothing else. No matrix, no tanh.
-# If the gate is open, with $f$ near 1, blame passes as it is, as far back as you like.
+# What does that do to a gradient? On the direct way from a cell to the next it is multiplied by $f$, and by nothing else. No
+# matrix, no tanh. If the gate is open, with $f$ near 1, blame passes as it is, as far back as you like. (What comes by way of
+# $h$ and the gates is added to that.)
 #
 # *If* it is open. A new layer has small weights and biases, so its forget gates stand at about $\sigma(0) = 0.5$: half of
-# everything is forgotten at every step. So let them begin with a bias above 0, as F. Gers, J. Schmidhuber and F. Cummins
-# advised who invented these gates ([*Learning to forget*](https://doi.org/10.1162/089976600300015015), 2000). We take 3, for
+# everything is forgotten at every step. So let them begin with a bias above 0, as F. Gers, J. Schmidhuber and F. Cummins did, who
+# invented the forget gate ([*Learning to forget*](https://doi.org/10.1162/089976600300015015), 2000). We take 3, for
 # $\sigma(3) \approx 0.95$. How much of the blame arrives at each letter, before anything is learnt?
 
 
@@ -333,8 +341,7 @@ plt.show()
 
 # %% [markdown]
 # The first letter is the one that counts, and it is the leftmost point. To the RNN and the plain LSTM next to nothing arrives
-# there, a millionth and less. With the gates open more than half of it does. If that is what matters, then only the third
-# should learn thirty letters:
+# there, a millionth and less. With the gates open more than half of it does. Which of the three should learn thirty letters?
 
 # %%
 progress = {}
@@ -355,14 +362,16 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# So it is. The same layer with the same formulas, and 24 numbers at the start decide whether it ever learns. You can see such
-# things *before* you train: look at the gradients.
+# The two LSTMs are the same layer with the same formulas, and 24 numbers at the start make all the difference. (The RNN may be
+# lucky now and then, as you saw above. The plain LSTM was not in 3,000 rounds.) So if a network does not learn, look how far
+# its gradients reach.
 #
 # ## Looking at a memory
 #
 # The third network *does* remember. Where? Let it read four sequences that differ **in their first letter only**. Whatever is
 # different in its cells later on must be what it remembers. So take the cells, and subtract the mean of the four. A row is one
-# of 24 cells, a column is a letter of the sequence; blue is above the mean, orange below. The same for the states of the RNN:
+# of 24 cells, a column is a letter of the sequence; blue is above the mean, orange below. Above them is the same for the states
+# of the RNN (with a scale of its own, since they are smaller):
 
 # %% tags=["cover", "volatile"]
 tg.manual_seed(4)
@@ -392,15 +401,16 @@ for row, (name, steps) in zip(axes, kept.items(), strict=True):
         )
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
-        if row is axes[0]:
-            ax.set_title(f"{'abcd'[k]}, then the same 29", fontsize=9)
     row[0].set_ylabel(name)
+for ax, letter in zip(axes[0], "abcd", strict=True):
+    ax.set_title(f"{letter}, then the same 29", fontsize=9)
 plt.show()
 
 # %% [markdown]
 # The difference that the first letter made to the RNN is gone after some ten steps: from there on it is in the same state in
 # all four pictures, and cannot know. In the cells of the LSTM the difference stays to the end, in stripes: some cells are blue
-# for an *a*, others for a *b*. There is no single place where "the letter" is kept. It is a pattern over many cells.
+# for an *a*, others for a *b*. It even grows: what the cells show as $h$ goes into the gates of the next step, and they add
+# more of it. There is no single place where "the letter" is kept. It is a pattern over many cells.
 #
 # ## Spelling
 #
@@ -408,8 +418,8 @@ plt.show()
 # the next. That is what language models do, whatever their size.
 #
 # Ours learns from the names of the 118 chemical elements ([IUPAC](https://iupac.org/what-we-do/periodic-table-of-elements/)). A
-# point stands for the beginning and the end of a name. At each letter of each name it is asked for the next, all names at once;
-# shorter names are filled up with −100, a label that cross-entropy leaves out.
+# point stands for the beginning and the end of a name. At each letter of each name it is asked for the next, all names at once.
+# Shorter names are filled up, and −100 is the label that cross-entropy leaves out.
 
 # %%
 ELEMENTS = """
@@ -458,13 +468,13 @@ class Speller(nn.Module):
 
 
 def invent(speller, courage=0.8):
-    """Say a letter, hear it, say the next, until the point."""
+    """Say a letter, hear it, say the next, until the point. Without courage only the likeliest."""
     name, letter, memory = "", numbers("."), None
     with tg.no_grad():
         while len(name) < 16:
             scores, memory = speller(letter[None], memory)
             chances = (scores[0, 0] / courage).softmax(0)
-            letter = tg.multinomial(chances, 1)
+            letter = tg.multinomial(chances, 1)  # drawn by its chance
             if letter.item() == 0:
                 break
             name += LETTERS[letter.item()]
@@ -474,23 +484,23 @@ def invent(speller, courage=0.8):
 tg.manual_seed(1)
 speller = Speller()
 optimizer = optim.Adam(speller.parameters(), lr=0.01)
-for round in range(121):
+for epoch in range(121):
     scores, _ = speller(heard)
     loss = F.cross_entropy(scores.flatten(0, 1), wanted.flatten())
-    if round in (0, 10, 20, 40, 80, 120):
+    if epoch in (0, 10, 20, 40, 80, 120):
         said = " ".join(invent(speller) for _ in range(5))
-        print(f"round {round:3}, loss {loss.item():.2f}: {said}")
+        print(f"epoch {epoch:3}, loss {loss.item():.2f}: {said}")
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 
 # %% [markdown]
-# From noise to endings, and on to names that could be true. In round 120 some *are*: it begins to know the list by heart. It
+# From noise to endings, and on to names that could be true. In epoch 120 most *are*: it begins to know the list by heart. It
 # says a hundred more; here are those that nobody has discovered:
 
 # %%
 new = {name for name in (invent(speller) for _ in range(100)) if name not in NAMES}
-print(textwrap.fill(f"{len(new)} in 100: {' '.join(sorted(new))}", 84))
+print(textwrap.fill(f"{len(new)} different ones: {' '.join(sorted(new))}", 84))
 
 # %% [markdown]
 # What does it expect while it spells? Let it read one of these, and look at the chances that it gives to each next letter. A
@@ -545,6 +555,7 @@ gradient, steps = ..., ...
 
 # %% jupyter={"source_hidden": true} tags=["check"]
 with check(gradient, steps):
+    assert steps >= 1, "the gradient comes first, then the steps."
     assert abs(gradient - 9) > 0.01, "ten factors of 0.9 are multiplied, not added."
     assert abs(gradient - 0.9**11) > 0.001, (
         "that is one factor too many: x1 itself goes into h1 as it is."
@@ -552,7 +563,7 @@ with check(gradient, steps):
     assert abs(gradient - 0.9**9) > 0.001, (
         "that is one factor too few: from h1 to h11 there are ten steps."
     )
-    assert abs(gradient - 0.9**10) < 0.001, (
+    assert abs(gradient - 0.9**10) < 0.005, (
         f"{gradient} is not right: x1 goes into h1 as it is, and every step after that multiplies by 0.9."
     )
     assert steps == int(steps), f"{steps} is no number of steps: round up."
@@ -607,10 +618,16 @@ with check():
             "the first state is not tanh(W·x + b): the state before it is zeros."
         )
         assert tg.allclose(own, right), (
-            "the first state is right, the second one is not: what does it hear of the first?"
+            "the first state is right, the second one is not: what does it hear of the first? Each row of U makes one number of U·h."
         )
         assert own.requires_grad, (
             "the result has forgotten its weights: compute with tensors, not with .item() or .numpy()."
+        )
+        own_gradient = tg.autograd.grad(own[-1].sum(), w)[0]
+        assert tg.allclose(
+            own_gradient, tg.autograd.grad(layer(x)[0][-1].sum(), w)[0]
+        ), (
+            "the states are right, but blame does not reach the first step: something cuts the way back."
         )
 
 # %% [markdown]
@@ -643,7 +660,7 @@ def clip(parameters, limit):
 
 # %% jupyter={"source_hidden": true} tags=["check"]
 with check():
-    for limit in (1.0, 100.0):  # too long, and short enough
+    for limit in (6.5, 1.0, 100.0):  # the last is long enough
         parameters = [
             tg.zeros(2, requires_grad=True),
             tg.zeros(2, 1, requires_grad=True),
@@ -658,16 +675,16 @@ with check():
                 "these gradients were short enough, and you changed them."
             )
         assert length <= limit + 1e-3, (
-            f"gradients of length 13, with the limit {limit:g}, have the length {length:.3f} afterwards."
+            f"gradients of length 13, all together, with the limit {limit:g}, have the length {length:.3f} afterwards."
         )
-        if limit == 1:
+        if limit < 13:
             assert tg.allclose(
                 after / length, tg.tensor([3.0, -4.0, 12.0, 0.0]) / 13, atol=1e-4
             ), (
                 "the direction is another one: all gradients must be multiplied by the same factor."
             )
-            assert abs(length - 1) < 1e-3, (
-                f"they should be as long as the limit, 1, afterwards; they are shorter: {length:.3f}."
+            assert abs(length - limit) < 1e-3, (
+                f"they should be as long as the limit, {limit:g}, afterwards; they are shorter: {length:.3f}."
             )
         assert before is not None, "return the length that they had before."
         assert abs(float(before) - 13) < 1e-6, (

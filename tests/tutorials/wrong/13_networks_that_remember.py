@@ -10,6 +10,9 @@ gradient, steps = 0.9**9, 66
 # %% 1: 0.5 is not right
 gradient, steps = 0.5, 66
 
+# %% 1: the gradient comes first
+gradient, steps = 66, 0.9**10
+
 # %% 1: round up
 gradient, steps = 0.9**10, 65.6
 
@@ -69,6 +72,15 @@ def run(x, w, u, b):
     return tg.stack(states)
 
 
+# %% 2: something cuts the way back
+def run(x, w, u, b):
+    h, states = tg.zeros(len(b)), []
+    for step in x:
+        h = tg.tanh(w @ step + b + u @ h.detach())
+        states.append(h)
+    return tg.stack(states)
+
+
 # %% 3: the direction is another one
 def clip(parameters, limit):  # every number alone
     length = sum((p.grad**2).sum() for p in parameters).sqrt()
@@ -101,7 +113,16 @@ def clip(parameters, limit):  # nothing is kept
     return length
 
 
-# %% 3: they are shorter: 0.077
+# %% 3: they are shorter: 1.000
+def clip(parameters, limit):  # to 1, whatever the limit
+    length = sum((p.grad**2).sum() for p in parameters).sqrt()
+    if length > limit:
+        for p in parameters:
+            p.grad /= length
+    return length
+
+
+# %% 3: they are shorter: 0.500
 def clip(parameters, limit):  # forgets the root
     length = sum((p.grad**2).sum() for p in parameters)
     if length > limit**2:
@@ -118,7 +139,7 @@ def clip(parameters, limit):
             p.grad *= limit / length
 
 
-# %% 3: you return 1.000
+# %% 3: you return 6.500
 def clip(parameters, limit):
     length = sum((p.grad**2).sum() for p in parameters).sqrt()
     if length > limit:
