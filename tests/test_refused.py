@@ -60,6 +60,13 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "edges of bins as a table": (lambda: tg.histogram(ones(2), ones(2, 2)), RuntimeError, "edges of the bins must be a vector"),
     "no copy of a list": (lambda: tg.asarray([1.0], copy=False), ValueError, "a list becomes a float32 tensor on cpu only by a copy"),
     "no copy in another dtype": (lambda: tg.asarray(INTEGERS, dtype=tg.float32, copy=False), ValueError, "only by a copy"),
+    "a grid of places in space for a flat picture": (
+        lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 2, 2, 3)), RuntimeError, r"grid \(N, height, width, 2\)",
+    ),
+    "a picture of no pixels": (lambda: F.grid_sample(ones(1, 1, 2, 0), ones(1, 2, 2, 2)), RuntimeError, "nothing to look at"),
+    "a picture of integers": (lambda: F.grid_sample(ones(1, 1, 2, 2).long(), ones(1, 2, 2, 2)), DtypeError, "needs floating numbers"),
+    "a mode of interpolate": (lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 2, 2, 2), "linear"), ValueError, "modes are nearest, bilinear"),
+    "places for another picture": (lambda: F.affine_grid(ones(1, 2, 3), (2, 1, 4, 4)), RuntimeError, "affine_grid takes theta"),
     "bags out of order": (
         lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
     ),

@@ -17,6 +17,7 @@ from ..ops.dropout import gumbel_softmax
 from ..ops.einsum import bilinear
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import *
+from ..ops.grid import *
 from ..ops.likelihood import *
 from ..ops.loss import *
 from ..ops.normalization import (

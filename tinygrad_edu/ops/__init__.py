@@ -3,7 +3,7 @@
 Files, each importing at its head only from those before it: totals, shape, indexing, splitting, padding, joining, arranging,
 diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, gamma, activation, reduction, cumulative, softmax,
 sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
-inplace, random; convolution, pooling, upsampling, dropout, normalization, embedding, attention, recurrent (layers); loss,
+inplace, random; convolution, pooling, upsampling, grid, dropout, normalization, embedding, attention, recurrent (layers); loss,
 classification, likelihood (losses); methods (what is no function of the same name).
 """
 
