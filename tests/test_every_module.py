@@ -74,6 +74,14 @@ PLAIN = [
 ]
 LABELS = np.array([0, 2, 1])
 
+
+class BatchFirstCTC(nn.CTCLoss):
+    """Its samples are in dim 1."""
+
+    def forward(self, log_probs: tg.Tensor, *others: Any) -> tg.Tensor:
+        return super().forward(log_probs.transpose(0, 1), *others)
+
+
 # Name: (constructor, inputs); inputs are arrays with the batch as dim 0 unless a name below says otherwise.
 SAMPLES: dict[str, tuple[Callable[[], Any], tuple]] = {
     **{name: (getattr(nn, name), (normal(4),)) for name in PLAIN},
@@ -125,6 +133,8 @@ SAMPLES: dict[str, tuple[Callable[[], Any], tuple]] = {
     **{name: (lambda name=name: getattr(nn, name)(reduction="none"), (normal(4), LABELS))
        for name in ("CrossEntropyLoss", "MultiMarginLoss")},
     "NLLLoss": (lambda: nn.NLLLoss(reduction="none"), (np.log(probabilities(4)), LABELS)),
+    "CTCLoss": (lambda: BatchFirstCTC(reduction="none"), (
+        normal(5, 4), np.array([[1, 2], [3, 3], [2, 1]]), np.array([5, 4, 3]), np.array([2, 2, 1]))),
     **{name: (lambda name=name: getattr(nn, name)(reduction="none"), (normal(4), probabilities(4)))
        for name in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss", "PoissonNLLLoss",
                     "KLDivLoss")},

@@ -67,6 +67,20 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "a picture of integers": (lambda: F.grid_sample(ones(1, 1, 2, 2).long(), ones(1, 2, 2, 2)), DtypeError, "needs floating numbers"),
     "a mode of interpolate": (lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 2, 2, 2), "linear"), ValueError, "modes are nearest, bilinear"),
     "places for another picture": (lambda: F.affine_grid(ones(1, 2, 3), (2, 1, 4, 4)), RuntimeError, "affine_grid takes theta"),
+    **{
+        f"ctc: {what}": (lambda given=given: F.ctc_loss(ones(4, 1, 3), *given), kind, words)
+        for what, given, kind, words in (
+            ("a blank among the labels", (tensor([[1, 0]]), [4], [2]), RuntimeError, "blank class 0 stands among the targets"),
+            ("a label of no class", (tensor([[1, 3]]), [4], [2]), IndexError, r"label 3 is out of range.*\[0, 3\)"),
+            ("more frames than there are", (tensor([[1, 2]]), [5], [2]), RuntimeError, "input_lengths must lie between 0 and 4"),
+            ("more labels than there are", (tensor([[1, 2]]), [4], [3]), RuntimeError, "must have the shape"),
+            ("labels of floats", (ones(1, 2), [4], [2]), DtypeError, "class numbers"),
+            ("a length of 1.5", (tensor([[1, 2]]), [1.5], [2]), RuntimeError, "1 integers"),
+            ("lengths of two samples", (tensor([[1, 2]]), [4, 4], [2]), RuntimeError, "1 integers"),
+            ("a blank of no class", (tensor([[1, 2]]), [4], [2], 3), RuntimeError, "blank must be one of the 3 classes"),
+        )
+    },
+    "ctc in float16": (lambda: F.ctc_loss(ones(4, 1, 3).half(), tensor([[1]]), [4], [1]), DtypeError, "float32 or float64"),
     "bags out of order": (
         lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
     ),

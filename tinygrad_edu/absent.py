@@ -12,7 +12,6 @@ _PROFILE = "profile(step) shows where the time of a training step goes, per oper
 _QUANTIZED = "networks are not computed in 8-bit integers here; float16 halves the memory: model.half()."
 _ONE_DEVICE = "a training runs in one process on one device here; use the module or the data itself."
 _SPARSE = "sparse tensors are not offered; use a dense tensor, or index_add and scatter_add with the indices of what is not 0."
-_CTC = "it is not offered; the sum over alignments can be written with logsumexp, step by step."
 
 # Modules, by their path behind `tinygrad_edu`.
 MODULES = {
@@ -41,7 +40,6 @@ NOT_OFFERED = {
         ("cdouble", "cfloat", "complex", "complex64", "complex128", "istft", "polar", "stft", "view_as_complex"), _COMPLEX
     ),
     **dict.fromkeys(("sparse_coo_tensor", "sparse_csr_tensor", "optim.SparseAdam"), _SPARSE),
-    **dict.fromkeys(("nn.CTCLoss", "nn.functional.ctc_loss"), _CTC),
     **dict.fromkeys(("profiler.ProfilerActivity", "profiler.record_function", "profiler.schedule"), _PROFILE),
     "as_strided": "use unfold, or slices and reshapes, which know their gradients.",
     "nn.DataParallel": _ONE_DEVICE,

@@ -12,6 +12,7 @@ from ..ops.activation import gelu, glu, hardshrink, logsigmoid, prelu, softplus,
 from ..ops.attention import *
 from ..ops.classification import *
 from ..ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from ..ops.ctc import ctc_loss
 from ..ops.distance import *
 from ..ops.dropout import gumbel_softmax
 from ..ops.einsum import bilinear

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from ..ops import classification, likelihood, loss
+from ..ops import classification, ctc, likelihood, loss
 from ..tensor import Tensor
 from .distance import PairwiseDistance
 from .module import Module
@@ -110,6 +111,20 @@ class MultiLabelMarginLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return classification.multilabel_margin_loss(input, target, reduction=self.reduction)
+
+
+class CTCLoss(_Loss):
+    """z[n] = -ln Σ over alignments a that say targets[n] of Π over frames t of p[t, n, a[t]]: labels that nobody aligned with the frames.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return ctc.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)
 
 
 # -- probabilities -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Files, each importing at its head only from those before it: totals, shape, inde
 diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, gamma, activation, reduction, cumulative, softmax,
 sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
 inplace, random; convolution, pooling, upsampling, grid, dropout, normalization, embedding, attention, recurrent (layers); loss,
-classification, likelihood (losses); methods (what is no function of the same name).
+classification, likelihood, ctc (losses); methods (what is no function of the same name).
 """
 
 from __future__ import annotations
