@@ -24,8 +24,6 @@ MODULES = {
     "fx": _EXPORT,
     "multiprocessing": _ONE_DEVICE,
     "nn.parallel": _ONE_DEVICE,
-    "nn.utils.prune": "a mask is a parametrization: parametrize.register_parametrization(layer, 'weight', Mask(mask)), where the forward "
-    "of the module Mask returns weight * mask.",
     "onnx": _EXPORT,
     "quantization": _QUANTIZED,
     "sparse": _SPARSE,

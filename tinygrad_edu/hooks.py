@@ -11,8 +11,8 @@ from .clock import mark_setting
 class HookHandle:
     """What `register_hook` returns: `remove()` takes the hook away, and so does the end of `with tensor.register_hook(...):`."""
 
-    def __init__(self, hooks: dict, hook: Callable) -> None:
-        self._hooks = hooks
+    def __init__(self, hooks: dict, hook: Callable, with_kwargs: bool = False) -> None:
+        self._hooks, self.with_kwargs = hooks, with_kwargs
         hooks[self] = hook
         mark_setting()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 from weakref import ref
 
@@ -44,9 +45,9 @@ class Module(State):
 
     training = True
     _hooked = False  # whether it ever had a hook: one question for each call instead of three
-    _forward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
-    _forward_pre_hooks: dict | None = None
-    _backward_hooks: dict | None = None
+    _forward_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
+    _forward_pre_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
+    _backward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
     _backward_pre_hooks: dict | None = None
     _empty: frozenset[str] = frozenset()  # registered names that are None now and keep their place
     _in_place_of: Mapping[str, type] = {}  # within functional_call: what the tensors of these names stand for
@@ -370,9 +371,9 @@ class Module(State):
         return self.to("cpu")
 
     # -- hooks -----------------------------------------------------------------------------------------------------
-    def _add_hook(self, kind: str, hook: Any, prepend: bool = False) -> HookHandle:
+    def _add_hook(self, kind: str, hook: Any, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
         """Remember a hook, behind the others or before them."""
-        hooks = getattr(self, kind)
+        hooks = self.__dict__.get(kind)
         if hooks is None:
             hooks = {}
             object.__setattr__(self, kind, hooks)
@@ -380,7 +381,7 @@ class Module(State):
         before = dict(hooks) if prepend else {}
         for handle in before:
             del hooks[handle]
-        handle = HookHandle(hooks, hook)
+        handle = HookHandle(hooks, hook, with_kwargs)
         hooks.update(before)
         return handle
 
@@ -389,14 +390,14 @@ class Module(State):
 
         With `with_kwargs` it is called as `hook(module, args, kwargs)` and returns both.
         """
-        return self._add_hook("_forward_pre_hooks", (hook, with_kwargs), prepend)
+        return self._add_hook("_forward_pre_hooks", hook, prepend, with_kwargs)
 
     def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> HookHandle:
         """Call `hook(module, args, output)` after `forward`; what it returns, if anything, replaces the output.
 
         With `with_kwargs` it is called as `hook(module, args, kwargs, output)`.
         """
-        return self._add_hook("_forward_hooks", (hook, with_kwargs), prepend)
+        return self._add_hook("_forward_hooks", hook, prepend, with_kwargs)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> HookHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known; what it returns, if
@@ -410,16 +411,18 @@ class Module(State):
         return self._add_hook("_backward_pre_hooks", hook, prepend)
 
     def _call_with_hooks(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        for hook, with_kwargs in list((self._forward_pre_hooks or {}).values()):
-            replaced = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+        for handle, hook in list(self._forward_pre_hooks.items()):
+            replaced = hook(self, args, kwargs) if handle.with_kwargs else hook(self, args)
             if replaced is not None:
-                args, kwargs = replaced if with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
+                args, kwargs = (
+                    replaced if handle.with_kwargs else (replaced if isinstance(replaced, tuple) else (replaced,), kwargs)
+                )
         backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
         if backward:
             args = backward.inputs(args)
         output = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list((self._forward_hooks or {}).values()):
-            replaced = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+        for handle, hook in list(self._forward_hooks.items()):
+            replaced = hook(self, args, kwargs, output) if handle.with_kwargs else hook(self, args, output)
             output = output if replaced is None else replaced
         return backward.outputs(output) if backward else output
 

@@ -47,7 +47,7 @@ class _Recomputed:
 
 
 def _remove(module: Module, name: str, last_part: str) -> Module:
-    for hook, _ in list((module._forward_pre_hooks or {}).values()):
+    for hook in list(module._forward_pre_hooks.values()):
         if isinstance(hook, _Recomputed) and hook.name == name and name + last_part in hook.parts:
             hook.remove(module)
             return module
