@@ -44,7 +44,12 @@ CONTINUOUS: dict[str, Any] = {
     "Chi2": (D.Chi2(SCALE), stats.chi2(scale)),
     "Beta": (D.Beta(SCALE, 2.0), stats.beta(scale, 2)),
     "StudentT": (D.StudentT(4 + SCALE, LOC, SCALE), stats.t(4 + scale, loc, scale)),
+    "Pareto": (D.Pareto(SCALE, 3.0), stats.pareto(3, scale=scale)),
+    "Weibull": (D.Weibull(SCALE, 1.5), stats.weibull_min(1.5, scale=scale)),
+    "HalfCauchy": (D.HalfCauchy(SCALE), stats.halfcauchy(scale=scale)),
+    "InverseGamma": (D.InverseGamma(3 + SCALE, 2.0), stats.invgamma(3 + scale, scale=2)),
 }
+WITHOUT_DIVERGENCE = ("StudentT", "Binomial of logits", "NegativeBinomial", "Pareto", "Weibull")
 DISCRETE: dict[str, Any] = {
     "Poisson": (D.Poisson(SCALE), stats.poisson(scale), range(20)),
     "NegativeBinomial": (D.NegativeBinomial(4 * SCALE, SCALE / 2), stats.nbinom(4 * scale, 1 - scale / 2), range(120)),
@@ -65,7 +70,7 @@ def test_continuous(name: str) -> None:
     np.testing.assert_allclose(mine.log_prob(tensor(x)).numpy(), theirs.logpdf(x), rtol=1e-9)
     if name not in ("Beta", "StudentT"):  # they have none, as in PyTorch
         np.testing.assert_allclose(mine.cdf(tensor(x)).numpy(), p, rtol=1e-9)
-    if name not in ("Beta", "StudentT", "Gamma", "Chi2"):
+    if name not in ("Beta", "StudentT", "Gamma", "Chi2", "InverseGamma"):
         np.testing.assert_allclose(mine.icdf(tensor(p)).numpy(), x, rtol=1e-9)
     spread = (math.inf, math.inf) if name == "Cauchy" else (theirs.var(), theirs.std())  # where SciPy says NaN
     for found, expected in zip((mine.mean, mine.variance, mine.stddev), (theirs.mean(), *spread), strict=True):
@@ -329,8 +334,99 @@ def test_transforms_refuse() -> None:
         D.Transform().inv(tensor(1.0))
 
 
+# -- distributions that SciPy has not ----------------------------------------------------------------------------------
+def test_kumaraswamy() -> None:
+    """Its density is the slope of its distribution function, of which its draws are."""
+    mine = D.Kumaraswamy(tensor([0.7, 2.0], dtype="float64"), tensor([1.5, 3.0], dtype="float64"))
+    x = tg.linspace(0.05, 0.95, 7, dtype="float64").unsqueeze(1).expand(7, 2).clone().requires_grad_()
+    (slope,) = tg.autograd.grad(mine.cdf(x).sum(), x)
+    np.testing.assert_allclose(mine.log_prob(x).exp().detach().numpy(), slope.numpy(), rtol=1e-10)
+    np.testing.assert_allclose(mine.icdf(mine.cdf(x)).detach().numpy(), x.detach().numpy(), rtol=1e-10)
+    drawn = mine.sample((N,))
+    assert all(stats.kstest(mine.cdf(drawn).numpy()[:, i], "uniform").pvalue > 0.01 for i in range(2))
+    steps = mine.icdf(tg.linspace(0, 1, 100_002, dtype="float64")[1:-1].unsqueeze(1))
+    for found, expected in (
+        (mine.mean, steps.mean(0)), (mine.variance, steps.var(0)), (mine.entropy(), -mine.log_prob(steps).mean(0)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=2e-3)
+    assert mine.mode[0].isnan()
+    best = mine.mode[1].expand(2)
+    assert all(mine.log_prob(best)[1] > mine.log_prob(best + step)[1] for step in (-1e-3, 1e-3))
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
+def test_relaxed_choices(temperature: float) -> None:
+    """Rounded, their draws are those of choices; their densities integrate to 1; a coin is a choice of two."""
+    coin = D.RelaxedBernoulli(temperature, logits=LOC)
+    drawn = coin.sample((N,))
+    for i, p in enumerate(coin.probs.numpy()):
+        assert stats.binomtest(int((drawn[:, i] > 0.5).sum()), N, p).pvalue > 0.01
+        assert (
+            stats.kstest(drawn[:, i].numpy(), lambda x, i=i: special.expit(temperature * special.logit(x) - loc[i])).pvalue > 0.01
+        )
+    x = tg.linspace(0, 1, 200_001, dtype="float64")[1:-1]
+    for i in range(2):
+        if temperature > 0.5:  # else the density is infinite at the ends
+            density = D.RelaxedBernoulli(temperature, logits=LOC[i]).log_prob(x).exp()
+            np.testing.assert_allclose(tg.trapezoid(density, x).item(), 1, rtol=5e-3)
+    two = D.RelaxedOneHotCategorical(temperature, logits=tg.stack((LOC, tg.zeros(2, dtype="float64")), 1))
+    shares = tg.stack((x, 1 - x), 1)[1000:-1000:1000].unsqueeze(1)
+    np.testing.assert_allclose(two.log_prob(shares).numpy(), coin.log_prob(shares[..., 0]).numpy(), rtol=1e-9)
+    choice = D.RelaxedOneHotCategorical(temperature, WEIGHTS)
+    drawn = choice.sample((N,))
+    assert stats.chisquare(np.bincount(drawn.argmax(-1).numpy()), WEIGHTS.numpy() * N).pvalue > 0.01
+    assert choice.log_prob(drawn).isfinite().all()
+    assert D.RelaxedOneHotCategorical(0.01, WEIGHTS.float()).sample((N,)).log().isfinite().all()
+    for made in (coin, choice):
+        wide = made.expand((4, *made.batch_shape))
+        assert wide.rsample((3,)).shape == (3, 4, *made.batch_shape, *made.event_shape)
+        assert wide.temperature == temperature
+
+
+def test_straight_through() -> None:
+    """Draws are choices; their gradient is that of the probabilities."""
+    probs = WEIGHTS.clone().requires_grad_()
+    made = D.OneHotCategoricalStraightThrough(probs)
+    drawn, value = made.rsample((5,)), tensor([1.0, -2.0, 4.0], dtype="float64")
+    assert set(drawn.unique().tolist()) == {0, 1}
+    (found,) = tg.autograd.grad((drawn @ value).sum(), probs, retain_graph=True)
+    (expected,) = tg.autograd.grad(5 * (made.probs @ value), probs)
+    np.testing.assert_allclose(found.numpy(), expected.numpy())
+    assert not made.sample().requires_grad
+
+
+def test_vectors_that_vary_in_few_directions() -> None:
+    factor, diagonal = tg.randn(2, 4, 2, dtype="float64"), tg.rand(2, 4, dtype="float64") + 0.5
+    mine = D.LowRankMultivariateNormal(tg.randn(4, dtype="float64"), factor, diagonal)
+    whole = D.MultivariateNormal(mine.loc, factor @ factor.mT + diagonal.diag_embed())
+    x = tg.randn(3, 2, 4, dtype="float64")
+    for found, expected in (
+        (mine.log_prob(x), whole.log_prob(x)), (mine.entropy(), whole.entropy()), (mine.variance, whole.variance),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-9)
+    for p, q in ((mine, whole), (whole, mine), (mine, mine)):
+        assert D.kl_divergence(p, q).abs().max() < 1e-12
+    drawn = mine.sample((N,)).numpy()[:, 1]
+    np.testing.assert_allclose(np.cov(drawn.T), whole.covariance_matrix[1].numpy(), atol=0.15)
+    assert mine.expand((3, 2)).sample().shape == (3, 2, 4)
+
+
 # -- gradients ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("kind", [D.Normal, D.LogNormal, D.Laplace])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        D.Normal,
+        D.LogNormal,
+        D.Laplace,
+        lambda loc, scale: D.Pareto(loc.exp(), scale),
+        lambda loc, scale: D.Weibull(loc.exp(), scale),
+        lambda loc, scale: D.Kumaraswamy(loc.exp(), scale),
+        lambda loc, scale: D.HalfCauchy(loc.exp() * scale),
+        lambda loc, scale: D.RelaxedBernoulli(scale, logits=loc),
+        lambda loc, scale: D.RelaxedOneHotCategorical(scale[:1], logits=loc),
+        lambda loc, scale: D.LowRankMultivariateNormal(loc, tg.outer(loc, scale), scale),
+    ],
+)
 def test_gradients_pass_through_draws(kind: Any) -> None:
     def drawn(loc: Any, scale: Any) -> Any:
         tg.manual_seed(1)
@@ -475,9 +571,7 @@ def test_log_probabilities_have_gradients() -> None:
 
 
 # -- divergence --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "name", [name for name in (*CONTINUOUS, *DISCRETE) if name not in ("StudentT", "Binomial of logits", "NegativeBinomial")]
-)
+@pytest.mark.parametrize("name", [name for name in (*CONTINUOUS, *DISCRETE) if name not in WITHOUT_DIVERGENCE])
 def test_divergence_is_the_mean_of_the_log_ratio(name: str) -> None:
     """E_p[log p - log q] by integration over p's quantiles, or by a sum over all values."""
     p, theirs, *values = {**CONTINUOUS, **DISCRETE}[name]
@@ -588,6 +682,14 @@ def test_all_values() -> None:
         (lambda: D.Geometric(0.0), "Geometric: probs must be greater than 0"),
         (lambda: D.Binomial(1.5, 0.5), "total_count must be 0 or 1 or 2"),
         (lambda: D.Binomial(2, 0.5).log_prob(tensor(3.0)), "a whole number between 0 and 2"),
+        (lambda: D.Pareto(2.0, 1.0).log_prob(tensor(1.0)), "the value must be at least 2"),
+        (lambda: D.Weibull(1.0, 0.0), "Weibull: concentration must be greater than 0"),
+        (lambda: D.InverseGamma(1.0, -1.0), "InverseGamma: rate must be greater than 0"),
+        (lambda: D.RelaxedBernoulli(1.0), "RelaxedBernoulli needs either probs or logits, and not neither"),
+        (lambda: D.RelaxedBernoulli(0.0, 0.5), "RelaxedBernoulli: temperature must be greater than 0"),
+        (lambda: D.RelaxedOneHotCategorical(-1.0, tg.ones(2)), "RelaxedOneHotCategorical: temperature must be greater than 0"),
+        (lambda: D.LowRankMultivariateNormal(tg.zeros(3), tg.zeros(2, 1), tg.ones(3)), r"cov_factor \(\.\.\., n, rank\)"),
+        (lambda: D.LowRankMultivariateNormal(tg.zeros(2), tg.zeros(2, 1), tg.zeros(2)), "cov_diag must be greater than 0"),
         (lambda: D.Independent(D.Normal(0.0, 1.0), 1), r"a batch of shape \(\) has no 1 last dims"),
     ],
 )

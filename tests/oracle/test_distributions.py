@@ -85,6 +85,62 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
         for how, x in (("probs", rng.uniform(0.1, 0.9, 3)), ("logits", rng.normal(size=(2, 3))))
     ),
     (
+        "Pareto",
+        {"scale": positive(3), "alpha": 2 * positive(2, 3)},
+        {"scale": positive(3) / 7, "alpha": positive(3)},
+        2 + positive(4, 2, 3),
+    ),
+    ("Pareto", {"scale": np.ones(3), "alpha": positive(3)}, {"scale": 2 * np.ones(3), "alpha": positive(3)}, 2 + positive(4, 3)),
+    (
+        "Weibull",
+        {"scale": positive(3), "concentration": 1 + positive(2, 3)},
+        {"scale": positive(3), "concentration": positive(3)},
+        positive(4, 2, 3),
+    ),
+    ("HalfCauchy", {"scale": positive(2, 3)}, {"scale": positive(3)}, np.abs(VALUES)),
+    (
+        "InverseGamma",
+        {"concentration": 2 * positive(2, 3), "rate": positive(3)},
+        {"concentration": positive(3), "rate": positive(3)},
+        positive(4, 2, 3),
+    ),
+    (
+        "Kumaraswamy",
+        {"concentration1": 2 * positive(2, 3), "concentration0": 2 * positive(3)},
+        {"concentration1": positive(3), "concentration0": positive(3)},
+        rng.uniform(0.01, 0.99, (4, 2, 3)),
+    ),
+    *(
+        (
+            ("RelaxedBernoulli"),
+            {"temperature": np.array(0.7), how: x},
+            {"temperature": np.array(0.7), how: x},
+            rng.uniform(0.01, 0.99, (4, 2, 3)),
+        )
+        for how, x in (("probs", rng.uniform(0.1, 0.9, 3)), ("logits", rng.normal(size=(2, 3))))
+    ),
+    *(
+        (
+            ("RelaxedOneHotCategorical"),
+            {"temperature": np.array(0.7), how: x},
+            {"temperature": np.array(0.7), how: x},
+            rng.dirichlet([1, 2, 3], (4, 2)),
+        )
+        for how, x in (("probs", positive(2, 3)), ("logits", rng.normal(size=(2, 3))))
+    ),
+    (
+        "OneHotCategoricalStraightThrough",
+        {"logits": rng.normal(size=(2, 5))},
+        {"logits": rng.normal(size=(2, 5))},
+        np.eye(5)[CLASS],
+    ),
+    (
+        "LowRankMultivariateNormal",
+        {"loc": rng.normal(size=(2, 3)), "cov_factor": rng.normal(size=(3, 2)), "cov_diag": positive(3)},
+        {"loc": LOC, "cov_factor": rng.normal(size=(3, 1)), "cov_diag": positive(3)},
+        VALUES,
+    ),
+    (
         "MultivariateNormal",
         {"loc": rng.normal(size=(2, 3)), "covariance_matrix": covariance(3)},
         {"loc": LOC, "covariance_matrix": covariance(3)},
@@ -99,7 +155,9 @@ CASES: list[tuple[str, dict, dict, np.ndarray]] = [
 ]
 
 
-WITHOUT_GRADIENT = {("cdf", "Gamma"), ("cdf", "Chi2")}  # PyTorch's igamma has none for the shape
+WITHOUT_GRADIENT = {("cdf", "Gamma"), ("cdf", "Chi2"), ("cdf", "InverseGamma")}  # PyTorch's igamma has none for the shape
+# PyTorch's formula takes a logarithm of 1 - concentration0, which is NaN wherever there is a mode inside.
+LEFT_OUT = {("mode", "Kumaraswamy")}
 
 
 def computed(library: Any, kinds: Any, case: tuple) -> dict[str, np.ndarray]:
@@ -141,6 +199,8 @@ def computed(library: Any, kinds: Any, case: tuple) -> dict[str, np.ndarray]:
 def test_all_that_a_distribution_tells(case: tuple) -> None:
     mine, theirs = computed(tg, distributions, case), computed(torch, torch.distributions, case)
     for what in mine.keys() | theirs.keys():
+        if (what.partition(",")[0], case[0]) in LEFT_OUT:
+            continue
         nothing = 0.0 if ", d " in what else math.nan  # some gradients of zeros are not computed here or there
         atol = 5e-9 if ", d " in what else 1e-10  # PyTorch's trigamma is 1e-9 off
         np.testing.assert_allclose(mine.get(what, nothing), theirs.get(what, nothing), rtol=1e-8, atol=atol, err_msg=what)

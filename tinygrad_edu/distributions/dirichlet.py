@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ShapeError
 from ..ops.arithmetic import xlogy
 from ..ops.embedding import one_hot
@@ -11,7 +9,7 @@ from ..ops.indexing import where
 from ..ops.softmax import softmax
 from ..tensor import Tensor
 from . import constraints
-from .distribution import Distribution
+from .distribution import Distribution, inside
 from .gamma import log_gamma
 
 
@@ -37,8 +35,7 @@ class Dirichlet(Distribution):
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         drawn = softmax(log_gamma(self.concentration.expand(shape)), -1).type_as(self.concentration)
-        limits = np.finfo(drawn.dtype)
-        return drawn.clamp(float(limits.tiny), 1 - float(limits.eps) / 2)  # not 0 or 1, where the density may be infinite
+        return inside(drawn)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Σ (cᵢ - 1)·log xᵢ + log Γ(Σ cᵢ) - Σ log Γ(cᵢ)"""

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..backend import require
 from ..dtypes import get_default_dtype
 from ..errors import ShapeError, describe
@@ -202,6 +204,12 @@ def together(*parameters: Any) -> tuple[Tensor, ...]:
     like = next((x for x in parameters if isinstance(x, Tensor)), None)
     how = {"dtype": get_default_dtype()} if like is None else {"dtype": like.dtype, "device": like.device}
     return broadcast_tensors(*[x if isinstance(x, Tensor) else tensor(x, **how) for x in parameters])
+
+
+def inside(x: Tensor) -> Tensor:
+    """Numbers from 0 to 1, these two as the numbers next to them: with what is drawn there, logarithms and quantiles stay finite."""
+    limits = np.finfo(x.dtype)
+    return x.clamp(float(limits.tiny), 1 - float(limits.epsneg))
 
 
 class LocScale(Distribution):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ops.random import rand
 from ..tensor import Tensor
-from .distribution import LocScale
+from .distribution import LocScale, inside
 
 EULER = float(np.euler_gamma)
 
@@ -26,9 +26,7 @@ class Gumbel(LocScale):
     """
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        uniform = rand(shape, dtype=self.loc.dtype, device=self.loc.device)
-        limits = np.finfo(uniform.dtype)
-        return self.icdf(uniform.clamp(float(limits.tiny), 1 - float(limits.epsneg)))  # the ends 0 and 1 would become infinite
+        return self.icdf(inside(rand(shape, dtype=self.loc.dtype, device=self.loc.device)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-z - exp(-z) - log scale"""

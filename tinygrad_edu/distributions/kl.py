@@ -23,13 +23,17 @@ from .exponential import Exponential
 from .gamma import Gamma
 from .geometric import Geometric
 from .gumbel import EULER, Gumbel
+from .half_cauchy import HalfCauchy
 from .half_normal import HalfNormal
 from .independent import Independent, sum_last
+from .inverse_gamma import InverseGamma
 from .laplace import Laplace
 from .log_normal import LogNormal
+from .lowrank_multivariate_normal import LowRankMultivariateNormal
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .one_hot_categorical import OneHotCategorical
+from .pareto import Pareto
 from .poisson import Poisson
 from .uniform import Uniform
 
@@ -86,6 +90,11 @@ def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
     return (((p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2) / (4 * p.scale * q.scale)).log()
 
 
+@register_kl(HalfCauchy, HalfCauchy)
+def _half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Tensor:
+    return _cauchy(p._both_sides, q._both_sides)
+
+
 @register_kl(Gumbel, Gumbel)
 def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
     ratio, apart = p.scale / q.scale, (q.loc - p.loc) / q.scale
@@ -98,7 +107,10 @@ def _log_normal(p: LogNormal, q: LogNormal) -> Tensor:
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)
-def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+def _multivariate_normal(p: Any, q: Any) -> Tensor:
     if p.event_shape != q.event_shape:
         raise ShapeError(f"kl_divergence: vectors of {p.event_shape[0]} and of {q.event_shape[0]} numbers.")
     scale = solve_triangular(q.scale_tril, p.scale_tril, upper=False)
@@ -119,10 +131,22 @@ def _exponential(p: Exponential, q: Exponential) -> Tensor:
     return ratio - ratio.log() - 1
 
 
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    inside = ratio - 1 - ratio.log() + q.alpha * (p.scale / q.scale).log()
+    return where(p.scale < q.scale, math.inf, inside)
+
+
 @register_kl(Gamma, Gamma)
 def _gamma(p: Gamma, q: Gamma) -> Tensor:
     c, d, ratio = p.concentration, q.concentration, q.rate / p.rate
     return (c - d) * c.digamma() + d.lgamma() - c.lgamma() - d * ratio.log() + c * (ratio - 1)
+
+
+@register_kl(InverseGamma, InverseGamma)
+def _inverse_gamma(p: InverseGamma, q: InverseGamma) -> Tensor:
+    return _gamma(p._inverse, q._inverse)
 
 
 @register_kl(Dirichlet, Dirichlet)

@@ -41,3 +41,15 @@ class OneHotCategorical(OfClasses):
     mean = property(lambda self: self.probs)
     mode = property(lambda self: one_hot(self.probs.argmax(-1), self.event_shape[0]).type_as(self.probs))
     variance = property(lambda self: self.probs * (1 - self.probs))
+
+
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """`OneHotCategorical`, with gradients that pass its draws as if these were its probabilities: a rough estimate, but of a real choice.
+
+    Source: Bengio, Léonard, Courville 2013; https://pytorch.org/docs/stable/distributions.html#onehotcategoricalstraightthrough
+    """
+
+    has_rsample = True
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        return super()._draw(shape) + (self.probs - self.probs.detach())

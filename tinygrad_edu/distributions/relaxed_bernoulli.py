@@ -1,0 +1,47 @@
+"""The toss of a coin with a result between 0 and 1, so that gradients pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..ops.activation import softplus
+from ..ops.random import rand
+from ..tensor import Tensor
+from . import constraints
+from .coin import Coin
+from .distribution import Distribution, inside, together
+
+
+class RelaxedBernoulli(Coin):
+    """x = σ((logits + noise) / temperature), with noise of the logistic distribution: the lower the temperature, the nearer to 0 or 1
+
+    Args:
+        temperature: greater than 0.
+        probs: between 0 and 1.
+        logits: log(probs / (1 - probs)), in place of probs.
+
+    Source: Maddison, Mnih, Teh 2017; https://pytorch.org/docs/stable/distributions.html#relaxedbernoulli
+    """
+
+    has_rsample = True
+    support = constraints.unit_interval
+
+    def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        (self.temperature,) = together(temperature)
+        super().__init__(probs, logits, validate_args)
+        self._require("temperature", self.temperature, self.temperature > 0, "greater than 0")
+
+    def _draw(self, shape: tuple[int, ...]) -> Tensor:
+        noise = inside(rand(shape, dtype=self.logits.dtype, device=self.logits.device)).logit()
+        return inside(((self.logits + noise) / self.temperature).sigmoid())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """log temperature + d - 2·log(1 + eᵈ) - log(x·(1 - x)), with d = logits - temperature·log(x / (1 - x))"""
+        score = inside(self._validate_sample(value)).logit()
+        d = self.logits - self.temperature * score
+        return self.temperature.log() + d - 2 * softplus(d) + softplus(score) + softplus(-score)
+
+    def expand(self, batch_shape: Sequence[int]) -> Distribution:
+        (name,) = self.parameters
+        return self._like(self.temperature, **{name: getattr(self, name).expand(batch_shape)})
