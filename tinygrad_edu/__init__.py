@@ -97,6 +97,7 @@ from .ops.scatter import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.sorting import *
+from .ops.special import i0
 from .ops.splitting import *
 from .ops.statistics import *
 from .ops.upsampling import channel_shuffle, pixel_shuffle, pixel_unshuffle

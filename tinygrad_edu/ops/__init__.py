@@ -1,10 +1,10 @@
 """Every operation, and the one list of what Tensor gets from them.
 
 Files, each importing at its head only from those before it: totals, shape, indexing, splitting, padding, joining, arranging,
-diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, gamma, activation, reduction, cumulative, softmax,
-sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics (vectors and matrices);
-inplace, random; convolution, pooling, upsampling, grid, dropout, normalization, embedding, attention, recurrent (layers); loss,
-classification, likelihood, ctc (losses); methods (what is no function of the same name).
+diagonal, scatter (where numbers are); creation, arithmetic, comparison, elementwise, gamma, special, activation, reduction,
+cumulative, softmax, sorting (element by element and along dims); products, einsum, linalg, matrix, norms, distance, statistics
+(vectors and matrices); inplace, random; convolution, pooling, upsampling, grid, dropout, normalization, embedding, attention,
+recurrent (layers); loss, classification, likelihood, ctc (losses); methods (what is no function of the same name).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ METHODS = {
     "elementwise": "abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh ceil clamp clamp_max "
     "clamp_min clip cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor frac heaviside lgamma log log10 log1p "
     "log2 logit nan_to_num rad2deg round rsqrt sgn sigmoid sign sin sinc sinh sqrt square tan tanh trunc",
+    "special": "i0",
     "activation": "hardshrink prelu relu",
     "reduction": "all amax amin aminmax any argmax argmin count_nonzero max mean min nanmean nansum std sum trace var",
     "cumulative": "cummax cummin cumprod cumsum logcumsumexp prod",
