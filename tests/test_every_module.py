@@ -133,6 +133,7 @@ SAMPLES: dict[str, tuple[Callable[[], Any], tuple]] = {
     **{name: (lambda name=name: getattr(nn, name)(reduction="none"), (normal(4), LABELS))
        for name in ("CrossEntropyLoss", "MultiMarginLoss")},
     "NLLLoss": (lambda: nn.NLLLoss(reduction="none"), (np.log(probabilities(4)), LABELS)),
+    "AdaptiveLogSoftmaxWithLoss": (lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 3, [1, 2], 2.0), (normal(4), LABELS)),
     "CTCLoss": (lambda: BatchFirstCTC(reduction="none"), (
         normal(5, 4), np.array([[1, 2], [3, 3], [2, 1]]), np.array([5, 4, 3]), np.array([2, 2, 1]))),
     **{name: (lambda name=name: getattr(nn, name)(reduction="none"), (normal(4), probabilities(4)))

@@ -71,6 +71,11 @@ SAMPLES: dict[str, list[Any]] = {
         made((), (5, 3), (5, 3), (5, 3)),
         made((), (5, 3), (5, 3), (5, 3), margin=3.0, swap=True, reduction="none"),
     ],
+    "AdaptiveLogSoftmaxWithLoss": [
+        made((8, 20, [3, 7]), (5, 8), torch.tensor([0, 2, 5, 19, 7]), div_value=2.0),
+        made((8, 20, [3]), (4, 8), torch.tensor([1, 0, 2, 2]), head_bias=True),
+        made((8, 20, [3, 7, 10]), (8,), torch.tensor(12), div_value=2.0),
+    ],
     "EmbeddingBag": [
         made((10, 3), torch.tensor([[1, 2, 3], [3, 3, 9]])),
         made((10, 3), torch.tensor([1, 2, 3, 3, 3, 9]), torch.tensor([0, 4]), mode="sum"),
