@@ -354,6 +354,21 @@ def test_kumaraswamy() -> None:
     assert all(mine.log_prob(best)[1] > mine.log_prob(best + step)[1] for step in (-1e-3, 1e-3))
 
 
+@pytest.mark.parametrize("concentration", [1e-3, 0.7, 5.0, 300.0])
+def test_angles(concentration: float) -> None:
+    mine, theirs = D.VonMises(LOC, concentration), stats.vonmises(concentration, loc)
+    x = np.linspace(-3, 3, 7)[:, None]
+    np.testing.assert_allclose(mine.log_prob(tensor(x)).numpy(), theirs.logpdf(x), rtol=1e-9)
+    np.testing.assert_allclose(mine.mean.numpy(), loc)
+    drawn = mine.sample((N,)).numpy()
+    assert abs(drawn).max() <= math.pi
+    around = (drawn - loc + math.pi) % (2 * math.pi) - math.pi
+    assert all(stats.kstest(around[:, i], stats.vonmises(concentration).cdf).pvalue > 0.01 for i in range(2))
+    np.testing.assert_allclose(mine.variance.numpy(), 1 - np.cos(around).mean(0), atol=0.02)
+    k = tensor(concentration, dtype="float64", requires_grad=True)
+    assert gradcheck(lambda loc, k: D.VonMises(loc, k).log_prob(tensor([1.0, 2.0])), (LOC.clone().requires_grad_(), k))
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_relaxed_choices(temperature: float) -> None:
     """Rounded, their draws are those of choices; their densities integrate to 1; a coin is a choice of two."""
@@ -705,8 +720,8 @@ def test_refused_kinds() -> None:
         D.Normal(0.0, 1.0).log_prob(0.5)
     with pytest.raises(NotImplementedError, match="Poisson has no entropy"):
         D.Poisson(1.0).entropy()
-    with pytest.raises(AttributeError, match="VonMises"):
-        D.VonMises  # noqa: B018
+    with pytest.raises(AttributeError, match="Wishart"):
+        D.Wishart  # noqa: B018
 
 
 def test_what_is_not_looked_at() -> None:

@@ -272,6 +272,19 @@ def test_counts_of_classes(how: str) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-10)
 
 
+def test_angles() -> None:
+    """PyTorch's Bessel functions are approximations of seven digits."""
+    found, values = [], rng.uniform(-3, 3, (4, 3))
+    for library, kinds in ((tg, distributions), (torch, torch.distributions)):
+        p = [library.tensor(x).requires_grad_() for x in (LOC, np.array([0.1, 2.0, 30.0]))]
+        made = kinds.VonMises(*p)
+        assert made.expand((2, 3)).sample((5,)).shape == (5, 2, 3)
+        told = [made.log_prob(library.tensor(values)), made.mean, made.variance]
+        found.append([x.detach().numpy() for x in (*told, *library.autograd.grad(sum(x.sum() for x in told), p))])
+    for mine, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
+
+
 def test_mixtures() -> None:
     weights, loc, scale, values = (
         rng.normal(size=(2, 4)),
