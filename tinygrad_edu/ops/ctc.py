@@ -53,7 +53,7 @@ def _ways(e: Any, classes: Any) -> Any:
     """(T + 1, N, states): the logarithm of what all ways amount to that are at a state after so many frames (α)."""
     start, passing = np.full_like(raw(e), NEVER, shape=classes.shape), np.full_like(raw(e), NEVER, shape=classes.shape)
     start[:, 0] = 0
-    passing[:, 2:][classes[:, 2:] != classes[:, :-2]] = 0
+    passing[:, 2:] = np.where(classes[:, 2:] == classes[:, :-2], NEVER, 0)
     found = [wrap(start) if isinstance(e, Tensor) else start]
     for t in range(len(e)):
         stay = found[-1]
@@ -208,7 +208,7 @@ def _classes(targets: Any, lengths: Any, count: int, blank: int, x: Any) -> Any:
     first = np.arange(samples, like=lengths) * given.shape[1] if table else np.cumsum(lengths) - lengths
     place_in_text = np.arange(longest, like=lengths)
     there = place_in_text < lengths[:, None]
-    classes = np.full_like(lengths, blank, shape=(samples, 2 * longest + 1))
+    classes = np.full_like(given, blank, dtype=np.int64, shape=(samples, 2 * longest + 1), order="C")
     if total:
         labels = given.take(np.where(there, first[:, None] + place_in_text, 0)).astype(np.int64)
         wrong = there & ((labels < 0) | (labels >= count) | (labels == blank))
