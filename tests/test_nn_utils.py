@@ -236,6 +236,16 @@ def test_older_form(norm: Any, remove: Any, names: list[str]) -> None:
         remove(layer)
 
 
+def test_a_layer_with_the_older_spectral_norm_may_be_initialized_by_its_weight() -> None:
+    """As GANs do: the weight shares the memory of what is trained until the first forward."""
+    layer = nn.utils.spectral_norm(nn.Linear(3, 2))
+    nn.init.constant_(layer.weight.data, 5.0)
+    assert layer.weight_orig.tolist() == [[5.0] * 3] * 2
+    layer(tg.ones(1, 3))
+    assert layer.weight_orig.tolist() == [[5.0] * 3] * 2
+    assert abs(layer.weight.detach().numpy()).max() < 5
+
+
 # -- fusion ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("bias", [True, False])

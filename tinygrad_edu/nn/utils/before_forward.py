@@ -28,7 +28,6 @@ class _Recomputed:
         for part, value in parts.items():
             (module.register_parameter if isinstance(value, Parameter) else module.register_buffer)(part, value)  # type: ignore[arg-type]
         self.handle: HookHandle = module.register_forward_pre_hook(self)
-        self(module, ())
 
     def __call__(self, module: Module, args: tuple) -> None:
         setattr(module, self.name, self.compute(module))
@@ -63,7 +62,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     with no_grad():
         g, v = norm.right_inverse(weight)
     parts: dict[str, Tensor] = {f"{name}_g": Parameter(g.detach()), f"{name}_v": Parameter(v.detach())}
-    _Recomputed(module, name, parts, lambda m: norm(getattr(m, f"{name}_g"), getattr(m, f"{name}_v")))
+    _Recomputed(module, name, parts, lambda m: norm(getattr(m, f"{name}_g"), getattr(m, f"{name}_v")))(module, ())
     return module
 
 
@@ -87,6 +86,8 @@ def spectral_norm(
 ) -> Module:
     """Divide a weight by its largest singular value, so that the layer stretches no input: w = v / σ(v).
 
+    Until the first forward the weight is not divided yet and shares v's memory, so it may still be initialized by its own name.
+
     Source: Miyato et al. 2018; https://pytorch.org/docs/stable/generated/torch.nn.utils.spectral_norm.html
     """
     weight = getattr(module, name)
@@ -98,6 +99,7 @@ def spectral_norm(
         return norm(getattr(m, f"{name}_orig"))
 
     _Recomputed(module, name, {f"{name}_orig": weight, f"{name}_u": norm._u, f"{name}_v": norm._v}, compute)
+    setattr(module, name, weight.data)
     return module
 
 
