@@ -10,7 +10,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import autograd, draw, nn
 from tinygrad_edu.errors import GraphError
-from tinygrad_edu.see import ZoomError, trace, zoom
+from tinygrad_edu.see import ZoomError, play, trace, zoom
 
 functional = nn.functional
 
@@ -141,3 +141,26 @@ def test_what_cannot_be_opened_says_so():
         zoom(x)
     with pytest.raises(GraphError, match="not made from"):
         zoom(x * 2, (x * 3).sum())
+
+
+class Scaled(autograd.Function):
+    @staticmethod
+    def forward(ctx, x, k):
+        ctx.save_for_backward(x)
+        ctx.k = k
+        return x * x * k
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 2 * g * x * ctx.k, None
+
+
+def test_a_function_in_pytorchs_style_stays_closed():
+    x = tg.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    z = Scaled.apply(x, 3)
+    with pytest.raises(ZoomError, match=r"Scaled is an autograd\.Function, whose forward records nothing"):
+        zoom(z)
+    page = play(z.sum())  # the other operations can be opened
+    assert page.trace.steps[-1].kind == "done"
+    assert "autograd.Function" in page.html

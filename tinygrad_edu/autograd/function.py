@@ -161,6 +161,11 @@ def _dead_end(backward: Callable, gradient: Any, sources: list[Tensor]) -> Any:
     return recording(Op(once_differentiable, {}, joint=joint, dtype=None, view=False))(*sources)
 
 
+def is_function(this: Op) -> bool:
+    """Whether an operation is a call of an autograd.Function."""
+    return isinstance(getattr(this.joint, "__self__", None), _Call)
+
+
 class _Call:
     """One call of a Function: how its outputs are recorded and how its `backward` is called."""
 

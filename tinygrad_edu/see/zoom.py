@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import engine, gradients
+from ..autograd.function import is_function
 from ..errors import GraphError
 from ..grad_mode import enable_grad
 from ..op import recording
@@ -128,6 +129,8 @@ def _refuse_trifles(z: Tensor, name: str) -> None:
 def _opened(z: Tensor, names: Mapping[Tensor, str], gradient: Any) -> Trace:
     """The operation that made z as a graph of its own, with this gradient to start from; None: forwards only."""
     assert z.op is not None
+    if is_function(z.op):
+        raise ZoomError(f"{z.op.name} is an autograd.Function, whose forward records nothing: there is nothing to open.")
     named = _names(z, names)
     over_time = z.op.name in STEP
     inputs = [x for x in z.inputs if isinstance(x, Tensor)][: 1 if over_time else None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import backend, dtypes
 from ..autograd.engine import topological_order
-from ..autograd.function import _Call
+from ..autograd.function import is_function
 from ..autograd.gradients import grad
 from ..autograd.messages import name_of
 from ..errors import DtypeError, GraphError, describe
@@ -361,7 +361,7 @@ def _wrong_rules(look: Callable[..., dict[int, str]], results: Any) -> Iterator[
             else x
             for x in node.inputs
         )
-        own = isinstance(getattr(this.joint, "__self__", None), _Call)  # an autograd.Function
+        own = is_function(this)
         found = look(this.joint.__self__.again if own else functools.partial(recording(this), **node.settings), inputs)
         problems = {i: problem for i, problem in found.items() if _ELSEWHERE not in problem}
         if problems:
