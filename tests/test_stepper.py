@@ -67,6 +67,15 @@ def test_a_number_made_of_several_is_worked_through():
     assert {("convolution", None), ("max_pool", None), ("max_pool", 0), ("convolution", 0)} <= seen
 
 
+def test_a_sum_of_nothing_is_not_worked_through():
+    """The weights that meet a state of zeros."""
+    cell = nn.RNNCell(2, 3)
+    t = trace(cell(tg.randn(1, 2), tg.zeros(1, 3)).sum())
+    cells = [worked(t, step) for step in t.steps]
+    assert any(cells)
+    assert not any(cell and " =  = " in cell for cell in cells)
+
+
 def test_a_value_is_no_gradient_whatever_it_is_called():
     fits, from_here = tg.tensor(2.0, requires_grad=True), tg.tensor(3.0, requires_grad=True)
     t = trace(fits * from_here)

@@ -327,6 +327,36 @@ def test_a_product_with_one_row_stands_as_in_the_formula():
     assert shown == {0: [("gradient", False), ("value", False)], 1: [("gradient", True), ("value", False)]}
 
 
+def test_products_with_vectors_stand_as_in_the_formula():
+    """Which factor comes first, and which is transposed; also where the numbers of another order would fit as well."""
+    w, x, y = tg.randn(2, 3, requires_grad=True), tg.randn(3, requires_grad=True), tg.randn(2, requires_grad=True)
+    symmetric = tg.tensor([[1.0, 2.0], [2.0, 1.0]], requires_grad=True)
+    linear = tg.nn.functional.linear
+    for z in (w @ x, y @ w, symmetric @ y, y @ symmetric, tg.mv(w, x), linear(x, w), linear(y, symmetric)):
+        t = trace(z, tg.randn(len(z)))
+        for step in t.steps:
+            if step.raw is None:
+                continue
+            left, right = (t.tensors[term.tensor] for term in step.equation.terms)
+            assert left.shape[1] == right.shape[0]
+            assert np.size(t.tensors[step.raw].data) == left.shape[0] * right.shape[1]
+            node = t.node(step.node)
+            written = t.rules[node.op].derivatives[t.rules[node.op].inputs[step.slot]]
+            names = {"gradient": "g", "value": dict(zip(node.inputs, t.rules[node.op].inputs, strict=False))}
+            said = [
+                (names["gradient"] if term.role == "gradient" else names["value"][term.node]) + "ᵀ" * term.transposed
+                for term in step.equation.terms
+            ]
+            assert "·".join(said) == written
+
+
+def test_a_reshape_hands_its_gradient_on():
+    t = trace(tg.randn(2, 3, requires_grad=True).reshape(1, 3, 2), tg.randn(1, 3, 2))
+    assert [step.equation.kind for step in t.steps if step.raw is not None] == ["same"]
+    t = trace(tg.randn(2, 3, requires_grad=True).T, tg.randn(3, 2))
+    assert [step.equation.kind for step in t.steps if step.raw is not None] == ["weighted"]
+
+
 def test_what_takes_part_in_a_result():
     """Of each input of a convolution with two filters: how much each number counts, or whether it does. The image has zeros."""
     image, conv = tg.eye(4)[None, None], tg.nn.Conv2d(1, 2, 3)
@@ -595,6 +625,33 @@ def test_groups_by_hand():
     t = trace(h)
     assert [g.path for g in t.modules] == ["outer", "outer.inner #1", "outer.inner #2", "outer.3"]
     assert [node.module for node in t.nodes] == [None, "outer.inner #1", "outer.inner #2", "outer.3"]
+
+
+def test_each_round_of_a_loop_makes_a_value_of_the_variable():
+    def looped():
+        w, h = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True), tg.ones(2)
+        for _ in range(3):
+            h = w @ h
+        for _ in range(2):
+            h = tg.tanh(h)
+        for _ in range(2):
+            h *= 2
+        return h
+
+    t = trace(looped(), tg.ones(2))
+    made = [(node.name, node.expr) for node in t.nodes if node.op]
+    assert made == list(zip([f"h⁽{i}⁾" for i in "²³⁴⁵⁶⁷⁸"], ["w @ h"] * 3 + ["tg.tanh(h)"] * 2 + ["h *= 2"] * 2, strict=True))
+
+
+def test_a_function_of_a_module_is_no_method_of_it():
+    def computed():
+        x, weight = tg.ones(2, requires_grad=True), tg.ones(3, 2, requires_grad=True)
+        return tg.nn.functional.linear(x, weight=weight), tg.nn.functional.linear(x, weight), x.mul(x.exp())
+
+    by_keyword, by_place, method = (trace(z, tg.ones(len(z))) for z in computed())
+    assert [node.name for node in by_keyword.nodes if not node.op] == ["x", "v1"]
+    assert [node.name for node in by_place.nodes if not node.op] == ["x", "weight"]
+    assert [node.name for node in method.nodes if not node.op] == ["x"]
 
 
 def test_a_module_called_inside_groups_by_hand():

@@ -66,13 +66,16 @@ class Factor:
 
 
 @np.errstate(all="ignore")
-def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Factor]] | None:
-    """The kind and the factors of what `node` sends to its input `slot`; None where it has no such simple form."""
+def equation_of(node: Tensor, slot: int, g: Any, raw: Any, formula: str = "") -> tuple[str, list[Factor]] | None:
+    """The kind and the factors of what `node` sends to its input `slot`; None where it has no such simple form.
+
+    formula: how the operation writes it, as g·yᵀ: of products that fit, the one in that order is taken.
+    """
     if max(g.size, raw.size, *(np.size(v) for v in node.values)) > SEARCHED:
         return None
     gradient, probe = Factor("gradient", g), _plain_numbers(g)
     answer = apply_rule(node, slot, probe)
-    if _equal(probe, answer):
+    if probe.size == answer.size and _equal(probe.reshape(-1), answer.reshape(-1)):
         return "same", [gradient]
     if g.ndim > raw.ndim and _close(probe.sum(tuple(range(g.ndim - raw.ndim))), answer):
         return "sum", [gradient]
@@ -81,7 +84,8 @@ def equation_of(node: Tensor, slot: int, g: Any, raw: Any) -> tuple[str, list[Fa
         if _close(g * local, raw) and _close(probe * local, answer):
             same = [i for i, v in enumerate(node.values) if isinstance(node.inputs[i], Tensor) and _equal(v, local)]
             return "times", [gradient, Factor("value" if same else "local", local, same[0] if same else None)]
-    for pair, asked in zip(_products(node, gradient), _products(node, Factor("gradient", probe)), strict=True):
+    products = zip(_products(node, gradient, formula), _products(node, Factor("gradient", probe), formula), strict=True)
+    for pair, asked in products:
         if _is_product(asked, answer) and _is_product(pair, raw):
             return "matmul", pair
     if not _few(g, raw):
@@ -190,30 +194,37 @@ def apply_rule(node: Tensor, slot: int, g: Any, z: Any = None, values: Any = Non
         raise explained(error, node) from None
 
 
-def _products(node: Tensor, gradient: Factor) -> Iterator[list[Factor]]:
-    """The incoming gradient times a value of the operation, from both sides, transposed or not."""
+def _products(node: Tensor, gradient: Factor, formula: str) -> list[list[Factor]]:
+    """The incoming gradient times a value of the operation, from both sides, transposed or not; first what the formula says."""
     values = [
         Factor("value", v, i)
         for i, v in enumerate(node.values)
         if isinstance(node.inputs[i], Tensor) and np.ndim(v) in (1, 2) and np.size(v) > 1
     ]
     if gradient.array.ndim not in (1, 2):
-        return
-    for value in values:
-        for v in (_transposed(value), value):
-            for g in (gradient, _transposed(gradient)):
-                yield [v, g]
-                yield [g, v]
+        return []
+    assert node.op is not None
+    names = node.op.inputs * len(node.inputs) if node.op.variadic else node.op.inputs
+
+    def written(pair: list[Factor]) -> str:
+        return "·".join(("g" if x.slot is None else names[x.slot]) + "ᵀ" * x.transposed for x in pair)
+
+    found = [
+        pair for value in values for v in _matrices(value) for g in reversed(_matrices(gradient)) for pair in ([v, g], [g, v])
+    ]
+    return sorted(found, key=lambda pair: written(pair) != formula)
 
 
-def _transposed(factor: Factor) -> Factor:
-    """A vector becomes a column."""
-    array = factor.array
-    return Factor(factor.role, array.T if array.ndim == 2 else array[:, None], factor.slot, True)
+def _matrices(factor: Factor) -> list[Factor]:
+    """A matrix transposed, and as it is. A vector is a row or a column, and either may be called the transposed one: in g·xᵀ the
+    gradient is a column, in xᵀ·g it is a row."""
+    a = factor.array
+    forms = [(a.T, True), (a, False)] if a.ndim == 2 else [(x, t) for t in (True, False) for x in (a[:, None], a[None])]
+    return [Factor(factor.role, x, factor.slot, t) for x, t in forms]
 
 
 def _is_product(pair: list[Factor], raw: Any) -> bool:
-    left, right = (np.atleast_2d(factor.array) for factor in pair)
+    left, right = (factor.array for factor in pair)
     if left.shape[1] != right.shape[0]:
         return False
     product = left @ right

@@ -36,7 +36,7 @@ class Source:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
-        self.expressions: dict[tuple[int, int, int, int], ast.expr] = {}  # by position, as instructions give it
+        self.expressions: dict[tuple[int, int, int, int], ast.expr | ast.AugAssign] = {}  # by position, as instructions give it
         self.calls: dict[tuple[int, int], ast.Call] = {}  # by their end
         self.targets: dict[tuple[int, int, int, int], str] = {}  # the variable to which the value at a position is assigned
         try:
@@ -46,7 +46,7 @@ class Source:
         except SyntaxError:  # a notebook's magic, say: the text can be shown, but not understood
             return
         for node in ast.walk(tree):
-            if isinstance(node, ast.expr):
+            if isinstance(node, ast.expr | ast.AugAssign):
                 self.expressions[_position(node)] = node
             if isinstance(node, ast.Call):
                 self.calls[node.end_lineno or 0, node.end_col_offset or 0] = node
@@ -197,26 +197,38 @@ def target_at(made_at: Any) -> str | None:
 
 def operand_names(node: Tensor) -> list[str | None]:
     """What the learner's expression calls each input of an operation: `w * x` gives w and x; None where that is not plain."""
-    unknown: list[str | None] = [None] * len(node.inputs)
+    operands = _operands(node) or []
+    names = [x.id if isinstance(x, ast.Name) else x.attr if isinstance(x, ast.Attribute) else None for x in operands]
+    return [*names, *([None] * len(node.inputs))][: len(node.inputs)]
+
+
+def is_one_operation(node: Tensor) -> bool:
+    """Whether the learner's expression is this operation alone, as `w * x` and `tanh(x)` are: each that it records is then a result."""
+    return _operands(node) is not None
+
+
+def _operands(node: Tensor) -> list[ast.expr] | None:
+    """The inputs of an operation as the learner's expression has them; None where that calls something else, a model for instance."""
     position = _position_of(node.made_at)
     if node.op is None or position is None:
-        return unknown
+        return None
     expression = source_of(node.made_at[0]).expressions.get(position)
-    operands: list[ast.expr] = []
     if isinstance(expression, ast.BinOp):
-        operands = [expression.left, expression.right]
-    elif isinstance(expression, ast.UnaryOp):
-        operands = [expression.operand]
-    elif isinstance(expression, ast.Call):
-        function = expression.func
-        called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-        if called != node.op.name:
-            return unknown  # a function made of several operations: their inputs are not its arguments
-        operands = list(expression.args)
-        if isinstance(function, ast.Attribute) and len(operands) < len(node.inputs):  # a method
-            operands.insert(0, function.value)
-    names = [x.id if isinstance(x, ast.Name) else x.attr if isinstance(x, ast.Attribute) else None for x in operands]
-    return [*names, *unknown][: len(unknown)]
+        return [expression.left, expression.right]
+    if isinstance(expression, ast.AugAssign):
+        return [expression.target, expression.value]
+    if isinstance(expression, ast.UnaryOp):
+        return [expression.operand]
+    if not isinstance(expression, ast.Call):
+        return None
+    function = expression.func
+    called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if called != node.op.name:
+        return None  # a function made of several operations: their inputs are not its arguments
+    given = len(expression.args) + sum(keyword.arg in node.op.inputs for keyword in expression.keywords)
+    if isinstance(function, ast.Attribute) and given < node.op.required:  # a method
+        return [function.value, *expression.args]
+    return list(expression.args)
 
 
 # -- names of variables ----------------------------------------------------------------------------------------------

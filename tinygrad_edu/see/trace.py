@@ -24,6 +24,7 @@ from .source import (
     Place,
     Source,
     expression_at,
+    is_one_operation,
     learners_frame,
     operand_names,
     place_of,
@@ -164,14 +165,17 @@ class Tracer:
     @cached_property
     def _results(self) -> set[Tensor]:
         """What the learner's expressions give. One expression may record several operations (a model, say, or a function made of
-        others), one after the other: the last of them is its result."""
-        last: dict[tuple, Tensor] = {}
-        run = 0
+        others), one after the other: the last of them is its result. In a loop, one operation is recorded anew each time."""
+        runs: list[list[Tensor]] = []
         for previous, node in zip([None, *self.order], self.order, strict=False):
             if previous is None or previous.made_at != node.made_at or self._outermost(previous) != self._outermost(node):
-                run += 1
-            last[run, node.made_at] = node
-        return set(last.values())
+                runs.append([])
+            runs[-1].append(node)
+        found = {run[-1] for run in runs}
+        for run in runs:
+            if len(run) > 1 and is_one_operation(run[-1]):
+                found.update(node for node in run if node.op is run[-1].op)
+        return found
 
     def _targets(self) -> dict[Tensor, str]:
         """The variable to which the learner assigned a result."""
@@ -358,13 +362,14 @@ class Tracer:
         assert to is not None
         assert slot is not None
         axes = reduced_axes(step.raw.shape, step.reduced.shape)
+        formula = rule_of(node.op).derivatives.get(node.op.inputs[0 if node.op.variadic else slot], "")
         return Step(
             "backward",
             "contribute",
             self.ids[node],
             _contribute_sentence(rule_of(node.op).sentence, self.names[to], axes, step.got, step.uses),
             rule=node.op.name,
-            equation=self._equation(node, equation_of(node, slot, g, step.raw)),
+            equation=self._equation(node, equation_of(node, slot, g, step.raw, formula)),
             to=self.ids[to],
             edge=self.edges[node, slot].id,
             slot=slot,

@@ -159,7 +159,7 @@ def worked(trace: Trace, step: Step) -> str | None:
         rest = results[at] - sum(x * d for x, d in pairs)  # a bias
         if step.raw is None and abs(rest) > 1e-5 * max(abs(results[at]), *map(abs, numbers)):
             terms.append(_in_brackets(rest))
-        elif len(pairs) == 1 and pairs[0][1] == 1:  # one number, handed on
+        elif not pairs or (len(pairs) == 1 and pairs[0][1] == 1):  # all are 0, or one number is handed on
             return None
         made = " + ".join(_several(terms))
     else:
