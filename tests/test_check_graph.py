@@ -132,7 +132,7 @@ def test_a_function_in_pytorchs_style_is_checked_too() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     for sign in (1, -1):
         y, z = Cube.apply(x, sign)
-        assert [rule.op for rule in tg.check_graph((y * z).sum()).wrong] == ["Cube"] * (sign < 0)
+        assert [(rule.op, rule.input) for rule in tg.check_graph((y * z).sum()).wrong] == [("Cube", "x")] * (sign < 0)
 
 
 def test_what_is_no_tensor_is_named():

@@ -643,6 +643,24 @@ def test_each_round_of_a_loop_makes_a_value_of_the_variable():
     assert made == list(zip([f"h⁽{i}⁾" for i in "²³⁴⁵⁶⁷⁸"], ["w @ h"] * 3 + ["tg.tanh(h)"] * 2 + ["h *= 2"] * 2, strict=True))
 
 
+def test_what_a_function_in_pytorchs_style_is_applied_to_has_its_name():
+    class Times(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, k, x):
+            ctx.k = k
+            return x * k
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g * ctx.k
+
+    def applied():
+        x = tg.ones(2, requires_grad=True)
+        return Times.apply(3, x)
+
+    assert [node.name for node in trace(applied(), tg.ones(2)).nodes if not node.op] == ["x"]
+
+
 def test_a_function_of_a_module_is_no_method_of_it():
     def computed():
         x, weight = tg.ones(2, requires_grad=True), tg.ones(3, 2, requires_grad=True)

@@ -210,6 +210,13 @@ class _Call:
                 part.register_hook(functools.partial(self._note, k))
         return tuple(results)
 
+    def argument(self, slot: int) -> str:
+        """What `forward` calls the argument that is this input of the operation."""
+        parameters = list(inspect.signature(self.cls.forward).parameters)
+        if self.cls.setup_context is Function.setup_context:
+            parameters = parameters[1:]  # ctx
+        return parameters[min(self.places[slot], len(parameters) - 1)]  # the last one may be *args
+
     def again(self, *xs: Tensor) -> Any:
         """The Function applied anew, to other tensors."""
         args = list(self.args)

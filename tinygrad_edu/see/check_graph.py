@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import engine
+from ..autograd.function import is_function
 from ..ops.shape import sum_to
 from ..tensor import Tensor
 from .draw import Drawing, DrawingError, chosen_depth
@@ -125,7 +126,7 @@ def check_graph(loss: Tensor) -> GraphCheck:
             for argument, x in without_rule(node)
         ]
         for slot, _ in engine.receivers(node):
-            name = this.inputs[0 if this.variadic else slot]
+            name = this.joint.__self__.argument(slot) if is_function(this) else this.inputs[0 if this.variadic else slot]
             found.append(Checked(tracer.names[node], this.name, name, tracer.made_by(node), *_check_rule(node, slot, random)))
             ids.append(tracer.ids[node])
     return GraphCheck(found, tracer.trace(None), ids, missing)

@@ -94,7 +94,11 @@ def explain(
     walks = [_Walk(root, gradient) for root in losses]
     if not any(x in walk.gradients for walk in walks):
         stops = [f"{walk.tracer.made_by(node)} has no rule for {argument}" for walk in walks for node, argument in walk.stops(x)]
-        why = f"the gradient stops before it: {', '.join(stops)}." if stops else "no use of it leads there."
+        why = (
+            f"the gradient stops before it: {', '.join(stops)}."
+            if stops
+            else "no use of it leads there; was it detached on the way?"
+        )
         raise GraphError(f"explain: this tensor is no part of the loss: {why}")
     if element is None:
         return _by_uses(x, walks)

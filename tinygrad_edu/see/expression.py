@@ -95,6 +95,9 @@ def evaluate(text: str, values: Mapping[str, str | Tensor] | None = None) -> Ten
         result = _Evaluator(text, variables).run()
     except RecursionError:
         raise ExpressionError("the expression is too deeply nested: split it, as in h = tanh(w*x); sum(h*h).") from None
+    if isinstance(result, tuple):
+        hint = " For the larger or smaller of two, write maximum or minimum." if hasattr(result, "indices") else ""
+        raise ExpressionError(f"{text!r:.60} gives {len(result)} tensors: take one of them, as in f(x)[0].{hint}")
     if not isinstance(result, Tensor):
         raise ExpressionError(f"{text!r:.60} is no tensor but {result!r:.60}: give it variables, as in --let x=2.")
     if result.name is None and result.op is not None and target_at(result.made_at) is None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from ..autograd.function import is_function
 from ..callsite import OWN_FILES, lines_of
 from ..nn.module import Module
 from ..tensor import Tensor
@@ -219,10 +220,12 @@ def _operands(node: Tensor) -> list[ast.expr] | None:
         return [expression.target, expression.value]
     if isinstance(expression, ast.UnaryOp):
         return [expression.operand]
-    if not isinstance(expression, ast.Call):
+    if not isinstance(expression, ast.Call) or any(isinstance(x, ast.Starred) for x in expression.args):
         return None
     function = expression.func
     called = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    if called == "apply" and is_function(node.op):
+        return [expression.args[place] for place in node.op.joint.__self__.places if place < len(expression.args)]
     if called != node.op.name:
         return None  # a function made of several operations: their inputs are not its arguments
     given = len(expression.args) + sum(keyword.arg in node.op.inputs for keyword in expression.keywords)
