@@ -54,7 +54,7 @@ def test_what_is_computed(text, expected):
         ("x +", "at character 4"),
         ("sum", "sum is a function"),
         ("3", "is no tensor"),
-        ("max(x, 0)", "gives 2 tensors: take one of them, as in f(x)[0]. For the larger"),
+        ("max(x, 0)", r"gives 2 tensors: take one of them, as in f\(x\)\[0\]. For the larger"),
         ("", "empty"),
         ("x @ [1, 2, 3]", r"x @ \[1, 2, 3\] cannot be computed"),
         ("x.sum(dim=7)", "dim 7 is out of range"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import re
+from collections import Counter
 from keyword import kwlist
 from typing import Any
 
@@ -37,6 +38,7 @@ class Source:
     def __init__(self, memory: Layout, given: dict[int, str], scope: dict[str, Any]) -> None:
         self.memory, self.given, self.scope = memory, given, scope
         self.names: dict[Any, str] = {}  # of operands, by operand, and of other objects, by id
+        self._numbers = Counter[str]()  # the last one given, by what stands before it
         self.constants: set[str] = set()
         self.shown: dict[str, str] = {}
 
@@ -58,9 +60,10 @@ class Source:
             )
             if wanted and isinstance(x, Operand) and x.shape == x.value.array.shape[::-1] != x.value.array.shape:
                 wanted += "_T"
-            name, n = wanted, 1
+            name, stem = (wanted, f"{wanted}_") if wanted else (None, letter)
             while name is None or name in self.scope:
-                name, n = f"{wanted}_{n}" if wanted else f"{letter}{n}", n + 1
+                self._numbers[stem] += 1
+                name = f"{stem}{self._numbers[stem]}"
             self.names[key] = name
             self.scope[name] = array if isinstance(x, Operand) else x
             if kind == "constant":
