@@ -91,12 +91,19 @@ def as_dtype(dtype: Any) -> np.dtype:
 
 
 def fitting(numbers: Any, dtype: np.dtype) -> Any:
-    """Python's numbers (or an array of them), if this dtype can hold them; RuntimeError for NaN, ∞ and what is too large for its integers."""
+    """Python's numbers (or an array of them), if this dtype can hold them; RuntimeError for NaN, ∞ and what is too large for its integers.
+
+    A single number is refused, too, where floats would make ∞ of it.
+    """
     if dtype.kind in "iu" and np.size(numbers):
         least, most = iinfo(dtype).min, iinfo(dtype).max
         found = numbers if isinstance(numbers, np.ndarray) else np.asarray(numbers, object)
         if not (found.min() > least - 1 and found.max() < most + 1):  # so that NaN is refused, too
             raise RuntimeError(f"{numbers} does not fit into {dtype}, which holds integers from {least} to {most}.")
+    if dtype.kind == "f" and isinstance(numbers, float | int) and finfo(dtype).max < abs(numbers) < float("inf"):
+        raise RuntimeError(
+            f"{numbers} does not fit into {dtype}, whose largest number is {finfo(dtype).max:g}: write float('inf') if it may be infinite."
+        )
     return numbers
 
 

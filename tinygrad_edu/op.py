@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ from numpy import ndarray
 from . import backend, dtypes
 from .callsite import call_site
 from .clock import owner, tick
-from .dtypes import FLOATS
+from .dtypes import FLOATS, finfo, float16
 from .errors import DtypeError, describe, explain
 from .grad_mode import grad_mode
 from .spelling import ALIASES, put_into
@@ -42,18 +43,19 @@ watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every r
 
 _new = object.__new__
 _PLAIN = frozenset((int, float, bool, type(None)))
+_LARGEST = finfo(float16).max
 _WRAPPED = (Tensor, np.generic)  # what a setting may be given as in place of an array or of a number
 
 
 def _unwrapped(setting: Any) -> Any:
-    """A tensor's array; a number of NumPy's as Python's own, which does not make float64 of float32."""
+    """A tensor's array; the number in a 0-d tensor, and one of NumPy's, as Python's own, which does not make float64 of float32."""
     if isinstance(setting, Tensor):
         if setting._requires_grad and grad_mode.enabled:
             raise TypeError(
                 f"a setting gets no gradient, and {describe(setting)} requires grad: compose the formula of operations that have one for "
                 "it, or give a number, or setting.detach()."
             )
-        return raw(setting)
+        return raw(setting) if setting.ndim else setting.item()
     return setting.item() if isinstance(setting, np.generic) else setting
 
 
@@ -69,6 +71,7 @@ class Op:
         dtype: str | None,
         view: bool,
         keeps: str | None = None,
+        precise: bool = False,
     ) -> None:
         self.name = forward.__name__.strip("_")
         self.forward = forward if keeps is None else _without_kept(forward)
@@ -77,6 +80,7 @@ class Op:
         self.formula = inspect.getdoc(forward) or ""
         self.dtype = dtype
         self.view = view
+        self.precise = precise
         self.joint = joint
         parameters = inspect.signature(forward).parameters.values()
         inputs = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -141,6 +145,7 @@ def op(
     dtype: str | None = None,
     view: bool = False,
     keeps: str | None = None,
+    precise: bool = False,
     **rules: Callable,
 ) -> Any:
     """Declare an operation.
@@ -157,6 +162,7 @@ def op(
             or None (the inputs are taken as they are).
         view: the result may share memory with its input.
         keeps: the computation returns a pair, the result and what its rules may use again under this name.
+        precise: tensors of float16 beside a number that float16 does not hold (1e5, 0.1) are taken in float32, and the result is rounded.
 
     Raises:
         TypeError: a rule is named after no input, or has no name.
@@ -177,18 +183,24 @@ def op(
         raise TypeError("op: a rule is given under the name of its input, as @op(dx=lambda g, z, x: ...).")
 
     def declare(forward: Callable) -> Callable:
-        registry[forward.__name__.strip("_")] = this = Op(forward, rules, joint=joint, dtype=dtype, view=view, keeps=keeps)
+        registry[forward.__name__.strip("_")] = this = Op(
+            forward, rules, joint=joint, dtype=dtype, view=view, keeps=keeps, precise=precise
+        )
         return recording(this)
 
     return declare if function is None else declare(function)
 
 
-def recording(this: Op) -> Callable[..., Any]:
-    """The function users call: compute on the arrays, and note in the result how it was made."""
+def recording(this: Op, reflected: str | None = None) -> Callable[..., Any]:
+    """The function users call: compute on the arrays, and note in the result how it was made.
+
+    With the name of a reflected method (`__radd__`) it is an operator of Tensor, which leaves a call to the other operand that has that.
+    """
     differentiable, view = this.differentiable, this.view
     variadic, count = this.variadic, len(this.inputs)
     complete = -1 if variadic or inspect.Parameter.empty in this.settings.values() else count  # inputs that need nothing else
     unify, keeps = this.dtype is not None, this.keeps is not None
+    as_they_are = FLOATS - {float16} if this.precise else FLOATS
     defaults, names = this.settings, this.settings.keys()
 
     @functools.wraps(this.forward)
@@ -227,8 +239,10 @@ def recording(this: Op) -> Callable[..., Any]:
                 foreign = True
             arrays.append(x)
         try:
-            if foreign or (unify and (mixed or dtype not in FLOATS)):
-                inputs, arrays = _bring_together(this, inputs)
+            if foreign or (unify and (mixed or dtype not in as_they_are)):
+                inputs, arrays, rounded = _bring_together(this, inputs)
+                if rounded:
+                    return _cast(call(*inputs, **settings), dtype=float16)
             if keeps:
                 pair = this.forward_and_keep(*arrays, **settings)
                 if type(pair) is not tuple or len(pair) != 2:
@@ -243,6 +257,8 @@ def recording(this: Op) -> Callable[..., Any]:
                 if not hasattr(out, "dtype"):
                     raise TypeError(f"it must return an array or a number, not {out!r:.80}. Is a `return` missing?")
         except Exception as error:
+            if reflected is not None and foreign and isinstance(error, TypeError) and answers(inputs[1], reflected):
+                return NotImplemented
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
         z.array = out
@@ -267,9 +283,23 @@ def recording(this: Op) -> Callable[..., Any]:
     return call
 
 
-def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
-    """Inputs that are not all tensors of one float dtype: arrays become tensors, and casts are recorded where needed."""
-    found = []
+def answers(operand: Any, reflected: str) -> bool:
+    """Whether an operand that is no tensor, and of a class of somebody else's, has this reflected method itself."""
+    kind = type(operand)
+    return (
+        kind.__module__ != "builtins"
+        and not hasattr(kind, "dtype")
+        and getattr(kind, reflected, None) is not getattr(object, reflected, None)
+    )
+
+
+def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list, bool]:
+    """Inputs that are not all tensors of one float dtype: arrays become tensors, and casts are recorded where needed.
+
+    Returns:
+        The inputs; their arrays; and whether they became float32 for the sake of a number, so that the result is to be rounded to float16.
+    """
+    found, rounded = [], False
     for x in inputs:
         if isinstance(x, np.generic):
             x = x.item()
@@ -284,8 +314,17 @@ def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list]:
         target = dtypes.result_dtype(found)
         if this.dtype == "float" and target not in FLOATS:
             target = dtypes.get_default_dtype()
+        if target == float16 and this.precise and not all(map(_in_float16, found)):
+            target, rounded = dtypes.float32, True
         found = [_cast(x, dtype=target) if isinstance(x, Tensor) and x.dtype != target else x for x in found]
-    return tuple(found), list(map(raw, found))
+    return tuple(found), list(map(raw, found)), rounded
+
+
+def _in_float16(x: Any) -> bool:
+    """Whether float16 holds an operation's input exactly; of tensors beside those of float16, only a single number may be of another dtype."""
+    if isinstance(x, Tensor):
+        return x.ndim > 0 or x.dtype == float16
+    return x is None or (abs(x) <= _LARGEST and float(float16.type(x)) == x) or abs(x) == math.inf
 
 
 @op(dx=lambda g, z, x, dtype: _cast(g, dtype=x.dtype))

@@ -4,6 +4,7 @@ import numpy as np
 
 import tinygrad_edu as tg
 from tinygrad_edu.ops.embedding import _add_rows
+from tinygrad_edu.tensor import raw
 
 from . import Case, integers, real
 
@@ -41,7 +42,7 @@ CASES = [
         add_rows,
         (real, NUMBERS),
         [((4, 3), (4,)), ((2, 3, 2), (2, 3)), ((3,), ()), ((0, 3), (0,))],
-        call=lambda x, index: _add_rows(x, index=index, rows=5),
+        call=lambda x, index: _add_rows(x, index=raw(index).copy(), rows=5),
     ),
     Case(
         "embedding_bag",

@@ -13,11 +13,12 @@ import importlib
 import warnings
 from typing import Any
 
+from ..op import recording
 from ..spelling import take_other_names
 from ..tensor import Tensor
 
 # As in PyTorch, 1/0 is inf and 0/0 is NaN without a word; detect_anomaly finds where they arise.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.ops")
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.ops?\b")
 
 # Methods of Tensor, by the file in which the function of the same name stands.
 METHODS = {
@@ -55,7 +56,7 @@ METHODS = {
     "random": "bernoulli bernoulli_ exponential_ multinomial normal_ random_ uniform_",
 }
 
-# Python's operators: name of the special method, file, function. Reflected ones (2 - x) are made from the plain ones.
+# Python's operators: name of the special method, file, function.
 OPERATORS = {
     "__getitem__": ("indexing", "getitem"),
     "__reversed__": ("arranging", "reversed_rows"),
@@ -63,7 +64,7 @@ OPERATORS = {
     "__sub__": ("arithmetic", "_sub"),
     "__mul__": ("arithmetic", "mul"),
     "__truediv__": ("arithmetic", "_div"),
-    "__floordiv__": ("arithmetic", "floor_divide"),
+    "__floordiv__": ("arithmetic", "_div_rounded"),
     "__mod__": ("arithmetic", "remainder"),
     "__pow__": ("arithmetic", "pow"),
     "__neg__": ("arithmetic", "_neg"),
@@ -83,7 +84,11 @@ OPERATORS = {
     "__rshift__": ("comparison", "bitwise_right_shift"),
     "__matmul__": ("products", "matmul"),
 }
+# The method of the second operand that Python asks where the first knows no answer; 2 - x is made from x - 2.
 REFLECTED = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+ASKED = {"__lt__": "__gt__", "__le__": "__ge__", "__gt__": "__lt__", "__ge__": "__le__"} | {
+    f"__{name}__": f"__r{name}__" for name in REFLECTED.split()
+}
 
 
 def _reflected(function: Any) -> Any:
@@ -99,7 +104,8 @@ take_other_names(_methods)
 for _name, _method in _methods.items():
     setattr(Tensor, _name, _method)
 for _special, (_file, _name) in OPERATORS.items():
-    setattr(Tensor, _special, getattr(importlib.import_module(f"{__name__}.{_file}"), _name))
+    _function = getattr(importlib.import_module(f"{__name__}.{_file}"), _name)
+    setattr(Tensor, _special, recording(_function.op, ASKED[_special]) if _special in ASKED else _function)
 for _name in REFLECTED.split():
     setattr(Tensor, f"__r{_name}__", _reflected(getattr(Tensor, f"__{_name}__")))
 

@@ -83,7 +83,7 @@ def _no_bools(what: str, *tensors: Any) -> None:
             raise DtypeError(f"cannot {what} bools: use logical_not, ^ or logical_xor, or convert to numbers first.")
 
 
-@op(dtype="common", dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * x)
+@op(dtype="common", precise=True, dx=lambda g, z, x, y: g * y, dy=lambda g, z, x, y: g * x)
 def mul(x: Any, y: Any) -> Any:
     """Multiply element by element; each factor's gradient is scaled by the other factor.
 
@@ -97,7 +97,7 @@ def mul(x: Any, y: Any) -> Any:
 multiply = mul
 
 
-@op(dtype="float", dx=lambda g, z, x, y: g / y, dy=lambda g, z, x, y: -g * z / y)
+@op(dtype="float", precise=True, dx=lambda g, z, x, y: g / y, dy=lambda g, z, x, y: -g * z / y)
 def _div(x: Any, y: Any) -> Any:
     """Divide element by element.
 
@@ -115,8 +115,8 @@ def _zero(x: Any) -> Any:
     return np.zeros_like(x)
 
 
-@op(dtype="common", dx=lambda g, z, x, y, down: _zero(g), dy=lambda g, z, x, y, down: _zero(g))
-def _div_rounded(x: Any, y: Any, *, down: bool) -> Any:
+@op(dtype="common", precise=True, dx=lambda g, z, x, y, down: _zero(g), dy=lambda g, z, x, y, down: _zero(g))
+def _div_rounded(x: Any, y: Any, *, down: bool = True) -> Any:
     """Divide and round, towards minus infinity if `down`, else towards zero: a staircase, so its gradient is 0.
 
     z = ⌊x / y⌋;  ∂x = 0;  ∂y = 0

@@ -16,6 +16,7 @@ from ..clock import mark_changed, tick
 from ..dtypes import fitting
 from ..errors import DeviceError, DtypeError, InplaceError, ShapeError, describe
 from ..grad_mode import grad_mode
+from ..op import answers
 from ..spelling import take_other_names
 from ..tensor import Tensor
 from ..tensor import wrap as constant
@@ -40,9 +41,10 @@ INPLACE = {
     diagonal: "tril triu",
 }
 VIEWS = "squeeze swapaxes swapdims t transpose unsqueeze"  # name_(...) lets the tensor look at its numbers in another shape
-OPERATORS = {
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ifloordiv__": "floor_divide_",
-    "__imod__": "remainder_", "__ipow__": "pow_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_",
+OPERATORS = {  # x += y and its like
+    "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul, "truediv": arithmetic.div, "pow": arithmetic.pow,
+    "floordiv": arithmetic.floor_divide, "mod": arithmetic.remainder,
+    "and": comparison.bitwise_and, "or": comparison.bitwise_or, "xor": comparison.bitwise_xor,
 }  # fmt: skip
 
 
@@ -155,15 +157,20 @@ def check_writable(target: Tensor) -> None:
         )
 
 
-def in_place(function: Any) -> Any:
-    """The method that puts a function's result into its first argument."""
+def in_place(function: Any, reflected: str | None = None) -> Any:
+    """The method that puts a function's result into its first argument; an operator, if it has a reflected one, as in `op.recording`."""
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         _check_leaf(self)
         old = earlier(self)
         args = tuple(old if x is self else x for x in args)  # x.mul_(x)
-        return _become(self, old, function(old, *args, **kwargs))
+        try:
+            return _become(self, old, function(old, *args, **kwargs))
+        except TypeError:
+            if reflected is not None and answers(args[0], reflected):
+                return NotImplemented
+            raise
 
     method.__name__ = method.__qualname__ = function.__name__.strip("_") + "_"
     method.__doc__ = f"`{function.__name__.strip('_')}` in place: the tensor takes the result and is returned."
@@ -257,8 +264,8 @@ def _install() -> None:
         take_other_names(found)
         for name, function in found.items():
             setattr(Tensor, name + "_", make(function))
-    for special, name in OPERATORS.items():
-        setattr(Tensor, special, getattr(Tensor, name))
+    for name, function in OPERATORS.items():
+        setattr(Tensor, f"__i{name}__", in_place(function, f"__r{name}__"))
     for function in (fill_, zero_, copy_, fill_diagonal_):
         setattr(Tensor, function.__name__, function)
     Tensor.__setitem__ = _set_item  # type: ignore[method-assign]
