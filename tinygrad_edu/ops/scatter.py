@@ -179,10 +179,8 @@ def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Any:
 
 def _scattered(name: str, operation: Any, x: Any, dim: int, index: Any, src: Any) -> Any:
     dim, found, src = _checked_source(name, x, dim, index, src)
-    if not found.size:
-        return clone(x)
     if not x.ndim:
-        return reshape(operation(reshape(x, 1), reshape(src, 1), dim=0, index=found.reshape(1)), shape=())
+        return reshape(operation(reshape(x, 1), ravel(src), dim=0, index=found.reshape(-1)), shape=())
     return operation(x, src, dim=dim, index=found)
 
 
@@ -195,7 +193,10 @@ def _checked_source(name: str, x: Any, dim: int, index: Any, src: Any) -> tuple[
         raise ShapeError(
             f"{name}: the index {tuple(found.shape)} must not be larger than the source {tuple(src.shape)} in any dim."
         )
-    if found.size and found.shape != tuple(src.shape):
+    if not found.size:  # an index of nothing may have any dims
+        found, src = found.reshape((0,) * max(x.ndim, 1)), _index(ravel(src), index=(slice(0, 0),))
+        src = reshape(src, shape=found.shape)
+    elif found.shape != tuple(src.shape):
         src = _index(src, index=tuple(slice(0, n) for n in found.shape))
     return dim, found, src
 
@@ -215,10 +216,8 @@ def scatter_reduce(x: Any, dim: int, index: Any, src: Any, reduce: str, *, inclu
         numbers = scatter_reduce(x.to("int64"), dim, index, src.to("int64"), reduce, include_self=include_self)
         return numbers != 0
     dim, found, src = _checked_source("scatter_reduce", x, dim, index, src)
-    if not found.size:
-        return clone(x)
     if not x.ndim:
-        return reshape(_scatter_reduced(reshape(x, 1), 0, found.reshape(1), reshape(src, 1), reduce, include_self), shape=())
+        return reshape(_scatter_reduced(reshape(x, 1), 0, found.reshape(-1), ravel(src), reduce, include_self), shape=())
     return _scatter_reduced(x, dim, found, src, reduce, include_self)
 
 
@@ -263,7 +262,7 @@ def _scatter_product(start: Any, dim: int, index: Any, src: Any) -> Any:
         rank[layer] = seen[places[layer]]
         seen[places[layer]] += 1
     seen = seen.reshape(start.shape)
-    for r in range(int(rank.max()) + 1):
+    for r in range(int(rank.max(initial=0)) + 1):
         factor = _scatter_add_zeros(where(wrap(rank == r), src, 0), shape=start.shape, dim=dim, index=index)
         start = where(wrap(seen > r), start * factor, start)
     return start
