@@ -23,7 +23,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy import ndarray
@@ -128,6 +128,13 @@ class Op:
 
     def __repr__(self) -> str:
         return f"op {self.name}{self.signature()}"
+
+
+def no_derivative(*args: Any, **settings: Any) -> NoReturn:
+    """The joint rule of an operation that has no derivative, or none here; backward says so, as PyTorch's, where 0 would be no answer."""
+    raise NotImplementedError(
+        "no derivative is offered of this operation. If its result is to count as a constant, take it without its history, with .detach()."
+    )
 
 
 def _without_kept(forward: Callable) -> Callable:

@@ -185,7 +185,7 @@ CASES = [
         (integers(0, 4),),
         [((7,),), ((2, 3),), ((),)],
         call=lambda x: tg.unique(x, return_inverse=True, return_counts=True),
-        ops=(),
+        ops=("found",),
     ),
     Case(
         "unique_consecutive",

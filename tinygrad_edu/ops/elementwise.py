@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend, dtypes
 from ..backend import number
 from ..errors import DtypeError, describe
-from ..op import cast, op
+from ..op import cast, no_derivative, op
 from ..tensor import Tensor
 from .arithmetic import _zero, over
 from .indexing import _where
@@ -330,11 +330,11 @@ def frac(x: Any) -> Any:
     return x - np.trunc(x)
 
 
-@op(dtype="same")
+@op(dtype="same", joint=no_derivative)
 def heaviside(x: Any, values: Any) -> Any:
     """0 below 0, 1 above, and `values` at 0.
 
-    z = 0 if x < 0, 1 if x > 0, else values
+    z = 0 if x < 0, 1 if x > 0, else values;  ∂x = none: refused, as in PyTorch;  ∂values = none
 
     Source: https://pytorch.org/docs/stable/generated/torch.heaviside.html
     """

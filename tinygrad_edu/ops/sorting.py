@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import DtypeError, ShapeError, describe
-from ..op import op
+from ..op import no_derivative, op
 from ..tensor import Tensor, raw, wrap
 from .cumulative import running
 from .reduction import Picked, along, pick, tied
@@ -250,14 +250,23 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
 
 
 # -- what occurs how often -------------------------------------------------------------------------------------------
+@op(joint=no_derivative)
+def _found(*xs: Any, numbers: Any) -> Any:
+    """Numbers found in tensors, or counted, in a way through which no gradient is offered.
+
+    z = numbers;  ∂xᵢ = none: refused, as in PyTorch
+    """
+    return numbers
+
+
 def unique(
     x: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
     """Every element that occurs, once and in order; with dim, every slice along it.
 
     Returns:
-        The elements, through which no gradient passes; if asked for, also where each element of x stands among them, and how often
-        each occurs.
+        The elements, of which backward refuses the gradient; if asked for, also where each element of x stands among them, and how
+        often each occurs.
 
     >>> from tinygrad_edu import tensor, unique
     >>> unique(tensor([3, 1, 3]), return_counts=True)
@@ -272,7 +281,7 @@ def unique(
         axis=None if dim is None else one_dim(dim, x.ndim),
         equal_nan=False,
     )
-    return _asked_for(found, inverse.reshape(x.shape if dim is None else -1), counts, return_inverse, return_counts)
+    return _asked_for(x, found, inverse.reshape(x.shape if dim is None else -1), counts, return_inverse, return_counts)
 
 
 def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
@@ -286,11 +295,11 @@ def unique_consecutive(x: Tensor, return_inverse: bool = False, return_counts: b
     starts[1:] = np.any(rows[1:] != rows[:-1], axis=tuple(range(1, rows.ndim)))
     run = np.cumsum(starts) - 1
     inverse = run.reshape(x.shape) if dim is None else run
-    return _asked_for(np.moveaxis(rows[starts], 0, d), inverse, np.bincount(run), return_inverse, return_counts)
+    return _asked_for(x, np.moveaxis(rows[starts], 0, d), inverse, np.bincount(run), return_inverse, return_counts)
 
 
-def _asked_for(found: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
-    results = [wrap(found)] + [wrap(inverse)] * return_inverse + [wrap(counts)] * return_counts
+def _asked_for(x: Tensor, found: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool) -> Any:
+    results = [_found(x, numbers=found)] + [wrap(inverse)] * return_inverse + [wrap(counts)] * return_counts
     return tuple(results) if len(results) > 1 else results[0]
 
 
@@ -310,7 +319,7 @@ def bincount(x: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Te
     if weights.shape != x.shape:
         raise RuntimeError(f"bincount needs one weight for each element: {describe(weights)} for {describe(x)}.")
     counts = np.bincount(raw(x), raw(weights), minlength)
-    return wrap(counts.astype(np.float32) if weights.dtype == np.float32 else counts)
+    return _found(weights, numbers=counts.astype(np.float32) if weights.dtype == np.float32 else counts)
 
 
 def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -367,7 +376,8 @@ def histogram(
         found = np.histogram(raw(input).reshape(-1), edges, range, density, weights)
     except ValueError as error:
         raise RuntimeError(f"histogram of {describe(input)} with bins {bins} and range {range}: {error}.") from None
-    return Histogram(*(wrap(part.astype(input.dtype)) for part in found))
+    tensors = [x for x in (input, bins, weight) if isinstance(x, Tensor)]
+    return Histogram(*(_found(*tensors, numbers=part.astype(input.dtype)) for part in found))
 
 
 # -- places in a sorted sequence -------------------------------------------------------------------------------------
