@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import tinygrad_edu as tg
@@ -45,6 +46,21 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "less than no group": (lambda: nn.GroupNorm(-2, 4), ValueError, "num_groups -2 must be above 0"),
     "a learnt slope as a setting": (lambda: F.leaky_relu(ones(2), LEARNT), TypeError, "a setting gets no gradient.*detach"),
     "a learnt setting by name": (lambda: F.softplus(ones(2), beta=LEARNT), TypeError, "a setting gets no gradient.*detach"),
+    **{
+        f"requires_grad={value!r} of {name}": (lambda ask=ask, value=value: ask(value), TypeError, "requires_grad must be True or False")
+        for value in ("x", 1, np.bool_(True), ones(1))
+        for name, ask in {
+            "a tensor": lambda value: ones(2).requires_grad_(value),
+            "an attribute": lambda value: setattr(ones(2), "requires_grad", value),
+            "tensor()": lambda value: tensor([1.0], requires_grad=value),
+            "Tensor()": lambda value: tg.Tensor([1.0], requires_grad=value),
+            "zeros()": lambda value: tg.zeros(2, requires_grad=value),
+            "zeros_like()": lambda value: tg.zeros_like(ones(2), requires_grad=value),
+            "rand()": lambda value: tg.rand(2, requires_grad=value),
+            "a parameter": lambda value: nn.Parameter(ones(2), requires_grad=value),
+            "a module": lambda value: nn.Linear(1, 1).requires_grad_(value),
+        }.items()
+    },
     "a learnt number to fill with": (lambda: tg.full((2,), LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
     "a learnt end of a range": (lambda: tg.arange(0, LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
     "a range of bools": (lambda: tg.arange(3, dtype=tg.bool), DtypeError, "bools do not count"),

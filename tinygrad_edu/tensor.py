@@ -79,7 +79,7 @@ class Tensor:
         self.array = to_array(numbers, dtype, device, copy=True)
         self.name = name
         if requires_grad:
-            self.requires_grad = True
+            self.requires_grad = requires_grad
 
     # -- what it is ------------------------------------------------------------------------------------------------
     @property
@@ -121,6 +121,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise TypeError(f"requires_grad must be True or False, not {value!r:.80}.")
         if value and self.array.dtype.kind != "f":
             raise DtypeError(
                 f"only floating-point tensors can require grad; this one is {self.dtype}. "
@@ -128,8 +130,8 @@ class Tensor:
             )
         if not value and self.op is not None:
             raise GraphError("a tensor that an operation made cannot stop requiring grad; use .detach() instead.")
-        if bool(value) != self.requires_grad:
-            self._requires_grad = bool(value)
+        if value != self.requires_grad:
+            self._requires_grad = value
             self.serial = tick()
             self._switched = (*self._switched[1 - MAX_SWITCHES :], self.serial)
             if self.base is not None:

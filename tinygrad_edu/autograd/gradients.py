@@ -108,10 +108,9 @@ def grad(
     found = _run(roots, seeds, targets, keep, create_graph, needed=() if allow_unused or materialize_grads else targets)
     with set_grad_enabled(create_graph):
         _deposit({x: g for x, g in found.items() if x._retains_grad}, create_graph)
-    zeros = {
-        x: wrap(np.zeros_like(x.array)).requires_grad_(create_graph) for x in targets if materialize_grads and x not in found
-    }
-    return tuple(found.get(x, zeros.get(x)) for x in targets)
+    if materialize_grads:
+        found |= {x: wrap(np.zeros_like(x.array)).requires_grad_(create_graph) for x in targets if x not in found}
+    return tuple(map(found.get, targets))
 
 
 def steps(root: Tensor, gradient: Any = None) -> Iterator[Step]:

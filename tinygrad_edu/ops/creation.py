@@ -54,7 +54,7 @@ def tensor(
     """
     t = wrap(to_array(data, dtype, _home(data, device), copy=True))
     t.name = name
-    return t.requires_grad_(True) if requires_grad else t
+    return t.requires_grad_(requires_grad) if requires_grad else t
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -79,7 +79,7 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
     memory = raw(obj)
     if copy is False and not (hasattr(memory, "base") and owner(found.array) is owner(memory)):
         raise ValueError(f"asarray, copy=False: a {kind(obj)} becomes a {found.dtype} tensor on {found.device} only by a copy.")
-    return found.requires_grad_(True) if requires_grad else found.detach() if found.requires_grad else found
+    return found.requires_grad_(requires_grad) if requires_grad else found.detach() if found.requires_grad else found
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -123,7 +123,7 @@ def _made(array: np.ndarray, device: Any, requires_grad: bool, name: str | None 
     """A new tensor of an array that nobody else holds."""
     t = wrap(backend.place(array, backend.get_default_device() if device is None else backend.device(device)))
     t.name = name
-    return t.requires_grad_(True) if requires_grad else t
+    return t.requires_grad_(requires_grad) if requires_grad else t
 
 
 def _sizes(size: tuple) -> tuple[int, ...]:
@@ -217,7 +217,7 @@ def full_like(
     wanted = input.dtype if dtype is None else dtypes.as_dtype(dtype)
     array = np.full_like(input.array, dtypes.fitting(_number(fill_value), wanted), dtype=wanted, order="C")
     t = wrap(array if device is None else backend.place(array, backend.device(device)))
-    return t.requires_grad_(True) if requires_grad else t
+    return t.requires_grad_(requires_grad) if requires_grad else t
 
 
 def zeros_like(input: Any, **options: Any) -> Tensor:

@@ -199,7 +199,7 @@ def _make(
         raise DtypeError(f"random numbers of this kind are floats; dtype={wanted} cannot hold them. Use randint for integers.")
     t = wrap(backend.place(backend.as_array(draw(shape, wanted, _numbers(where, generator))), where))
     t.name = name
-    return t.requires_grad_(True) if requires_grad else t
+    return t.requires_grad_(requires_grad) if requires_grad else t
 
 
 def rand(*sizes: Any, size: Any = None, **options: Any) -> Tensor:
