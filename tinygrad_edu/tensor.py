@@ -123,7 +123,7 @@ class Tensor:
     def requires_grad(self, value: bool) -> None:
         if value is not True and value is not False:
             raise TypeError(f"requires_grad must be True or False, not {value!r:.80}.")
-        if value and self.array.dtype.kind != "f":
+        if value and self.dtype.kind != "f":
             raise DtypeError(
                 f"only floating-point tensors can require grad; this one is {self.dtype}. "
                 "Make it from floats (1.0 instead of 1) or convert it with .float()."
@@ -346,7 +346,7 @@ class Tensor:
         if not self.is_leaf:
             raise GraphError("only leaves can be pickled; use x.detach().")
         extra = {k: v for k, v in self.__dict__.items() if k not in _OWN_STATE}
-        return {"array": self.array.copy(), "requires_grad": self._requires_grad, "name": self.name, "extra": extra}
+        return {"array": self.data.array.copy(), "requires_grad": self._requires_grad, "name": self.name, "extra": extra}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.array, self.name = state["array"], state["name"]

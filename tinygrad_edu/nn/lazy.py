@@ -12,7 +12,7 @@ import functools
 import inspect
 from typing import Any, NoReturn
 
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from . import conv, normalization
 from .linear import Linear
 from .module import Module
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class UninitializedParameter(Parameter):
-    """A parameter of a lazy layer that was not called yet.
+    """A parameter of a lazy layer that was not called yet: it has a dtype and a device, and nothing to compute with.
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.parameter.UninitializedParameter.html
     """
@@ -34,8 +34,14 @@ class UninitializedParameter(Parameter):
     def _refuse(self, *args: Any) -> NoReturn:
         raise RuntimeError("this parameter of a lazy layer has no shape yet: call the model once on an example first.")
 
+    def _keep(self, array: Any) -> None:
+        vars(self)["array"] = getattr(array, "array", array)
+
     shape = ndim = property(_refuse)
-    numel = nelement = size = _refuse
+    array = property(_refuse, _keep)
+    data = property(lambda self: wrap(vars(self)["array"]), _keep)  # to be moved and cast with its module
+    dtype = property(lambda self: self.data.dtype)
+    device = property(lambda self: self.data.device)
 
     def __repr__(self) -> str:
         return "<UninitializedParameter>"
@@ -67,6 +73,9 @@ class _Lazy(Module):
             elif name != "training":
                 vars(self)[name] = value
         return self.forward(input, *args, **kwargs)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars=True)  # nothing of them could be detached
 
 
 def _lazy(layer: type, dim: int, **defaults: Any) -> Any:

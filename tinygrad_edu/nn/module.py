@@ -339,8 +339,9 @@ class Module(State):
         with no_grad():
             for _, t in [*self._own(Parameter), *self._own(Buffer)]:
                 gradient, t._grad = t._grad, None
-                converted = fn(t.detach())
-                if converted.array is not t.array:
+                before = t.data
+                converted = fn(before)
+                if converted.array is not before.array:
                     t.data = converted
                 t._grad = None if gradient is None else fn(gradient)
         return self
