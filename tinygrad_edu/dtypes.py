@@ -98,7 +98,8 @@ def fitting(numbers: Any, dtype: np.dtype) -> Any:
     if dtype.kind in "iu" and np.size(numbers):
         least, most = iinfo(dtype).min, iinfo(dtype).max
         found = numbers if isinstance(numbers, np.ndarray) else np.asarray(numbers, object)
-        if not (found.min() > least - 1 and found.max() < most + 1):  # so that NaN is refused, too
+        smallest, largest = (np.asarray(n).item() for n in (found.min(), found.max()))  # of bools, too, Python's own numbers
+        if not (smallest > least - 1 and largest < most + 1):  # so that NaN is refused, too
             raise RuntimeError(f"{numbers} does not fit into {dtype}, which holds integers from {least} to {most}.")
     if dtype.kind == "f" and isinstance(numbers, float | int) and finfo(dtype).max < abs(numbers) < float("inf"):
         raise RuntimeError(

@@ -15,7 +15,7 @@ from ..tensor import raw, wrap
 from .indexing import _where, check_range, masked_fill
 from .norms import vector_norm
 from .reduction import max, sum
-from .shape import broadcast_to, one_dim, reshape
+from .shape import broadcast_to, ints, one_dim, reshape
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
@@ -210,6 +210,7 @@ def one_hot(tensor: Any, *, num_classes: int = -1) -> Any:
     """
     if tensor.dtype != np.int64:
         raise DtypeError(f"one_hot takes class numbers of dtype int64, not {describe(tensor)}; convert them with .long().")
+    (num_classes,) = ints((num_classes,))
     if not tensor.size and num_classes <= 0:
         raise RuntimeError("one_hot: without any class number, num_classes cannot be found; give it.")
     if num_classes == -1:

@@ -16,7 +16,7 @@ from .. import backend
 from ..dtypes import fitting, result_dtype
 from ..errors import DtypeError, describe
 from ..op import cast, op
-from ..tensor import Tensor, raw, wrap
+from ..tensor import Tensor, raw, to_array, wrap
 from .shape import broadcast_shapes, broadcast_to, ints, ravel, reshape
 
 __all__ = [
@@ -251,10 +251,10 @@ def where(condition: Any, x: Any = None, y: Any = None, *, input: Any = None, ot
 def _in_dtype(x: Any, dtype: Any, like: Any) -> Any:
     if isinstance(x, Tensor):
         return x if x.dtype == dtype else cast(x, dtype=dtype)
-    home = raw(like)
-    return (
-        wrap(backend.filled(home, fitting(x, dtype), (), dtype)) if isinstance(x, bool | int | float) else Tensor(x, dtype=dtype)
-    )
+    x = x.item() if isinstance(x, np.generic) else x
+    if isinstance(x, bool | int | float):
+        return wrap(backend.filled(raw(like), fitting(x, dtype), (), dtype))
+    return wrap(to_array(x, dtype, None, copy=True))
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
@@ -274,7 +274,7 @@ def _filler(name: str, x: Any, value: Any) -> Any:
     """A number or 0-d tensor brought to x's dtype; refused where that would lose its fraction."""
     if not isinstance(x, Tensor):
         return value
-    is_float = value.dtype.kind == "f" if isinstance(value, Tensor) else not isinstance(value, bool | int)
+    is_float = value.dtype.kind == "f" if isinstance(value, Tensor | np.generic) else not isinstance(value, bool | int)
     if is_float and x.dtype.kind != "f":
         raise RuntimeError(f"{name}: a float does not fit into {describe(x)}; convert the tensor first.")
     return _in_dtype(value, x.dtype, x)
