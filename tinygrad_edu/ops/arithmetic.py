@@ -68,13 +68,15 @@ subtract = sub
 
 
 def _scaled(name: str, x: Any, other: Any, alpha: Any) -> Any:
-    """alpha·other; a fractional alpha is refused where the result is of integers."""
-    kinds = [dtypes.result_dtype((x, other)).kind] if isinstance(x, Tensor) or isinstance(other, Tensor) else ["f"]
-    if isinstance(alpha, bool) and kinds != ["b"]:
+    """alpha·other in the dtype of the result; a fractional alpha is refused where that is of integers."""
+    dtype = dtypes.result_dtype((x, other)) if isinstance(x, Tensor) or isinstance(other, Tensor) else dtypes.float64
+    if isinstance(alpha, bool) and dtype.kind != "b":
         raise DtypeError(f"{name}: alpha must be a number, not {alpha}, for tensors that are not of bools.")
-    if isinstance(alpha, float) and kinds != ["f"]:
+    if isinstance(alpha, float) and dtype.kind != "f":
         raise DtypeError(f"{name}: alpha={alpha} is a fraction, but the tensors hold integers; convert them with .float().")
-    return other * (bool(alpha) if kinds == ["b"] else alpha)
+    if isinstance(other, Tensor) and other.dtype != dtype:
+        other = cast(other, dtype=dtype)
+    return other * (bool(alpha) if dtype.kind == "b" else alpha)
 
 
 def _no_bools(what: str, *tensors: Any) -> None:
@@ -266,6 +268,8 @@ def pow(x: Any, exponent: Any) -> Any:
         return _power(x, exponent)
     if isinstance(exponent, int) and exponent < 0:
         raise RuntimeError(f"integers to a negative power ({exponent}) are fractions: convert them with .float() first.")
+    if all(isinstance(a, bool) or getattr(a, "dtype", None) == np.bool_ for a in (x, exponent)):
+        raise DtypeError("pow: bools to the power of bools are not offered: convert them with .long().")
     return np.power(x, abs(exponent)) * ((exponent >= 0) | (abs(x) == 1))  # 2⁻¹ is a fraction and becomes 0, as in PyTorch
 
 

@@ -334,7 +334,7 @@ def frac(x: Any) -> Any:
 def heaviside(x: Any, values: Any) -> Any:
     """0 below 0, 1 above, and `values` at 0.
 
-    z = 0 if x < 0, 1 if x > 0, else values;  ∂x = none: refused, as in PyTorch;  ∂values = none
+    z = 0 if x < 0, 1 if x > 0, else values;  ∂x is not offered;  ∂values is not offered
 
     Source: https://pytorch.org/docs/stable/generated/torch.heaviside.html
     """

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..errors import ShapeError, describe
-from ..op import cast, op
+from ..op import op
 from ..tensor import Tensor
 from .padding import pad
 from .shape import clone, one_dim, reshape, unsqueeze
@@ -76,17 +75,16 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     kept = [x for x in tensors if x.shape != (0,)]
     if not kept:
         kept, dim = tensors, 0
-    elif len(kept) < len(tensors):  # what is passed over still counts for the dtype
-        dtype = dtypes.result_dtype(tensors)
-        kept = [x if x.dtype == dtype else cast(x, dtype=dtype) for x in kept]
-    dim = one_dim(dim, kept[0].ndim)
-    first = kept[0].shape
+    dim, first = one_dim(dim, kept[0].ndim), kept[0].shape
     for x in kept:
         if x.ndim != len(first) or x.shape[:dim] + x.shape[dim + 1 :] != first[:dim] + first[dim + 1 :]:
             raise ShapeError(
                 f"cat along dim {dim}: all other sizes must be equal, but there are {describe(kept[0])} and {describe(x)}."
             )
-    return _cat(*kept, dim=dim)
+    if len(kept) < len(tensors):  # what is passed over still counts for the dtype, and has its history
+        nothing = (*first[:dim], 0, *first[dim + 1 :])
+        tensors = [reshape(x, shape=nothing) if x.shape == (0,) else x for x in tensors]
+    return _cat(*tensors, dim=dim)
 
 
 concat = concatenate = cat

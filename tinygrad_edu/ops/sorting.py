@@ -254,7 +254,7 @@ def _quantile(name: str, x: Any, q: Any, dim: int | None, keepdim: bool, interpo
 def _found(*xs: Any, numbers: Any) -> Any:
     """Numbers found in tensors, or counted, in a way through which no gradient is offered.
 
-    z = numbers;  ∂xᵢ = none: refused, as in PyTorch
+    z = numbers;  ∂xᵢ is not offered
     """
     return numbers
 
