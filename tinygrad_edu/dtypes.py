@@ -33,7 +33,8 @@ bfloat16 = _Unavailable("bfloat16")
 iinfo = np.iinfo
 
 ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool_)
-FLOATS = frozenset((float16, float32, float64))
+FLOATS: frozenset[np.dtype] = frozenset((float16, float32, float64))
+LARGEST = {dtype: float(np.finfo(dtype.name).max) for dtype in FLOATS}
 _default = float32
 
 
@@ -98,12 +99,11 @@ def fitting(numbers: Any, dtype: np.dtype) -> Any:
     if dtype.kind in "iu" and np.size(numbers):
         least, most = iinfo(dtype).min, iinfo(dtype).max
         found = numbers if isinstance(numbers, np.ndarray) else np.asarray(numbers, object)
-        smallest, largest = (np.asarray(n).item() for n in (found.min(), found.max()))  # of bools, too, Python's own numbers
-        if not (smallest > least - 1 and largest < most + 1):  # so that NaN is refused, too
+        if found.dtype != bool_ and not (found.min() > least - 1 and found.max() < most + 1):  # so that NaN is refused, too
             raise RuntimeError(f"{numbers} does not fit into {dtype}, which holds integers from {least} to {most}.")
-    if dtype.kind == "f" and isinstance(numbers, float | int) and finfo(dtype).max < abs(numbers) < float("inf"):
+    elif dtype.kind == "f" and type(numbers) is not np.ndarray and LARGEST[dtype] < abs(numbers) < float("inf"):
         raise RuntimeError(
-            f"{numbers} does not fit into {dtype}, whose largest number is {finfo(dtype).max:g}: write float('inf') if it may be infinite."
+            f"{numbers} does not fit into {dtype}, whose largest number is {LARGEST[dtype]:g}: write float('inf') if it may be infinite."
         )
     return numbers
 

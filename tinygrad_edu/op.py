@@ -31,7 +31,7 @@ from numpy import ndarray
 from . import backend, dtypes
 from .callsite import call_site
 from .clock import owner, tick
-from .dtypes import FLOATS, finfo, float16
+from .dtypes import FLOATS, LARGEST, float16
 from .errors import DtypeError, describe, explain
 from .grad_mode import grad_mode
 from .spelling import ALIASES, put_into
@@ -43,7 +43,6 @@ watchers: list[Callable[[str, Tensor, tuple], None]] = []  # called with every r
 
 _new = object.__new__
 _PLAIN = frozenset((int, float, bool, type(None)))
-_LARGEST = finfo(float16).max
 _WRAPPED = (Tensor, np.generic)  # what a setting may be given as in place of an array or of a number
 
 
@@ -331,7 +330,7 @@ def _in_float16(x: Any) -> bool:
     """Whether float16 holds an operation's input exactly; of tensors beside those of float16, only a single number may be of another dtype."""
     if isinstance(x, Tensor):
         return x.ndim > 0 or x.dtype == float16
-    return x is None or (abs(x) <= _LARGEST and float(float16.type(x)) == x) or abs(x) == math.inf
+    return x is None or (abs(x) <= LARGEST[float16] and float(float16.type(x)) == x) or abs(x) == math.inf
 
 
 @op(dx=lambda g, z, x, dtype: _cast(g, dtype=x.dtype))
