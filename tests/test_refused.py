@@ -61,6 +61,8 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
             "a module": lambda value: nn.Linear(1, 1).requires_grad_(value),
         }.items()
     },
+    "an integer as a parameter": (lambda: nn.Parameter(5), TypeError, r"Parameter takes a tensor, not 5: write Parameter\(tensor\(5.0"),
+    "NumPy's integer as a buffer": (lambda: nn.Buffer(np.int64(5)), TypeError, r"Buffer takes a tensor"),
     "a learnt number to fill with": (lambda: tg.full((2,), LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
     "a learnt end of a range": (lambda: tg.arange(0, LEARNT), TypeError, "a new tensor passes no gradient on.*item"),
     "a range of bools": (lambda: tg.arange(3, dtype=tg.bool), DtypeError, "bools do not count"),

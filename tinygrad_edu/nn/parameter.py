@@ -10,6 +10,17 @@ from ..clock import tick
 from ..tensor import Tensor, to_array
 
 
+def _array(name: str, data: Any) -> Any:
+    """The array of a tensor, shared, or of other numbers; an integer alone would be a size."""
+    if isinstance(data, Tensor):
+        return to_array(data, None, None, copy=False)
+    if isinstance(data, int | np.integer):
+        raise TypeError(
+            f"{name} takes a tensor, not {data!r}: write {name}(tensor({float(data)})), or for a size {name}(zeros({data}))."
+        )
+    return Tensor(data).array
+
+
 class Parameter(Tensor):
     """A tensor that a `Module` finds in its attributes and an optimizer changes; it requires grad and shares its data's memory.
 
@@ -17,9 +28,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
-        if data is None:
-            data = np.empty(0, "float32")
-        self.array = to_array(data, None, None, copy=False) if isinstance(data, Tensor) else Tensor(data).array
+        self.array = _array("Parameter", np.empty(0, "float32") if data is None else data)
         self.serial = tick()
         self.requires_grad = requires_grad
 
@@ -42,7 +51,7 @@ class Buffer(Tensor):
     persistent = True  # whether it belongs to the state_dict
 
     def __init__(self, data: Any, *, persistent: bool = True) -> None:
-        self.array = to_array(data, None, None, copy=False) if isinstance(data, Tensor) else Tensor(data).array
+        self.array = _array("Buffer", data)
         self.persistent = persistent
 
 
