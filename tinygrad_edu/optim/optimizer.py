@@ -196,32 +196,40 @@ class Optimizer:
                 loss = closure()
         for i, group in enumerate(self.param_groups):
             settings = in_numbers(group)
-            maximize = settings.get("maximize")
-            together, alone = self._parts(i, group)
-            if together:
-                together.update(self.update, maximize, settings)
-            for p in alone:
-                g = p._grad.array
-                self.update(p.array, -g if maximize else g, self.state[p], settings)
-                mark_changed(p.array)
+            maximize, params = settings.get("maximize"), group["params"]
+            if self._is_elementwise():
+                gathered = self._gather(i)
+                params = gathered.alone
+                if gathered.together:
+                    gathered.update(self.update, maximize, settings)
+            for p in params:
+                if p._grad is not None:
+                    g = p._grad.array
+                    self.update(p.array, -g if maximize else g, self.state[p], settings)
+                    mark_changed(p.array)
         return loss
 
-    def _parts(self, i: int, group: dict[str, Any]) -> tuple[Gathered | None, list[Any]]:
-        """The parameters of group number `i` that have gradients: those that are updated as one, if there are some, and the others."""
-        params = [p for p in group["params"] if p._grad is not None]
-        if not getattr(self.update, "elementwise", False):
-            return None, params
+    def _is_elementwise(self) -> bool:
+        return getattr(self.update, "elementwise", False)
+
+    def _gather(self, i: int) -> Gathered:
+        """The parameters of group number `i` that have gradients, small ones together."""
+        params = [p for p in self.param_groups[i]["params"] if p._grad is not None]
         gathered = self._gathered.get(i)
         if gathered is None or not gathered.holds(params, self.state):
             gathered = self._gathered[i] = Gathered(params, self.state)
-        return gathered if gathered.together else None, gathered.alone
+        return gathered
 
     def states(self) -> list[dict[str, Any]]:
         """The states that `update` will be given in the next step: of parameters that are updated as one, and of the others."""
         found = []
         for i, group in enumerate(self.param_groups):
-            together, alone = self._parts(i, group)
-            found += ([together.state] if together else []) + [self.state[p] for p in alone]
+            params = group["params"]
+            if self._is_elementwise():
+                gathered = self._gather(i)
+                params = gathered.alone
+                found += [gathered.state] if gathered.together else []
+            found += [self.state[p] for p in params]
         return found
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> HookHandle:
