@@ -114,6 +114,22 @@ def test_what_goes_together() -> None:
     assert found == {Counted: [(9,), *shapes[2:], (5,)], Unmarked: [*shapes, (5,)]}
 
 
+def test_a_parameter_of_another_shape_is_refused() -> None:
+    """What is kept for it does not fit any more; that of the others must not slip to its place."""
+    a, b = (tg.ones(n).requires_grad_() for n in (2, 3))
+    optimizer = optim.Adam([a, b])
+    for _ in range(2):
+        for p in (a, b):
+            p.grad = tg.ones_like(p)
+        optimizer.step()
+    a.data, b.data = tg.ones(3), tg.ones(2)
+    a.grad, b.grad = tg.ones(3), tg.ones(2)
+    with pytest.raises(ValueError, match="shape"):
+        optimizer.step()
+    assert a.tolist() == [1, 1, 1]
+    assert b.tolist() == [1, 1]
+
+
 def test_compiled_it_is_the_same() -> None:
     """What is changed in a parameter's own state between calls counts in the next one."""
     found = []

@@ -43,6 +43,7 @@ class Gathered:
         self.together = most if len(most) > 1 else []
         self.alone = [p for p in params if not any(p is each for each in self.together)]
         self._params = list(map(id, params))
+        self._shapes = [p.array.shape for p in self.together]
         self._own = [(p, states[p]) for p in self.together]
         ends = accumulate((p.array.size for p in self.together), initial=0)
         self._places = [slice(start, end) for start, end in pairwise(ends)]
@@ -56,7 +57,9 @@ class Gathered:
 
     def holds(self, params: list[Any], states: Mapping[Any, dict[str, Any]]) -> bool:
         """Whether all is as it was left: the same parameters, and in their states what was put there."""
-        if list(map(id, params)) != self._params or not all(states[p] is own for p, own in self._own):
+        if list(map(id, params)) != self._params or [p.array.shape for p in self.together] != self._shapes:
+            return False
+        if not all(states[p] is own for p, own in self._own):
             return False
         for name, x in self.state.items():
             if name not in self._views:
@@ -74,8 +77,8 @@ class Gathered:
         slope = np.concatenate([p._grad.array for p in self.together], axis=None)
         update(flat, -slope if maximize else slope, self.state, settings)
         self._hand_out()
-        for array, place in zip(arrays, self._places, strict=True):
-            array[...] = flat[place].reshape(array.shape)
+        for array, place, shape in zip(arrays, self._places, self._shapes, strict=True):
+            array[...] = flat[place].reshape(shape)
             mark_changed(array)
 
     def _hand_out(self) -> None:
@@ -85,9 +88,7 @@ class Gathered:
                 for _, own in self._own:
                     own[name] = x
             elif name not in self._views:
-                self._views[name] = [
-                    x[place].reshape(p.array.shape) for p, place in zip(self.together, self._places, strict=True)
-                ]
+                self._views[name] = [x[place].reshape(shape) for place, shape in zip(self._places, self._shapes, strict=True)]
                 for (_, own), view in zip(self._own, self._views[name], strict=True):
                     own[name] = view
 
