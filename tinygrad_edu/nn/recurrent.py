@@ -28,7 +28,7 @@ from ..ops.dropout import dropout
 from ..ops.joining import cat
 from ..ops.recurrent import gru_cell, gru_steps, lstm_cell, lstm_steps, rnn_relu_cell, rnn_steps, rnn_tanh_cell
 from ..ops.scatter import index_select
-from ..ops.shape import transpose, unsqueeze
+from ..ops.shape import clone, transpose, unsqueeze
 from ..ops.splitting import unbind
 from ..tensor import Tensor, wrap
 from .init import draw_parameters
@@ -170,7 +170,8 @@ class RNNBase(Module):
             x = _joined(outputs, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, self.training)
-        return x, [cat(states, 0) for states in last]  # of one part too: states in memory of their own, which is not the outputs'
+        # In memory of their own, which is not the outputs'.
+        return x, [cat(states, 0) if len(states) > 1 else clone(states[0]) for states in last]
 
     # -- checks ----------------------------------------------------------------------------------------------------
     def _check(self, x: Tensor, given: Any) -> None:
