@@ -210,7 +210,7 @@ class Optimizer:
         return loss
 
     def _is_elementwise(self) -> bool:
-        return getattr(self.update, "elementwise", False)
+        return "elementwise" in vars(self.update)  # asking for it where it is not takes six times as long
 
     def _gather(self, i: int) -> Gathered:
         """The parameters of group number `i` that have gradients, small ones together."""
