@@ -36,6 +36,7 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     parameters: tuple[str, ...] = ()  # their names
+    fixed: tuple[str, ...] = ()  # the names of arguments beside them that are one for the whole batch
     arg_constraints: dict[str, constraints.Constraint] = {}
     support: Any = constraints.real
     _validate_args = True
@@ -131,7 +132,7 @@ class Distribution:
 
     def expand(self, batch_shape: Sequence[int]) -> Distribution:
         """The same with the parameters expanded to another batch_shape."""
-        found: dict[str, Any] = {}
+        found = {name: getattr(self, name) for name in self.fixed}
         for name in self.parameters:
             x = getattr(self, name)
             found[name] = x.expand((*batch_shape, *x.shape[len(self.batch_shape) :]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..errors import check_whole
@@ -12,7 +11,6 @@ from ..tensor import Tensor
 from . import constraints
 from .binomial import Binomial
 from .categorical import OfClasses
-from .distribution import Distribution
 
 
 class Multinomial(OfClasses):
@@ -24,6 +22,8 @@ class Multinomial(OfClasses):
 
     Source: https://pytorch.org/docs/stable/distributions.html#multinomial
     """
+
+    fixed = ("total_count",)
 
     def __init__(self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         check_whole("Multinomial: total_count", total_count, 0)
@@ -48,10 +48,6 @@ class Multinomial(OfClasses):
         log_factorials = (values + 1).lgamma()
         expected = (count.log_prob(values).exp() * log_factorials).sum((0, -1))
         return self.total_count * self._class.entropy() - log_factorials[-1, ..., 0] + expected
-
-    def expand(self, batch_shape: Sequence[int]) -> Distribution:
-        (name,) = self.parameters
-        return self._like(self.total_count, **{name: getattr(self, name).expand((*batch_shape, *self.event_shape))})
 
     mean = property(lambda self: self.total_count * self.probs)
     variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))

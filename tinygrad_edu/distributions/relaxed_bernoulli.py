@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..ops.activation import softplus
@@ -10,7 +9,7 @@ from ..ops.random import rand
 from ..tensor import Tensor
 from . import constraints
 from .coin import Coin
-from .distribution import Distribution, inside, together
+from .distribution import inside, together
 
 
 class RelaxedBernoulli(Coin):
@@ -25,6 +24,7 @@ class RelaxedBernoulli(Coin):
     """
 
     has_rsample = True
+    fixed = ("temperature",)
     support = constraints.unit_interval
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
@@ -41,7 +41,3 @@ class RelaxedBernoulli(Coin):
         score = inside(self._validate_sample(value)).logit()
         d = self.logits - self.temperature * score
         return self.temperature.log() + d - 2 * softplus(d) + softplus(score) + softplus(-score)
-
-    def expand(self, batch_shape: Sequence[int]) -> Distribution:
-        (name,) = self.parameters
-        return self._like(self.temperature, **{name: getattr(self, name).expand(batch_shape)})

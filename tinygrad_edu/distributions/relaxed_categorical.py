@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..ops.random import rand
 from ..tensor import Tensor
 from . import constraints
 from .categorical import OfClasses
-from .distribution import Distribution, inside, together
+from .distribution import inside, together
 
 
 class RelaxedOneHotCategorical(OfClasses):
@@ -26,6 +25,7 @@ class RelaxedOneHotCategorical(OfClasses):
     """
 
     has_rsample = True
+    fixed = ("temperature",)
     support = constraints.simplex
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
@@ -43,7 +43,3 @@ class RelaxedOneHotCategorical(OfClasses):
         log_x, n = self._validate_sample(value).log(), self.event_shape[0]
         scores = (self.logits - self.temperature * log_x).log_softmax(-1)
         return math.lgamma(n) + (n - 1) * self.temperature.log() + (scores - log_x).sum(-1)
-
-    def expand(self, batch_shape: Sequence[int]) -> Distribution:
-        (name,) = self.parameters
-        return self._like(self.temperature, **{name: getattr(self._class, name).expand((*batch_shape, *self.event_shape))})
