@@ -36,8 +36,8 @@ class Tensor:
         *data: numbers, nested lists of them, a NumPy or CuPy array or a tensor, which is copied; or integers, the size of a tensor
             that is to be filled: Tensor(2, 3).
         requires_grad: whether operations on it are recorded and `backward` fills its `grad`.
-        dtype: default: Python's numbers become the default dtype (float32), arrays and tensors keep theirs. With `tensor(data)` ints
-            become int64.
+        dtype: default: numbers and arrays become the default dtype (float32), a tensor keeps its own. With `tensor(data)` ints become
+            int64, and arrays keep theirs.
         device: "cpu" (default) or "cuda".
         name: what pictures and messages call it.
 
@@ -74,7 +74,7 @@ class Tensor:
         self, *data: Any, requires_grad: bool = False, dtype: Any = None, device: Any = None, name: str | None = None
     ) -> None:
         numbers = _numbers_or_size(data, dtype, requires_grad)
-        if dtype is None and isinstance(numbers, list | tuple) and not _holds_arrays(numbers):
+        if dtype is None and not isinstance(numbers, Tensor):
             dtype = dtypes.get_default_dtype()  # as in PyTorch, Tensor([1, 2]) holds floats; tensor([1, 2]) integers
         self.array = to_array(numbers, dtype, device, copy=True)
         self.name = name
@@ -509,9 +509,3 @@ def _plain(data: Any, kinds: set[Any]) -> Any:
         kind = getattr(data, "dtype", kind)
     kinds.add(kind)
     return data
-
-
-def _holds_arrays(data: Any) -> bool:
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return isinstance(data, np.ndarray | np.generic)
