@@ -244,6 +244,8 @@ def recording(this: Op, reflected: str | None = None) -> Callable[..., Any]:
             elif type(x) not in _PLAIN:
                 foreign = True
             arrays.append(x)
+        if foreign and reflected is not None and answers(inputs[1], reflected):
+            return NotImplemented
         try:
             if foreign or (unify and (mixed or dtype not in as_they_are)):
                 inputs, arrays, rounded = _bring_together(this, inputs)
@@ -263,8 +265,6 @@ def recording(this: Op, reflected: str | None = None) -> Callable[..., Any]:
                 if not hasattr(out, "dtype"):
                     raise TypeError(f"it must return an array or a number, not {out!r:.80}. Is a `return` missing?")
         except Exception as error:
-            if reflected is not None and foreign and isinstance(error, TypeError) and answers(inputs[1], reflected):
-                return NotImplemented
             raise explain(this.name, inputs, settings, error) from None
         z = _new(Tensor)
         z.array = out
@@ -290,13 +290,9 @@ def recording(this: Op, reflected: str | None = None) -> Callable[..., Any]:
 
 
 def answers(operand: Any, reflected: str) -> bool:
-    """Whether an operand that is no tensor, and of a class of somebody else's, has this reflected method itself."""
-    kind = type(operand)
-    return (
-        kind.__module__ != "builtins"
-        and not hasattr(kind, "dtype")
-        and getattr(kind, reflected, None) is not getattr(object, reflected, None)
-    )
+    """Whether an operand that is no tensor has this reflected method from a class of somebody else's, a list with a meaning of its own too."""
+    theirs = next((kind for kind in type(operand).__mro__ if reflected in vars(kind)), object)
+    return theirs.__module__ != "builtins" and not hasattr(operand, "dtype")
 
 
 def _bring_together(this: Op, inputs: tuple) -> tuple[tuple, list, bool]:

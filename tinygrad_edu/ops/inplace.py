@@ -162,15 +162,12 @@ def in_place(function: Any, reflected: str | None = None) -> Any:
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if reflected is not None and answers(args[0], reflected):
+            return NotImplemented
         _check_leaf(self)
         old = earlier(self)
         args = tuple(old if x is self else x for x in args)  # x.mul_(x)
-        try:
-            return _become(self, old, function(old, *args, **kwargs))
-        except TypeError:
-            if reflected is not None and answers(args[0], reflected):
-                return NotImplemented
-            raise
+        return _become(self, old, function(old, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = function.__name__.strip("_") + "_"
     method.__doc__ = f"`{function.__name__.strip('_')}` in place: the tensor takes the result and is returned."
