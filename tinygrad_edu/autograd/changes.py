@@ -16,6 +16,7 @@ from ..clock import changed_since
 from ..errors import GraphError, InplaceError, describe
 from ..tensor import MAX_SWITCHES, Tensor, wrap
 from ..views import earlier
+from .function import is_function
 from .messages import SPENT, name_of
 
 
@@ -93,6 +94,8 @@ def _values_needed(node: Tensor, on_path: set[Tensor] | None) -> frozenset[int]:
     assert this is not None
     needed = [isinstance(x, Tensor) and x._requires_grad and (on_path is None or x in on_path) for x in node.inputs]
     if this.joint is not None:
+        if is_function(this):
+            return this.joint.__self__.values_read()
         rules = {this.joint} if any(needed) else set()
     else:
         rules = {rule for rule, need in zip(this.rules, needed, strict=True) if need and rule is not None}

@@ -20,6 +20,7 @@ from ..grad_mode import grad_mode, no_grad, set_grad_enabled
 from ..op import Op, recording
 from ..ops.shape import reshape
 from ..tensor import Tensor, wrap
+from ..trees import leaves
 
 
 class FunctionCtx:
@@ -223,6 +224,12 @@ class _Call:
         for i, x in zip(self.places, xs, strict=True):
             args[i] = x
         return self.cls.apply(*args)
+
+    def values_read(self) -> frozenset[int]:
+        """Which values `backward` may read without the check of what was saved: all if it finds tensors or arrays in attributes of ctx."""
+        own = vars(self.ctx).keys() - vars(FunctionCtx()).keys()
+        found = any(isinstance(x, Tensor) or hasattr(x, "strides") for name in own for x in leaves(getattr(self.ctx, name)))
+        return frozenset(range(len(self.places) + 1)) if found else frozenset()
 
     def _note(self, k: int, g: Tensor) -> None:
         self.reached.add(k)
