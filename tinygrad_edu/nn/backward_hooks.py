@@ -41,7 +41,7 @@ class BackwardHooks:
 
     def _outputs_known(self, outputs: tuple, found: list[Tensor | None]) -> tuple:
         grads = tuple(found)
-        for hook in list((self.module._backward_pre_hooks or {}).values()):
+        for hook in list(self.module._backward_pre_hooks.values()):
             grads = _replaced(grads, hook(self.module, grads))
         self.grad_output = grads
         if self.no_inputs is not None and any(g is not None for g in self._run(self.no_inputs)):
@@ -58,7 +58,7 @@ class BackwardHooks:
     def _run(self, grads: tuple) -> tuple:
         grad_output, self.grad_output = self.grad_output, None
         if grad_output is not None:  # else they came to the inputs by another way, as in a derivative of a derivative
-            for hook in list((self.module._backward_hooks or {}).values()):
+            for hook in list(self.module._backward_hooks.values()):
                 grads = _replaced(grads, hook(self.module, grads, grad_output))
         return grads
 

@@ -47,8 +47,8 @@ class Module(State):
     _hooked = False  # whether it ever had a hook: one question for each call instead of three
     _forward_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
     _forward_pre_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
-    _backward_hooks: dict | None = None  # {HookHandle: hook}; None or empty while there are none
-    _backward_pre_hooks: dict | None = None
+    _backward_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
+    _backward_pre_hooks: Mapping[HookHandle, Callable] = MappingProxyType({})
     _empty: frozenset[str] = frozenset()  # registered names that are None now and keep their place
     _in_place_of: Mapping[str, type] = {}  # within functional_call: what the tensors of these names stand for
     _plain: tuple[str, ...] = ()  # lists, tuples and dicts, in which parameters() finds nothing
