@@ -10,8 +10,9 @@ import pytest
 
 import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
-from tinygrad_edu import nn, ones, tensor
+from tinygrad_edu import nn, ones, optim, tensor
 from tinygrad_edu.errors import DtypeError
+from tinygrad_edu.optim.lr_scheduler import CosineAnnealingLR, StepLR
 
 INTEGERS = tensor([1, 2])
 LEARNT = tensor(2.0, requires_grad=True)
@@ -109,6 +110,29 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
         lambda: nn.AdaptiveLogSoftmaxWithLoss(4, 5, [2])(ones(2, 4), tensor([1])), RuntimeError, r"inputs \(N, in_features\)",
     ),
     "ctc in float16": (lambda: F.ctc_loss(ones(4, 1, 3).half(), tensor([[1]]), [4], [1]), DtypeError, "float32 or float64"),
+    "None for a tensor": (lambda: F.linear(None, ones(1, 2)), TypeError, "linear takes tensors, and not None: is a `return` missing"),
+    "None, where all else are numbers": (lambda: tg.exp(None), TypeError, "exp takes tensors, and not None"),
+    "x + None": (lambda: ones(2) + None, TypeError, "add takes tensors, and not None"),
+    "None in a layer": (lambda: nn.Conv2d(1, 1, 1)(None), TypeError, "Conv2d takes tensors, and not None"),
+    "a loss of None": (lambda: nn.MSELoss()(None, ones(2)), TypeError, "MSELoss takes tensors, and not None"),
+    "a batch for its samples": (lambda: nn.Linear(2, 1)((ones(3, 2), ones(3))), TypeError, "linear takes tensors, and not a tuple of 2 parts"),
+    "states for one that takes one": (lambda: nn.GRU(1, 2)(ones(1, 1, 1), (ones(1, 1, 2), ones(1, 1, 2))), TypeError, "GRU.* not a tuple of 2"),
+    "good states beside a bad input": (lambda: nn.LSTM(1, 2)(ones(1), (ones(1, 2), ones(1, 2))), ValueError, "LSTM takes inputs of 3 dims"),
+    "a tuple in a layer": (lambda: nn.MaxPool2d(2)((ones(1, 4, 4), ones(3))), TypeError, "takes tensors, and not a tuple of 2 parts"),
+    "labels in a list": (lambda: F.cross_entropy(ones(2, 3), [0, 1]), TypeError, r"cross_entropy takes tensors, .*\[0, 1\]: write tensor"),
+    "a word": (lambda: tg.log("x"), TypeError, "log takes tensors, and not 'x'"),
+    "x - y of bools": (lambda: (ones(2) > 0) - (ones(2) > 1), DtypeError, "cannot subtract bools"),
+    "expanded from 2 to 4": (lambda: ones(2, 3).expand(4, 3), RuntimeError, r"\(2, 3\) float32 cannot be expanded to \(4, 3\)"),
+    "a weight for other inputs": (lambda: nn.Bilinear(2, 3, 1)(ones(4, 2), ones(4, 2)), RuntimeError, r"need a weight \(outputs, 2, 2\)"),
+    "random integers of no size": (lambda: tg.randint(0, 10), TypeError, "randint needs a size"),
+    "a class in a row": (lambda: nn.Sequential(nn.ReLU), TypeError, "not the class ReLU: make one of it"),
+    "images without channels": (lambda: nn.Conv2d(1, 8, 3)(ones(16, 9, 9)), RuntimeError, r"x.unsqueeze\(1\)"),
+    "a rate in words": (lambda: optim.SGD([LEARNT], lr="0.1"), TypeError, "SGD: lr must be a number, not '0.1'"),
+    "a rate of NaN": (lambda: optim.SGD([LEARNT], lr=math.nan), ValueError, "lr must be at least 0, not nan"),
+    "one beta": (lambda: optim.Adam([LEARNT], 0.1, 0.9), TypeError, "betas are two numbers"),
+    "a setting of another optimizer": (lambda: optim.Adam([LEARNT], momentum=0.9), TypeError, "Adam does not take 'momentum'; .* lr, betas"),
+    "steps of no epoch": (lambda: StepLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "step_size must be above 0"),
+    "half a cosine over no steps": (lambda: CosineAnnealingLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "T_max.* must be above 0"),
     "bags out of order": (
         lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
     ),
@@ -120,6 +144,21 @@ def test_refused(name: str) -> None:
     call, kind, words = REFUSED[name]
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_a_missing_attribute_of_something_else_is_said_as_it_is() -> None:
+    class Gives(nn.ReLU):
+        def forward(self, x: object) -> object:
+            return x.settings  # type: ignore[attr-defined]
+
+    with pytest.raises(AttributeError, match="'tuple' object has no attribute 'settings'"):
+        Gives()((1, 2))
+    with pytest.raises(AttributeError, match="gone"):
+        tg.vmap(lambda x: missing(x))(ones(2))
+
+
+def missing(x: object) -> None:
+    raise AttributeError("gone")
 
 
 def test_what_fits_is_kept() -> None:

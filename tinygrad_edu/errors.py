@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from collections.abc import Iterable
+from numbers import Integral, Number
 from typing import Any
 
 from .callsite import source_line
@@ -35,7 +36,7 @@ class AnomalyError(GraphError):
 def describe(x: Any) -> str:
     """A tensor as a message names it: `w (2, 3) float32, made at file.py:3: w = u * v`."""
     if not hasattr(x, "shape"):
-        return repr(x)
+        return f"{x!r:.80}"
     name = f"{x.name} " if getattr(x, "name", None) else ""
     made = source_line(getattr(x, "made_at", None))
     return f"{name}{tuple(x.shape)} {x.dtype}" + (f", made at {made}" if made else "")
@@ -55,6 +56,41 @@ def kind(x: Any) -> str:
 def as_given(x: Any) -> str:
     """What was given where something else was wanted: `'adam'`, or `the class Adam: make one of it`."""
     return f"the class {x.__name__}: make one of it" if isinstance(x, type) else f"{x!r:.80}"
+
+
+def no_tensor(name: str, given: Iterable[Any], error: Exception) -> Exception:
+    """The error to raise if `error` came of something that stood in a tensor's place, such as None or a tuple; else `error` itself."""
+    for x in given:
+        if not hasattr(x, "dtype") and _came_of(x, error):
+            return TypeError(f"{name} takes tensors, and not {_instead_of_tensor(x)}")
+    return error
+
+
+def _came_of(x: Any, error: Exception) -> bool:
+    """Whether something that is no tensor was asked for what tensors have, or NumPy could not compute with it."""
+    if isinstance(error, AttributeError):
+        return error.name is not None and error.obj is x
+    if _holds_tensors(x):
+        return type(error) in (TypeError, ValueError)
+    if not isinstance(error, TypeError) or isinstance(x, Number | list | tuple):
+        return False
+    return "ufunc" in str(error) or (x is None and "NoneType" in str(error))
+
+
+def _holds_tensors(x: Any) -> bool:
+    return isinstance(x, tuple | list) and any(hasattr(part, "dtype") or _holds_tensors(part) for part in x)
+
+
+def _instead_of_tensor(x: Any) -> str:
+    """What stood in a tensor's place, and what to do about it."""
+    if x is None:
+        return "None: is a `return` missing where it comes from?"
+    if _holds_tensors(x):
+        return (
+            f"a {type(x).__name__} of {len(x)} parts: give one of them (an LSTM returns its output and its last states), or join them with "
+            "cat() or stack()."
+        )
+    return f"a {type(x).__name__}, {x!r:.60}: write tensor(...) around it." if isinstance(x, list | tuple) else f"{as_given(x)}."
 
 
 def check_whole(name: str, value: Any, least: int = 1) -> None:
@@ -85,6 +121,7 @@ def explain(name: str, inputs: Any, settings: dict[str, Any], error: Exception) 
             f"{name}: these shapes do not broadcast together: {given}. Broadcasting aligns shapes at the right; "
             f"each pair of sizes must be equal or one of them 1. Reshape one, for example with unsqueeze."
         )
+    error = no_tensor(name, inputs, error)
     if takes_for_tensors(error):
         error.add_note("An operation's computation gets arrays: call functions of NumPy in it, and no methods of tensors.")
     error.add_note(f"in {name}({given}" + "".join(f", {k}={v!r:.80}" for k, v in settings.items()) + ")")

@@ -32,7 +32,7 @@ from . import backend, dtypes
 from .callsite import call_site
 from .clock import owner, tick
 from .dtypes import FLOATS, LARGEST, float16
-from .errors import DtypeError, describe, explain
+from .errors import DtypeError, describe, explain, no_tensor
 from .grad_mode import grad_mode
 from .spelling import ALIASES, put_into
 from .tensor import Tensor, raw, to_array, wrap
@@ -228,7 +228,10 @@ def recording(this: Op, reflected: str | None = None) -> Callable[..., Any]:
             if isinstance(x, Tensor):
                 break
         else:  # arrays only: a rule calls this
-            return this.forward(*inputs, **settings)
+            try:
+                return this.forward(*inputs, **settings)
+            except (AttributeError, TypeError) as error:
+                raise no_tensor(this.name, inputs, error) from None
         arrays, dtype = [], None
         tracked = mixed = foreign = False
         for x in inputs:

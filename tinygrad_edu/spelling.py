@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from .dtypes import keeps_kind
-from .errors import DtypeError, GraphError, ShapeError, describe
+from .errors import DtypeError, GraphError, ShapeError, describe, no_tensor
 from .tensor import Tensor
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim", "axes": "dim", "axis0": "dim0", "axis1": "dim1"}  # NumPy's names
@@ -37,7 +37,10 @@ def _with_other_names(function: Callable) -> Callable:
             kwargs = {names.get(name, name): value for name, value in kwargs.items()}
             if (out := kwargs.pop("out", None)) is not None:
                 return put_into(out, function(*args, **kwargs))
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            raise no_tensor(function.__name__, (*args, *kwargs.values()), error) from None
 
     return call
 

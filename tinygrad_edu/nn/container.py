@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import kind
+from ..errors import as_given, kind
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -42,7 +42,8 @@ class _Listed(Module):
 
     def _checked(self, item: Any) -> Any:
         if not isinstance(item, self._kind):
-            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {kind(item)}.")
+            given = as_given(item) if isinstance(item, type) else f"a {kind(item)}"
+            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not {given}.")
         return item
 
     def __len__(self) -> int:

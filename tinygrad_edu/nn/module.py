@@ -16,6 +16,7 @@ from ..autograd.gradients import forget
 from ..calls import Outline, calls, gone
 from ..callsite import warn
 from ..clock import mark_setting, tick
+from ..errors import no_tensor
 from ..grad_mode import no_grad
 from ..hooks import HookHandle
 from ..tensor import Tensor
@@ -65,7 +66,12 @@ class Module(State):
         try:
             output = self._call_with_hooks(args, kwargs) if self._hooked else self.forward(*args, **kwargs)
         except Exception as error:
-            _say_where(error, self)
+            said = error
+            if isinstance(error, AttributeError) and type(self).__module__.startswith(__package__):  # a layer, which asks tensors
+                said = no_tensor(type(self).__name__, args, error)
+            _say_where(said, self)
+            if said is not error:
+                raise said from None
             raise
         calls.log.append((ref(self), began, tick()))  # so that pictures can show what was computed here as a group
         if output is None and all(x is not None for x in args):  # nn.Identity may hand on a None

@@ -44,7 +44,11 @@ def _sub(x: Any, y: Any) -> Any:
 
     z = x - y;  ∂x = g;  ∂y = -g
     """
-    return x - y
+    try:
+        return x - y
+    except TypeError:
+        _no_bools("subtract", x, y)
+        raise
 
 
 def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
@@ -81,7 +85,7 @@ def _scaled(name: str, x: Any, other: Any, alpha: Any) -> Any:
 
 def _no_bools(what: str, *tensors: Any) -> None:
     for x in tensors:
-        if isinstance(x, bool) or (isinstance(x, Tensor) and x.dtype == np.bool_):
+        if isinstance(x, bool) or getattr(x, "dtype", None) == np.bool_:
             raise DtypeError(f"cannot {what} bools: use logical_not, ^ or logical_xor, or convert to numbers first.")
 
 

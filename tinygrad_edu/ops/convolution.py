@@ -277,9 +277,11 @@ def _checked(name: str, x: Any, weight: Any, bias: Any, dims: int, groups: int, 
         )
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[-dims - 1] != channels:
-        last = (
-            f" Channels come before the sizes: x.movedim(-1, {-dims - 1}) brings them there." if x.shape[-1] == channels else ""
-        )
+        last = ""
+        if x.shape[-1] == channels:
+            last = f" Channels come before the sizes: x.movedim(-1, {-dims - 1}) brings them there."
+        elif channels == 1 and x.ndim == dims + 1:
+            last = " Of a batch without a dim of channels, x.unsqueeze(1) is one with a single channel."
         raise ShapeError(
             f"{name}: the weight {tuple(weight.shape)} with groups={groups} expects an input of {channels} channels, but the input is "
             f"{describe(x)}.{last}"

@@ -219,5 +219,11 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise ShapeError(f"bilinear: the inputs {input1.shape} and {input2.shape} must agree in all sizes but the last.")
+    sizes = (input1.shape[-1], input2.shape[-1])
+    if weight.ndim != 3 or sizes != weight.shape[1:]:
+        raise ShapeError(
+            f"bilinear: inputs whose last sizes are {sizes[0]} and {sizes[1]} need a weight (outputs, {sizes[0]}, {sizes[1]}), "
+            f"and it is {describe(weight)}."
+        )
     z = einsum("...i,kij,...j->...k", input1, weight, input2)
     return z if bias is None else add(z, bias)

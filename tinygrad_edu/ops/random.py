@@ -241,8 +241,8 @@ def randint(low: int = 0, high: Any = None, size: Any = None, *, dtype: Any = No
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
-    if size is None:
-        raise TypeError("randint needs a size: randint(high, size) or randint(low, high, size).")
+    if size is None or isinstance(size, int):
+        raise TypeError("randint needs a size, such as (3,): randint(high, size) or randint(low, high, size).")
     first, last = ints((low, high))
     return _make(lambda *how: _integers(first, last, *how), size, dtype=dtype or dtypes.int64, **options)
 

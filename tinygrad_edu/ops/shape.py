@@ -98,7 +98,12 @@ def broadcast_to(x: Any, *, shape: Any) -> Any:
 
     z[i, j] = x[j];  ∂x = Σ g over what was repeated
     """
-    return x[...] if x.shape == tuple(shape) else np.broadcast_to(x, shape)  # NumPy's is read-only
+    try:
+        return x[...] if x.shape == tuple(shape) else np.broadcast_to(x, shape)  # NumPy's is read-only
+    except ValueError:
+        raise ShapeError(
+            f"{describe(x)} cannot be expanded to {tuple(shape)}: counted from the right, each size must be equal or 1."
+        ) from None
 
 
 def expand(x: Any, *sizes: Any, size: Any = None) -> Any:

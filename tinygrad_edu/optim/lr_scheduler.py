@@ -183,6 +183,8 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
+        if not step_size > 0:
+            raise ValueError(f"StepLR: step_size must be above 0, not {step_size}.")
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -290,6 +292,8 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+        if not T_max > 0:
+            raise ValueError(f"CosineAnnealingLR: T_max, the steps down to eta_min, must be above 0, not {T_max}.")
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 

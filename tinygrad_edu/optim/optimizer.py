@@ -20,6 +20,8 @@ import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
+from inspect import signature
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -119,7 +121,11 @@ class Optimizer:
         fused: Any = None,
         capturable: Any = None,
         differentiable: bool = False,
+        **others: Any,
     ) -> None:
+        if others:
+            known = [p.name for p in signature(type(self)).parameters.values() if p.kind is not p.VAR_KEYWORD]
+            raise TypeError(f"{type(self).__name__} does not take {', '.join(others)!r}; its arguments are {', '.join(known)}.")
         if differentiable:
             raise ValueError(
                 f"{type(self).__name__}: differentiable=True is not offered; compute the step with autograd.grad instead."
@@ -177,9 +183,14 @@ class Optimizer:
                     raise ValueError(
                         f"{type(self).__name__}: {name} must be one number, not a tensor of shape {tuple(value.shape)}."
                     )
-                if value is not None and value < 0:
+                if not isinstance(value, Number | None) and not hasattr(value, "dtype"):
+                    raise TypeError(f"{type(self).__name__}: {name} must be a number, not {value!r:.80}.")
+                if value is not None and not value >= 0:
                     raise ValueError(f"{type(self).__name__}: {name} must be at least 0, not {given}.")
-        for i, beta in enumerate(group.get("betas") or ()):
+        betas = group.get("betas") or ()
+        if not isinstance(betas, tuple | list):
+            raise TypeError(f"{type(self).__name__}: betas are two numbers, as (0.9, 0.999), not {betas!r:.80}.")
+        for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
 
