@@ -12,7 +12,15 @@ import tinygrad_edu as tg
 import tinygrad_edu.nn.functional as F
 from tinygrad_edu import nn, ones, optim, tensor
 from tinygrad_edu.errors import DtypeError
-from tinygrad_edu.optim.lr_scheduler import CosineAnnealingLR, StepLR
+from tinygrad_edu.optim.lr_scheduler import (
+    ChainedScheduler,
+    CosineAnnealingLR,
+    CyclicLR,
+    LambdaLR,
+    MultiStepLR,
+    OneCycleLR,
+    StepLR,
+)
 
 INTEGERS = tensor([1, 2])
 LEARNT = tensor(2.0, requires_grad=True)
@@ -133,6 +141,20 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "a setting of another optimizer": (lambda: optim.Adam([LEARNT], momentum=0.9), TypeError, "Adam does not take 'momentum'; .* lr, betas"),
     "steps of no epoch": (lambda: StepLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "step_size must be above 0"),
     "half a cosine over no steps": (lambda: CosineAnnealingLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "T_max.* must be above 0"),
+    "a group of nothing": (lambda: optim.SGD([{"param": [LEARNT]}]), TypeError, r'entry "params".*not \[.param.\]'),
+    "a group in a list": (lambda: optim.SGD([LEARNT]).add_param_group([ones(1)]), TypeError, "entry \"params\".*not a list"),
+    "a state of None": (lambda: optim.SGD([LEARNT]).load_state_dict(None), TypeError, "takes what state_dict.. returned"),
+    "a word among weights": (lambda: nn.Linear(1, 1).load_state_dict({"weight": "w", "bias": ones(1)}), RuntimeError, "weight is no tensor"),
+    "a number as a schedule": (lambda: LambdaLR(optim.SGD([LEARNT]), 0.5), TypeError, "lr_lambda is a function of the epoch.*0.5"),
+    "a single milestone": (lambda: MultiStepLR(optim.SGD([LEARNT]), 5), TypeError, r"such as \[30, 80\], not 5"),
+    "a cycle of no steps": (lambda: CyclicLR(optim.SGD([LEARNT]), 0.1, 1, step_size_up=0), ValueError, "must be above 0, not 0 and 0"),
+    "an optimizer among schedules": (lambda: ChainedScheduler([StepLR(optim.SGD([LEARNT]), 1), optim.SGD([LEARNT])]), TypeError, "takes schedules"),
+    "no room for numbers": (lambda: nn.init.trunc_normal_(ones(2), a=2, b=-2), ValueError, "no numbers from a = 2 to b = -2"),
+    "a negative length": (lambda: nn.utils.clip_grad_norm_([LEARNT], -1), ValueError, "max_norm.*at least 0, and not -1"),
+    "a negative size": (lambda: nn.utils.clip_grad_value_([LEARNT], -1), ValueError, "clip_value.*at least 0, and not -1"),
+    "probabilities of other elements": (lambda: ones(2).bernoulli_(ones(5)), RuntimeError, r"\(5,\), \(2,\) do not broadcast"),
+    "more probabilities than elements": (lambda: ones(1).bernoulli_(ones(5)), RuntimeError, r"probabilities of shape \(5,\) do not fit"),
+    "layer 5 of 1": (lambda: nn.ModuleList([nn.ReLU()]).__delitem__(5), IndexError, "index 5 is out of range for ModuleList of length 1"),
     "bags out of order": (
         lambda: F.embedding_bag(tensor([0, 1, 2]), ones(3, 2), tensor([0, 2, 1])), RuntimeError, "offsets must begin with 0 and not fall",
     ),
@@ -159,6 +181,27 @@ def test_a_missing_attribute_of_something_else_is_said_as_it_is() -> None:
 
 def missing(x: object) -> None:
     raise AttributeError("gone")
+
+
+def test_what_is_refused_in_part_is_refused_as_a_whole() -> None:
+    rows, names, weights = nn.ModuleList([nn.ReLU()]), nn.ModuleDict({"a": nn.ReLU()}), nn.ParameterList([ones(1)])
+    for change in (
+        lambda: rows.extend([nn.Tanh(), 5]),
+        lambda: names.update({"b": nn.Tanh(), "c": 5}),
+        lambda: weights.extend([ones(2), "w"]),
+    ):
+        with pytest.raises(TypeError, match="takes"):
+            change()
+    assert len(rows) == len(names) == len(weights) == 1
+    optimizer = optim.SGD([LEARNT], lr=0.1, momentum=0.9)
+    before = dict(optimizer.param_groups[0])
+    with pytest.raises(ValueError, match="max_lr: 2 values"):
+        OneCycleLR(optimizer, [0.1, 0.2], total_steps=10)
+    assert optimizer.param_groups[0] == before
+    norm = nn.BatchNorm1d(3)
+    with pytest.raises(ValueError, match="more than 1 value"):
+        norm(ones(1, 3))
+    assert norm.num_batches_tracked.item() == 0
 
 
 def test_what_fits_is_kept() -> None:

@@ -13,6 +13,11 @@ from .module import Module
 from .parameter import Parameter
 
 
+def _wrong_kind(container: Any, item: Any) -> TypeError:
+    given = as_given(item) if isinstance(item, type) else f"a {kind(item)}"
+    return TypeError(f"{type(container).__name__} takes {container._kind.__name__}s, not {given}.")
+
+
 class _Listed(Module):
     """What lists of modules and of parameters share: items are attributes named "0", "1" ..."""
 
@@ -42,8 +47,7 @@ class _Listed(Module):
 
     def _checked(self, item: Any) -> Any:
         if not isinstance(item, self._kind):
-            given = as_given(item) if isinstance(item, type) else f"a {kind(item)}"
-            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not {given}.")
+            raise _wrong_kind(self, item)
         return item
 
     def __len__(self) -> int:
@@ -66,6 +70,8 @@ class _Listed(Module):
 
     def __delitem__(self, index: Any) -> None:
         items = self._items()
+        if not isinstance(index, slice):
+            self._key(index)  # which says what is out of range
         del items[index]
         self._replace_all(items)
 
@@ -76,7 +82,7 @@ class _Listed(Module):
 
     def extend(self, items: Iterable[Any]) -> Any:
         """Add several at the end; returns the container."""
-        for item in list(items):
+        for item in [self._checked(item) for item in items]:
             self.append(item)
         return self
 
@@ -213,15 +219,18 @@ class _Named(Module):
 
     def update(self, items: Any) -> None:
         """Add or replace items from a mapping or from pairs."""
-        for key, value in dict(items).items():
+        for key, value in {key: self._checked(value) for key, value in dict(items).items()}.items():
             self[key] = value
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def _checked(self, value: Any) -> Any:
         if isinstance(value, Tensor) and self._kind is Parameter and not isinstance(value, Parameter):
             value = Parameter(value)
         if not isinstance(value, self._kind):
-            raise TypeError(f"{type(self).__name__} takes {self._kind.__name__}s, not a {kind(value)}.")
-        self._register(key, value, self._kind)
+            raise _wrong_kind(self, value)
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._register(key, self._checked(value), self._kind)
 
     def __getitem__(self, key: str) -> Any:
         return dict(self._own(self._kind))[key]

@@ -146,9 +146,11 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Any:
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Any:
-    """Normally distributed numbers, of which those outside [a, b] are drawn again."""
+    """Normally distributed numbers of which none lies outside [a, b], as if such were drawn again."""
     from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
 
+    if not a <= b:
+        raise ValueError(f"trunc_normal_: there are no numbers from a = {a} to b = {b}.")
     if (mean < a - 2 * std) or (mean > b + 2 * std):
         warnings.warn(
             f"trunc_normal_: the mean {mean} is more than 2 standard deviations outside [{a}, {b}], so the numbers may be badly "

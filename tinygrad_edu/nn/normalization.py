@@ -95,16 +95,18 @@ class _BatchNorm(_Channels):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum = self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            seen = self.num_batches_tracked.array
-            seen += 1
-            mark_changed(seen)
-            if momentum is None:  # the mean of all batches so far
-                momentum = (1 / seen).astype(self.running_mean.dtype)
+        counts = self.training and self.track_running_stats and self.num_batches_tracked is not None
+        if counts and momentum is None:  # the mean of all batches so far
+            momentum = (1 / (self.num_batches_tracked.array + 1)).astype(self.running_mean.dtype)
         use_batch = self.training or self.running_mean is None
         follow = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if follow else (None, None)
-        return batch_norm(input, mean, var, self.weight, self.bias, use_batch, 0.0 if momentum is None else momentum, self.eps)
+        z = batch_norm(input, mean, var, self.weight, self.bias, use_batch, 0.0 if momentum is None else momentum, self.eps)
+        if counts:
+            seen = self.num_batches_tracked.array
+            seen += 1
+            mark_changed(seen)
+        return z
 
 
 class BatchNorm1d(_BatchNorm):

@@ -123,7 +123,11 @@ class State:
             elif name == EXTRA:
                 changes.append(partial(self.set_extra_state, state_dict[key]))  # type: ignore[attr-defined]
             else:
-                given = state_dict[key] if isinstance(state_dict[key], Tensor) else as_tensor(state_dict[key])
+                try:
+                    given = state_dict[key] if isinstance(state_dict[key], Tensor) else as_tensor(state_dict[key])
+                except TypeError as error:
+                    error_msgs.append(f"{key} is no tensor in the state dict: {str(error).removesuffix('.')}")
+                    continue
                 if given.shape != own[name].shape:
                     error_msgs.append(f"{key} has the shape {given.shape} in the state dict, and {own[name].shape} in the model")
                 elif local_metadata.get("assign_to_params_buffers"):

@@ -19,7 +19,7 @@ from .. import backend, dtypes
 from ..errors import DeviceError, DtypeError, ShapeError, describe
 from ..tensor import Tensor, raw, wrap
 from .inplace import assign
-from .shape import ints
+from .shape import broadcast_shapes, ints
 
 __all__ = [
     "Generator", "bernoulli", "binomial", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "multinomial",
@@ -334,6 +334,8 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 def _hits(like: Tensor, p: Any, generator: Generator | None) -> Any:
     """Ones with probability p and zeros, in an array like the tensor."""
     p = raw(p)
+    if hasattr(p, "shape") and broadcast_shapes(p.shape, like.shape) != like.shape:
+        raise ShapeError(f"probabilities of shape {p.shape} do not fit {describe(like)}: one for each element, or for all.")
     inside = (p >= 0) & (p <= 1)
     backend.require(
         inside if isinstance(p, int | float) else inside.all(), lambda: RuntimeError("probabilities must lie in [0, 1].")

@@ -10,11 +10,11 @@ import math
 import warnings
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Any
 
-from ..errors import check_whole
+from ..errors import check_whole, kind
 from ..grad_mode import no_grad
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -144,6 +144,10 @@ class _ByFunction(LRScheduler):
         self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list[Callable[[int], float]], last_epoch: int = -1
     ) -> None:
         self.lr_lambdas = one_each(lr_lambda, optimizer, "lr_lambda")
+        if wrong := [f for f in self.lr_lambdas if not callable(f)]:
+            raise TypeError(
+                f"{type(self).__name__}: lr_lambda is a function of the epoch, such as lambda t: 0.95**t, not {wrong[0]!r}."
+            )
         super().__init__(optimizer, last_epoch)
 
     def factor(self, index: int) -> float:
@@ -199,6 +203,8 @@ class MultiStepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: milestones is a list of steps, such as [30, 80], not {milestones!r}.")
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -380,9 +386,10 @@ class OneCycleLR(LRScheduler):
         else:
             self.phases += [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
         self.anneal_strategy, self.cycle_momentum = anneal_strategy, cycle_momentum
+        tops = one_each(max_lr, optimizer, "max_lr")
         if cycle_momentum:
             _momenta(self, optimizer, base_momentum, max_momentum, last_epoch)
-        for group, top in zip(optimizer.param_groups, one_each(max_lr, optimizer, "max_lr"), strict=True):
+        for group, top in zip(optimizer.param_groups, tops, strict=True):
             if last_epoch == -1:
                 low = top / div_factor
                 group.update(initial_lr=low, max_lr=top, min_lr=low / final_div_factor)
@@ -437,6 +444,8 @@ class CyclicLR(LRScheduler):
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self.scale_mode = scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
         down = step_size_up if step_size_down is None else step_size_down
+        if not (step_size_up > 0 and down > 0):
+            raise ValueError(f"CyclicLR: step_size_up and step_size_down must be above 0, not {step_size_up} and {down}.")
         self.total_size = float(step_size_up + down)
         self.step_ratio = step_size_up / self.total_size
         self.max_lrs = one_each(max_lr, optimizer, "max_lr")
@@ -475,6 +484,8 @@ class _OfSeveral(LRScheduler):
     """What SequentialLR and ChainedScheduler share: several schedules of one optimizer."""
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler]) -> None:
+        if wrong := [s for s in schedulers if not isinstance(s, LRScheduler)]:
+            raise TypeError(f"{type(self).__name__} takes schedules, and not a {kind(wrong[0])}.")
         if any(s.optimizer is not optimizer for s in schedulers):
             raise ValueError(f"{type(self).__name__}: all schedulers must belong to the same optimizer.")
         if any(isinstance(s, ReduceLROnPlateau) for s in schedulers):

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from inspect import signature
 from numbers import Number
@@ -147,6 +147,11 @@ class Optimizer:
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyperparameters of their own."""
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            given = [*param_group] if isinstance(param_group, dict) else f"a {kind(param_group)}"
+            raise TypeError(
+                f'a group of parameters is a dict with the entry "params", {{"params": [...], "lr": ...}}, not {given}.'
+            )
         given = param_group["params"]
         pairs = [given] if isinstance(given, Tensor) else list(given)
         names = [pair[0] for pair in pairs if isinstance(pair, tuple)]
@@ -282,6 +287,8 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a saved optimizer stopped; it must have groups of the same sizes, else ValueError and nothing is changed."""
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict takes what state_dict() returned, a dict, and not a {kind(state_dict)}.")
         state_dict = dict(state_dict)  # which hooks may change
         for hook in list((self._load_pre_hooks or {}).values()):
             changed = hook(self, state_dict)

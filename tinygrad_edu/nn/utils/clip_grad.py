@@ -61,6 +61,8 @@ def clip_grads_with_norm_(
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grads_with_norm_.html
     """
+    if not float(max_norm) >= 0:
+        raise ValueError(f"max_norm is the length that gradients may have, at least 0, and not {max_norm}.")
     scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for g in _gradients(parameters):
         g.mul_(scale.to(g))
@@ -94,5 +96,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
     """
+    if not float(clip_value) >= 0:
+        raise ValueError(f"clip_value is the size that numbers of gradients may have, at least 0, and not {clip_value}.")
     for g in _gradients(parameters):
         g.clamp_(-float(clip_value), float(clip_value))
