@@ -49,6 +49,16 @@ def test_rules_have_the_numbers_that_are_no_tensors():
     ]
 
 
+def test_a_rule_says_for_which_elements_it_holds():
+    w = tg.tensor([[1.0, 3.0], [4.0, 2.0]], requires_grad=True)
+    rules = [
+        [rule_text(t, now) for now in t.steps if now.kind == "contribute"][-1]
+        for t in (trace(w[0].sum()), trace(w.max(1).values.sum()), trace(w.cumsum(0).sum()), trace((2 * w).sum()))
+    ]
+    assert [rule.partition(" += ")[0].partition("/")[2] for rule in rules] == ["∂w[index]", "∂w[index[i]]", "∂wᵢ", "∂w"]
+    assert rules[1].endswith("[i] along dim")
+
+
 def test_a_number_made_of_several_is_worked_through():
     """Forwards and backwards; what stands there, computed, is the result."""
     tg.manual_seed(0)

@@ -37,7 +37,7 @@ def _places(shape: tuple[int, ...], index: Any, dim: int) -> Any:
 def _gather(x: Any, *, dim: int, index: Any) -> Any:
     """Take one element along a dim for every position of the index; the gradient adds back to where it was taken.
 
-    z[i, j] = x[index[i, j], j] (for dim 0);  ∂x[index[i, j], j] += g[i, j]
+    z[i] = x[index[i]] along dim;  ∂x[index[i]] += g[i] along dim
     """
     return x.take(_places(x.shape, index, dim))  # several times as fast as x[i, j]
 
@@ -46,7 +46,7 @@ def _gather(x: Any, *, dim: int, index: Any) -> Any:
 def _scatter_add_zeros(x: Any, *, shape: Any, dim: int, index: Any) -> Any:
     """Zeros to which elements are added at positions along a dim: the derivative of gather.
 
-    z[index[i, j], j] += x[i, j] (for dim 0);  ∂x[i, j] = g[index[i, j], j]
+    z[index[i]] += x[i] along dim;  ∂x[i] = g[index[i]] along dim
     """
     z = np.zeros_like(x, shape=shape, order="C")
     np.add.at(z.reshape(-1), _places(shape, index, dim).reshape(-1), x.reshape(-1))
@@ -119,7 +119,7 @@ def take_along_dim(x: Any, indices: Any, dim: int | None = None) -> Any:
 def _scatter_replace(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     """Replace elements along a dim; those that were there get no gradient, the new ones get theirs.
 
-    z = x with z[index[i, j], j] = source[i, j] (for dim 0);  ∂x = g, 0 where replaced;  ∂source[i, j] = g[index[i, j], j]
+    z = x with z[index[i]] = source[i] along dim;  ∂x = g, 0 where replaced;  ∂source[i] = g[index[i]] along dim
     """
     z = np.copy(x, order="C")
     z.reshape(-1)[_places(x.shape, index, dim).reshape(-1)] = source.reshape(-1)
@@ -139,7 +139,7 @@ def _gather_zeros(g: Any, index: Any) -> Any:
 def _scatter_add(x: Any, source: Any, *, dim: int, index: Any) -> Any:
     """Add elements to a tensor along a dim; the gradient passes to both.
 
-    z = x with z[index[i, j], j] += source[i, j] (for dim 0);  ∂x = g;  ∂source[i, j] = g[index[i, j], j]
+    z = x with z[index[i]] += source[i] along dim;  ∂x = g;  ∂source[i] = g[index[i]] along dim
     """
     z = np.copy(x, order="C")
     np.add.at(z.reshape(-1), _places(x.shape, index, dim).reshape(-1), source.reshape(-1))

@@ -38,11 +38,12 @@ def rule_text(trace: Trace, step: Step) -> str | None:
     if step.kind != "contribute" or step.slot is None or step.rule is None:
         return None
     node, rule = trace.node(step.node), trace.rules[step.rule]
-    if len(rule.inputs) != len(node.inputs) or rule.inputs[step.slot] not in rule.derivatives:
+    if len(rule.inputs) != len(node.inputs) or (name := rule.inputs[step.slot]) not in rule.derivatives:
         return None
-    text = _with_names(trace, node, rule, rule.derivatives[rule.inputs[step.slot]])
+    text = _with_names(trace, node, rule, rule.derivatives[name])
+    place = re.search(rf"; ∂{name}(ᵢ|\[.*?\])? \+?= ", rule.formula)  # which elements it is said of, as [index] in ∂x[index] += g
     over = f"Σ axis {', '.join(map(str, step.reduced_axes))} of " if step.reduced_axes else ""
-    return f"{slope(trace, trace.node(step.to or '').name)} += {over}{text}"
+    return f"{slope(trace, trace.node(step.to or '').name)}{(place and place[1]) or ''} += {over}{text}"
 
 
 def formula_text(trace: Trace, step: Step) -> str | None:
