@@ -23,6 +23,7 @@ from tinygrad_edu.errors import GraphError
 from tinygrad_edu.op import registry
 from tinygrad_edu.see import Trace, frame, group, trace, zoom
 from tinygrad_edu.see.plain import Numbers
+from tinygrad_edu.see.style import short
 
 from . import strict_cupy
 
@@ -757,3 +758,20 @@ def test_an_operation_that_cannot_be_asked_twice():
         assert [step.kind for step in trace(loss).steps][-1] == "done"
     finally:
         del registry["only_once"]
+
+
+def test_a_number_in_little_room_is_that_number():
+    """Within half of its last digit: of three, below 0.1 of two."""
+    rng = np.random.default_rng(0)
+    for value in [
+        *(10 ** rng.uniform(-9, 9, 2000) * rng.choice([-1, 1], 2000)),
+        100.4,
+        999.6,
+        1199.77,
+        -3008.08,
+        0.00154,
+        2e5,
+        99999.4,
+    ]:
+        shown = float(short(value).replace("−", "-"))
+        assert shown == pytest.approx(value, rel=0.0051 if 0.1 <= abs(value) < 1e5 else 0.051)

@@ -41,11 +41,11 @@ def ink(background: str) -> str:
     return "#1c1c28" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else "#ffffff"
 
 
-def short(value: Any, digits: int = 3) -> str:
-    """A number in little room: about three digits, with a real minus sign.
+def short(value: Any) -> str:
+    """A number in little room: at least three digits (below 0.1 and from 100000 on two), with a real minus sign.
 
-    >>> short(0.123456), short(-12.0), short(2.1e-7), short("nan")
-    ('0.123', '−12', '2.1e−7', 'nan')
+    >>> short(0.123456), short(-12.0), short(199.8), short(0.00154), short(2.1e-7), short("nan")
+    ('0.123', '−12', '200', '0.0015', '2.1e−7', 'nan')
     """
     value = float(value)
     if not math.isfinite(value):
@@ -53,10 +53,11 @@ def short(value: Any, digits: int = 3) -> str:
     if value == int(value) and abs(value) < 10**5:
         return str(int(value)).replace("-", "−")
     if not 1e-3 <= abs(value) < 10**5:
-        mantissa, _, exponent = f"{value:.{digits - 2}e}".partition("e")
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
-    decimals = max(0, digits - 1 - max(0, math.floor(math.log10(abs(value)))) - (abs(value) >= 1) + 1)
-    return f"{value:.{min(decimals, digits)}f}".rstrip("0").rstrip(".").replace("-", "−")
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))) - (abs(value) < 0.1))
+    text = f"{value:.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
 def shape_text(shape: Sequence[int]) -> str:
