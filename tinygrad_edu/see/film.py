@@ -99,7 +99,7 @@ class Moment:
     step: how many steps the optimizer had made.
     epoch: how many whole epochs there had been.
     loss: of the batch whose gradient this is; None after the last step, where there are no gradients either.
-    trend: the loss, smoothed: each batch counts 0.9 times as much as the one after it.
+    trend: the loss, smoothed: 0.9 times the trend before this batch and 0.1 times its loss; at the first batch, its loss.
     measures: the latest other numbers: fit's metrics and validation of the last epoch, or what `keep` was given.
     weights, gradients: by the parameter's name. outputs: of the layers, for the samples, by the layer's path.
     cells: what the model says at each point of the grid, row by row from below: with several outputs 100 · the class of the largest
