@@ -160,6 +160,14 @@ def test_a_leaf_that_began_to_require_grad_later_was_a_constant() -> None:
     assert x.grad is None
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_hook_that_changes_its_gradient_in_place_changes_no_other(create_graph: bool) -> None:
+    a, b = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+    a.register_hook(lambda g: (g.mul_(100), None)[1])
+    ((a + b) ** 2).sum().backward(create_graph=create_graph)  # the sum hands the same gradient to both
+    assert a.grad.tolist() == [400, 400] and b.grad.tolist() == [4, 4]
+
+
 def test_hooks_and_retained_gradients() -> None:
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     h = x * 3

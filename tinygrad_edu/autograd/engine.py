@@ -253,8 +253,8 @@ def count_uses(roots: Sequence[Tensor], order: list[Tensor]) -> dict[Tensor, int
 
 
 def _run_hooks(node: Tensor, g: Any, create_graph: bool) -> Any:
-    """The gradient after the tensor's hooks; a hook gets a tensor of its own, so changing it in place is harmless."""
-    g = g if create_graph else wrap(backend.as_array(g).copy())
+    """The gradient after the tensor's hooks; a hook gets a tensor of its own: changed in place, it changes no other one's gradient."""
+    g = g.clone() if create_graph else wrap(backend.as_array(g).copy())
     for hook in list(node._hooks.values()):
         with set_grad_enabled(create_graph):
             replaced = hook(g)

@@ -49,7 +49,7 @@ class TensorDataset(Dataset):
     """Sample i is the tuple of the i-th rows of several tensors.
 
     Raises:
-        ValueError: tensors of different lengths. TypeError: no tensors.
+        ValueError: tensors of different lengths, or none. TypeError: something that is no tensor.
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
