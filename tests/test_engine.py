@@ -165,7 +165,8 @@ def test_a_hook_that_changes_its_gradient_in_place_changes_no_other(create_graph
     a, b = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
     a.register_hook(lambda g: (g.mul_(100), None)[1])
     ((a + b) ** 2).sum().backward(create_graph=create_graph)  # the sum hands the same gradient to both
-    assert a.grad.tolist() == [400, 400] and b.grad.tolist() == [4, 4]
+    assert a.grad.tolist() == [400, 400]
+    assert b.grad.tolist() == [4, 4]
 
 
 def test_hooks_and_retained_gradients() -> None:
