@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ShapeError, describe
 from ..ops.creation import eye
 from ..ops.linalg import cholesky, inv, solve_triangular
 from ..ops.random import randn
+from ..ops.shape import broadcast_shapes
 from ..tensor import Tensor
 from . import constraints
 from .distribution import LOG_2_PI, Distribution, lazy_property
@@ -40,7 +39,7 @@ class LowRankMultivariateNormal(Distribution):
                 "LowRankMultivariateNormal: loc must be (..., n), cov_factor (..., n, rank) and cov_diag (..., n); they are "
                 f"{describe(loc)}, {describe(cov_factor)} and {describe(cov_diag)}."
             )
-        batch = np.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
+        batch = broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
         self.loc, self.cov_diag = loc.expand((*batch, *n)), cov_diag.expand((*batch, *n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
         super().__init__(batch, n, validate_args)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ShapeError, describe
 from ..ops.linalg import cholesky, inv, solve_triangular
 from ..ops.random import randn
+from ..ops.shape import broadcast_shapes
 from ..tensor import Tensor
 from . import constraints
 from .distribution import LOG_2_PI, Distribution
@@ -47,7 +46,7 @@ class MultivariateNormal(Distribution):
             raise ShapeError(
                 f"MultivariateNormal: loc must be (..., n) and the matrix (..., n, n); they are {describe(loc)} and {describe(matrix)}."
             )
-        batch = np.broadcast_shapes(loc.shape[:-1], matrix.shape[:-2])
+        batch = broadcast_shapes(loc.shape[:-1], matrix.shape[:-2])
         self.loc = loc.expand((*batch, *loc.shape[-1:]))
         super().__init__(batch, loc.shape[-1:], validate_args)
         if scale_tril is not None:

@@ -208,7 +208,11 @@ def _neg(x: Any) -> Any:
 
     z = -x;  ∂x = -g
     """
-    return -x
+    try:
+        return -x
+    except TypeError:
+        _no_bools("negate", x)
+        raise
 
 
 def neg(x: Any) -> Any:
@@ -216,7 +220,6 @@ def neg(x: Any) -> Any:
 
     Source: https://pytorch.org/docs/stable/generated/torch.neg.html
     """
-    _no_bools("negate", x)
     return _neg(x)
 
 

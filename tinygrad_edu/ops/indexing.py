@@ -158,6 +158,9 @@ def _index_part(x: Any, part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, bool | int):
         return part
     if isinstance(part, slice):
+        for end in (part.start, part.stop, part.step):
+            if end is not None and not hasattr(end, "__index__"):
+                raise TypeError(f"the ends and the step of a slice must be integers, and one is {end!r:.80}.")
         ends = [None if end is None else end.__index__() for end in (part.start, part.stop, part.step)]
         if ends[2] is not None and ends[2] < 1:
             raise ValueError(f"the step of a slice must be positive, and it is {ends[2]}; reverse a dim with flip().")
@@ -238,6 +241,10 @@ def where(condition: Any, x: Any = None, y: Any = None, *, input: Any = None, ot
     x, y = input if x is None else x, other if y is None else y
     if x is None and y is None:
         return nonzero(condition, as_tuple=True)
+    if x is None or y is None:
+        raise TypeError(
+            "where takes a condition and what to take where it holds and where not, where(x > 0, x, 0); one is missing."
+        )
     if isinstance(condition, Tensor) and condition.dtype not in (np.bool_, np.uint8):
         raise DtypeError(f"where: the condition must be a tensor of bools, such as x > 0; this is {describe(condition)}.")
     if isinstance(condition, Tensor) and condition.dtype == np.uint8:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, describe
+from ..errors import ShapeError, as_given, describe
 from ..op import op
 from ..tensor import Tensor
 from .padding import pad
@@ -66,7 +66,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     Source: https://pytorch.org/docs/stable/generated/torch.cat.html
     """
     tensors = _listed("cat", tensors)
-    if isinstance(dim, Tensor) or not all(hasattr(x, "ndim") for x in tensors):
+    if isinstance(dim, Tensor):
         raise TypeError("cat takes tensors, as one list: cat([x, y]) or cat([x, y], 1).")
     if not tensors:
         raise ValueError("cat needs at least one tensor.")
@@ -94,7 +94,12 @@ def _listed(name: str, tensors: Any) -> list[Any]:
     """Several tensors as a list; one alone is refused, whose rows would be joined."""
     if isinstance(tensors, Tensor):
         raise TypeError(f"{name} joins several tensors, given as a list, and this is one: {describe(tensors)}.")
-    return list(tensors)
+    listed = list(tensors)
+    if wrong := [x for x in listed if not hasattr(x, "ndim")]:
+        raise TypeError(
+            f"{name} takes tensors, as one list: {name}([x, y]) or {name}([x, y], 1); in this one there is {as_given(wrong[0])}."
+        )
+    return listed
 
 
 def _stack_gradients(g: Any, z: Any, *xs: Any, dim: int) -> list[Any]:

@@ -22,7 +22,7 @@ from ..op import op
 from .diagonal import diag_embed, diagonal, tril, triu
 from .joining import cat
 from .products import mt
-from .shape import broadcast_to, reshape, squeeze, unsqueeze
+from .shape import broadcast_shapes, broadcast_to, reshape, squeeze, unsqueeze
 
 __all__ = ["cholesky", "cholesky_solve", "inverse", "qr", "svd"]
 
@@ -137,7 +137,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
         )
     if not left:
         return mt(solve(mt(A), mt(B)))
-    batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    batch = broadcast_shapes(A.shape[:-2], B.shape[:-2])
     return _solve(_batched(A, batch), _batched(B, batch))
 
 

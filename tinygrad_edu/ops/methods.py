@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from .creation import conj, empty, full, is_complex, is_floating_point, ones, tensor, to, zeros
 from .elementwise import polygamma
 from .indexing import where
-from .shape import _matrix_transpose, _reversed_dims, _transpose_of_a_matrix, clone, expand
+from .shape import _matrix_transpose, _reversed_dims, _transpose_of_a_matrix, clone, expand, one_dim
 
 
 def _new(make: Any) -> Any:
@@ -69,7 +69,7 @@ OWN_METHODS: dict[str, Any] = {
     "new_empty": _new(empty),
     "new_full": _new(full),
     "new_tensor": _new(tensor),
-    "size": lambda self, dim=None: self.shape if dim is None else self.shape[dim],
+    "size": lambda self, dim=None: self.shape if dim is None else self.shape[one_dim(dim, self.ndim)],
     "is_floating_point": is_floating_point,
     "dim": lambda self: self.ndim,
     "ndimension": lambda self: self.ndim,

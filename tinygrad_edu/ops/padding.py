@@ -96,6 +96,8 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: float | None = None) ->
 
     Source: https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
     """
+    if isinstance(pad, int):
+        raise TypeError(f"pad takes two numbers for each dim, the last dim first: pad(x, ({pad}, {pad})) pads it on both sides.")
     sides = ints(pad)
     if len(sides) % 2 or len(sides) > 2 * x.ndim:
         raise RuntimeError(f"pad{sides} needs two numbers for each dim, the last dim first, of at most {x.ndim} dims.")

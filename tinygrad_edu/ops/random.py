@@ -306,7 +306,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
         )
     _check_std(std)
     if given:
-        size = np.broadcast_shapes(*(x.shape for x in given))
+        size = broadcast_shapes(*(x.shape for x in given))
         options = {"dtype": dtypes.result_dtype(given), "device": given[0].device}
     mean, std = raw(mean), raw(std)
 
@@ -368,7 +368,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         ((n >= 0) & (n == np.floor(n)) & (p >= 0) & (p <= 1)).all(),
         lambda: RuntimeError("binomial takes counts of 0, 1, 2 ... and probabilities in [0, 1]; there are others."),
     )
-    shape = np.broadcast_shapes(n.shape, p.shape)
+    shape = broadcast_shapes(n.shape, p.shape)
     drawn = _numbers(count.device, generator).binomial(n.astype(np.int64), p.astype(np.float64), shape)
     return wrap(backend.as_array(drawn).astype(count.dtype))
 

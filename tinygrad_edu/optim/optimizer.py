@@ -193,8 +193,9 @@ class Optimizer:
                 if value is not None and not value >= 0:
                     raise ValueError(f"{type(self).__name__}: {name} must be at least 0, not {given}.")
         betas = group.get("betas") or ()
-        if not isinstance(betas, tuple | list):
-            raise TypeError(f"{type(self).__name__}: betas are two numbers, as (0.9, 0.999), not {betas!r:.80}.")
+        usual = getattr(signature(type(self)).parameters.get("betas"), "default", betas)
+        if not isinstance(betas, tuple | list) or (isinstance(usual, tuple) and len(betas) != len(usual)):
+            raise TypeError(f"{type(self).__name__}: betas are several numbers, as {usual}, not {betas!r:.80}.")
         for i, beta in enumerate(betas):
             if not 0 <= beta < 1:
                 raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
