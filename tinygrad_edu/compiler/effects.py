@@ -29,9 +29,7 @@ class Flag:
         self.before: dict[Any, bool] = {}
         self.now: dict[Any, bool] = {}
 
-    def read(self, x: Any, value: bool | None) -> bool:
-        if value is None:
-            raise AttributeError(self.name)
+    def read(self, x: Any, value: bool) -> bool:
         if x not in self.now and not self.is_new(x):
             self.before.setdefault(x, value)
         return value
