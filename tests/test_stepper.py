@@ -22,7 +22,7 @@ from tinygrad_edu.see import step, trace
 from tinygrad_edu.see.keys import Walk, parse_keys
 from tinygrad_edu.see.stepper import GRADIENT, GROUND, VALUE, screen
 from tinygrad_edu.see.style import shade
-from tinygrad_edu.see.words import as_text, equations, rule_text, worked
+from tinygrad_edu.see.words import as_text, equations, formula_text, rule_text, worked
 
 
 def example():
@@ -57,6 +57,24 @@ def test_a_rule_says_for_which_elements_it_holds():
     ]
     assert [rule.partition(" += ")[0].partition("/")[2] for rule in rules] == ["∂w[index]", "∂w[index[i]]", "∂wᵢ", "∂w"]
     assert rules[1].endswith("[i] along dim")
+
+
+def test_letters_stand_for_what_the_formula_means():
+    """Not the g of a word; states of all steps in time by their letters, though an input has the same one; the gradient is h where g is an input."""
+    a, b = tg.ones(2, 2, requires_grad=True), tg.ones(2, 2, requires_grad=True)
+    h0, c0, x = tg.zeros(1, 1, 2, requires_grad=True), tg.zeros(1, 1, 2, requires_grad=True), tg.ones(3, 1, 2)
+    out = nn.LSTM(2, 2)(x, (h0, c0))[0].sum()
+    slopes = tg.autograd.grad(nn.functional.cross_entropy(a, tg.tensor([0, 1])), a, create_graph=True)[0].sum()
+    said = {}
+    for root in (tg.einsum("ij,jk->ik", a, b).sum(), tg.fmax(a, b).sum(), out, slopes):
+        t = trace(root)
+        for now in t.steps:
+            if text := formula_text(t, now) or rule_text(t, now):
+                said.setdefault((t.node(now.node).op, now.kind), []).append(text)
+    assert said["einsum", "op"][0].endswith(' = Σ a·b, such as "ij,jk->ik"')
+    assert "c[t] = f·c[t-1] + i·n and h[t] = o·tanh(c[t])" in said["lstm_steps", "op"][0]
+    assert said["fmax", "contribute"][1].partition(" += ")[2].startswith("0 where a ≥ b")
+    assert re.search(r"q = ∂\w+/∂\w+·\w+·share", said["softmax_minus_one_hot", "contribute"][0])
 
 
 def test_a_number_made_of_several_is_worked_through():

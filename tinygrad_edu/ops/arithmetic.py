@@ -334,7 +334,7 @@ def _chosen(g: Any, larger: Any, smaller: Any) -> Any:
 def fmax(x: Any, y: Any) -> Any:
     """The larger of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
 
-    z = max(x, y);  ∂x = g where x ≥ y or y is NaN, else 0;  ∂y = g - ∂x
+    z = max(x, y);  ∂x = g where x ≥ y or y is NaN, else 0;  ∂y = 0 where x ≥ y or y is NaN, else g
 
     Source: https://pytorch.org/docs/stable/generated/torch.fmax.html
     """
@@ -349,7 +349,7 @@ def fmax(x: Any, y: Any) -> Any:
 def fmin(x: Any, y: Any) -> Any:
     """The smaller of two, where a NaN counts as missing; the first one gets the gradient of equal ones.
 
-    z = min(x, y);  ∂x = g where x ≤ y or y is NaN, else 0;  ∂y = g - ∂x
+    z = min(x, y);  ∂x = g where x ≤ y or y is NaN, else 0;  ∂y = 0 where x ≤ y or y is NaN, else g
 
     Source: https://pytorch.org/docs/stable/generated/torch.fmin.html
     """

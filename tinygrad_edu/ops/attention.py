@@ -96,7 +96,8 @@ def _weights_gradients(g: Any, z: Any, query: Any, key: Any, mask: Any, scale: f
 def _attention_weights(query: Any, key: Any, mask: Any = None, *, scale: float) -> Any:
     """How much each query attends to each key: not negative, and 1 together for each query (0, where the mask hides every key).
 
-    z = softmax(s) with s = scale·query·keyᵀ + mask;  ∂query = scale·h·key;  ∂key = scale·hᵀ·query;  ∂mask = h, with h = z·(g - Σ g·z)
+    z = softmax(s) with s = scale·query·keyᵀ + mask;  ∂query = scale·h·key with h = z·(g - Σ g·z);
+    ∂key = scale·hᵀ·query with h = z·(g - Σ g·z);  ∂mask = z·(g - Σ g·z)
     """
     z = np.matmul(query, np.swapaxes(key, -2, -1))
     z *= scale
@@ -157,7 +158,7 @@ def _self_attention(packed: Any, mask: Any = None, *, scale: float) -> Any:
     D), so that their gradients go back to it in one piece.
 
     z = a·value with a = softmax(scale·query·keyᵀ + mask) for each head, packed = [query, key, value];
-    ∂packed = [scale·h·key, scale·hᵀ·query, aᵀ·g];  ∂mask = h, with h = a·(g·valueᵀ - Σ g·z)
+    ∂packed = [scale·h·key, scale·hᵀ·query, aᵀ·g] with h = a·(g·valueᵀ - Σ g·z);  ∂mask = a·(g·valueᵀ - Σ g·z)
     """
     query, key, value = _unpacked(packed)
     weights = _attention_weights(query, key, mask, scale=scale)

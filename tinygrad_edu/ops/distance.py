@@ -116,7 +116,7 @@ def _distances_gradients(g: Any, z: Any, x: Any, y: Any, p: float, parts: Any) -
 def _distances(x: Any, y: Any, *, p: float) -> Any:
     """How far each row of x is from each row of y; every distance pulls at the two rows, in opposite directions.
 
-    z[i, j] = (Σ |d|ᵖ)^(1/p) with d = x[i] - y[j];  ∂x[i] = Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over j;  ∂y[j] = -Σ the same over i
+    z[i, j] = (Σ |d|ᵖ)^(1/p) with d = x[i] - y[j];  ∂x[i] = Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over j;  ∂y[j] = -Σ g[i, j]·sign(d)·(|d|/z[i, j])^(p-1) over i
     """
     z = []
     for part in _parts(x, y):

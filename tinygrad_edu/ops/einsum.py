@@ -31,7 +31,7 @@ __all__ = ["bilinear", "einsum", "inner", "tensordot"]
 def _einsum(x: Any, y: Any, *, equation: str) -> Any:
     """Multiply two tensors and sum over the letters that the output lacks: each gradient is an einsum too.
 
-    z = Σ x·y, e.g. "ij,jk->ik";  ∂x = Σ g·y, "ik,jk->ij";  ∂y = Σ g·x, "ik,ij->jk"
+    z = Σ x·y, such as "ij,jk->ik";  ∂x = Σ g·y, "ik,jk->ij";  ∂y = Σ g·x, "ik,ij->jk"
 
     No letter occurs twice in one term here, and each occurs in two of the three terms: `einsum` sees to that.
     """

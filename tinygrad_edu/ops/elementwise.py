@@ -381,7 +381,7 @@ def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
 def _clamp_low(x: Any, low: Any) -> Any:
     """Not below a limit; the limit gets the gradient where it holds.
 
-    z = max(x, low);  ∂x = g where x ≥ low, else 0;  ∂low = g - ∂x
+    z = max(x, low);  ∂x = g where x ≥ low, else 0;  ∂low = g where x < low, else 0
     """
     return np.maximum(x, low)
 
@@ -390,7 +390,7 @@ def _clamp_low(x: Any, low: Any) -> Any:
 def _clamp_high(x: Any, high: Any) -> Any:
     """Not above a limit; the limit gets the gradient where it holds.
 
-    z = min(x, high);  ∂x = g where x ≤ high, else 0;  ∂high = g - ∂x
+    z = min(x, high);  ∂x = g where x ≤ high, else 0;  ∂high = g where x > high, else 0
     """
     return np.minimum(x, high)
 

@@ -107,7 +107,7 @@ inverse = inv
 def _solve(A: Any, B: Any) -> Any:
     """Solve A·z = B, column by column.
 
-    z = A⁻¹·B;  ∂B = A⁻ᵀ·g;  ∂A = -∂B·zᵀ
+    z = A⁻¹·B;  ∂B = A⁻ᵀ·g;  ∂A = -A⁻ᵀ·g·zᵀ
     """
     return _answer(np.linalg.solve, A, B)
 

@@ -100,6 +100,7 @@ HINTS = {
 RULES = {
     ("maximum", "y"): "∂y = g where y > x, g/2 where x = y",
     ("minimum", "y"): "∂y = g where y < x, g/2 where x = y",
+    ("excess", "x"): "∂x[n, j] = g[n, j] where z[n, j] > 0, else 0; at j = label[n] -Σ of those",
     ("lstm_steps", "x"): "∂x[t] = wᵀ·∂a[t] with ∂a[t] = (∂c·n, ∂c·c[t-1], ∂c·i, ∂h·tanh c)·slopes of the gates",
     ("lstm_steps", "h"): "∂h = vᵀ·∂a[0]",
     ("lstm_steps", "c"): "∂c = f[0]·(what reaches the cell state of step 0)",
@@ -151,7 +152,7 @@ def _adding(rule: str) -> str:
 
 def _places(this: Op) -> dict[str, str]:
     """What each letter of an operation's formula stands for: `x0` an input, `z` the output, `g` the incoming gradient."""
-    found = {"z'" if "z" in this.inputs else "z": "z", "g": "g"}
+    found = {"z'" if "z" in this.inputs else "z": "z", "h" if "g" in this.inputs else "g": "g"}
     inputs = dict.fromkeys(this.inputs)
     for i, name in enumerate(inputs):
         found[name] = f"x{i}"

@@ -55,13 +55,18 @@ def formula_text(trace: Trace, step: Step) -> str | None:
 
 
 def _with_names(trace: Trace, node: Node, rule: Rule, text: str) -> str:
-    names = {"g": slope(trace, node.name), "z": node.name}
+    names = {"h" if "g" in rule.inputs else "g": slope(trace, node.name), "z'" if "z" in rule.inputs else "z": node.name}
     for parameter, x in zip(rule.inputs, node.inputs, strict=True):
         name = trace.node(x).name if x else _in_brackets(node.attrs.get(parameter, parameter))
         names |= {parameter: name, f"∂{parameter}": slope(trace, name)}
-    names |= {letter: names[meant] for letter, meant in ALIASES.get(rule.op, {}).items() if meant}
+    for letter, meant in ALIASES.get(rule.op, {}).items():
+        if meant:
+            names[letter] = names[meant]
+        else:
+            names.pop(letter)
+            names.pop(f"∂{letter}")
     text = re.sub(f"[{''.join(RAISED)}]+", lambda found: _raised(found[0], names), text)
-    text = re.sub(r"∂?[A-Za-z_]\w*?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
+    text = re.sub(r"∂?[A-Za-z_]\w*?'?(?=[^A-Za-z_0-9]|$)", lambda found: names.get(found[0], found[0]), text)
     return re.sub(r" \([^()]* where (\S+) = (\S+)( and [^()]*)?\)", _remark, text)
 
 
