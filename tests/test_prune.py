@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,20 +30,63 @@ def test_how_many_are_pruned(name: str, amount: float, again: float) -> None:
     linear, each = nn.Linear(5, 6), 1 if "unstructured" in name else 5
     weight, left = linear.weight, 30 // each
     for now in (amount, again):
-        METHODS[name](linear, now)
+        assert METHODS[name](linear, now) is linear
         left -= now if isinstance(now, int) else round(now * left)
         assert linear.weight_mask.sum().item() == left * each
         assert tg.equal(linear.weight, linear.weight_orig * linear.weight_mask)
     assert linear.weight_orig is weight
 
 
-def test_the_least_go_first() -> None:
-    linear = prune.l1_unstructured(nn.Linear(4, 3), "weight", 7)
-    size, gone = linear.weight_orig.abs(), linear.weight_mask == 0
-    assert size[gone].max() < size[~gone].min()
-    conv = prune.ln_structured(nn.Conv2d(3, 4, 2), "weight", 2, n=2, dim=0)
-    norms, left = conv.weight_orig.norm(dim=(1, 2, 3)), conv.weight_mask.sum((1, 2, 3)) > 0
-    assert norms[~left].max() < norms[left].min()
+def left(mask: np.ndarray, values: np.ndarray, scores: np.ndarray | None, amount: float, dim: int | None, n: float) -> np.ndarray:
+    """What the rule says, in NumPy: of the weights (or channels) that are left, those with the smallest values (norms) go."""
+    others = () if dim is None else tuple(d for d in range(mask.ndim) if d != dim)
+    if dim is None:
+        sizes, there = abs(values * mask if scores is None else scores), mask > 0
+    else:
+        sizes = np.linalg.vector_norm(values * mask if scores is None else scores, axis=others, ord=n)
+        there = mask.sum(axis=others) > 0
+    count = amount if isinstance(amount, int) else round(amount * there.sum())
+    order = np.argsort(np.where(there, sizes, np.inf), axis=None)
+    kept = there.copy()
+    kept.flat[order[:count]] = False
+    return mask * (kept if dim is None else np.expand_dims(kept, others))
+
+
+rounds = st.lists(
+    st.tuples(
+        st.one_of(st.integers(0, 1), st.floats(0, 1)),
+        st.sampled_from([None, 0, 1, 2, -1]),
+        st.sampled_from([1, 2, float("inf")]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(rounds=rounds, seed=st.integers(0, 1000))
+def test_the_least_of_those_left_go(rounds: list[tuple[float, int | None, float, bool]], seed: int) -> None:
+    """One pruning after the other, by weights or by scores, single weights or channels along any dim."""
+    rng = np.random.default_rng(seed)
+    conv = nn.Conv1d(3, 4, 2)
+    conv.register_forward_pre_hook(lambda module, inputs: None)  # which is no pruning
+    conv.weight.data = tg.tensor(values := rng.normal(size=(4, 3, 2)))
+    mask = np.ones((4, 3, 2))
+    for amount, dim, n, scored in rounds:
+        scores = rng.normal(size=(4, 3, 2)) if scored else None
+        given = None if scores is None else tg.tensor(scores)
+        expected = left(mask, values, scores, amount, dim if dim is None else dim % 3, n)
+        if amount == 1 and not mask.any():
+            with pytest.raises(ValueError, match="only 0"):
+                prune.l1_unstructured(conv, "weight", 1)
+            return
+        if dim is None:
+            assert prune.l1_unstructured(conv, "weight", amount, given) is conv
+        else:
+            assert prune.ln_structured(conv, "weight", amount, n, dim, given) is conv
+        mask = expected
+        np.testing.assert_array_equal(conv.weight_mask.numpy(), mask)
+        np.testing.assert_array_equal(conv.weight.detach().numpy(), mask * values)
 
 
 def test_what_is_pruned_is_not_trained_and_the_rest_is() -> None:
@@ -108,13 +152,15 @@ def test_several_as_one() -> None:
     """The smallest of all go, wherever they are; what was pruned before counts as gone."""
     model = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2))
     pairs = [(model[0], "weight"), (model[1], "weight")]
-    model[1].weight.data.mul_(1e-3)
+    model[1].weight.data.mul_(1e-9)
     prune.global_unstructured(pairs, prune.L1Unstructured, amount=10)
     assert [layer.weight_mask.sum().item() for layer, _ in pairs] == [20, 0]
     prune.global_unstructured(pairs, prune.L1Unstructured, amount=0.5)
     assert [layer.weight_mask.sum().item() for layer, _ in pairs] == [10, 0]
+    order = model[0].weight_mask.flatten().nonzero().flatten().tolist()
     prune.global_unstructured(pairs, prune.L1Unstructured, {pairs[0]: tg.arange(20.0).reshape(5, 4)}, amount=3)
-    assert model[0].weight_mask.sum() == 7
+    assert model[0].weight_mask.flatten().nonzero().flatten().tolist() == order[3:]
+    assert not any(mask.requires_grad for layer, _ in pairs for mask in layer.buffers())
 
 
 def test_a_container_keeps_what_was_done() -> None:
@@ -124,9 +170,45 @@ def test_a_container_keeps_what_was_done() -> None:
     (container,) = linear._forward_pre_hooks.values()
     assert [type(method) for method in container] == [prune.L1Unstructured, prune.RandomUnstructured, prune.RandomStructured]
     assert len(container) == 3
+    assert container[0] is next(iter(container))
+    grown = prune.PruningContainer()
+    for method in container:
+        grown.add_pruning_method(method)
+    assert grown[:] == container[:]
     other = prune.Identity()
     other._tensor_name = "bias"
     with pytest.raises(ValueError, match="prunes 'weight', and the method 'bias'"):
         container.add_pruning_method(other)
     with pytest.raises(TypeError, match="instance of a subclass"):
         container.add_pruning_method(prune.Identity)
+
+
+class Above(prune.BasePruningMethod):
+    """A method of one's own, whose mask is made of the weights."""
+
+    PRUNING_TYPE = "unstructured"
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+
+    def compute_mask(self, t: tg.Tensor, default_mask: tg.Tensor) -> tg.Tensor:
+        return default_mask * tg.where(t > self.limit, t / t.detach(), 0)
+
+
+def test_a_method_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    linear = nn.Linear(2, 2)
+    linear.weight.data = tg.tensor([[-1.0, 1.0], [2.0, 3.0]])
+    method = Above.apply(linear, "weight", limit=0)
+    assert list(linear._forward_pre_hooks.values()) == [method]
+    assert linear.weight_mask.tolist() == [[0, 1], [1, 1]]
+    assert prune.identity(linear, "weight") is prune.custom_from_mask(linear, "weight", tg.tensor([[1, 1], [1, 0]])) is linear
+    Above.apply(linear, "weight", limit=1)
+    assert linear.weight_mask.tolist() == [[0, 0], [1, 0]]
+    assert not linear.weight_mask.requires_grad
+    x = tg.tensor([3.0, 1.0, 2.0])
+    assert Above(1.5).prune(x).tolist() == [3, 0, 2]
+    assert Above(1.5).prune(x, tg.tensor([0.0, 1, 1])).tolist() == [0, 0, 2]
+    assert Above(1.5).prune(x, importance_scores=tg.tensor([0.0, 2, 2])).tolist() == [0, 1, 2]
+    monkeypatch.setattr(Above, "PRUNING_TYPE", "some")
+    with pytest.raises(ValueError, match=r"PRUNING_TYPE of Above must be .*, not 'some'"):
+        Above.apply(linear, "weight", limit=0)

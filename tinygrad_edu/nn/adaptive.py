@@ -78,7 +78,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         """Of (N, in_features) and N class numbers, or of one sample and its class: `output`, (N,) or (), and `loss`, minus its mean."""
-        if target_.ndim > 1 or input_.ndim != target_.ndim + 1 or input_.shape[:-1] != target_.shape:
+        if input_.ndim not in (1, 2) or input_.shape[:-1] != target_.shape:
             raise ShapeError(
                 "AdaptiveLogSoftmaxWithLoss takes inputs (N, in_features) and targets (N,), or (in_features,) and (); these are "
                 f"{describe(input_)} and {describe(target_)}."
@@ -119,6 +119,5 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The likeliest class of each sample among the frequent ones, if none of the clusters is likelier; else that of all classes."""
         best = self.head(input).argmax(1)
         rare = best >= self.shortlist_size
-        if rare.any():
-            best[rare] = self.log_prob(input[rare]).argmax(1)
+        best[rare] = self.log_prob(input[rare]).argmax(1)
         return best

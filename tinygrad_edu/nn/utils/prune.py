@@ -100,8 +100,7 @@ class BasePruningMethod(ABC):
         """Make the product of mask and parameter the parameter."""
         name = self._tensor_name
         original = getattr(module, name + "_orig")
-        with no_grad():
-            original.data = self.apply_mask(module)
+        original.data = self.apply_mask(module)
         for part in (name, name + "_orig", name + "_mask"):
             delattr(module, part)
         setattr(module, name, original)
@@ -129,16 +128,15 @@ class PruningContainer(BasePruningMethod):
 
     def __init__(self, *methods: BasePruningMethod) -> None:
         self._pruning_methods: tuple[BasePruningMethod, ...] = ()
-        if methods:
-            self._tensor_name = methods[0]._tensor_name
         for method in methods:
             self.add_pruning_method(method)
 
     def add_pruning_method(self, method: BasePruningMethod) -> None:
         if not isinstance(method, BasePruningMethod):
             raise TypeError(f"a pruning method is an instance of a subclass of BasePruningMethod, and not {as_given(method)}.")
-        if method._tensor_name != self._tensor_name:
+        if self._pruning_methods and method._tensor_name != self._tensor_name:
             raise ValueError(f"this container prunes {self._tensor_name!r}, and the method {method._tensor_name!r}.")
+        self._tensor_name = method._tensor_name
         self._pruning_methods += (method,)
 
     def __len__(self) -> int:
@@ -221,8 +219,9 @@ class _Unstructured(_Amount):
         mask[topk(self.scores(t).reshape(-1), self.count(t.numel()), largest=False).indices] = 0
         return mask.reshape(default_mask.shape)
 
+    @abstractmethod
     def scores(self, t: Tensor) -> Tensor:
-        raise NotImplementedError
+        """A number for each weight."""
 
 
 class RandomUnstructured(_Unstructured):
@@ -256,8 +255,9 @@ class _Structured(_Amount):
         mask[part] = default_mask[part]
         return mask
 
+    @abstractmethod
     def scores(self, t: Tensor, dim: int) -> Tensor:
-        raise NotImplementedError
+        """A number for each channel."""
 
 
 def _dim_of(t: Tensor, dim: int) -> int:
