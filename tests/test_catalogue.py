@@ -14,6 +14,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, autograd, no_grad, ops, tensor
+from tinygrad_edu.autograd.engine import topological_order
 from tinygrad_edu.errors import InplaceError
 from tinygrad_edu.op import registry
 from tinygrad_edu.tensor import wrap
@@ -114,6 +115,24 @@ def test_gradients(case: Case) -> None:
         assert gradcheck(function, inputs, atol=1e-6, rtol=1e-5), what(arrays, settings)
         if case.second:
             assert gradgradcheck(function, inputs, atol=1e-6, rtol=1e-5), what(arrays, settings)
+
+
+def test_gradients_without_what_was_kept() -> None:
+    """What an operation keeps saves time: without it, as where a used graph is explained, its rule comes to the same gradient."""
+    seen = set()
+    for case in CASES:
+        for arrays, settings in case.samples():
+            inputs = tensors_of(arrays)
+            results = outputs(case, inputs, settings)
+            keeping = [node for node in topological_order(results) if node.op.keeps]
+            if keeping:
+                expected = gradients(outputs(case, inputs, settings), inputs)
+                for node in keeping:
+                    seen.add(node.op.name)
+                    node.kept = None
+                for g, e in zip(gradients(results, inputs), expected, strict=True):
+                    np.testing.assert_allclose(g, e, rtol=1e-9, atol=1e-12, err_msg=what(arrays, settings))
+    assert seen >= {name for name in OWN_OPS if registry[name].keeps}
 
 
 @every_row

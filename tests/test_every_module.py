@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,7 @@ class BatchFirstCTC(nn.CTCLoss):
 
 # Name: (constructor, inputs); inputs are arrays with the batch as dim 0 unless a name below says otherwise.
 SAMPLES: dict[str, tuple[Callable[[], Any], tuple]] = {
-    **{name: (getattr(nn, name), (normal(4),)) for name in PLAIN},
+    **{name: (lambda name=name: getattr(nn, name)(), (normal(4),)) for name in PLAIN},
     **{name: (lambda name=name: getattr(nn, name)(dim=1), (normal(4),)) for name in ("Softmax", "LogSoftmax", "Softmin")},
     "Softmax2d": (nn.Softmax2d, (normal(*IMAGE),)),
     "Threshold": (lambda: nn.Threshold(0.1, -1.0), (normal(4),)),
@@ -172,6 +173,16 @@ def first(output: Any) -> tg.Tensor:
 def test_every_module_has_a_row() -> None:
     found = {name for name, cls in vars(nn).items() if inspect.isclass(cls) and issubclass(cls, nn.Module)}
     assert found - set(NOT_ROWS) == set(SAMPLES)
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(SAMPLES) if "dtype" in inspect.signature(getattr(nn, name)).parameters])
+def test_where_and_of_what_dtype_a_module_is_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its parameters and buffers are; but what counts batches is an integer."""
+    strict_cupy.install(monkeypatch)
+    monkeypatch.setattr(nn, name, functools.partial(getattr(nn, name), device="cuda", dtype="float16"))
+    held = SAMPLES[name][0]().state_dict()
+    assert held
+    assert all(x.is_cuda and (x.dtype == tg.float16 or path == "num_batches_tracked") for path, x in held.items())
 
 
 @every_module

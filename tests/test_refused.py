@@ -93,11 +93,21 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "a picture of no pixels": (lambda: F.grid_sample(ones(1, 1, 2, 0), ones(1, 2, 2, 2)), RuntimeError, "nothing to look at"),
     "a picture of integers": (lambda: F.grid_sample(ones(1, 1, 2, 2).long(), ones(1, 2, 2, 2)), DtypeError, "needs floating numbers"),
     "a mode of interpolate": (lambda: F.grid_sample(ones(1, 1, 2, 2), ones(1, 2, 2, 2), "linear"), ValueError, "modes are nearest, bilinear"),
+    "a grid of places on a line": (
+        lambda: F.grid_sample(ones(1, 1, 2), ones(1, 2, 1)), RuntimeError, r"pictures \(N, C, height, width\)",
+    ),
+    "cubes": (lambda: F.grid_sample(ones(1, 1, 2, 2, 2), ones(1, 1, 1, 1, 3), "bicubic"), ValueError, "for pictures of 2 sizes"),
+    "a line moved": (lambda: F.affine_grid(ones(1, 1, 2), (1, 1, 4)), RuntimeError, r"affine_grid takes theta \(N, 2, 3\)"),
+    "a picture moved by integers": (lambda: F.affine_grid(ones(1, 2, 3).long(), (1, 1, 2, 2)), DtypeError, "theta must hold floating"),
+    "a picture of no pixels moved": (lambda: F.affine_grid(ones(1, 2, 3), (1, 1, 0, 2)), RuntimeError, "sizes must be positive"),
     "places for another picture": (lambda: F.affine_grid(ones(1, 2, 3), (2, 1, 4, 4)), RuntimeError, "affine_grid takes theta"),
     **{
         f"ctc: {what}": (lambda given=given: F.ctc_loss(ones(4, 1, 3), *given), kind, words)
         for what, given, kind, words in (
             ("a blank among the labels", (tensor([[1, 0]]), [4], [2]), RuntimeError, "blank class 0 stands among the targets"),
+            ("labels in a list", ([[1, 2]], [4], [2]), DtypeError, "a tensor of class numbers"),
+            ("texts of two samples", (tensor([[1, 2], [2, 1]]), [4], [2]), RuntimeError, r"must have the shape \(1, 2\)"),
+            ("no lengths", (tensor([[1, 2]]), None, [2]), RuntimeError, "1 integers, one for each sample; they are None"),
             ("a label of no class", (tensor([[1, 3]]), [4], [2]), IndexError, r"label 3 is out of range.*\[0, 3\)"),
             ("more frames than there are", (tensor([[1, 2]]), [5], [2]), RuntimeError, "input_lengths must lie between 0 and 4"),
             ("more labels than there are", (tensor([[1, 2]]), [4], [3]), RuntimeError, "must have the shape"),
@@ -111,6 +121,7 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
         f"cutoffs {cutoffs}": (lambda cutoffs=cutoffs: nn.AdaptiveLogSoftmaxWithLoss(4, 5, cutoffs), ValueError, "integers that rise")
         for cutoffs in ([], [0], [2, 2], [3, 1], [5], [1.5])
     },
+    "ctc in four dims": (lambda: F.ctc_loss(ones(1, 4, 1, 3), tensor([[1]]), [4], [1]), RuntimeError, r"log_probs \(T, N, C\)"),
     "ctc in float16": (lambda: F.ctc_loss(ones(4, 1, 3).half(), tensor([[1]]), [4], [1]), DtypeError, "float32 or float64"),
     "None for a tensor": (lambda: F.linear(None, ones(1, 2)), TypeError, "linear takes tensors, and not None: is a `return` missing"),
     "None, where all else are numbers": (lambda: tg.exp(None), TypeError, "exp takes tensors, and not None"),

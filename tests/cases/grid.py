@@ -78,13 +78,16 @@ def spread(x, grid, sizes, mode, padding, align, orders):
 def affine(theta, size, align_corners=False):
     z = np.zeros((size[0], *size[2:], len(size) - 2))
     for n, *place in np.ndindex(size[0], *size[2:]):
-        at = [2 * i / (m - 1) - 1 if align_corners else (2 * i + 1) / m - 1 for i, m in zip(place, size[2:], strict=True)]
+        at = [
+            2 * i / (m - 1) - 1 if align_corners and m > 1 else (2 * i + 1) / m - 1 for i, m in zip(place, size[2:], strict=True)
+        ]
         z[n, *place] = theta[n] @ [*at[::-1], 1]
     return z
 
 
 IMAGES = ((2, 3, 4, 5), (2, 3, 2, 2))
-VOLUMES = ((1, 2, 2, 3, 4), (1, 2, 1, 2, 3))
+FEW = ((2, 1, 3, 4), (2, 1, 3, 2))  # of which there are many settings
+VOLUMES = ((1, 2, 2, 3, 2), (1, 2, 1, 1, 3))
 ALL = [
     {"mode": mode, "padding_mode": padding, "align_corners": align}
     for mode in ("nearest", "bilinear", "bicubic") for padding in ("zeros", "border", "reflection") for align in (False, True)
@@ -101,9 +104,10 @@ CASES = [
     Case("grid_spread", spread, (real, places), [((2, 3, 3, 2), (2, 3, 2, 2))], [{**how, "sizes": (4, 5)} for how in HOW],
          call=file._grid_spread),
     Case("grid_sample", lambda x, grid, mode, padding_mode, align_corners: sample(x, grid, mode, padding_mode, align_corners),
-         (real, places), settings=[(shapes, how) for shapes in (IMAGES, VOLUMES) for how in ALL
-                                   if how["mode"] != "bicubic" or shapes is IMAGES], call=F.grid_sample),
-    Case("affine_grid", affine, shapes=[((2, 2, 3),)], settings=[{"size": (2, 3, 4, 5)}, {"size": (2, 1, 3, 2), "align_corners": True}],
+         (real, places), settings=[(shapes, how) for shapes in (FEW, VOLUMES) for how in ALL
+                                   if how["mode"] != "bicubic" or shapes is FEW], call=F.grid_sample),
+    Case("affine_grid", affine, shapes=[((2, 2, 3),)], settings=[{"size": (2, 3, 4, 5)}, {"size": (2, 1, 3, 2), "align_corners": True},
+                                                            *({"size": (2, 1, 1, 2), "align_corners": align} for align in (False, True))],
          call=F.affine_grid, ops=()),
     Case("affine_grid", partial(affine, size=(1, 2, 2, 4, 3)), shapes=[((1, 3, 4),)], call=lambda x: F.affine_grid(x, (1, 2, 2, 4, 3)),
          ops=()),

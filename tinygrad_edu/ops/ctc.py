@@ -54,7 +54,7 @@ def _ways(e: Any, classes: Any) -> Any:
     start, passing = np.full_like(raw(e), NEVER, shape=classes.shape), np.full_like(raw(e), NEVER, shape=classes.shape)
     start[:, 0] = 0
     passing[:, 2:] = np.where(classes[:, 2:] == classes[:, :-2], NEVER, 0)
-    found = [wrap(start) if isinstance(e, Tensor) else start]
+    found = [start]
     for t in range(len(e)):
         stay = found[-1]
         wide = pad(stay, (2, 0), value=NEVER)
@@ -123,7 +123,7 @@ def _ctc_loss(x: Any, *, classes: Any, frames: Any, counts: Any) -> Any:
     e = _per_state(x, classes, frames, counts)
     ways = _ways(e, classes)
     z = _costs(ways, frames, counts)
-    return np.where(z > -NEVER / 2, math.inf, z).astype(x.dtype, copy=False), (e, ways)
+    return np.where(z > -NEVER / 2, math.inf, z), (e, ways)
 
 
 # -- what users call -------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from ..backend import add_rows
 from ..errors import DtypeError, ShapeError, describe
 from ..op import op
 from ..tensor import raw, wrap
+from .arithmetic import _zero
 from .joining import stack
 from .products import matmul
 from .reduction import sum
@@ -38,6 +39,8 @@ PADDING = ("zeros", "border", "reflection")
 # -- sampling and its adjoint ----------------------------------------------------------------------------------------
 def _slopes(g: Any, x: Any, grid: Any, orders: tuple[int, ...], **how: Any) -> Any:
     """Σ over channels of g·∂z/∂grid, for z = grid_sample(x, grid); the last size is the first in the grid."""
+    if how["mode"] == "nearest":  # flat between its steps
+        return _zero(grid)
     once_more = [tuple(n + (e == d) for e, n in enumerate(orders)) for d in reversed(range(len(orders)))]
     return stack([sum(g * _grid_sample(x, grid, orders=more, **how), 1) for more in once_more], -1)
 
@@ -85,8 +88,6 @@ def _grid_spread(
     channels, framed = x.shape[1], (len(x), *(n + 1 for n in sizes))
     numbers = np.moveaxis(x.reshape(len(x), channels, math.prod(x.shape[2:])), 1, -1)
     found = list(_mixtures(grid, sizes, mode, padding, align, orders))
-    if not found:
-        return np.zeros_like(x, shape=(len(x), channels, *sizes))
     pixels = np.concatenate([pixels.reshape(-1) for pixels, _ in found])
     shares = np.concatenate([(numbers * weights[..., None]).reshape(-1, channels) for _, weights in found])
     z = add_rows(pixels, shares, math.prod(framed)).reshape(*framed, channels)
@@ -126,8 +127,6 @@ def _neighbours(u: Any, size: int, mode: str, padding: str, align: bool, order: 
     for k, weight in enumerate(WEIGHTS[mode]):
         for _ in range(order):
             weight = tuple(n * c for n, c in enumerate(weight))[1:]
-        if not weight:  # it does not change
-            continue
         pixel = first + (k - (len(WEIGHTS[mode]) - 1) // 2)
         if mode == "bicubic":
             pixel, _ = _inside(pixel, size, padding, align)
