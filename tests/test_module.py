@@ -329,6 +329,8 @@ def test_hooks_of_the_state() -> None:
     excuse.remove()
     found = model.load_state_dict(state, strict=False)
     assert str(found) == "IncompatibleKeys(missing_keys=['0.bias'], unexpected_keys=['0.old'])"
+    assert str(nn.Tanh().load_state_dict({"old": tg.ones(1)}, strict=False)).endswith("[], unexpected_keys=['old'])")
+    assert str(nn.PReLU().load_state_dict({}, strict=False)).endswith("(missing_keys=['weight'], unexpected_keys=[])")
     model.register_load_state_dict_post_hook(lambda module, keys: keys.missing_keys.append("more"))
     with pytest.raises(RuntimeError, match="missing: more"):
         model.load_state_dict(model.state_dict())
@@ -429,11 +431,16 @@ def test_backward_pre_hooks_replace_the_gradient_of_the_output() -> None:
     first.remove()
     layer(tg.ones(1, 2)).sum().backward()
     assert seen[3:] == [[[1.0]], [[10.0]]]
+    alone = nn.Tanh()
+    alone.register_full_backward_pre_hook(lambda m, grad_out: grad_out[0] * 10)  # a gradient in place of one
+    x = tg.zeros(1, 2, requires_grad=True)
+    alone(x).sum().backward()
+    assert x.grad.tolist() == [[10, 10]]
 
 
 def test_a_backward_hook_returns_as_many_gradients_as_it_got() -> None:
-    layer, x = nn.Bilinear(2, 2, 1), tg.ones(1, 2).requires_grad_()
-    layer.register_full_backward_hook(lambda m, grad_in, grad_out: grad_in[0])
+    layer, x = nn.Bilinear(2, 2, 1), tg.ones(2, 2).requires_grad_()
+    layer.register_full_backward_hook(lambda m, grad_in, grad_out: grad_in[0])  # which has two rows, and is one gradient
     with pytest.raises(RuntimeError, match="returned 1 gradients in place of 2"):
         layer(x, x).sum().backward()
 
@@ -485,6 +492,7 @@ def test_backward_hooks_of_several_inputs_and_outputs(tracked: tuple, reached: t
     layer.register_full_backward_pre_hook(lambda m, grad_output: times(10, grad_output))
     layer.register_full_backward_hook(lambda m, grad_input, grad_output: times(7, grad_input))
     outputs = layer(*inputs)
+    sum(outputs[k].sum() for k in range(3)).backward(retain_graph=True)  # of which nothing is left in the next pass
     for _ in range(2):
         calls.clear()
         found = tg.autograd.grad(loss(outputs), leaves, retain_graph=True)

@@ -35,8 +35,7 @@ def as_used(x: Tensor, node: Tensor) -> Tensor:
         used = before
     if used._requires_grad and not _required_grad(used, node.serial):
         used = wrap(used.array)
-    if used is not x:
-        node.inputs = tuple(used if y is x else y for y in node.inputs)
+    node.inputs = tuple(used if y is x else y for y in node.inputs)
     return used
 
 
