@@ -41,6 +41,7 @@ from tinygrad_edu.data import (
     read_idx,
 )
 from tinygrad_edu.serialization import FormatError
+from tinygrad_edu.trees import mapped
 
 MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
@@ -127,6 +128,9 @@ def test_order_does_not_depend_on_numbers_drawn_meanwhile() -> None:
 
 @given(n=st.integers(0, 20), size=st.integers(1, 5), drop=st.booleans(), workers=st.sampled_from([0, 2]))
 def test_streams(n: int, size: int, drop: bool, workers: int) -> None:
+    samples = DataLoader(Counting(n), None, num_workers=workers)
+    assert list(samples) == list(range(n))
+    assert len(samples) == n
     loader = DataLoader(Counting(n), size, drop_last=drop, num_workers=workers)
     batches = seen(loader)
     assert flat(batches) == list(range(n // size * size if drop else n))
@@ -204,6 +208,13 @@ def test_timeout() -> None:
         next(iter(DataLoader(Stuck(3), num_workers=1, timeout=0.05)))
     wait.set()
 
+    class Refusing(Numbers):
+        def __getitem__(self, index: int) -> int:
+            raise TimeoutError("the server did not answer")
+
+    with pytest.raises(TimeoutError, match="the server did not answer"):
+        next(iter(DataLoader(Refusing(3), num_workers=1)))
+
 
 def test_leaving_early_stops_reading() -> None:
     class Watched(Numbers):
@@ -215,6 +226,7 @@ def test_leaving_early_stops_reading() -> None:
 
     for batch in DataLoader(Watched(1000), 1, num_workers=2, prefetch_factor=3):
         if batch.item() == 9:
+            time.sleep(0.05)  # in which the workers read all that they may
             break
     assert Watched.asked <= 10 + 2 * 3
 
@@ -224,6 +236,12 @@ def test_batch_size_none_gives_samples() -> None:
     samples = list(DataLoader([(row, i) for i, row in enumerate(x)], batch_size=None))  # type: ignore[arg-type]
     assert [(row.tolist(), i) for row, i in samples] == [([0, 1], 0), ([2, 3], 1), ([4, 5], 2)]
     assert isinstance(samples[0][0], Tensor)
+
+
+def test_how_far_workers_read_ahead() -> None:
+    assert DataLoader(Numbers(3)).prefetch_factor is None
+    assert DataLoader(Numbers(3), num_workers=1, persistent_workers=True).prefetch_factor == 2
+    assert DataLoader(Numbers(3), num_workers=1, prefetch_factor=1).prefetch_factor == 1
 
 
 def test_samplers_and_collate_of_ones_own() -> None:
@@ -267,10 +285,13 @@ def test_orders_are_drawn_by_their_generator(make: Callable[[Generator], Any]) -
         ({"num_workers": 1.5}, "num_workers"),
         ({"timeout": -1}, "timeout"),
         ({"prefetch_factor": 2}, "prefetch_factor"),
+        ({"prefetch_factor": 0, "num_workers": 1}, "prefetch_factor"),
         ({"persistent_workers": True}, "persistent_workers"),
         ({"shuffle": True, "sampler": [1]}, "sampler"),
         ({"batch_sampler": [[1]], "batch_size": 2}, "batch_sampler"),
         ({"batch_sampler": [[1]], "shuffle": True}, "batch_sampler"),
+        ({"batch_sampler": [[1]], "sampler": [1]}, "batch_sampler"),
+        ({"batch_sampler": [[1]], "drop_last": True}, "batch_sampler"),
     ],
 )
 def test_refused_settings(settings: dict[str, Any], message: str) -> None:
@@ -303,6 +324,8 @@ def test_refused_data() -> None:
         DataLoader(Counting(3), sampler=[1])
     with pytest.raises(ValueError, match="IterableDataset"):
         DataLoader(Counting(3), batch_sampler=[[1]])
+    with pytest.raises(ValueError, match="batch_size, if it is not None, must be a whole number"):
+        DataLoader(Counting(3), 0)
     with pytest.raises(ValueError, match="num_samples must be a whole number, at least 1, not 0"):
         RandomSampler(Numbers(3), num_samples=0)
     with pytest.raises(ValueError, match="num_samples must be a whole number, at least 1, not 0"):
@@ -349,12 +372,13 @@ def test_collate_keeps_kinds() -> None:
     assert type(default_collate([OrderedDict(a=1)])) is OrderedDict
     assert default_collate([MappingProxyType({"a": 1})])["a"].tolist() == [1]
     assert type(default_convert(OrderedDict(a=np.ones(2)))["a"]) is Tensor
+    assert type(default_convert(Point(np.ones(2), 1)).x) is Tensor
 
 
 def test_collate_refuses() -> None:
     with pytest.raises(RuntimeError, match="equal numbers"):
         default_collate([(1, 2), (1,)])
-    with pytest.raises(TypeError, match="object"):
+    with pytest.raises(TypeError, match="cannot make a batch of object"):
         default_collate([object()])
     for make in (tg.ones, np.ones):
         with pytest.raises(RuntimeError, match=r"one shape, and here are \(2,\) and \(3,\).*pad_sequence"):
@@ -362,23 +386,34 @@ def test_collate_refuses() -> None:
 
 
 # -- datasets ------------------------------------------------------------------------------------------------------
-@given(n=st.integers(1, 30), size=st.integers(1, 7), seed=st.integers(0, 9))
-def test_batches_of_rows_are_the_samples(n: int, size: int, seed: int) -> None:
+class Backwards(BatchSampler):
+    """A batch sampler of one's own."""
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return map(list, map(reversed, super().__iter__()))
+
+
+HOW: list[Callable[[int, int], dict[str, Any]]] = [
+    lambda n, size: {"batch_size": size, "shuffle": True, "generator": Generator().manual_seed(n)},
+    lambda n, size: {"batch_size": None},
+    lambda n, size: {"batch_size": size, "collate_fn": len},
+    lambda n, size: {"batch_size": size, "sampler": range(n)[::-2]},
+    lambda n, size: {"batch_sampler": [[0], [n - 1, 0]]},
+    lambda n, size: {"batch_sampler": Backwards(range(n), size, False)},
+]
+
+
+@given(n=st.integers(1, 30), size=st.integers(1, 7), how=st.sampled_from(HOW))
+def test_batches_of_rows_are_the_samples(n: int, size: int, how: Callable[[int, int], dict[str, Any]]) -> None:
     """TensorDatasets are cut row-wise at once, also behind subsets; that must give what sample by sample gives."""
     dataset = TensorDataset(tg.rand(n, 2), tg.arange(n))
     part = Subset(Subset(dataset, list(range(n))[::-1]), list(range(0, n, 2)))
 
-    class Plain(Dataset):
-        def __len__(self) -> int:
-            return len(part)
+    def batches(of: Any) -> list[Any]:
+        return mapped(lambda x: x.tolist() if isinstance(x, Tensor) else x, [*DataLoader(of, **how(len(of), size))])
 
-        def __getitem__(self, i: int) -> Any:
-            return part[i]
-
-    loaders = [DataLoader(d, size, shuffle=True, generator=Generator().manual_seed(seed)) for d in (part, Plain())]
-    for (x, i), (other_x, other_i) in zip(*loaders, strict=True):
-        assert i.tolist() == other_i.tolist()
-        assert x.tolist() == other_x.tolist()
+    for each in (dataset, part):
+        assert batches(each) == batches([each[i] for i in range(len(each))])
 
 
 @given(n=st.integers(1, 30), size=st.integers(1, 7), drop=st.booleans(), wanted=st.integers(1, 70), again=st.booleans())
@@ -637,5 +672,7 @@ def test_datasets_and_loaders_say_what_they_are() -> None:
     assert repr(data.Subset(table, [1, 2])) == f"Subset(2 samples of {shown})"
     assert repr(table + table) == f"ConcatDataset(20 samples: {shown}, {shown})"
     assert repr(data.DataLoader(table, 4, shuffle=True)) == f"DataLoader({shown}, batch_size=4, RandomSampler)"
+    assert repr(data.DataLoader(table, None)) == f"DataLoader({shown}, batch_size=None, SequentialSampler)"
+    assert repr(data.DataLoader(Counting(2), 4)).endswith(", batch_size=4, streamed)")
     batches = data.BatchSampler(data.SequentialSampler(table), 2, False)
     assert repr(data.DataLoader(table, batch_sampler=batches)) == f"DataLoader({shown}, batch_size=None, BatchSampler)"

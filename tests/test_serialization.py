@@ -21,6 +21,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, dtypes, nn, optim, tensor
 from tinygrad_edu.serialization import FormatError
 
+from . import strict_cupy
+
 ARRAYS = st.sampled_from(dtypes.ALL).flatmap(lambda d: npst.arrays(d, npst.array_shapes(min_dims=0, min_side=0, max_side=3)))
 LEAVES = st.one_of(ARRAYS.map(tensor), st.none(), st.booleans(), st.integers(), st.floats(), st.text())
 KEYS = st.one_of(st.text(max_size=4), st.sampled_from(["a.b", "__metadata__"]), st.integers(-3, 3))
@@ -79,6 +81,30 @@ def test_model_and_optimizer_go_on_where_they_stopped(tmp_path: Path) -> None:
 def test_names_are_paths(tmp_path: Path) -> None:
     tg.save({"model": {"0.weight": tg.ones(2)}, "others": [1, tg.zeros(3)]}, tmp_path / "x")
     assert sorted(load_file(tmp_path / "x")) == ["model.0.weight", "others.1"]
+    tg.save([tg.ones(2)], tmp_path / "x")
+    assert list(load_file(tmp_path / "x")) == ["0"]
+    tg.save(tg.ones(2), tmp_path / "x")
+    assert list(load_file(tmp_path / "x")) == ["tensor"]
+
+
+def test_paths_that_are_the_same_name(tmp_path: Path) -> None:
+    a, b, c, d = map(tensor, range(4))
+    obj = {"a": {"b": a, "b_": b}, "a.b": c, "__metadata__": d}
+    tg.save(obj, tmp_path / "x")
+    assert same(tg.load(tmp_path / "x"), obj)
+
+
+def test_where_tensors_are_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strict_cupy.install(monkeypatch)
+    obj = {"a": tg.arange(3), "b": [tg.ones(1).cuda()]}
+    tg.save(obj, tmp_path / "x")
+    for where in ("cuda", {"cpu": "cuda:0"}, lambda t, place: t.to({"cpu": "cuda"}[place])):
+        held = tg.load(tmp_path / "x", map_location=where)
+        assert held["a"].is_cuda
+        assert held["b"][0].is_cuda
+        assert same({"a": held["a"].cpu(), "b": [held["b"][0].cpu()]}, {"a": obj["a"], "b": [tg.ones(1)]})
+    for where in (None, "cpu", {"cuda": "cuda:1"}):
+        assert same(tg.load(tmp_path / "x", map_location=where), {"a": obj["a"], "b": [tg.ones(1)]})
 
 
 def test_plain_safetensors(tmp_path: Path) -> None:
@@ -124,11 +150,14 @@ def test_failing_save_leaves_the_old_file_whole(
     before = (tmp_path / "x").read_bytes()
 
     def fail(*args: Any) -> None:
+        if failing == "fsync":
+            assert os.fstat(args[0]).st_size > 0  # all of it was handed on before
         raise error
 
     monkeypatch.setattr(os, failing, fail)
-    with pytest.raises(type(error)):
-        tg.save([tg.ones(5)], tmp_path / "x")
+    for name in ("x", "new"):
+        with pytest.raises(type(error)):
+            tg.save([tg.ones(5)], tmp_path / name)
     assert (tmp_path / "x").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 

@@ -75,7 +75,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            temporary.unlink()
         if isinstance(error, OSError):  # it names the temporary file, of which nobody knows
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
@@ -144,7 +144,7 @@ def _array(name: str, entry: dict[str, Any]) -> np.ndarray:
 def _pack(value: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
     """The JSON plan of a value; its tensors are put into `tensors`."""
     if isinstance(value, Tensor | np.ndarray):
-        array = (value if isinstance(value, Tensor) else as_tensor(value)).numpy(force=True)
+        array = as_tensor(value).numpy(force=True)
         key = path or "tensor"
         while key in tensors or key == "__metadata__":  # {"a": {"b": t}, "a.b": u}, or safetensors' own name
             key += "_"

@@ -175,7 +175,7 @@ class DataLoader:
         if sampler is None and not streamed:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.sampler = sampler
-        if batch_sampler is None and batch_size is not None and not streamed:
+        if batch_size is not None and not streamed:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)  # type: ignore[arg-type]
         self.batch_sampler = batch_sampler
         batched = batch_size is not None or batch_sampler is not None
@@ -212,7 +212,7 @@ class DataLoader:
 
     def _takes_rows(self, dataset: Any) -> bool:
         """Whether a batch is rows of tensors, which need not be taken one by one and put together again."""
-        rows = isinstance(dataset, TensorDataset) and type(dataset).__getitem__ is TensorDataset.__getitem__
+        rows = getattr(type(dataset), "__getitem__", None) is TensorDataset.__getitem__
         return rows and self.collate_fn is default_collate
 
     def _run(self, jobs: Iterator[Any], fetch: Callable[[Any], Any]) -> Iterator[Any]:
