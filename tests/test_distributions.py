@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 from unittest import mock
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 import tinygrad_edu as tg
+from tinygrad_edu import Tensor, nn, optim, tensor
 from tinygrad_edu import distributions as D
-from tinygrad_edu import nn, optim, tensor
 from tinygrad_edu.distributions import gamma
 from tinygrad_edu.errors import GraphError
 from tinygrad_edu.testing import gradcheck
+
+from . import strict_cupy
 
 N = 20_000
 LOC, SCALE = tensor([0.5, -2.0], dtype="float64"), tensor([0.3, 1.5], dtype="float64")
@@ -332,6 +335,104 @@ def test_transforms_refuse() -> None:
         flow.mean  # noqa: B018
     with pytest.raises(NotImplementedError, match="Transform has no _inverse"):
         D.Transform().inv(tensor(1.0))
+
+
+# -- every distribution ------------------------------------------------------------------------------------------------
+POSITIVE, SHARES = {"loc": [0.5, 2.0], "scale": [0.5, 2.0]}, [[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]
+EVERY: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("Normal", "LogNormal", "Laplace", "Cauchy", "Gumbel"), POSITIVE),
+    **{key: {"scale": [0.5, 2.0]} for key in ("HalfNormal", "HalfCauchy")},
+    **{key: {"rate": [0.5, 2.0]} for key in ("Exponential", "Poisson")},
+    "Uniform": {"low": [0.0, 1.0], "high": [2.0, 1.5]},
+    **{key: {"concentration": [0.5, 2.0], "rate": [1.5, 2.0]} for key in ("Gamma", "InverseGamma")},
+    "Chi2": {"df": [0.5, 2.0]},
+    **{key: {"concentration1": [0.5, 2.0], "concentration0": [1.5, 2.0]} for key in ("Beta", "Kumaraswamy")},
+    "StudentT": {"df": [0.5, 2.0], **POSITIVE},
+    "Pareto": {"scale": [0.5, 2.0], "alpha": [3.0, 2.0]},
+    "Weibull": {"scale": [0.5, 2.0], "concentration": [3.0, 2.0]},
+    "VonMises": {"loc": [0.5, 2.0], "concentration": [3.0, 2.0]},
+    "Dirichlet": {"concentration": SHARES},
+    **{key: {"probs": [0.3, 0.8]} for key in ("Bernoulli", "Geometric")},
+    **{key: {"total_count": [4.0, 4.0], "probs": [0.3, 0.8]} for key in ("Binomial", "NegativeBinomial")},
+    **{key: {"probs": SHARES} for key in ("Categorical", "OneHotCategorical", "OneHotCategoricalStraightThrough")},
+    "Multinomial": {"total_count": 3, "probs": SHARES},
+    "RelaxedBernoulli": {"temperature": 0.3, "probs": [0.3, 0.8]},
+    "RelaxedOneHotCategorical": {"temperature": 0.3, "probs": SHARES},
+    "Normal of a number": {"loc": 0.3, "scale": [0.5, 2.0]},
+    "NegativeBinomial of a number": {"total_count": 2.3, "probs": [0.3, 0.8]},
+    "MultivariateNormal": {"loc": [0.5, 2.0], "scale_tril": [[2.0, 0.0], [0.6, 0.5]]},
+    "LowRankMultivariateNormal": {"loc": [0.5, 2.0], "cov_factor": [[1.0], [0.5]], "cov_diag": [0.5, 2.0]},
+}
+EVERY |= {
+    f"{name} of logits": {k: x for k, x in given.items() if k != "probs"} | {"logits": np.log(given["probs"]).tolist()}
+    for name, given in EVERY.items()
+    if "probs" in given
+}
+every = pytest.mark.parametrize("name", EVERY)
+
+
+def made(name: str, changed: dict[str, Any], validate_args: bool | None = None, **how: Any) -> Any:
+    """One of EVERY; its lists become tensors."""
+    given = {k: tensor(x, **how) if isinstance(x, list) else x for k, x in {**EVERY[name], **changed}.items()}
+    return getattr(D, name.split()[0])(**given, validate_args=validate_args)
+
+
+def test_every_kind_is_among_them() -> None:
+    found = {name for name, kind in vars(D).items() if isinstance(kind, type) and issubclass(kind, D.Distribution)}
+    others = {"Distribution", "Independent", "MixtureSameFamily", "TransformedDistribution"}
+    assert found == {name.split()[0] for name in EVERY} | others
+
+
+@every
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize(("dtype", "default"), [("float32", "float64"), ("float64", "float32")])
+def test_what_is_told_is_of_the_parameters_dtype_and_device(
+    name: str, device: str, dtype: str, default: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict_cupy.install(monkeypatch)
+    tg.set_default_dtype(default)
+    try:
+        d = made(name, {}, dtype=dtype, device=device)
+        for k, x in EVERY[name].items():
+            same = getattr(d, k).log_softmax(-1) if k == "logits" and "Categorical" in name else getattr(d, k)
+            found = same.tolist() if isinstance(same, Tensor) else same
+            np.testing.assert_allclose(found, x, rtol=1e-6 if dtype == "float32" else 1e-12)
+        told = {"sample": d.sample((5,))}
+        for what, get in {
+            **{what: lambda what=what: getattr(d, what) for what in ("mean", "mode", "variance", "stddev")},
+            **{what: lambda what=what: getattr(d, what)(told["sample"]) for what in ("log_prob", "cdf")},
+            "icdf": lambda: d.icdf(tg.full_like(told["sample"], 0.5)),
+            "entropy": lambda: d.entropy(),
+            "all values": lambda: d.enumerate_support(),
+            "all values for all": lambda: d.enumerate_support(expand=False),
+        }.items():
+            with contextlib.suppress(NotImplementedError):
+                told[what] = get()
+        classes = ("sample", "mode", "all values", "all values for all") if name.startswith("Categorical") else ()
+        assert {k: str(x.dtype) for k, x in told.items()} == {k: "int64" if k in classes else dtype for k in told}
+        assert all(x.device.type == device for x in told.values())
+        if "all values" in told:
+            values, few = told["all values"], told["all values for all"]
+            assert values.shape[1:] == d.batch_shape + d.event_shape
+            assert few.shape == (len(values), *(1 for _ in d.batch_shape), *d.event_shape)
+            assert tg.equal(few.expand(values.shape), values)
+    finally:
+        tg.set_default_dtype("float32")
+
+
+@every
+def test_parameters_that_are_nan_are_named_unless_nobody_looks(name: str) -> None:
+    for k, x in EVERY[name].items():
+        if isinstance(x, list):
+            wrong = {k: np.full_like(x, math.nan).tolist()}
+            with pytest.raises(ValueError, match=rf": .*\b{k}\b.* must be|must be .*\b{k}\b"):
+                made(name, wrong)
+            assert getattr(made(name, wrong, validate_args=False), k).isnan().any()
+            try:
+                D.Distribution.set_default_validate_args(False)
+                assert getattr(made(name, wrong), k).isnan().any()
+            finally:
+                D.Distribution.set_default_validate_args(True)
 
 
 # -- distributions that SciPy has not ----------------------------------------------------------------------------------

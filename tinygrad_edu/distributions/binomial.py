@@ -11,7 +11,6 @@ from ..ops.random import binomial
 from ..tensor import Tensor
 from . import constraints
 from .coin import Coin
-from .distribution import together
 
 
 class Binomial(Coin):
@@ -29,10 +28,7 @@ class Binomial(Coin):
     arg_constraints = {"total_count": constraints.nonnegative_integer, **Coin.arg_constraints}
 
     def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        (self.total_count,) = together(total_count)
-        super().__init__(probs, logits, validate_args, self.total_count.shape)
-        self.total_count = self.total_count.type_as(getattr(self, self.parameters[0])).expand(self.batch_shape)
-        self.parameters = ("total_count", *self.parameters)
+        super().__init__(probs, logits, validate_args, total_count)
 
     support = property(lambda self: constraints.integer_interval(0, self.total_count))
 

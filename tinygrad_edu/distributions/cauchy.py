@@ -40,6 +40,6 @@ class Cauchy(LocScale):
         """loc + scale·tan(π·(p - 1/2))"""
         return self.loc + self.scale * (math.pi * (value - 0.5)).tan()
 
-    mean = property(lambda self: full_like(self.loc, math.nan, requires_grad=False))
+    mean = property(lambda self: full_like(self.loc, math.nan))
     mode = property(lambda self: self.loc)
-    variance = property(lambda self: full_like(self.loc, math.inf, requires_grad=False))
+    variance = property(lambda self: full_like(self.loc, math.inf))

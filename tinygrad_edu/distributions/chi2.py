@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from . import constraints
-from .distribution import together
 from .gamma import Gamma
 
 
@@ -22,7 +21,6 @@ class Chi2(Gamma):
     arg_constraints = {"df": constraints.positive}
 
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
-        (df,) = together(df)
         super().__init__(df / 2, 0.5, validate_args)
 
     df = property(lambda self: 2 * self.concentration)

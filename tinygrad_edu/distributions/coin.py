@@ -8,7 +8,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from . import constraints
-from .distribution import Distribution, lazy_property, one_of
+from .distribution import Distribution, lazy_property, one_of, together
 
 
 class Coin(Distribution):
@@ -17,18 +17,19 @@ class Coin(Distribution):
     Args:
         probs: between 0 and 1.
         logits: log(probs / (1 - probs)), in place of probs.
-        shape: of the batch, if it is larger than that of the probabilities.
+        total_count: how many trials there are, or failures, if that is a parameter, too.
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
 
-    def __init__(self, probs: Any, logits: Any, validate_args: bool | None, shape: tuple[int, ...] = ()) -> None:
+    def __init__(self, probs: Any, logits: Any, validate_args: bool | None, total_count: Any = None) -> None:
         given = one_of(type(self).__name__, probs, logits)
-        given = given.expand(np.broadcast_shapes(given.shape, shape))
-        if logits is None:
-            self.probs, self.parameters = given, ("probs",)
-        else:
-            self.logits, self.parameters = given, ("logits",)
+        self.parameters = ("probs",) if logits is None else ("logits",)
+        if total_count is not None:
+            count, given = together(total_count, given)
+            self.total_count = count.type_as(given)
+            self.parameters = ("total_count", *self.parameters)
+        setattr(self, self.parameters[-1], given)
         super().__init__(given.shape, validate_args=validate_args)
 
     @lazy_property

@@ -200,11 +200,16 @@ class lazy_property:
         return found
 
 
-def together(*parameters: Any) -> tuple[Tensor, ...]:
-    """Parameters as tensors of one shape; Python's numbers take the dtype and device of the tensors beside them."""
+def beside(*parameters: Any) -> list[Tensor]:
+    """Parameters as tensors; Python's numbers take the dtype and device of the tensors beside them."""
     like = next((x for x in parameters if isinstance(x, Tensor)), None)
     how = {"dtype": get_default_dtype()} if like is None else {"dtype": like.dtype, "device": like.device}
-    return broadcast_tensors(*[x if isinstance(x, Tensor) else tensor(x, **how) for x in parameters])
+    return [x if isinstance(x, Tensor) else tensor(x, **how) for x in parameters]
+
+
+def together(*parameters: Any) -> tuple[Tensor, ...]:
+    """The same, of one shape."""
+    return broadcast_tensors(*beside(*parameters))
 
 
 def inside(x: Tensor) -> Tensor:

@@ -53,5 +53,5 @@ class HalfCauchy(Distribution):
         """scale·tan(π·p / 2)"""
         return self._both_sides.icdf((value + 1) / 2)
 
-    mean = variance = property(lambda self: full_like(self.scale, math.inf, requires_grad=False))
+    mean = variance = property(lambda self: full_like(self.scale, math.inf))
     mode = property(lambda self: 0 * self.scale.detach())

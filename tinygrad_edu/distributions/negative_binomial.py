@@ -10,7 +10,6 @@ from ..ops.random import poisson
 from ..tensor import Tensor
 from . import constraints
 from .coin import Coin
-from .distribution import together
 from .gamma import log_gamma
 
 
@@ -29,11 +28,7 @@ class NegativeBinomial(Coin):
     support = constraints.nonnegative_integer
 
     def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        (self.total_count,) = together(total_count)
-        super().__init__(probs, logits, validate_args, self.total_count.shape)
-        given = getattr(self, self.parameters[0])
-        self.total_count = self.total_count.type_as(given).expand(self.batch_shape)
-        self.parameters = ("total_count", *self.parameters)
+        super().__init__(probs, logits, validate_args, total_count)
         self._require("probs", self.probs, self.probs < 1, "less than 1")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:

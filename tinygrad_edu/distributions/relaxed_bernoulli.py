@@ -9,7 +9,7 @@ from ..ops.random import rand
 from ..tensor import Tensor
 from . import constraints
 from .coin import Coin
-from .distribution import inside, together
+from .distribution import beside, inside
 
 
 class RelaxedBernoulli(Coin):
@@ -28,8 +28,9 @@ class RelaxedBernoulli(Coin):
     support = constraints.unit_interval
 
     def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        (self.temperature,) = together(temperature)
         super().__init__(probs, logits, validate_args)
+        given = getattr(self, self.parameters[0])
+        self.temperature = beside(temperature, given)[0].type_as(given)
         self._require("temperature", self.temperature, self.temperature > 0, "greater than 0")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:

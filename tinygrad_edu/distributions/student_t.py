@@ -60,4 +60,4 @@ class StudentT(Distribution):
     def variance(self) -> Tensor:
         """scale²·df / (df - 2); ∞ up to df = 2, and none up to df = 1."""
         finite = self.scale**2 * self.df / where(self.df > 2, self.df - 2, 1.0)
-        return where(self.df > 2, finite, where(self.df > 1, math.inf, math.nan))
+        return where(self.df > 1, where(self.df > 2, finite, math.inf), math.nan)
