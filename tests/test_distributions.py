@@ -295,6 +295,33 @@ def test_constraints(constraint: Any, words: str, inside: list, outside: list) -
     assert not constraint.check(tensor(outside)).any() or "lower" in words
 
 
+def test_a_constraint_and_a_vector_of_ones_own() -> None:
+    class Even(D.constraints.Constraint):
+        event_dim = 1
+
+    assert (str(Even()), Even().words) == ("even()", "in even()")
+    assert str(D.constraints.nonnegative) == "greater_than_eq(lower_bound=0.0)"
+    with pytest.raises(NotImplementedError, match=r"Even has no check\(value\)"):
+        Even().check(tg.ones(2))
+
+    class Pair(D.Distribution):
+        def __init__(self, validate_args: bool | None = None) -> None:
+            super().__init__((4,), (2,), validate_args)
+
+        @D.constraints.dependent_property
+        def support(self) -> Any:
+            return D.constraints.real_vector
+
+        def sample(self, sample_shape: Any = ()) -> tg.Tensor:
+            return tg.ones(*sample_shape, 4, 2)
+
+    flow = D.TransformedDistribution(Pair(), D.ExpTransform())
+    assert flow.sample((3,)).shape == (3, 4, 2)
+    assert D.Independent(Pair(), 1).sample().shape == (4, 2)
+    assert Pair().support is D.constraints.real_vector
+    assert str(D.Independent(D.Normal(tg.zeros(2), 1.0), 1)) == "Independent(Normal(loc: (2,), scale: (2,)), 1)"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_draws_near_the_ends_have_a_finite_density(dtype: str) -> None:
     c = tensor(0.01, dtype=dtype)
@@ -421,6 +448,21 @@ def test_what_is_told_is_of_the_parameters_dtype_and_device(
 
 
 @every
+def test_values_that_cannot_be_are_refused(name: str) -> None:
+    d = made(name, {})
+    x = d.sample((2,))
+    wrong = x - 5 if name.startswith("Categorical") else x * math.nan
+    for ask in (d.log_prob, d.cdf):
+        with contextlib.suppress(NotImplementedError):
+            with pytest.raises(ValueError, match="the value must be"):
+                ask(wrong)
+            with pytest.raises(TypeError, match=r"the value must be a tensor, not .*: write tensor\("):
+                ask(x.tolist())
+            with pytest.raises(ValueError, match="has no probability for a value of shape"):
+                ask(tg.zeros(7, 5, dtype=x.dtype))
+
+
+@every
 def test_parameters_that_are_nan_are_named_unless_nobody_looks(name: str) -> None:
     for k, x in EVERY[name].items():
         if isinstance(x, list):
@@ -451,6 +493,12 @@ def test_kumaraswamy() -> None:
     ):  # fmt: skip
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=2e-3)
     assert mine.mode[0].isnan()
+    for a, b in ((1.0, 1.0), (1.0, 2.5), (2.5, 1.0), (0.5, 1.0), (1.0, 0.5)):  # then it is a beta distribution
+        for x in (0.0, 0.3, 1.0):
+            expected = D.Beta(a, b).log_prob(tensor(x, dtype="float64"))
+            assert D.Kumaraswamy(a, b).log_prob(tensor(x, dtype="float64")).item() == pytest.approx(expected.item(), abs=1e-12)
+    assert D.Kumaraswamy(tensor([1.0, 2.0]), tensor([2.0, 1.0])).mode.tolist() == [0, 1]
+    assert D.Kumaraswamy(tensor([0.5, 2.0]), tensor([2.0, 0.5])).mode.isnan().all()
     best = mine.mode[1].expand(2)
     assert all(mine.log_prob(best)[1] > mine.log_prob(best + step)[1] for step in (-1e-3, 1e-3))
 
@@ -743,6 +791,7 @@ def test_shapes(sample: list[int], batch: list[int]) -> None:
         D.MultivariateNormal(tg.zeros(*batch, 2), tg.eye(2)),
         D.Independent(D.Laplace(tg.zeros(*batch, 2), 1.0), 1),
         D.MixtureSameFamily(D.Categorical(tg.ones(3)), D.Normal(tg.zeros(*batch, 3), 1.0)),
+        D.MixtureSameFamily(D.Categorical(tg.ones(3)), D.Dirichlet(tg.ones(*batch, 3, 2))),
         D.Dirichlet(tg.ones(*batch, 3)),
         D.Binomial(4, tg.full((*batch,), 0.5)),
         D.TransformedDistribution(D.Normal(tg.zeros(*batch, 2), 1.0), D.AffineTransform(tg.zeros(2), 2.0, event_dim=1)),
@@ -806,6 +855,16 @@ def test_all_values() -> None:
         (lambda: D.RelaxedOneHotCategorical(-1.0, tg.ones(2)), "RelaxedOneHotCategorical: temperature must be greater than 0"),
         (lambda: D.LowRankMultivariateNormal(tg.zeros(3), tg.zeros(2, 1), tg.ones(3)), r"cov_factor \(\.\.\., n, rank\)"),
         (lambda: D.LowRankMultivariateNormal(tg.zeros(2), tg.zeros(2, 1), tg.zeros(2)), "cov_diag must be greater than 0"),
+        (lambda: D.MultivariateNormal(tensor(1.0), tg.eye(1)), r"loc must be \(\.\.\., n\)"),
+        (lambda: D.MultivariateNormal(tg.zeros(2), scale_tril=tg.ones(2)), r"the matrix \(\.\.\., n, n\)"),
+        (lambda: D.LowRankMultivariateNormal(tg.zeros(2), tg.ones(2), tg.ones(2)), r"cov_factor \(\.\.\., n, rank\)"),
+        (lambda: D.MixtureSameFamily(D.Categorical(tg.ones(3)), D.Normal(tg.zeros(2), 1.0)), "does not fit components"),
+        (lambda: D.MixtureSameFamily(D.Categorical(tg.ones(2, 3)), D.Normal(tg.zeros(3), 1.0)), "does not fit components"),
+        (lambda: D.MixtureSameFamily(D.Categorical(tg.ones(2, 3)), D.Normal(tg.zeros(4, 3), 1.0)), "does not fit components"),
+        (
+            lambda: D.kl_divergence(D.MultivariateNormal(tg.zeros(2), tg.eye(2)), D.MultivariateNormal(tg.zeros(3), tg.eye(3))),
+            "vectors of 2 and of 3 numbers",
+        ),
         (lambda: D.Independent(D.Normal(0.0, 1.0), 1), r"a batch of shape \(\) has no 1 last dims"),
     ],
 )
@@ -817,8 +876,8 @@ def test_refused(make: Any, message: str) -> None:
 def test_refused_kinds() -> None:
     with pytest.raises(TypeError, match=r"write \(5,\)"):
         D.Normal(0.0, 1.0).sample(5)
-    with pytest.raises(TypeError, match="the value must be a tensor"):
-        D.Normal(0.0, 1.0).log_prob(0.5)
+    with pytest.raises(TypeError, match="the choice is a Categorical, not Normal"):
+        D.MixtureSameFamily(D.Normal(tg.zeros(3), 1.0), D.Normal(tg.zeros(3), 1.0))
     with pytest.raises(NotImplementedError, match="Poisson has no entropy"):
         D.Poisson(1.0).entropy()
     with pytest.raises(AttributeError, match="Wishart"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 from unittest import mock
@@ -240,6 +241,63 @@ def test_which_parameters_and_values_are_possible(case: tuple) -> None:
         assert independent.support.event_dim == len(independent.event_shape)
 
 
+# Where cases meet: parameters, and values at the ends of what is possible.
+ENDS: list[tuple[str, dict[str, list], list[float]]] = [
+    *((name, {"scale": [1.0, 2.0]}, [0.0]) for name in ("HalfNormal", "HalfCauchy")),
+    ("Exponential", {"rate": [1.0, 2.0]}, [0.0]),
+    ("Uniform", {"low": [0.0, 0.0], "high": [2.0, 2.0]}, [0.0, 2.0]),
+    ("Pareto", {"scale": [2.0] * 5, "alpha": [0.5, 1.0, 1.5, 2.0, 3.0]}, [2.0]),
+    ("Beta", {"concentration1": [0.5, 1.0, 2.0], "concentration0": [2.0, 1.0, 0.5]}, [0.0, 1.0]),
+    ("Gamma", {"concentration": [0.5, 1.0, 2.0], "rate": [1.0, 1.0, 1.0]}, [0.0]),
+    ("Dirichlet", {"concentration": [[[0.5, 2.0, 1.0], [1.5, 1.9, 1.1]], [[1.0, 1.5, 0.2], [0.2, 0.3, 0.9]]]}, []),
+    ("InverseGamma", {"concentration": [0.5, 1.0, 1.5, 2.0, 3.0], "rate": [1.0, 1.0, 1.0, 2.0, 2.0]}, []),
+    ("StudentT", {"df": [0.5, 1.0, 1.5, 2.0, 3.0]}, []),
+    ("Binomial", {"total_count": [4.0] * 4, "probs": [0.0, 1.0, 0.2, 0.5]}, [0.0, 4.0]),
+    ("Geometric", {"probs": [1.0, 0.5]}, [0.0, 1.0]),
+    ("Poisson", {"rate": [0.0, 1.0]}, [0.0, 1.0]),
+    ("NegativeBinomial", {"total_count": [1.0, 2.0], "probs": [0.0, 0.5]}, [0.0, 1.0]),
+]
+
+
+@pytest.mark.parametrize("case", ENDS, ids=lambda case: case[0])
+def test_where_cases_meet(case: tuple) -> None:
+    name, parameters, ends = case
+    found: list[dict[str, np.ndarray]] = [{}, {}]
+    for library, told in zip((tg, torch), found, strict=True):
+        made = getattr(library.distributions, name)(
+            **{k: library.tensor(x, dtype=library.float64) for k, x in parameters.items()}
+        )
+        values = [library.full(made.batch_shape, end, dtype=library.float64) for end in ends]
+        for what in ("mean", "mode", "variance", "log_prob", "cdf"):
+            with contextlib.suppress(NotImplementedError):
+                for i, value in enumerate(values if what in ("log_prob", "cdf") else [None]):
+                    told[f"{what} {i}"] = (getattr(made, what) if value is None else getattr(made, what)(value)).numpy()
+    mine, theirs = found
+    for what in mine.keys() & theirs.keys():
+        np.testing.assert_allclose(mine[what], theirs[what], rtol=1e-10, atol=1e-12, err_msg=what)
+
+
+@pytest.mark.parametrize("name", ["Normal", "Categorical", "Dirichlet"])
+@pytest.mark.parametrize("dims", [0, 1, 2])
+def test_dims_of_a_batch_as_an_event(name: str, dims: int) -> None:
+    parameters = {
+        "Normal": (VALUES[0], np.exp(VALUES[1])),
+        "Categorical": (positive(2, 3, 5),),
+        "Dirichlet": (positive(2, 3, 5),),
+    }
+    values = {"Normal": VALUES, "Categorical": CLASS[:, :, None], "Dirichlet": rng.dirichlet(np.ones(5), (4, 2, 3))}
+    told = []
+    for library in (tg, torch):
+        kinds = library.distributions
+        base = getattr(kinds, name)(*map(library.tensor, parameters[name]))
+        made, x = kinds.Independent(base, dims), library.tensor(values[name])
+        wide = made.expand((5, *made.batch_shape))
+        told.append([made.log_prob(x), made.entropy(), wide.entropy(), made.mean, made.variance, made.support.check(x)])
+        told[-1] += [library.tensor([*each.batch_shape, -1, *each.event_shape]) for each in (made, wide)]
+    for mine, theirs in zip(*told, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-9)
+
+
 @pytest.mark.parametrize("c", [1e-3, 0.1, 0.9, 2.0, 30.0, 1e4])
 def test_gradients_through_draws_of_gamma_distributions(c: float) -> None:
     """PyTorch's derivatives of the draws that it makes, which are approximations of three digits where numbers are not extreme."""
@@ -316,6 +374,51 @@ def test_a_choice_that_all_mixtures_share() -> None:
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-10)
 
 
+def turned(t: Any, T: Any) -> Any:
+    """A transform of vectors."""
+
+    class Turned(T.Transform):
+        domain = codomain = t.distributions.constraints.real_vector
+        bijective = True
+
+        def _call(self, x: Any) -> Any:
+            return 2 * x.flip(-1)
+
+        def _inverse(self, y: Any) -> Any:
+            return y.flip(-1) / 2
+
+        def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+            return math.log(2) * x.shape[-1] + 0 * x.sum(-1)
+
+    return Turned()
+
+
+def folded(t: Any, T: Any) -> Any:
+    """A transform of vectors into matrices."""
+
+    class Folded(T.Transform):
+        domain = t.distributions.constraints.real_vector
+        codomain = t.distributions.constraints.independent(t.distributions.constraints.real, 2)
+        bijective = True
+
+        def _call(self, x: Any) -> Any:
+            return x.unsqueeze(-1)
+
+        def _inverse(self, y: Any) -> Any:
+            return y.squeeze(-1)
+
+        def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+            return 0 * x.sum(-1)
+
+        def forward_shape(self, shape: Any) -> Any:
+            return (*shape, 1)
+
+        def inverse_shape(self, shape: Any) -> Any:
+            return shape[:-1]
+
+    return Folded()
+
+
 # Made of a library's transforms: T.
 TRANSFORMS: dict[str, Any] = {
     "exp": lambda t, T: T.ExpTransform(),
@@ -328,6 +431,9 @@ TRANSFORMS: dict[str, Any] = {
     "composed": lambda t, T: T.ComposeTransform([T.AffineTransform(0.5, 2.0), T.TanhTransform()]),
     "of vectors": lambda t, T: [T.ComposeTransform([T.AffineTransform(t.ones(3), 2.0, event_dim=1), T.SigmoidTransform()])],
     "identity": lambda t, T: T.identity_transform,
+    "turned": turned,
+    "turned back": lambda t, T: [T.SigmoidTransform(), turned(t, T).inv],
+    "folded": lambda t, T: [T.AffineTransform(0.5, 2.0), turned(t, T), folded(t, T), T.ExpTransform()],
 }
 
 
@@ -342,12 +448,22 @@ def test_transforms(name: str) -> None:
         whole = kinds.transforms.ComposeTransform(made) if isinstance(made, list) else made
         y = whole(p[2])
         distribution = kinds.TransformedDistribution(kinds.Normal(p[0], p[1]), made)
-        found = [y, whole.inv(y), whole.log_abs_det_jacobian(p[2], y), distribution.log_prob(y)]
+        event = kinds.TransformedDistribution(kinds.Independent(kinds.Normal(p[0], p[1]), 1), made)
+        found = [y, whole.inv(y), whole.log_abs_det_jacobian(p[2], y), distribution.log_prob(y), event.log_prob(y)]
+        found.append(whole.inv.log_abs_det_jacobian(y, p[2]))
         if not distribution.event_shape:
             found += [distribution.icdf(library.full_like(p[2], 0.3)), distribution.cdf(y)]
         gradients = library.autograd.grad(sum((x**2).sum() for x in found), p)
         wide = distribution.expand((4, 2, 3)[: 3 - whole.codomain.event_dim])
-        shapes = [distribution.batch_shape, distribution.event_shape, wide.rsample((5,)).shape]
+        shapes = [
+            distribution.batch_shape,
+            distribution.event_shape,
+            wide.rsample((5,)).shape,
+            event.batch_shape,
+            event.event_shape,
+        ]
+        shapes += [whole.forward_shape((5, 2, 3)), whole.inverse_shape(y.shape)]
+        shapes += [whole.inv.forward_shape(y.shape), whole.inv.inverse_shape((5, 2, 3))]
         dims = [whole.domain.event_dim, whole.codomain.event_dim, whole.inv.domain.event_dim]
         return [*(x.detach().numpy() for x in (*found, *gradients)), *map(tuple, shapes), dims]
 

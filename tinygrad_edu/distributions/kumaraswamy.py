@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..ops.arithmetic import xlogy
 from ..ops.indexing import where
 from ..ops.random import rand
 from ..tensor import Tensor
@@ -37,8 +38,8 @@ class Kumaraswamy(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log(a·b) + (a - 1)·log x + (b - 1)·log(1 - x^a)"""
-        a, b, log_x = self.concentration1, self.concentration0, self._validate_sample(value).log()
-        return (a * b).log() + (a - 1) * log_x + (b - 1) * (-(a * log_x).expm1()).log()
+        a, b, x = self.concentration1, self.concentration0, self._validate_sample(value)
+        return (a * b).log() + xlogy(a - 1, x) + xlogy(b - 1, -(a * x.log()).expm1())
 
     def entropy(self) -> Tensor:
         """1 - 1 / b + (1 - 1 / a)·(ψ(b + 1) + γ) - log(a·b), with Euler's constant γ = 0.577 ..."""
