@@ -329,7 +329,7 @@ def _in_float16(x: Any) -> bool:
     """Whether float16 holds an operation's input exactly; of tensors beside those of float16, only a single number may be of another dtype."""
     if isinstance(x, Tensor):
         return x.ndim > 0 or x.dtype == float16
-    return x is None or (abs(x) <= LARGEST[float16] and float(float16.type(x)) == x) or abs(x) == math.inf
+    return (abs(x) <= LARGEST[float16] and float(float16.type(x)) == x) or abs(x) == math.inf
 
 
 @op(dx=lambda g, z, x, dtype: _cast(g, dtype=x.dtype))
