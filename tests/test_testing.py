@@ -65,6 +65,7 @@ def test_reports_the_worst_element() -> None:
     assert "1 of its 3 elements" in message
     backward, numeric = map(float, re.findall(r"gives? (-?\d+\.?\d*)", message))
     assert backward / numeric == pytest.approx(7 / 6)
+    assert "times" not in message, "the others are right"
     assert not gradcheck(square, w, raise_exception=False)
 
 
@@ -223,6 +224,7 @@ def test_large_numbers_are_moved_by_more() -> None:
 def test_elements_that_share_a_place_are_refused() -> None:
     with pytest.raises(GraphError, match=r"share their places in memory.*Call clone\(\)"):
         gradcheck(tg.exp, tensor([[1.0]], dtype="float64").expand(3, 2).requires_grad_())
+    assert gradcheck(tg.exp, tensor([1.0], dtype="float64").expand(1, 1).requires_grad_())
 
 
 def test_outputs_that_depend_on_values_are_refused() -> None:
@@ -313,7 +315,24 @@ def test_finds_a_wrong_second_derivative() -> None:
         gradgradcheck(my_cube, x)
     assert gradgradcheck(lambda x: x**3, x)
     assert gradgradcheck(lambda x: x * 2, x), "linear: only the gradient of the incoming gradient is there"
-    assert gradgradcheck(lambda x: x**3, x, variable(1.0, 2.0)), "with grad_outputs given"
+    got = []
+
+    @op(dx=lambda g, z, x: got.append(g.tolist()) or 3 * g)
+    def my_triple(x):
+        """z = 3·x;  ∂x = 3·g"""
+        return 3 * x
+
+    assert gradgradcheck(my_triple, x, variable(4.0, 7.0)), "with grad_outputs given"
+    assert got[0] == [4, 7]
+
+    @op(dx=lambda g, z, x: 3 * (g.detach() if isinstance(g, Tensor) else g))
+    def my_constant_triple(x):
+        """z = 3·x;  ∂x = 3·g, without g's history"""
+        return 3 * x
+
+    assert gradcheck(my_constant_triple, x)
+    with pytest.raises(GradcheckError, match=r"input 1, grad_outputs\[0\]"):
+        gradgradcheck(my_constant_triple, x)
 
 
 def test_says_what_it_needs() -> None:

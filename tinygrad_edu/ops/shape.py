@@ -98,8 +98,11 @@ def broadcast_to(x: Any, *, shape: Any) -> Any:
 
     z[i, j] = x[j];  ∂x = Σ g over what was repeated
     """
+    before = len(shape) - x.ndim
+    if tuple(shape) == (1,) * before + x.shape:  # nothing is repeated, so it can be written to
+        return x[(None,) * before + (...,)]
     try:
-        return x[...] if x.shape == tuple(shape) else np.broadcast_to(x, shape)  # NumPy's is read-only
+        return np.broadcast_to(x, shape)
     except ValueError:
         raise ShapeError(
             f"{describe(x)} cannot be expanded to {tuple(shape)}: counted from the right, each size must be equal or 1."
