@@ -50,6 +50,17 @@ class Noise(nn.Module):
         return x
 
 
+class Pairs(Layered):
+    """Of a pair of inputs scores and a penalty."""
+
+    def __init__(self) -> None:
+        super().__init__(8, 16, 3)
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(self.dropout(tg.cat(x, 1))), 1e-3 * self.layers[0].weight.square().sum()
+
+
 def squared(z: Tensor, y: Tensor) -> Tensor:
     return ((z - y) ** 2).mean()
 
@@ -80,6 +91,18 @@ SOUND: dict[str, Callable[[], tuple]] = {
         cross_entropy,
     ),  # which a second one leaves as it is
     "attention": lambda: (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0), (tg.randn(N, 4, 8), tg.randn(N, 4, 8)), squared),
+    "labels to be ignored": lambda: (Layered(4, 8, 3), (tg.randn(N, 4), tg.tensor([-100, 0, 1, 2] * (N // 4))), cross_entropy),
+    "whole numbers": lambda: (Layered(4, 16, 3), (tg.randn(N, 4), tg.randint(10, (N, 3))), squared),
+    "probabilities along the last dim": lambda: (
+        Layered(4, 8, 3, end=lambda z: tg.softmax(z, -1)),
+        (tg.randn(N, 5, 4), tg.randint(3, (N, 5))),
+        lambda p, y: -tg.log(tg.gather(p, 2, y.unsqueeze(2))).mean(),
+    ),
+    "several inputs and outputs": lambda: (
+        Pairs(),
+        ((tg.randn(N, 4), tg.randn(N, 4)), tg.randint(3, (N,))),
+        lambda z, y: cross_entropy(z[0], y) + z[1],
+    ),
     "sigmoid": lambda: (Layered(4, 8, 2, end=tg.sigmoid), (tg.randn(N, 4), tg.rand(N, 2)), squared),
     "images": lambda: (
         nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(2), Layered(3, 8, 5)),
@@ -138,6 +161,7 @@ def test_frozen_models() -> None:
     assert check_training(model, classes(), cross_entropy).names == ["no gradient"]
     model.layers.append(nn.Linear(3, 3))
     assert check_training(model, classes(), cross_entropy).names == []
+    assert check_training(model, classes(), cross_entropy, optim.Adam(model.layers[1].parameters(), lr=0.01)).names == []
 
 
 def test_parameters_that_are_not_in_the_optimizer() -> None:
@@ -178,6 +202,8 @@ def test_targets_that_the_last_activation_cannot_give(end: Callable, told: str) 
     findings = check_training(Layered(4, 8, 1, end=end), (x, y), squared)
     assert "out of reach" in findings.names
     assert f"gives {told} only" in str(findings)
+    if told != "0 to inf":
+        assert "out of reach" in check_training(Layered(4, 8, 1, end=end), (x, y.abs()), squared).names
 
 
 @pytest.mark.parametrize(("inner", "found"), [(8, ["no activation"]), (3, ["no activation"]), (2, [])])
@@ -238,6 +264,8 @@ def test_eval_mode_while_training() -> None:
     model.train()
     model[1].eval()
     assert check_training(model, batch, loss).names == ["eval mode"]
+    model, batch, loss = SOUND["several inputs and outputs"]()
+    assert check_training(model.eval(), batch, loss).names == ["eval mode"]
     model, batch, loss = SOUND["relu"]()
     model.eval()  # makes no difference there
     assert check_training(model, batch, loss).names == []
@@ -249,6 +277,9 @@ def test_train_mode_while_evaluating() -> None:
         assert check_training(model, batch, loss).names == ["train mode"]
         model.eval()
         assert check_training(model, batch, loss).names == []
+    loss(model(batch[0]), batch[1]).backward()
+    with tg.no_grad():
+        assert check_training(model, batch, loss).names == [], "gradients that are there make no difference"
 
 
 def test_dead_relu() -> None:
@@ -311,6 +342,16 @@ def test_loss_that_grows() -> None:
     model = Layered(4, 8, 1)
     batch = tg.randn(N, 4), tg.randn(N, 1)
     assert check_training(model, batch, squared, optim.SGD(model.parameters(), lr=10.0)).names == ["loss grows"]
+    climbing = check_training(model, batch, squared, optim.SGD(model.parameters(), lr=0.03, maximize=True))
+    assert climbing.names == ["loss grows"]
+    assert "inf" not in climbing[0].seen
+    beyond = check_training(model, batch, lambda z, y: (2 - z.square().mean()).sqrt(), optim.SGD(model.parameters(), lr=10.0))
+    assert "to nan" in beyond[0].seen
+
+
+def test_a_small_loss() -> None:
+    model, batch, loss = SOUND["regression"]()
+    assert check_training(model, batch, lambda z, y: 1e-4 * loss(z, y)).names == []
 
 
 def test_arguments_in_another_order_are_refused() -> None:
@@ -371,6 +412,19 @@ def test_everything_is_left_as_it_was(failing: bool) -> None:
     pending.backward()
 
 
+def test_what_was_not_there_before_is_not_there_afterwards() -> None:
+    class Counting(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls = getattr(self, "calls", 0) + 1
+            return super().forward(x)
+
+    model = Counting(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    check_training(model, classes(), cross_entropy, optimizer)
+    assert not hasattr(model, "calls")
+    assert not optimizer.stepped
+
+
 def test_works_on_batches_of_a_loader() -> None:
     table = tg.data.iris()
     batch = next(iter(tg.data.DataLoader(table, 50, shuffle=True)))
@@ -389,6 +443,14 @@ def test_float_labels(loss: Callable, shape: tuple) -> None:
     found = check_training(Layered(4, 8, 3), (x, y), loss)
     assert found.names == ["float labels"]
     assert ("y.squeeze(-1).long()" if len(shape) == 2 else "y.long()") in found[0].advice
+
+
+def test_labels_that_are_no_class_numbers_and_losses_that_refuse_those_too() -> None:
+    def refusing(z: Tensor, y: Tensor) -> Tensor:
+        raise ZeroDivisionError
+
+    for y, loss in ((tg.rand(N), _strict_cross_entropy), (tg.ones(N), refusing)):
+        assert "float labels" not in check_training(Layered(4, 8, 3), (tg.randn(N, 4), y), loss).names
 
 
 @pytest.mark.parametrize("loss", [nn.NLLLoss(), nn.NLLLoss(reduction="sum"), nn.NLLLoss(weight=tg.tensor([1.0, 2.0, 3.0]))])

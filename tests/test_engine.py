@@ -354,6 +354,8 @@ def test_errors_say_what_to_do() -> None:
         (lambda: tg.mul(w), TypeError, r"mul\(\) needs y; its arguments are \(x, y\)\."),
         (lambda: tg.mul(w, w, w), TypeError, r"mul\(\) got 3 positional arguments; its arguments are \(x, y\)\."),
         (lambda: tg.mul(w, w, by=2), TypeError, r"mul\(\) does not take 'by'"),
+        (lambda: tg.mul(w, input=w), TypeError, r"mul\(\) does not take 'input'"),
+        (lambda: tg.mul(other=w), TypeError, r"mul\(\) does not take 'other'"),
     ):
         with pytest.raises(error, match=said):
             ask()

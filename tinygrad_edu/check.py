@@ -24,6 +24,7 @@ from .ops import random
 from .optim import Adam, Optimizer
 from .tensor import Tensor
 from .train import check_parts
+from .trees import leaves
 
 STEPS = 20  # on one batch, in which the loss must fall
 MANY_DEAD = 0.9  # share of a layer's units
@@ -161,8 +162,8 @@ def _look_at_mode(findings: Findings, model: Module, x: Any) -> None:
         for mode in (True, False):
             model.train(mode)
             with seeded():
-                outputs.append(model(x).numpy(force=True).copy())
-    if np.array_equal(outputs[0], outputs[1], equal_nan=True):
+                outputs.append([t.numpy(force=True).copy() for t in leaves(model(x)) if isinstance(t, Tensor)])
+    if all(np.array_equal(a, b, equal_nan=True) for a, b in zip(*outputs, strict=True)):
         return
     if is_grad_enabled():
         findings.add(
