@@ -357,3 +357,18 @@ def test_freed_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_what_could_not_follow_is_refused() -> None:
+    w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    base = tg.zeros(3)
+    one, other = base.view(3, 1), base.view(1, 3)
+    del base
+    one.add_(w.view(3, 1))
+    assert one.tolist() == [[1], [2], [3]]
+    with pytest.raises(InplaceError, match=r"view of a tensor that was changed in place, .* and that is gone"):
+        other + 0
+    p = tg.zeros(3, requires_grad=True)
+    with pytest.raises(InplaceError, match="shares memory with another tensor through detach"):
+        p.data[0].copy_(w[1])
+    assert p.tolist() == [0, 0, 0]
