@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import DtypeError, describe
 from ..op import cast, op
+from ..spelling import factor_first
 from ..tensor import Tensor
 from .indexing import _where, where
 
@@ -30,6 +31,7 @@ def _add(x: Any, y: Any) -> Any:
     return x + y
 
 
+@factor_first
 def add(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x + alpha·other, element by element; the gradient passes to both.
 
@@ -51,6 +53,7 @@ def _sub(x: Any, y: Any) -> Any:
         raise
 
 
+@factor_first
 def sub(x: Any, other: Any, *, alpha: Any = 1) -> Any:
     """x - alpha·other, element by element.
 
@@ -457,6 +460,7 @@ def copysign(x: Any, y: Any) -> Any:
     return np.copysign(x, y)
 
 
+@factor_first
 def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """x + value·tensor1·tensor2.
 
@@ -465,6 +469,7 @@ def addcmul(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     return add(x, tensor1 * tensor2, alpha=value)
 
 
+@factor_first
 def addcdiv(x: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """x + value·tensor1 / tensor2.
 

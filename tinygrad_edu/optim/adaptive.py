@@ -135,7 +135,20 @@ class RMSprop(Optimizer):
         p -= group["lr"] * d
 
 
-class Adam(Optimizer):
+class _OfMeans(Optimizer):
+    """With running means that are divided by 1 - βᵗ, as they start at zero."""
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        betas = group["betas"]
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise TypeError(f"{type(self).__name__}: betas are two numbers, such as (0.9, 0.999), not {betas!r:.80}.")
+        for i, beta in enumerate(betas):
+            if not 0 <= beta < 1:
+                raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
+
+
+class Adam(_OfMeans):
     """The mean of recent gradients divided by the root of their mean square, both corrected for starting at zero.
 
     m ← β₁·m + (1-β₁)·g;  v ← β₂·v + (1-β₂)·g²;  p ← p - lr·(m / (1-β₁ᵗ)) / (√(v / (1-β₂ᵗ)) + eps);  amsgrad: the largest v so far
@@ -232,7 +245,7 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, **options)
 
 
-class Adamax(Optimizer):
+class Adamax(_OfMeans):
     """Adam with the largest recent gradient in place of the root mean square.
 
     m ← β₁·m + (1-β₁)·g;  u ← max(β₂·u, |g| + eps);  p ← p - lr / (1-β₁ᵗ) · m / u
@@ -268,7 +281,7 @@ class Adamax(Optimizer):
         p -= group["lr"] / (1 - beta1 ** state["step"]) * state["exp_avg"] / state["exp_inf"]
 
 
-class NAdam(Optimizer):
+class NAdam(_OfMeans):
     """Adam with Nesterov's look ahead.
 
     μₜ = β₁·(1 - 0.96^(t·momentum_decay) / 2);  p ← p - lr·(μₜ₊₁·m / (1 - Π μ·μₜ₊₁) + (1-μₜ)·g / (1 - Π μ)) / (√(v / (1-β₂ᵗ)) + eps)
@@ -315,7 +328,7 @@ class NAdam(Optimizer):
         p -= lr * mu_next / (1 - state["mu_product"] * mu_next) * m / root
 
 
-class RAdam(Optimizer):
+class RAdam(_OfMeans):
     """Adam that starts as plain momentum until the variance of its rates is known well enough.
 
     ρ = ρ∞ - 2t·β₂ᵗ / (1-β₂ᵗ), ρ∞ = 2 / (1-β₂) - 1;  for ρ > 5 Adam's step times √((ρ-4)(ρ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρ)), else p ← p - lr·m / (1-β₁ᵗ)

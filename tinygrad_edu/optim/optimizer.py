@@ -192,13 +192,6 @@ class Optimizer:
                     raise TypeError(f"{type(self).__name__}: {name} must be a number, not {value!r:.80}.")
                 if value is not None and not value >= 0:
                     raise ValueError(f"{type(self).__name__}: {name} must be at least 0, not {given}.")
-        betas = group.get("betas") or ()
-        usual = getattr(signature(type(self)).parameters.get("betas"), "default", betas)
-        if not isinstance(betas, tuple | list) or (isinstance(usual, tuple) and len(betas) != len(usual)):
-            raise TypeError(f"{type(self).__name__}: betas are several numbers, as {usual}, not {betas!r:.80}.")
-        for i, beta in enumerate(betas):
-            if not 0 <= beta < 1:
-                raise ValueError(f"{type(self).__name__}: betas[{i}] must be in [0, 1), not {beta}.")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters; with `set_to_none=False` they become 0 in their memory."""
