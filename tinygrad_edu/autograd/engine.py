@@ -15,8 +15,10 @@ from numpy import generic, ndarray
 from .. import backend, clock
 from ..errors import GraphError, ShapeError, describe
 from ..grad_mode import set_grad_enabled
+from ..op import _cast
+from ..ops.creation import _move
 from ..ops.indexing import _index, _where, takes_once
-from ..ops.shape import sum_to
+from ..ops.shape import clone, sum_to
 from ..tensor import Tensor, wrap
 from .changes import as_taken, as_used, check_unchanged
 from .messages import RELEASED, SPENT, as_gradient, explained, name_of, rule_name, warn_of_nan
@@ -27,6 +29,7 @@ KEEP_GRAPH_BYTES = 16 * 2**20
 NODE_BYTES = 1000  # what a tensor of the graph takes beside its numbers
 
 _CHOICE, _PART = _where.op, _index.op
+_COPIES = {_cast.op, clone.op, _move.op}
 
 check_gradient: Callable | None = None  # called with every contribution under detect_anomaly
 
@@ -65,6 +68,7 @@ def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = Non
     for node in order:  # which grows meanwhile
         if (
             node.spent
+            and not _copies_leaf(node)
             and not (node.inputs and (to_look_at or targets is not None))
             and (targets is None or any(x.serial < node.serial for x in targets))  # it may have been made from an older one
         ):
@@ -82,10 +86,17 @@ def topological_order(roots: Sequence[Tensor], targets: set[Tensor] | None = Non
     passed = set(targets)
     for node in order:
         if any(isinstance(x, Tensor) and x in passed for x in node.inputs):
-            if node.spent:
+            if node.spent and not _copies_leaf(node):
                 raise GraphError(SPENT.format(describe(node)))
             passed.add(node)
     return [node for node in order if node in passed]
+
+
+def _copies_leaf(node: Tensor) -> bool:
+    """Whether backward may go through it again, as through a view: it is a leaf in another dtype or place, and its rule needs no value."""
+    while node.inputs and (node.op in _COPIES or node.op.view):  # type: ignore[union-attr]
+        node = node.inputs[0]
+    return node.op is None
 
 
 def leaves(order: Iterable[Tensor]) -> list[Tensor]:
@@ -198,7 +209,7 @@ def chain_rule(
                 node.spent = True
                 if this.keeps is not None:
                     node.kept = None
-                if large:
+                if large and not _copies_leaf(node):
                     node.inputs, node.values, node._before = (), (), None
         for x, g in grads.items():  # what is left are the leaves
             if on_path is None or x in on_path:
