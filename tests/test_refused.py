@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "images without channels": (lambda: nn.Conv2d(1, 8, 3)(ones(16, 9, 9)), RuntimeError, r"x.unsqueeze\(1\)"),
     "a rate in words": (lambda: optim.SGD([LEARNT], lr="0.1"), TypeError, "SGD: lr must be a number, not '0.1'"),
     "a rate of NaN": (lambda: optim.SGD([LEARNT], lr=math.nan), ValueError, "lr must be at least 0, not nan"),
-    "one beta": (lambda: optim.Adam([LEARNT], 0.1, 0.9), TypeError, r"betas are several numbers, as \(0.9, 0.999\), not 0.9"),
+    "one beta": (lambda: optim.Adam([LEARNT], 0.1, 0.9), TypeError, r"betas are two numbers, such as \(0.9, 0.999\), not 0.9"),
     "a setting of another optimizer": (lambda: optim.Adam([LEARNT], momentum=0.9), TypeError, "Adam does not take 'momentum'; .* lr, betas"),
     "steps of no epoch": (lambda: StepLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "step_size must be above 0"),
     "half a cosine over no steps": (lambda: CosineAnnealingLR(optim.SGD([LEARNT], lr=0.1), 0), ValueError, "T_max.* must be above 0"),
