@@ -17,6 +17,8 @@ from tinygrad_edu.errors import DtypeError, GraphError
 from tinygrad_edu.op import op, registry
 from tinygrad_edu.testing import GradcheckError, assert_close, broadcastable_shapes, gradcheck, gradgradcheck, shapes, tensors
 
+from . import strict_cupy
+
 quick = settings(max_examples=25, database=None, deadline=None)
 
 
@@ -235,7 +237,9 @@ def test_outputs_that_depend_on_values_are_refused() -> None:
 
 def test_says_when_values_have_too_few_digits() -> None:
     sine = op(dx=lambda g, z, x: g * tg.cos(x))(in_float32)
-    with pytest.raises(GradcheckError, match="too few digits, as if they were computed in float32"):
+    with pytest.raises(
+        GradcheckError, match=r"(?s)too few digits, as if they were computed in float32.*see its forward computation"
+    ):
         gradcheck(lambda x: sine(x).double(), variable(0.3, 0.7))
 
 
@@ -431,6 +435,14 @@ def test_assert_close_says_where() -> None:
         assert_close(1.0, 2.0, msg=lambda text: f"mine: {text}")
     with pytest.raises(TypeError, match="tensors with tensors"):
         assert_close(tensor([1.0]), np.ones(1))
+
+
+def test_assert_close_looks_at_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    strict_cupy.install(monkeypatch)
+    here, there = tg.ones(2), tg.ones(2, device="cuda")
+    with pytest.raises(AssertionError, match="the devices differ: cpu and cuda:0"):
+        assert_close(here, there)
+    assert_close(here, there, check_device=False)
 
 
 # -- strategies ------------------------------------------------------------------------------------------------------
