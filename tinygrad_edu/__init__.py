@@ -32,6 +32,7 @@ from . import (
 from .amp import autocast, is_autocast_enabled
 from .backend import device, get_default_device, set_default_device
 from .backends import (
+    are_deterministic_algorithms_enabled,
     get_num_threads,
     set_float32_matmul_precision,
     set_num_threads,

@@ -13,6 +13,7 @@ import warnings
 from types import SimpleNamespace
 
 __all__ = [
+    "are_deterministic_algorithms_enabled",
     "cuda",
     "cudnn",
     "get_num_threads",
@@ -28,8 +29,18 @@ cudnn = SimpleNamespace(**_absent, version=lambda: None, enabled=True, benchmark
 mps = SimpleNamespace(**_absent)
 
 
+_deterministic = False
+
+
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Taken for PyTorch's sake: on the CPU, the same computation always has the same result."""
+    global _deterministic
+    _deterministic = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What use_deterministic_algorithms was told last, False at first, as in PyTorch."""
+    return _deterministic
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -159,7 +159,8 @@ class ModuleList(_Listed):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules or [])
+        if modules is not None:
+            self.extend(modules)
 
     def _entries(self) -> list[tuple[str, Any]]:
         return [
@@ -203,7 +204,8 @@ class ParameterList(_Listed):
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
-        self.extend(values or [])
+        if values is not None:
+            self.extend(values)
 
     def _checked(self, item: Any) -> Any:
         return super()._checked(Parameter(item) if isinstance(item, Tensor) and not isinstance(item, Parameter) else item)
@@ -277,7 +279,8 @@ class ModuleDict(_Named):
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
-        self.update(modules or {})
+        if modules is not None:
+            self.update(modules)
 
 
 class ParameterDict(_Named):
@@ -290,7 +293,8 @@ class ParameterDict(_Named):
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
-        self.update(parameters or {})
+        if parameters is not None:
+            self.update(parameters)
 
     def update(self, items: Any) -> None:
         """Add or replace parameters from a mapping or from pairs; those of a plain dict in the order of their names, as in PyTorch."""

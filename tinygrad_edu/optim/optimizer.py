@@ -292,7 +292,7 @@ class Optimizer:
                 f"an optimizer's state has the entries 'state' and 'param_groups', and this one {[*state_dict]}: load what its "
                 "state_dict() returned; that of a model goes to model.load_state_dict()."
             )
-        groups = state_dict["param_groups"]
+        groups = deepcopy(state_dict["param_groups"])  # at once: what groups share, such as a buffer, they share again
         mine, theirs = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
         if mine != theirs:
             raise ValueError(f"this state is of an optimizer with groups of {theirs} parameters; this optimizer has {mine}.")
@@ -308,7 +308,7 @@ class Optimizer:
         for group, saved in zip(self.param_groups, groups, strict=True):
             kept = {name: group[name] for name in ("params", "param_names") if name in group}
             group.clear()  # of what was not there when the state was saved, such as a schedule's initial_lr
-            group.update({k: deepcopy(v) for k, v in saved.items()} | kept)
+            group.update(saved | kept)
         self.__setstate__({"state": state, "param_groups": self.param_groups})
 
     def __getstate__(self) -> dict[str, Any]:
