@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from ..errors import as_given, kind
@@ -234,8 +234,11 @@ class _Named(Module):
     def __setitem__(self, key: str, value: Any) -> None:
         self._register(key, self._checked(value), self._kind)
 
+    def _held(self) -> dict[str, Any]:
+        return dict(self._own(self._kind))
+
     def __getitem__(self, key: str) -> Any:
-        return dict(self._own(self._kind))[key]
+        return self._held()[key]
 
     def __delitem__(self, key: str) -> None:
         self[key]
@@ -250,14 +253,14 @@ class _Named(Module):
     def __contains__(self, key: object) -> bool:
         return key in self.keys()
 
-    def keys(self) -> list[str]:
-        return [name for name, _ in self._own(self._kind)]
+    def keys(self) -> KeysView[str]:
+        return self._held().keys()
 
-    def values(self) -> list[Any]:
-        return [value for value in vars(self).values() if isinstance(value, self._kind)]
+    def values(self) -> ValuesView[Any]:
+        return self._held().values()
 
-    def items(self) -> list[tuple[str, Any]]:
-        return list(self._own(self._kind))
+    def items(self) -> ItemsView[str, Any]:
+        return self._held().items()
 
     def pop(self, key: str) -> Any:
         """Take one out and return it."""
@@ -302,7 +305,7 @@ class ParameterDict(_Named):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The parameter under a key, or the default."""
-        return dict(self._own(Parameter)).get(key, default)
+        return self._held().get(key, default)
 
     def extra_repr(self) -> str:
         return _lines_of_parameters(self)
