@@ -40,6 +40,8 @@ REFUSED: dict[str, tuple[Callable, type[Exception], str]] = {
     "rolled by 1.5": (lambda: ones(4).roll(1.5), TypeError, "must be integers.*1.5"),
     "a matrix to the power of 1.5": (lambda: tg.eye(2).matrix_power(1.5), TypeError, "must be integers.*1.5"),
     "derivative 1.5": (lambda: tg.polygamma(1.5, ones(2)), TypeError, "must be integers.*1.5"),
+    "a name in a tensor": (lambda: "lr" in ones(2), TypeError, "a number or a tensor, not for a str"),
+    "None in a tensor": (lambda: None in ones(2), TypeError, "a number or a tensor, not for a NoneType"),
     "a tensor as dim": (lambda: ones(3).sum(INTEGERS), TypeError, "a dim must be an int, not array"),
     **{
         f"{join.__name__} of one tensor": (lambda join=join: join(ones(2, 3)), TypeError, f"{join.__name__} joins several tensors")

@@ -305,7 +305,10 @@ class Tensor:
         return iter(self.unbind(0))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self == value).any())
+        found = self == value
+        if not isinstance(found, Tensor):
+            raise TypeError(f"`in` asks a tensor for a number or a tensor, not for a {type(value).__name__}.")
+        return bool(found.any())
 
     __hash__ = object.__hash__
 
