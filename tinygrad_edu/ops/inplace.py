@@ -21,7 +21,20 @@ from ..spelling import take_other_names
 from ..tensor import Tensor
 from ..tensor import wrap as constant
 from ..views import earlier, look, rebind, refresh
-from . import activation, arithmetic, comparison, creation, cumulative, diagonal, elementwise, indexing, products, scatter, shape
+from . import (
+    activation,
+    arithmetic,
+    comparison,
+    creation,
+    cumulative,
+    diagonal,
+    elementwise,
+    indexing,
+    norms,
+    products,
+    scatter,
+    shape,
+)
 from .indexing import in_steps, normal_index, setitem, without_leading_ones
 
 # Every method name_(...) that is name(...) with its result put into the tensor, by the file of the function.
@@ -35,6 +48,7 @@ INPLACE = {
     "square tan tanh trunc",
     activation: "celu elu hardtanh leaky_relu relu relu6 selu silu mish threshold hardswish hardsigmoid",
     indexing: "index_put masked_fill masked_scatter",
+    norms: "renorm",
     products: "addmm addmv addr baddbmm",
     scatter: "index_add index_copy index_fill put scatter scatter_add scatter_reduce",
     cumulative: "cumprod cumsum",
