@@ -267,6 +267,57 @@ def test_a_distribution_of_ones_own() -> None:
         D.Distribution().sample()
 
 
+class Clipped(D.Normal):
+    """A known distribution, drawn from in another way."""
+
+    def sample(self, sample_shape: Any = ()) -> tg.Tensor:
+        return super().sample(sample_shape).clamp(-0.1, 0.1)
+
+    def rsample(self, sample_shape: Any = ()) -> tg.Tensor:
+        return super().rsample(sample_shape).clamp(-0.2, 0.2)
+
+
+def test_what_is_made_of_a_distribution_of_ones_own_draws_as_that_does() -> None:
+    base = Clipped(tg.zeros(3), tg.ones(3))
+    for whole in (
+        D.Independent(base, 1),
+        D.TransformedDistribution(base, D.transforms.AffineTransform(0.0, 1.0)),
+        D.MixtureSameFamily(D.Categorical(tg.ones(3)), base),
+    ):
+        assert whole.sample((50,)).abs().max().item() == tensor(0.1).item()
+        if whole.has_rsample:
+            assert whole.rsample((50,)).abs().max().item() == tensor(0.2).item()
+
+
+def test_a_distribution_of_ones_own_says_how_it_is_expanded() -> None:
+    class Half(D.Normal):
+        def __init__(self, loc: Any, scale: Any) -> None:
+            super().__init__(loc, scale / 2)
+
+    class Expandable(Half):
+        def expand(self, batch_shape: Any) -> D.Distribution:
+            return Expandable(self.loc.expand(batch_shape), 2 * self.scale.expand(batch_shape))
+
+    with pytest.raises(NotImplementedError, match=r"Half has an __init__ of its own.*define Half.expand"):
+        D.Independent(Half(tg.zeros(2), tg.ones(2)), 1).expand((3,))
+    expanded = D.Independent(Expandable(tg.zeros(2), tg.ones(2)), 1).expand((3,))
+    assert expanded.variance.tolist() == [[0.25, 0.25]] * 3
+
+
+def test_a_distribution_of_ones_own_may_compute_its_shapes() -> None:
+    class Of(D.Distribution):
+        arg_constraints: dict = {}  # noqa: RUF012 (as they write it)
+
+        def __init__(self, base: D.Distribution) -> None:
+            self.base = base
+            super().__init__()
+
+        batch_shape = property(lambda self: self.base.batch_shape)
+
+    assert Of(D.Normal(tg.zeros(2), tg.ones(2))).batch_shape == (2,)
+    assert Of(D.Normal(tg.zeros(2), tg.ones(2)))._extended_shape((3,)) == (3, 2)
+
+
 def test_constraints_of_a_distribution_of_ones_own_are_looked_at() -> None:
     class Named(Triangular):
         arg_constraints: dict = {"width": D.constraints.positive, "center": D.constraints.dependent}  # noqa: RUF012

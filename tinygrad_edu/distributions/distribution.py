@@ -44,7 +44,7 @@ class Distribution:
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
     ) -> None:
-        self.batch_shape, self.event_shape = tuple(batch_shape), tuple(event_shape)
+        self._batch_shape, self._event_shape = tuple(batch_shape), tuple(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
@@ -53,6 +53,10 @@ class Distribution:
                 if not lazy and constraint is not constraints.dependent:
                     x = getattr(self, name)
                     self._require(name, x, constraint.check(x), constraint.words)
+
+    # read-only properties, so that a distribution of one's own may compute its own
+    batch_shape = property(lambda self: self._batch_shape)
+    event_shape = property(lambda self: self._event_shape)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -145,8 +149,19 @@ class Distribution:
 
     # -- helpers
     def _like(self, *args: Any, **named: Any) -> Distribution:
-        """One of the same kind with other parameters, which come from this one and need no check."""
+        """One of the same kind with other parameters, which come from this one and need no check.
+
+        Raises:
+            NotImplementedError: how to make one is not known, as a subclass has an `__init__` of its own.
+        """
         new: Any = type(self)
+        made_by = next(c for c in new.__mro__ if "__init__" in vars(c))
+        of_the_library = made_by.__module__.startswith(__name__.rpartition(".")[0])
+        if not of_the_library and "parameters" not in vars(made_by):
+            raise NotImplementedError(
+                f"{made_by.__name__} has an __init__ of its own, with which an expanded one cannot be made: define "
+                f"{made_by.__name__}.expand(batch_shape) too."
+            )
         found = new(*args, **named, validate_args=False)
         found._validate_args = self._validate_args
         return found

@@ -43,8 +43,11 @@ class Independent(Distribution):
 
     support = property(lambda self: constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims))
 
-    def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        return self.base_dist._draw(shape)
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.base_dist.sample(sample_shape)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Σ log p(xᵢ)"""

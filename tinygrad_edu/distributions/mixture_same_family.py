@@ -60,13 +60,12 @@ class MixtureSameFamily(Distribution):
         """With a dim for the components."""
         return x.unsqueeze(-1 - len(self.event_shape))
 
-    def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        before = shape[: len(shape) - len(self.event_shape)]
-        drawn = self.component_distribution._draw((*before, *self.mixture_distribution.param_shape[-1:], *self.event_shape))
-        k = self.mixture_distribution.expand(self.batch_shape)._draw(before)
-        index = k.reshape(*before, 1, *(1 for _ in self.event_shape)).expand((*before, 1, *self.event_shape))
-        dim = len(before)
-        return drawn.gather(dim, index).squeeze(dim)
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw from all components, and choose."""
+        drawn = self.component_distribution.sample(sample_shape)
+        k = self.mixture_distribution.expand(self.batch_shape).sample(sample_shape)
+        index = k.reshape(*k.shape, 1, *(1 for _ in self.event_shape)).expand((*k.shape, 1, *self.event_shape))
+        return drawn.gather(k.ndim, index).squeeze(k.ndim)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log Σ_k exp(log P(k) + log p_k(x))"""

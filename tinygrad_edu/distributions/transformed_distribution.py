@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..grad_mode import no_grad
 from ..tensor import Tensor
 from . import constraints
 from .distribution import Distribution
@@ -58,9 +59,12 @@ class TransformedDistribution(Distribution):
         found = ComposeTransform(self.transforms).codomain if self.transforms else self.base_dist.support
         return constraints.independent(found, len(self.event_shape) - found.event_dim)
 
-    def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        whole = ComposeTransform(self.transforms)
-        return whole(self.base_dist._draw(whole.inverse_shape(shape)))
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        with no_grad():
+            return ComposeTransform(self.transforms)(self.base_dist.sample(sample_shape))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return ComposeTransform(self.transforms)(self.base_dist.rsample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(x) - log |det ∂y/∂x|"""
