@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import ShapeError, describe
 from ..op import op
 from .arithmetic import add, mul
+from .creation import result_type, to
 from .diagonal import diagonal
 from .reduction import sum
 from .shape import broadcast_to, one_dim, permute
@@ -66,7 +67,8 @@ def einsum(equation: Any, *operands: Any) -> Any:
     """Sum products of the operands' elements over the indices that the output does not name (Einstein's notation).
 
     An index that occurs twice in one operand takes its diagonal; `...` stands for dimensions that broadcast. Without `->`
-    the output has the indices that occur once, in alphabetical order. Operands are combined from left to right.
+    the output has the indices that occur once, in alphabetical order. Operands are combined from left to right; two must have
+    one dtype where their product is summed.
 
     Args:
         equation: "ij,jk->ik"; or einsum(x, [0, 1], y, [1, 2], [0, 2]).
@@ -96,6 +98,9 @@ def einsum(equation: Any, *operands: Any) -> Any:
         else:
             last = i == len(operands) - 1
             keep = out if last else "".join(c for c in dict.fromkeys(have + term) if c in later)
+            if z.dtype != x.dtype and set(have + term) <= set(keep):  # nothing is summed: dtypes meet as in a product of elements
+                dtype = result_type(z, x)
+                z, x = to(z, dtype), to(x, dtype)
             z, have = _einsum(z, x, equation=f"{have},{term}->{keep}"), keep
     return z if have == out else permute(z, [have.index(c) for c in out])
 
