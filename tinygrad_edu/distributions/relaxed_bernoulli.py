@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..ops.activation import softplus
 from ..ops.random import rand
 from ..tensor import Tensor
 from . import constraints
 from .coin import Coin
-from .distribution import beside, inside
+from .distribution import inside
+from .relaxed import Relaxed
 
 
-class RelaxedBernoulli(Coin):
+class RelaxedBernoulli(Relaxed, Coin):
     """x = σ((logits + noise) / temperature), with noise of the logistic distribution: the lower the temperature, the nearer to 0 or 1
 
     Args:
@@ -23,15 +22,7 @@ class RelaxedBernoulli(Coin):
     Source: Maddison, Mnih, Teh 2017; https://pytorch.org/docs/stable/distributions.html#relaxedbernoulli
     """
 
-    has_rsample = True
-    fixed = ("temperature",)
     support = constraints.unit_interval
-
-    def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        super().__init__(probs, logits, validate_args)
-        given = getattr(self, self.parameters[0])
-        self.temperature = beside(temperature, given)[0].type_as(given)
-        self._require("temperature", self.temperature, self.temperature > 0, "greater than 0")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         noise = inside(rand(shape, dtype=self.logits.dtype, device=self.logits.device)).logit()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +10,11 @@ from ..ops.random import rand
 from ..tensor import Tensor
 from . import constraints
 from .categorical import OfClasses
-from .distribution import beside, inside
+from .distribution import inside
+from .relaxed import Relaxed
 
 
-class RelaxedOneHotCategorical(OfClasses):
+class RelaxedOneHotCategorical(Relaxed, OfClasses):
     """x = softmax((logits + noise) / temperature), with Gumbel noise: the lower the temperature, the nearer to a single 1
 
     Args:
@@ -24,15 +24,7 @@ class RelaxedOneHotCategorical(OfClasses):
     Source: Jang, Gu, Poole 2017; https://pytorch.org/docs/stable/distributions.html#relaxedonehotcategorical
     """
 
-    has_rsample = True
-    fixed = ("temperature",)
     support = constraints.simplex
-
-    def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        super().__init__(probs, logits, validate_args)
-        given = getattr(self, self.parameters[0])
-        self.temperature = beside(temperature, given)[0].type_as(given)
-        self._require("temperature", self.temperature, self.temperature > 0, "greater than 0")
 
     def _draw(self, shape: tuple[int, ...]) -> Tensor:
         noise = -(-inside(rand(shape, dtype=self.logits.dtype, device=self.logits.device)).log()).log()
